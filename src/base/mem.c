@@ -32,6 +32,10 @@ void *sg_mem_new(const struct sg_mem *mem, size_t count, size_t size)
 {
     if (count == 0 || size == 0 || count > SIZE_MAX / size)
         return NULL;
+    /* the C library gives big zeroed blocks without touching them: a table that is sized for the
+     * worst case then costs only the pages in use */
+    if (mem->alloc == default_alloc)
+        return calloc(count, size);
     void *ptr = mem->alloc(mem->user, count * size);
     if (ptr != NULL)
         memset(ptr, 0, count * size);

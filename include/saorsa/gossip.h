@@ -1,0 +1,283 @@
+/* Saorsa Gossip: a post-quantum secure gossip overlay.
+ *
+ * One node object joins one network. It finds peers, keeps a small random set of links to them
+ * over post-quantum QUIC, and broadcasts signed messages by topic.
+ *
+ *     struct sg_node_config config;
+ *     sg_node_config_init(&config);
+ *     config.state_dir = "/var/lib/me";
+ *     struct sg_node *node;
+ *     if (sg_node_new(&config, &node) == SG_OK && sg_node_start(node) == SG_OK) { ... }
+ *
+ * Threads. With sg_node_start the node runs its own loop thread and every function here may be
+ * called from any thread. Without it the caller drives: poll sg_node_fd for reading until
+ * sg_node_deadline_ms has passed, then call sg_node_drive; then all calls must come from one
+ * thread. A node never calls back into the program: messages and events are pulled.
+ *
+ * Errors. Functions return sg_err (<saorsa/err.h>); out parameters are set only on SG_OK unless
+ * said otherwise. sg_node_last_error adds a sentence with the detail for people. */
+#ifndef SG_SAORSA_GOSSIP_H
+#define SG_SAORSA_GOSSIP_H
+
+#include <stdbool.h>
+
+#include <saorsa/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of this library, e.g. "0.1.0". Static. */
+SG_API const char *sg_version(void);
+
+struct sg_node;
+struct sg_subscription;
+
+/* ---- identity ------------------------------------------------------------------------------ */
+
+/* Creates a new identity in dir (made with mode 0700 when missing) and gives its id. passphrase
+ * NULL or "" stores the seed unsealed, in a file of mode 0600.
+ * SG_ERR_EXISTS: dir holds an identity already; it is left as it is. SG_ERR_PERMISSION,
+ * SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_ENTROPY, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_API SG_MUST_USE sg_err sg_identity_create(const char *dir, const char *passphrase,
+                                             struct sg_peer_id *id);
+/* Reads the id of the identity in dir.
+ * SG_ERR_NOT_FOUND, SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_PERMISSION, SG_ERR_IO,
+ * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_API SG_MUST_USE sg_err sg_identity_show(const char *dir, const char *passphrase,
+                                           struct sg_peer_id *id);
+
+/* TopicId of a name of 1 .. 255 bytes; SG_ERR_INVALID_ARGUMENT for other lengths. */
+SG_API SG_MUST_USE sg_err sg_topic_from_name(const char *name, struct sg_topic_id *topic);
+
+/* ---- node ---------------------------------------------------------------------------------- */
+
+struct sg_node_config {
+    /* Folder of the identity; created with a fresh key when it holds nothing at all. NULL makes an
+     * identity in memory that is gone with the node. Borrowed until sg_node_new returns. */
+    const char *state_dir;
+    const char *passphrase; /* of the identity, NULL for none; borrowed likewise */
+    const char *network;    /* ["saorsa"] nodes of different networks never mix */
+    const char *listen;     /* ["0.0.0.0:0"] address:port of the UDP socket; port 0 = any free */
+    /* "host:port" or "<peer id>@host:port" [seed_count]; tried with back-off for ever while the
+     * node has no neighbour. With an id, any other peer at that address is refused. */
+    const char *const *seeds;
+    size_t seed_count;
+    uint32_t max_connections;   /* [256] QUIC connections, half-open ones included */
+    uint32_t retry_threshold;   /* [32] half-open handshakes before addresses must prove themselves */
+    uint32_t event_queue_max;   /* [1024] events kept for sg_node_next_event, oldest dropped */
+    uint64_t idle_timeout_ms;   /* [30000] a silent connection is given up */
+    uint64_t keep_alive_ms;     /* [10000] */
+    uint64_t message_ttl_ms;    /* [60000] default expiry of published messages */
+    uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
+};
+
+/* Fills in the defaults in brackets. */
+SG_API void sg_node_config_init(struct sg_node_config *config);
+
+/* Makes a node and binds its socket; nothing is sent yet. The caller owns *node and gives it back
+ * with sg_node_free. On an error *node is NULL and detail, when not NULL [detail_cap], gets a
+ * sentence for people.
+ * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED (another
+ * process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE, SG_ERR_IO,
+ * SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO. */
+SG_API SG_MUST_USE sg_err sg_node_new(const struct sg_node_config *config, struct sg_node **node,
+                                      char *detail, size_t detail_cap);
+/* Starts the loop thread. SG_ERR_INVALID_STATE when it runs or the caller has driven it. */
+SG_API SG_MUST_USE sg_err sg_node_start(struct sg_node *node);
+/* Says goodbye to the peers, ends the loop thread and closes the socket; below one second.
+ * Blocked calls return SG_ERR_STOPPED. A second call does nothing. */
+SG_API void sg_node_stop(struct sg_node *node);
+/* Stops when needed and frees everything, subscriptions included. NULL is allowed. */
+SG_API void sg_node_free(struct sg_node *node);
+
+/* Caller-driven mode. The descriptor becomes readable when there is work. */
+SG_API int sg_node_fd(const struct sg_node *node);
+/* Milliseconds until sg_node_drive wants to be called without the descriptor being readable:
+ * 0 = now, -1 = not before the descriptor is readable. */
+SG_API int sg_node_deadline_ms(const struct sg_node *node);
+/* Does what is due without blocking. SG_ERR_INVALID_STATE when the loop thread runs,
+ * SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_node_drive(struct sg_node *node);
+
+SG_API void sg_node_id(const struct sg_node *node, struct sg_peer_id *id);
+/* The bound address as text, e.g. "127.0.0.1:4433"; cap >= 64. */
+SG_API void sg_node_address(const struct sg_node *node, char *text, size_t cap);
+/* A sentence on the newest error of this node, "" for none; copied to text [cap]. */
+SG_API void sg_node_last_error(struct sg_node *node, char *text, size_t cap);
+
+/* Joins through one more seed: "host:port" or "<peer id>@host:port". Returns at once; the outcome
+ * is an event. SG_ERR_INVALID_ARGUMENT (form), SG_ERR_LIMIT (64 seeds), SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_node_join(struct sg_node *node, const char *seed);
+/* Tells the neighbours goodbye and leaves the overlay; the node can be stopped afterwards. */
+SG_API SG_MUST_USE sg_err sg_node_leave(struct sg_node *node);
+
+/* ---- broadcast ----------------------------------------------------------------------------- */
+
+/* What a subscription does when its queue is full. */
+enum sg_full_policy {
+    SG_FULL_DROP_OLDEST, /* the oldest waiting message goes; counted in dropped */
+    SG_FULL_DROP_NEWEST, /* the new message goes; counted in dropped */
+    SG_FULL_CLOSE        /* the subscription closes: reads give what waits, then SG_ERR_CLOSED */
+};
+
+struct sg_subscribe_options {
+    size_t queue_max;           /* [1024] messages */
+    size_t queue_bytes_max;     /* [16 MiB] of payload */
+    enum sg_full_policy policy; /* [SG_FULL_DROP_OLDEST] */
+    bool own_messages;          /* [false] whether this node's own messages are delivered too */
+};
+
+/* A delivered message; owned by the caller, given back with sg_message_free. */
+struct sg_message {
+    struct sg_topic_id topic;
+    struct sg_peer_id author;   /* who signed it */
+    struct sg_peer_id last_hop; /* the neighbour it came from; the node itself for own messages */
+    struct sg_msg_id id;
+    uint64_t sequence; /* of the author on this topic; grows, with gaps after a restart */
+    uint64_t time_ms;  /* the author's wall clock, milliseconds since 1970 */
+    uint64_t age_us;   /* by the wall clocks of author and receiver; 0 when that is negative */
+    uint8_t hops;      /* links the message crossed on its way here */
+    size_t len;
+    const uint8_t *payload; /* [len], part of the message */
+};
+
+/* Subscribes to a topic; the first subscription of a topic joins its overlay. options NULL for
+ * the defaults. *sub is owned by the caller and given back with sg_subscription_free.
+ * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_INVALID_ARGUMENT. */
+SG_API SG_MUST_USE sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
+                                       const struct sg_subscribe_options *options,
+                                       struct sg_subscription **sub);
+/* Takes the next message, waiting up to timeout_ms (-1 = for ever, 0 = not at all; in
+ * caller-driven mode only 0). SG_ERR_TIMEOUT, SG_ERR_WOULD_BLOCK (timeout_ms 0 and nothing there),
+ * SG_ERR_CLOSED (policy SG_FULL_CLOSE), SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
+                                               struct sg_message **message);
+/* A descriptor that is readable while messages wait; owned by the subscription. */
+SG_API int sg_subscription_fd(const struct sg_subscription *sub);
+/* Messages dropped because the queue was full. */
+SG_API uint64_t sg_subscription_dropped(const struct sg_subscription *sub);
+/* Ends the subscription; the last one of a topic leaves its overlay. NULL is allowed. */
+SG_API void sg_subscription_free(struct sg_subscription *sub);
+SG_API void sg_message_free(struct sg_message *message);
+
+struct sg_publish_result {
+    struct sg_msg_id id;
+    uint64_t sequence;
+    uint32_t neighbors; /* of the topic's overlay at this moment */
+    uint32_t pushed;    /* neighbours it was queued for in full */
+    uint32_t announced; /* neighbours that were only told its id */
+};
+
+/* Publishes payload [0 .. 65536] on a topic, signed by this node. A node may publish without a
+ * subscription: it joins the topic's overlay for as long as the topic is in use (60 s).
+ * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
+ * message is kept for message_ttl_ms and offered to those who come, and neighbors is 0.
+ * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full: try again later),
+ * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_CRYPTO. */
+SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
+                                     struct sg_bytes payload, struct sg_publish_result *result);
+
+/* ---- events and state ---------------------------------------------------------------------- */
+
+enum sg_event_kind {
+    SG_EVENT_PEER_UP,     /* peer became a neighbour; topic is zero for the base overlay */
+    SG_EVENT_PEER_DOWN,   /* peer stopped being one; err says why (SG_OK: by agreement) */
+    SG_EVENT_JOINED,      /* the first neighbour of the base overlay is there */
+    SG_EVENT_ISOLATED,    /* no neighbour left; the node keeps trying */
+    SG_EVENT_SEED_FAILED, /* a seed could not be reached or was refused: err, text */
+    SG_EVENT_REFUSED      /* a connection was refused or closed for cause: err, text */
+};
+
+struct sg_event {
+    enum sg_event_kind kind;
+    struct sg_peer_id peer;
+    struct sg_topic_id topic;
+    sg_err err;
+    char text[128]; /* for people, may be empty */
+};
+
+/* Takes the next event; timeout and errors as for sg_subscription_next. */
+SG_API SG_MUST_USE sg_err sg_node_next_event(struct sg_node *node, int timeout_ms,
+                                             struct sg_event *event);
+
+/* Everything the node counts, as numbers that only grow unless said otherwise. */
+struct sg_stats {
+    uint64_t uptime_ms;
+    uint64_t incarnation; /* boot counter: grows with each start of this identity */
+    /* now */
+    uint32_t connections;
+    uint32_t topics;
+    uint32_t base_active;
+    uint32_t base_passive;
+    uint32_t neighbors_eager; /* over all topics */
+    uint32_t neighbors_lazy;
+    uint64_t bytes_queued; /* in send queues */
+    /* messages */
+    uint64_t published;
+    uint64_t delivered;          /* to this node, own ones excluded */
+    uint64_t payloads_received;  /* new and duplicate */
+    uint64_t payloads_duplicate;
+    uint64_t payloads_sent;
+    uint64_t subscriber_dropped;
+    uint64_t push_dropped; /* lane full: announced instead */
+    /* control */
+    uint64_t ihaves_sent;
+    uint64_t ihaves_received;
+    uint64_t grafts_sent;
+    uint64_t grafts_received;
+    uint64_t prunes_sent;
+    uint64_t prunes_received;
+    uint64_t recovered; /* messages that came by GRAFT */
+    uint64_t given_up;  /* announced messages that never came */
+    /* verification */
+    uint64_t signatures_made;
+    uint64_t signatures_verified;
+    uint64_t refused_signature;
+    uint64_t refused_proof;
+    uint64_t refused_expired;
+    uint64_t refused_future;
+    uint64_t refused_malformed; /* frames that did not decode */
+    uint64_t refused_version;
+    uint64_t refused_network;
+    uint64_t refused_overload; /* over the link's token bucket of signature checks */
+    uint64_t peers_banned;
+    /* links */
+    uint64_t handshakes_done;
+    uint64_t handshakes_failed;
+    uint64_t handshake_last_us;
+    uint64_t handshake_mean_us;
+    uint64_t dials;
+    uint64_t dials_failed;
+    uint64_t retries_sent;
+    uint64_t datagrams_in;
+    uint64_t datagrams_out;
+    uint64_t bytes_in; /* UDP payload */
+    uint64_t bytes_out;
+    uint64_t packets_lost;
+    uint64_t socket_errors_transient;
+    uint64_t syscalls; /* of the socket */
+};
+
+SG_API void sg_node_stats(struct sg_node *node, struct sg_stats *stats);
+
+struct sg_peer_info {
+    struct sg_peer_id id;
+    char address[64];
+    bool dialled;     /* this node opened the link */
+    bool base_active; /* in the active view of the base overlay */
+    uint16_t topics;  /* topic overlays that share the link */
+    uint64_t rtt_us;
+    uint64_t up_ms;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t queued; /* bytes that wait to be sent or acknowledged */
+};
+
+/* Copies up to cap peers with an open link; returns how many there are. */
+SG_API size_t sg_node_peers(struct sg_node *node, struct sg_peer_info *peers, size_t cap);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+#include "crypto/kem.h"
+
+#include <openssl/core_names.h>
+
+#include "crypto/evp.h"
+#include "crypto/wipe.h"
+
+struct sg_kem_key {
+    const struct sg_mem *mem;
+    enum sg_kem_alg alg;
+    EVP_PKEY *evp;
+};
+
+const struct sg_kem_sizes *sg_kem_sizes(enum sg_kem_alg alg)
+{
+    static const struct sg_kem_sizes sizes[] = {
+        [SG_KEM_ML_KEM_768] = {.public_len = 1184, .private_len = 2400, .ciphertext_len = 1088},
+    };
+    return &sizes[alg];
+}
+
+sg_err sg_kem_key_from_evp(const struct sg_mem *mem, enum sg_kem_alg alg, EVP_PKEY *evp,
+                           struct sg_kem_key **out)
+{
+    *out = sg_mem_new(mem, 1, sizeof(**out));
+    if (*out == NULL) {
+        EVP_PKEY_free(evp);
+        return SG_ERR_NO_MEMORY;
+    }
+    (*out)->mem = mem;
+    (*out)->alg = alg;
+    (*out)->evp = evp;
+    return SG_OK;
+}
+
+sg_err sg_kem_key_new(const struct sg_mem *mem, enum sg_kem_alg alg, const struct sg_kem_seed *seed,
+                      struct sg_kem_key **out)
+{
+    EVP_PKEY *evp;
+    *out = NULL;
+    SG_TRY(sg_evp_key_from_seed(sg_evp_kem_name(alg), sg_bytes(seed->b, sizeof(seed->b)), &evp));
+    return sg_kem_key_from_evp(mem, alg, evp, out);
+}
+
+void sg_kem_key_free(struct sg_kem_key *key)
+{
+    if (key == NULL)
+        return;
+    EVP_PKEY_free(key->evp); /* wipes its secrets */
+    sg_mem_free(key->mem, key);
+}
+
+sg_err sg_kem_key_public(const struct sg_kem_key *key, uint8_t *out)
+{
+    const struct sg_evp *evp;
+    size_t want = sg_kem_sizes(key->alg)->public_len;
+    size_t len = want;
+    SG_TRY(sg_evp_begin(&evp));
+    if (EVP_PKEY_get_raw_public_key(key->evp, out, &len) == 1 && len == want)
+        return SG_OK;
+    return sg_evp_error(SG_ERR_CRYPTO);
+}
+
+/* params: NULL, or the randomness to use. */
+static sg_err encaps(enum sg_kem_alg alg, struct sg_bytes public_key, const OSSL_PARAM *params,
+                     uint8_t *ciphertext, struct sg_kem_secret *secret)
+{
+    const struct sg_evp *evp;
+    const struct sg_kem_sizes *sizes = sg_kem_sizes(alg);
+    size_t ciphertext_len = sizes->ciphertext_len;
+    size_t secret_len = sizeof(secret->b);
+    sg_wipe(ciphertext, ciphertext_len);
+    sg_wipe(secret, sizeof(*secret));
+    if (public_key.len != sizes->public_len)
+        return SG_ERR_MALFORMED;
+    SG_TRY(sg_evp_begin(&evp));
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, sg_evp_kem_name(alg), NULL,
+                                                   public_key.data, public_key.len);
+    if (key == NULL)
+        return sg_evp_error(SG_ERR_MALFORMED);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_encapsulate_init(ctx, params) == 1 &&
+              EVP_PKEY_encapsulate(ctx, ciphertext, &ciphertext_len, secret->b, &secret_len) == 1 &&
+              ciphertext_len == sizes->ciphertext_len && secret_len == sizeof(secret->b);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    if (ok)
+        return SG_OK;
+    sg_wipe(ciphertext, sizes->ciphertext_len);
+    sg_wipe(secret, sizeof(*secret));
+    return sg_evp_error(SG_ERR_CRYPTO);
+}
+
+sg_err sg_kem_encaps(enum sg_kem_alg alg, struct sg_bytes public_key, uint8_t *ciphertext,
+                     struct sg_kem_secret *secret)
+{
+    return encaps(alg, public_key, NULL, ciphertext, secret);
+}
+
+sg_err sg_kem_encaps_deterministic(enum sg_kem_alg alg, struct sg_bytes public_key,
+                                   const uint8_t random[SG_KEM_RANDOM_LEN], uint8_t *ciphertext,
+                                   struct sg_kem_secret *secret)
+{
+    OSSL_PARAM params[] = {sg_evp_octets(OSSL_KEM_PARAM_IKME, sg_bytes(random, SG_KEM_RANDOM_LEN)),
+                           OSSL_PARAM_construct_end()};
+    return encaps(alg, public_key, params, ciphertext, secret);
+}
+
+sg_err sg_kem_decaps(const struct sg_kem_key *key, struct sg_bytes ciphertext,
+                     struct sg_kem_secret *secret)
+{
+    const struct sg_evp *evp;
+    size_t len = sizeof(secret->b);
+    sg_wipe(secret, sizeof(*secret));
+    if (ciphertext.len != sg_kem_sizes(key->alg)->ciphertext_len)
+        return SG_ERR_MALFORMED;
+    SG_TRY(sg_evp_begin(&evp));
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->evp, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_decapsulate_init(ctx, NULL) == 1 &&
+              EVP_PKEY_decapsulate(ctx, secret->b, &len, ciphertext.data, ciphertext.len) == 1 &&
+              len == sizeof(secret->b);
+    EVP_PKEY_CTX_free(ctx);
+    if (ok)
+        return SG_OK;
+    sg_wipe(secret, sizeof(*secret));
+    return sg_evp_error(SG_ERR_CRYPTO);
+}

@@ -1,0 +1,361 @@
+/* HyParView (Leitao, Pereira, Rodrigues, DSN 2007).
+ *
+ * Every node keeps two small random samples of the overlay. The active view (8 to 12 peers) is
+ * symmetric: these are the links that broadcast runs over, and a link that breaks is noticed at
+ * once. The passive view (64 peers) is only names: whom to ask when a link is lost. A graph of such
+ * views stays connected when most of its nodes fail at once.
+ *
+ *   join.c      A newcomer sends JOIN to a contact, which takes it in and tells its neighbours by
+ *               FORWARD_JOIN. These walk randomly ARWL steps; where a walk ends, the newcomer gets
+ *               a neighbour, and after ARWL - PRWL steps it goes into a passive view.
+ *   neighbor.c  NEIGHBOR asks for a link. High priority (newcomers, and who has no neighbour) is
+ *               never refused: a full view evicts a random neighbour by DISCONNECT.
+ *   repair.c    Below its target a node promotes passive peers: dial, NEIGHBOR, answer.
+ *   shuffle.c   Every 30 s a node and the end of a random walk exchange samples of their views.
+ *
+ * What is different from the paper, and why:
+ *
+ * - The active view has a target and a maximum. The paper's single size leaves views short for
+ *   good once all others are full (iroh-gossip: 50-57 % full): nobody has a free place to offer.
+ *   We seek neighbours up to the target (8), take low priority up to three quarters of the maximum
+ *   (9), and newcomers and the isolated up to the maximum (12) before anybody is evicted.
+ * - Both ends agree on a link. A walk that ends asks the newcomer by NEIGHBOR instead of taking it
+ *   in, JOIN and NEIGHBOR have an answer, and requests time out.
+ * - Never isolated. The paper drops a passive peer that cannot be reached. Here it stays, with a
+ *   pause that doubles: tried after those that never failed, not told to others, the first to be
+ *   replaced, and forgotten after 8 failures in a row only while there is a neighbour who can name
+ *   others. A lost neighbour is kept in the same way. A node without neighbours asks one fresh
+ *   candidate after the other without pause, and says ISOLATED for ever, with back-off, when there
+ *   is none: then the caller tries its peer cache, member table and seeds.
+ * - Partitions merge again. Both halves of a healed network have full views, so nothing in the
+ *   paper joins them. Here every shuffle tick a full node asks one candidate that failed earlier,
+ *   if its pause is over, and every 5 minutes any candidate; who accepts takes the place of a
+ *   random neighbour. In a healthy network nobody has failed, so this costs nothing.
+ * - Requests are few and slow down: at most 4 wait at once; after a refusal or failure comes a pause
+ *   that doubles from 200 ms to 10 s; who refused, evicted us or was evicted is left alone for
+ *   10 s. A lost or new neighbour makes pauses short again.
+ * - A JOIN is announced at most 3 times at once and then once in 10 s for the same peer: each
+ *   announcement costs up to 12 walks and as many evictions.
+ * - A SHUFFLE_REPLY counts only while one is expected, so that it cannot be used to fill a passive
+ *   view, and its sender becomes a candidate: it is alive and reachable. A shuffle is never
+ *   forwarded to its origin, a FORWARD_JOIN never to the joiner: getting one's own is a violation.
+ * - All timers have jitter and a random first offset, so nodes that start together spread out.
+ *
+ * Messages that cross. Links keep order (a lane is one stream). Under that condition, and while no
+ * request times out, both ends of a link hold the same opinion whenever nothing is under way:
+ *
+ * - Both send NEIGHBOR: each takes the other's for consent and accepts unless it is full; the
+ *   acceptance that then comes for an active peer says nothing new. Who is full refuses, and gives
+ *   up its own request; if the other accepted that one, its acceptance comes late (below).
+ * - An acceptance for a request that was given up: the peer has us in its view. We take it in when
+ *   below the target, else send DISCONNECT. A refusal without request is stale.
+ * - DISCONNECT from a peer whose answer we wait for was sent before it saw our request (an
+ *   acceptance would have come first), so it is stale; it counts only for active peers. When the
+ *   peer is leaving it always counts.
+ * - NEIGHBOR or JOIN from an active peer: it has forgotten us (restart, link lost on its side
+ *   only). It is accepted again; NEIGHBOR_DOWN and NEIGHBOR_UP make what runs above start anew.
+ * - SHUFFLE or FORWARD_JOIN from a peer that is neither active nor asked: it believes in a link that
+ *   we do not have. It is served, and told by DISCONNECT. If our own DISCONNECT was under way, the
+ *   second one finds nothing to do, or finds its request waiting and is stale.
+ *
+ * Where order or messages are lost, opinions can differ for a while. The last rule mends that: each
+ * end of a link sends or forwards a shuffle over it about once a minute. */
+#include "hyparview/hyparview.h"
+
+#include <assert.h>
+
+#include "hyparview/internal.h"
+
+static_assert(2 * SG_HPV_ACTIVE_HARD + SG_HPV_PENDING_MAX <= SG_HPV_OUT_MAX, "leaving fits");
+/* JOIN: eviction, answer, up; then the announcements and repair */
+static_assert(4 + SG_HPV_ACTIVE_HARD + SG_HPV_PENDING_MAX <= SG_HPV_OUT_MAX, "joining fits");
+
+/* Longer intervals are a mistake, and this keeps all arithmetic on them far from its limits. */
+#define INTERVAL_MAX_NS (365 * 24 * 3600 * SG_NS_PER_S)
+
+struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
+{
+    return (struct sg_hpv_config){
+        .mem = mem,
+        .active_target = 8,
+        .active_max = 12,
+        .passive_max = 64,
+        .arwl = 6,
+        .prwl = 3,
+        .shuffle_ttl = 6,
+        .shuffle_active = 3,
+        .shuffle_passive = 4,
+        .jitter_percent = 20,
+        .shuffle_interval_ns = 30 * SG_NS_PER_S,
+        .rotate_interval_ns = 300 * SG_NS_PER_S,
+        .neighbor_timeout_ns = 5 * SG_NS_PER_S,
+        .repair_backoff_ns = 200 * SG_NS_PER_MS,
+        .repair_backoff_max_ns = 10 * SG_NS_PER_S,
+    };
+}
+
+static bool is_interval(uint64_t interval_ns)
+{
+    return interval_ns > 0 && interval_ns <= INTERVAL_MAX_NS;
+}
+
+static bool are_views_valid(const struct sg_hpv_config *c)
+{
+    return c->active_target > 0 && c->active_target <= c->active_max &&
+           c->active_max <= SG_HPV_ACTIVE_HARD && c->passive_max > 0 &&
+           c->passive_max <= SG_HPV_PASSIVE_HARD;
+}
+
+static bool are_walks_valid(const struct sg_hpv_config *c)
+{
+    return c->prwl <= c->arwl && c->arwl <= SG_HPV_TTL_MAX && c->shuffle_ttl <= SG_HPV_TTL_MAX &&
+           1 + c->shuffle_active + c->shuffle_passive <= SG_HPV_SHUFFLE_MAX;
+}
+
+static bool are_timers_valid(const struct sg_hpv_config *c)
+{
+    return c->jitter_percent <= 100 && is_interval(c->shuffle_interval_ns) &&
+           c->rotate_interval_ns <= INTERVAL_MAX_NS && is_interval(c->neighbor_timeout_ns) &&
+           is_interval(c->repair_backoff_ns) && is_interval(c->repair_backoff_max_ns) &&
+           c->repair_backoff_ns <= c->repair_backoff_max_ns;
+}
+
+/* A time within the next interval, so that nodes that start together do not act together. */
+static sg_time_ns first_time(struct sg_hpv *m, uint64_t interval_ns)
+{
+    uint64_t offset = sg_prng_below(&m->prng, interval_ns);
+    return sg_time_add(m->last_now, offset);
+}
+
+static sg_time_ns next_time(struct sg_hpv *m, uint64_t interval_ns)
+{
+    uint64_t interval = sg_hpv_jitter(m, interval_ns);
+    return sg_time_add(m->last_now, interval);
+}
+
+sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
+                   const struct sg_peer_id *self, sg_time_ns now, uint64_t seed)
+{
+    *m = (struct sg_hpv){.config = *config, .self = *self, .last_now = now};
+    if (config->mem == NULL || !are_views_valid(config) || !are_walks_valid(config) ||
+        !are_timers_valid(config))
+        return SG_ERR_INVALID_ARGUMENT;
+    m->active = sg_mem_new(config->mem, config->active_max, sizeof(*m->active));
+    m->passive = sg_mem_new(config->mem, config->passive_max, sizeof(*m->passive));
+    m->trial = sg_mem_new(config->mem, config->passive_max, sizeof(*m->trial));
+    if (m->active == NULL || m->passive == NULL || m->trial == NULL) {
+        sg_hpv_fini(m);
+        return SG_ERR_NO_MEMORY;
+    }
+    sg_prng_init(&m->prng, seed);
+    m->shuffle_at = first_time(m, config->shuffle_interval_ns);
+    m->rotate_at = SG_TIME_NEVER;
+    if (config->rotate_interval_ns > 0)
+        m->rotate_at = first_time(m, config->rotate_interval_ns);
+    m->repair_at = first_time(m, config->repair_backoff_ns);
+    m->repair_pause_ns = config->repair_backoff_ns;
+    return SG_OK;
+}
+
+void sg_hpv_fini(struct sg_hpv *m)
+{
+    if (m->config.mem != NULL) {
+        sg_mem_free(m->config.mem, m->active);
+        sg_mem_free(m->config.mem, m->passive);
+        sg_mem_free(m->config.mem, m->trial);
+    }
+    *m = (struct sg_hpv){.has_left = true};
+}
+
+void sg_hpv_emit(struct sg_hpv_outbox *out, enum sg_hpv_out_kind kind,
+                 const struct sg_peer_id *peer)
+{
+    assert(out->count < SG_HPV_OUT_MAX);
+    struct sg_hpv_out *o = &out->out[out->count++];
+    o->kind = kind;
+    o->peer = *peer;
+}
+
+struct sg_hpv_msg *sg_hpv_send(struct sg_hpv_outbox *out, const struct sg_peer_id *to,
+                               enum sg_hpv_kind kind)
+{
+    sg_hpv_emit(out, SG_HPV_OUT_SEND, to);
+    struct sg_hpv_msg *msg = &out->out[out->count - 1].msg;
+    *msg = (struct sg_hpv_msg){.kind = kind};
+    return msg;
+}
+
+uint64_t sg_hpv_jitter(struct sg_hpv *m, uint64_t interval_ns)
+{
+    return sg_prng_jitter(&m->prng, interval_ns, m->config.jitter_percent);
+}
+
+static bool is_valid_message(const struct sg_hpv *m, const struct sg_peer_id *from,
+                             const struct sg_hpv_msg *msg)
+{
+    bool has_sample = msg->count >= 1 && msg->count <= SG_HPV_SHUFFLE_MAX;
+    if (sg_peer_id_equal(from, &m->self))
+        return false;
+    switch (msg->kind) {
+    case SG_HPV_JOIN:
+    case SG_HPV_NEIGHBOR:
+    case SG_HPV_NEIGHBOR_REPLY:
+    case SG_HPV_DISCONNECT:
+        return true;
+    case SG_HPV_FORWARD_JOIN:
+        return msg->count == 1 && msg->ttl <= SG_HPV_TTL_MAX &&
+               !sg_peer_id_equal(&msg->id[0], &m->self) && !sg_peer_id_equal(&msg->id[0], from);
+    case SG_HPV_SHUFFLE:
+        return has_sample && msg->ttl <= SG_HPV_TTL_MAX && !sg_peer_id_equal(&msg->id[0], &m->self);
+    case SG_HPV_SHUFFLE_REPLY:
+        return has_sample;
+    }
+    return false;
+}
+
+static sg_err verify(const struct sg_hpv *m, const struct sg_hpv_in *in)
+{
+    switch (in->kind) {
+    case SG_HPV_IN_JOIN:
+        return sg_peer_id_equal(&in->peer, &m->self) ? SG_ERR_INVALID_ARGUMENT : SG_OK;
+    case SG_HPV_IN_MESSAGE:
+        return is_valid_message(m, &in->peer, in->msg) ? SG_OK : SG_ERR_PROTOCOL;
+    case SG_HPV_IN_TIMEOUT:
+    case SG_HPV_IN_CANDIDATES:
+    case SG_HPV_IN_FAILED:
+    case SG_HPV_IN_LEAVE:
+        return SG_OK;
+    }
+    return SG_ERR_INVALID_ARGUMENT;
+}
+
+static void on_message(struct sg_hpv *m, const struct sg_peer_id *from,
+                       const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out)
+{
+    sg_hpv_candidate_alive(m, from);
+    switch (msg->kind) {
+    case SG_HPV_JOIN:
+        sg_hpv_on_join(m, from, out);
+        break;
+    case SG_HPV_FORWARD_JOIN:
+        sg_hpv_on_forward_join(m, from, msg, out);
+        break;
+    case SG_HPV_NEIGHBOR:
+        sg_hpv_on_neighbor(m, from, msg, out);
+        break;
+    case SG_HPV_NEIGHBOR_REPLY:
+        sg_hpv_on_neighbor_reply(m, from, msg, out);
+        break;
+    case SG_HPV_DISCONNECT:
+        sg_hpv_on_disconnect(m, from, msg, out);
+        break;
+    case SG_HPV_SHUFFLE:
+        sg_hpv_on_shuffle(m, from, msg, out);
+        break;
+    case SG_HPV_SHUFFLE_REPLY:
+        sg_hpv_on_shuffle_reply(m, from, msg);
+        break;
+    }
+}
+
+static void on_timeout(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    sg_hpv_expire(m);
+    if (m->shuffle_at <= m->last_now) {
+        m->shuffle_at = next_time(m, m->config.shuffle_interval_ns);
+        sg_hpv_shuffle(m, out);
+        sg_hpv_probe_failed(m, out);
+    }
+    if (m->rotate_at <= m->last_now) {
+        m->rotate_at = next_time(m, m->config.rotate_interval_ns);
+        sg_hpv_rotate(m, out);
+    }
+}
+
+static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv_outbox *out)
+{
+    switch (in->kind) {
+    case SG_HPV_IN_TIMEOUT:
+        on_timeout(m, out);
+        break;
+    case SG_HPV_IN_JOIN:
+        sg_hpv_join(m, &in->peer, out);
+        break;
+    case SG_HPV_IN_CANDIDATES:
+        for (size_t i = 0; i < in->count; i++)
+            sg_hpv_passive_add(m, &in->peers[i]);
+        break;
+    case SG_HPV_IN_FAILED:
+        sg_hpv_on_failed(m, &in->peer, out);
+        break;
+    case SG_HPV_IN_MESSAGE:
+        on_message(m, &in->peer, in->msg, out);
+        break;
+    case SG_HPV_IN_LEAVE:
+        sg_hpv_leave(m, out);
+        break;
+    }
+}
+
+sg_err sg_hpv_input(struct sg_hpv *m, sg_time_ns now, const struct sg_hpv_in *in,
+                    struct sg_hpv_outbox *out)
+{
+    if (!m->has_left)
+        SG_TRY(verify(m, in));
+    out->count = 0;
+    if (m->has_left)
+        return SG_OK;
+    if (now > m->last_now)
+        m->last_now = now;
+    dispatch(m, in, out);
+    if (!m->has_left)
+        sg_hpv_repair(m, out);
+    return SG_OK;
+}
+
+sg_time_ns sg_hpv_deadline(const struct sg_hpv *m)
+{
+    if (m->has_left)
+        return SG_TIME_NEVER;
+    sg_time_ns deadline = sg_time_min(m->shuffle_at, m->rotate_at);
+    deadline = sg_time_min(deadline, sg_hpv_repair_deadline(m));
+    for (uint8_t i = 0; i < m->pending_count; i++)
+        deadline = sg_time_min(deadline, m->pending[i].deadline);
+    return deadline;
+}
+
+bool sg_hpv_is_active(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    return sg_hpv_active_find(m, peer) != SG_HPV_NONE;
+}
+
+bool sg_hpv_is_pending(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    return sg_hpv_pending_find(m, peer) != SG_HPV_NONE;
+}
+
+void sg_hpv_check(const struct sg_hpv *m)
+{
+    assert(m->active_count <= m->config.active_max);
+    assert(m->passive_count <= m->config.passive_max);
+    assert(m->pending_count <= SG_HPV_PENDING_MAX);
+    assert(m->joiner_count <= SG_HPV_JOINERS_MAX);
+    assert(m->sent_count <= SG_HPV_SHUFFLE_MAX);
+    /* found at its own place = without an earlier duplicate */
+    for (uint16_t i = 0; i < m->active_count; i++) {
+        assert(!sg_peer_id_equal(&m->active[i].id, &m->self));
+        assert(sg_hpv_active_find(m, &m->active[i].id) == i);
+        assert(m->active[i].since <= m->last_now);
+    }
+    for (uint16_t i = 0; i < m->passive_count; i++) {
+        assert(!sg_peer_id_equal(&m->passive[i], &m->self));
+        assert(sg_hpv_passive_find(m, &m->passive[i]) == i);
+        assert(sg_hpv_active_find(m, &m->passive[i]) == SG_HPV_NONE);
+    }
+    for (uint16_t i = 0; i < m->pending_count; i++) {
+        assert(!sg_peer_id_equal(&m->pending[i].id, &m->self));
+        assert(sg_hpv_pending_find(m, &m->pending[i].id) == i);
+        assert(sg_hpv_active_find(m, &m->pending[i].id) == SG_HPV_NONE);
+    }
+    assert(!m->has_left || m->active_count + m->pending_count == 0);
+}

@@ -1,0 +1,208 @@
+/* Keeping the active view at its target: requests that wait for an answer, candidates and what is
+ * known of them, promotion with back-off, rotation. */
+#include <assert.h>
+
+#include "hyparview/internal.h"
+
+/* A candidate that failed so often in a row may be forgotten. With doubling pauses between its
+ * trials that is a quarter of an hour: longer than most partitions. */
+#define FAILURES_MAX 8
+/* Those pauses double so often. */
+#define PAUSE_DOUBLINGS_MAX 5
+
+uint16_t sg_hpv_pending_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    for (uint16_t i = 0; i < m->pending_count; i++)
+        if (sg_peer_id_equal(&m->pending[i].id, peer))
+            return i;
+    return SG_HPV_NONE;
+}
+
+void sg_hpv_pending_remove(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    uint16_t at = sg_hpv_pending_find(m, peer);
+    if (at == SG_HPV_NONE)
+        return;
+    m->pending_count--;
+    memmove(&m->pending[at], &m->pending[at + 1],
+            (size_t)(m->pending_count - at) * sizeof(*m->pending));
+}
+
+static void send_request(const struct sg_hpv_pending *request, struct sg_hpv_outbox *out)
+{
+    if (request->purpose == SG_HPV_FOR_JOIN)
+        sg_hpv_send(out, &request->id, SG_HPV_JOIN);
+    else
+        sg_hpv_send(out, &request->id, SG_HPV_NEIGHBOR)->high_priority = request->high_priority;
+}
+
+void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv_purpose purpose,
+                    struct sg_hpv_outbox *out)
+{
+    assert(m->pending_count < SG_HPV_PENDING_MAX);
+    assert(sg_hpv_pending_find(m, peer) == SG_HPV_NONE);
+    struct sg_hpv_pending *request = &m->pending[m->pending_count++];
+    request->id = *peer;
+    request->deadline = sg_time_add(m->last_now, m->config.neighbor_timeout_ns);
+    request->purpose = purpose;
+    request->high_priority =
+        purpose == SG_HPV_FOR_JOIN || purpose == SG_HPV_FOR_NEWCOMER || m->active_count == 0;
+    send_request(request, out);
+}
+
+void sg_hpv_expire(struct sg_hpv *m)
+{
+    uint8_t at = 0;
+    while (at < m->pending_count) {
+        struct sg_peer_id peer = m->pending[at].id;
+        if (m->pending[at].deadline > m->last_now) {
+            at++;
+            continue;
+        }
+        sg_hpv_pending_remove(m, &peer);
+        sg_hpv_candidate_failed(m, &peer);
+        sg_hpv_repair_pause(m);
+    }
+}
+
+void sg_hpv_candidate_hold(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    uint16_t at = sg_hpv_passive_find(m, peer);
+    if (at == SG_HPV_NONE)
+        return;
+    uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_max_ns);
+    m->trial[at].retry_at = sg_time_add(m->last_now, pause);
+}
+
+void sg_hpv_candidate_failed(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    sg_hpv_passive_offer(m, peer);
+    uint16_t at = sg_hpv_passive_find(m, peer);
+    if (at == SG_HPV_NONE)
+        return;
+    struct sg_hpv_trial *trial = &m->trial[at];
+    unsigned doublings =
+        trial->failures < PAUSE_DOUBLINGS_MAX ? trial->failures : PAUSE_DOUBLINGS_MAX;
+    uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_max_ns << doublings);
+    trial->retry_at = sg_time_add(m->last_now, pause);
+    if (trial->failures < FAILURES_MAX)
+        trial->failures++;
+    /* without a neighbour the fault may be ours, and then every entry is worth keeping */
+    if (trial->failures == FAILURES_MAX && m->active_count > 0 && m->passive_count > 1)
+        sg_hpv_passive_remove(m, peer);
+}
+
+void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    uint16_t at = sg_hpv_passive_find(m, peer);
+    if (at != SG_HPV_NONE)
+        m->trial[at].failures = 0;
+}
+
+static bool may_ask(const struct sg_hpv *m, uint16_t at)
+{
+    return m->trial[at].retry_at <= m->last_now &&
+           sg_hpv_pending_find(m, &m->passive[at]) == SG_HPV_NONE;
+}
+
+/* A random candidate that may be asked now and has failed before, or has not. */
+static bool pick_candidate(struct sg_hpv *m, bool has_failed, struct sg_peer_id *picked)
+{
+    uint16_t pool[SG_HPV_PASSIVE_HARD];
+    uint16_t count = 0;
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        if ((m->trial[i].failures > 0) == has_failed && may_ask(m, i))
+            pool[count++] = i;
+    if (count == 0)
+        return false;
+    uint64_t at = sg_prng_below(&m->prng, count);
+    *picked = m->passive[pool[at]];
+    return true;
+}
+
+static bool pick_any_candidate(struct sg_hpv *m, struct sg_peer_id *picked)
+{
+    return pick_candidate(m, false, picked) || pick_candidate(m, true, picked);
+}
+
+void sg_hpv_repair_reset(struct sg_hpv *m)
+{
+    m->repair_at = m->last_now;
+    m->repair_pause_ns = m->config.repair_backoff_ns;
+}
+
+void sg_hpv_repair_pause(struct sg_hpv *m)
+{
+    if (m->repair_at > m->last_now)
+        return;
+    uint64_t pause = sg_hpv_jitter(m, m->repair_pause_ns);
+    uint64_t max = m->config.repair_backoff_max_ns;
+    m->repair_at = sg_time_add(m->last_now, pause > 0 ? pause : 1);
+    m->repair_pause_ns = m->repair_pause_ns > max / 2 ? max : m->repair_pause_ns * 2;
+}
+
+static bool wants_more(const struct sg_hpv *m)
+{
+    return m->active_count + m->pending_count < m->config.active_target &&
+           m->pending_count < SG_HPV_PENDING_MAX;
+}
+
+/* Who is alone does not wait longer than this for a second trial of anybody. */
+static void shorten_trials(struct sg_hpv *m)
+{
+    sg_time_ns latest = sg_time_add(m->last_now, m->config.repair_backoff_max_ns);
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, latest);
+}
+
+/* More neighbours are wanted and there is nobody to ask. */
+static void no_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    if (m->active_count == 0) {
+        if (m->pending_count > 0)
+            return;
+        shorten_trials(m);
+        sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
+    }
+    sg_hpv_repair_pause(m);
+}
+
+void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    struct sg_peer_id peer;
+    bool is_paused = m->last_now < m->repair_at;
+    /* who is alone asks one fresh candidate after the other, whatever the back-off says */
+    if (is_paused && m->active_count > 0)
+        return;
+    while (wants_more(m) && pick_any_candidate(m, &peer))
+        sg_hpv_request(m, &peer, SG_HPV_FOR_REPAIR, out);
+    if (wants_more(m) && !is_paused)
+        no_candidate(m, out);
+}
+
+sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
+{
+    if (!wants_more(m))
+        return SG_TIME_NEVER;
+    bool has_work = m->active_count == 0 ? m->pending_count == 0 : m->passive_count > 0;
+    return has_work ? m->repair_at : SG_TIME_NEVER;
+}
+
+static bool may_exchange(const struct sg_hpv *m)
+{
+    return m->active_count >= m->config.active_target && m->pending_count < SG_HPV_PENDING_MAX;
+}
+
+void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    struct sg_peer_id peer;
+    if (may_exchange(m) && pick_any_candidate(m, &peer))
+        sg_hpv_request(m, &peer, SG_HPV_FOR_ROTATION, out);
+}
+
+void sg_hpv_probe_failed(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    struct sg_peer_id peer;
+    if (may_exchange(m) && pick_candidate(m, true, &peer))
+        sg_hpv_request(m, &peer, SG_HPV_FOR_ROTATION, out);
+}

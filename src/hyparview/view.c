@@ -1,0 +1,145 @@
+/* The two views. Both are arrays in insertion order; the passive view has a parallel array with
+ * what asking its peers has taught. */
+#include <assert.h>
+
+#include "hyparview/internal.h"
+
+uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    for (uint16_t i = 0; i < m->active_count; i++)
+        if (sg_peer_id_equal(&m->active[i].id, peer))
+            return i;
+    return SG_HPV_NONE;
+}
+
+void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out)
+{
+    assert(m->active_count < m->config.active_max);
+    assert(sg_hpv_active_find(m, peer) == SG_HPV_NONE);
+    sg_hpv_passive_remove(m, peer);
+    sg_hpv_pending_remove(m, peer);
+    m->active[m->active_count++] = (struct sg_hpv_active){*peer, m->last_now};
+    sg_hpv_repair_reset(m);
+    sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_UP, peer);
+}
+
+void sg_hpv_active_drop(struct sg_hpv *m, uint16_t at, struct sg_hpv_outbox *out)
+{
+    assert(at < m->active_count);
+    struct sg_peer_id peer = m->active[at].id;
+    m->active_count--;
+    memmove(&m->active[at], &m->active[at + 1],
+            (size_t)(m->active_count - at) * sizeof(*m->active));
+    sg_hpv_repair_reset(m);
+    sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_DOWN, &peer);
+}
+
+void sg_hpv_active_evict(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    uint16_t at = (uint16_t)sg_prng_below(&m->prng, m->active_count);
+    struct sg_peer_id peer = m->active[at].id;
+    sg_hpv_send(out, &peer, SG_HPV_DISCONNECT);
+    sg_hpv_active_drop(m, at, out);
+    sg_hpv_passive_add(m, &peer);
+    sg_hpv_candidate_hold(m, &peer);
+}
+
+static bool is_other(const struct sg_hpv_active *entry, const struct sg_peer_id *a,
+                     const struct sg_peer_id *b)
+{
+    return !sg_peer_id_equal(&entry->id, a) && !sg_peer_id_equal(&entry->id, b);
+}
+
+bool sg_hpv_active_pick(struct sg_hpv *m, const struct sg_peer_id *a, const struct sg_peer_id *b,
+                        struct sg_peer_id *picked)
+{
+    uint16_t others = 0;
+    for (uint16_t i = 0; i < m->active_count; i++)
+        others += is_other(&m->active[i], a, b);
+    if (others == 0)
+        return false;
+    uint64_t skip = sg_prng_below(&m->prng, others);
+    for (uint16_t i = 0; i < m->active_count; i++) {
+        if (!is_other(&m->active[i], a, b) || skip-- > 0)
+            continue;
+        *picked = m->active[i].id;
+        return true;
+    }
+    return false;
+}
+
+uint16_t sg_hpv_passive_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        if (sg_peer_id_equal(&m->passive[i], peer))
+            return i;
+    return SG_HPV_NONE;
+}
+
+static void passive_remove_at(struct sg_hpv *m, uint16_t at)
+{
+    m->passive_count--;
+    size_t behind = (size_t)(m->passive_count - at);
+    memmove(&m->passive[at], &m->passive[at + 1], behind * sizeof(*m->passive));
+    memmove(&m->trial[at], &m->trial[at + 1], behind * sizeof(*m->trial));
+}
+
+void sg_hpv_passive_remove(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    uint16_t at = sg_hpv_passive_find(m, peer);
+    if (at != SG_HPV_NONE)
+        passive_remove_at(m, at);
+}
+
+/* The first of the entries that failed most, SG_HPV_NONE when none ever failed. */
+static uint16_t most_failed(const struct sg_hpv *m)
+{
+    uint16_t worst = SG_HPV_NONE;
+    uint8_t failures = 0;
+    for (uint16_t i = 0; i < m->passive_count; i++) {
+        if (m->trial[i].failures <= failures)
+            continue;
+        failures = m->trial[i].failures;
+        worst = i;
+    }
+    return worst;
+}
+
+static bool is_new(const struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    return !sg_peer_id_equal(peer, &m->self) && sg_hpv_active_find(m, peer) == SG_HPV_NONE &&
+           sg_hpv_passive_find(m, peer) == SG_HPV_NONE;
+}
+
+static void passive_append(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    m->passive[m->passive_count] = *peer;
+    m->trial[m->passive_count] = (struct sg_hpv_trial){0, 0};
+    m->passive_count++;
+}
+
+void sg_hpv_passive_add(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    if (!is_new(m, peer))
+        return;
+    if (m->passive_count == m->config.passive_max) {
+        uint16_t at = most_failed(m);
+        if (at == SG_HPV_NONE)
+            at = (uint16_t)sg_prng_below(&m->prng, m->passive_count);
+        passive_remove_at(m, at);
+    }
+    passive_append(m, peer);
+}
+
+void sg_hpv_passive_offer(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    if (!is_new(m, peer))
+        return;
+    if (m->passive_count == m->config.passive_max) {
+        uint16_t at = most_failed(m);
+        if (at == SG_HPV_NONE)
+            return;
+        passive_remove_at(m, at);
+    }
+    passive_append(m, peer);
+}

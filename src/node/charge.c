@@ -1,0 +1,99 @@
+/* What misbehaviour costs. Points decay by one a second; at the limit the link is closed and the
+ * peer banned for a while. Only the authenticated link pays, never a name in a body. */
+#include "node/internal.h"
+
+#define POINTS_BAN 100
+/* A neighbour in a busy topic sends a few frames per message; 20 000/s is far above what a core
+ * can verify, so who sends more is shedding load onto us. Short bursts are normal. */
+#define FRAME_BURST_SECONDS 2
+
+bool sg_bucket_take(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint32_t burst)
+{
+    uint64_t full = (uint64_t)burst * 1000;
+    uint64_t passed_us = sg_time_since(now, bucket->at) / SG_NS_PER_US;
+    if (passed_us > UINT64_C(3600000000))
+        passed_us = UINT64_C(3600000000);
+    uint64_t earned = passed_us * rate / 1000;
+    if (earned > 0) {
+        bucket->milli = bucket->milli + earned > full ? full : bucket->milli + earned;
+        bucket->at = now;
+    }
+    if (bucket->milli < 1000)
+        return false;
+    bucket->milli -= 1000;
+    return true;
+}
+
+static void ban(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_ban *slot = &core->bans[core->bans_next];
+    core->bans_next = (core->bans_next + 1) % SG_BANS_MAX;
+    slot->peer = *peer;
+    slot->until = sg_time_add(core->now, core->config.ban_ns);
+    core->stats.peers_banned++;
+    sg_trace(&core->config.trace, SG_TRACE_BAN, peer->b, NULL, core->config.ban_ns / SG_NS_PER_S);
+}
+
+bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    for (uint32_t i = 0; i < SG_BANS_MAX; i++) {
+        if (core->bans[i].until > core->now && sg_peer_id_equal(&core->bans[i].peer, peer))
+            return true;
+    }
+    return false;
+}
+
+void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points)
+{
+    uint64_t decayed = sg_time_since(core->now, link->points_at) / SG_NS_PER_S;
+    if (decayed > 0) {
+        link->points = decayed >= link->points ? 0 : link->points - (uint32_t)decayed;
+        link->points_at = core->now;
+    }
+    link->points += (uint32_t)points;
+    core->stats.charges++;
+    sg_trace(&core->config.trace, SG_TRACE_CHARGE, link->peer.b, NULL, (uint64_t)points);
+    if (link->points < POINTS_BAN || link->doomed != SG_CLOSE_NONE)
+        return;
+    ban(core, &link->peer);
+    sg_link_doom(core, link, SG_CLOSE_BANNED);
+}
+
+/* The counter and the price of each error; anything else is malformed. */
+static enum sg_charge count_refused(struct sg_core_stats *stats, sg_err err)
+{
+    if (err == SG_ERR_BAD_SIGNATURE) {
+        stats->refused_signature++;
+        return SG_CHARGE_FORGED;
+    }
+    if (err == SG_ERR_BAD_PROOF) {
+        stats->refused_proof++;
+        return SG_CHARGE_FORGED;
+    }
+    if (err == SG_ERR_EXPIRED) {
+        stats->refused_expired++;
+        return SG_CHARGE_LATE;
+    }
+    if (err == SG_ERR_FUTURE) {
+        stats->refused_future++;
+        return SG_CHARGE_LATE;
+    }
+    if (err == SG_ERR_LIMIT) {
+        stats->refused_overload++;
+        return SG_CHARGE_FLOOD;
+    }
+    if (err == SG_ERR_VERSION) {
+        stats->refused_version++;
+        return SG_CHARGE_PROTOCOL;
+    }
+    stats->refused_malformed++;
+    return err == SG_ERR_PROTOCOL ? SG_CHARGE_PROTOCOL : SG_CHARGE_MALFORMED;
+}
+
+void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *id, sg_err err)
+{
+    enum sg_charge points = count_refused(&core->stats, err);
+    sg_trace(&core->config.trace, SG_TRACE_REFUSE, link->peer.b, id == NULL ? NULL : id->b,
+             (uint64_t)(-(int64_t)err));
+    sg_charge(core, link, points);
+}

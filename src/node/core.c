@@ -1,0 +1,380 @@
+/* The core: inputs in, ordered outputs out. See core.h for the contract, internal.h for the parts.
+ *
+ * The way of a frame: route.c decodes it and finds its scope; scope.c feeds the machine and turns
+ * the machine's outputs into frames, pushes and events; links.c finds or opens the link; outbox.c
+ * collects. Nothing calls back up. What a step finds out on its way (a peer without address, a link
+ * to be closed) is noted and worked off at the end of the input, in sg_core_end. */
+#include "node/internal.h"
+
+#include <assert.h>
+
+struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
+{
+    return (struct sg_core_config){
+        .mem = mem,
+        .hpv = sg_hpv_config_default(mem),
+        .pt = sg_pt_config_default(mem),
+        .links_max = 256,
+        .scopes_max = 1 + SG_TOPICS_MAX,
+        .book_max = 2048,
+        .keys_max = 512,
+        .roots_max = 512,
+        .authors_max = 512,
+        .verify_rate = 1000,
+        .verify_burst = 2000,
+        .frame_rate = 20000,
+        .message_ttl_ms = 60000,
+        .ttl_max_ms = 600000,
+        .skew_ms = 600000,
+        .link_linger_ns = 10 * SG_NS_PER_S,
+        .ban_ns = 60 * SG_NS_PER_S,
+        .scope_linger_ns = 60 * SG_NS_PER_S,
+        .find_interval_ns = 500 * SG_NS_PER_MS,
+        .find_interval_max_ns = 30 * SG_NS_PER_S,
+    };
+}
+
+static bool config_is_good(const struct sg_core_config *config)
+{
+    bool has_parts = config->mem != NULL && config->suite != NULL && config->signer.sign != NULL;
+    bool has_network =
+        config->network.len >= 1 && config->network.len <= SG_NETWORK_NAME_MAX;
+    bool has_room = config->links_max > 0 && config->scopes_max > 0 && config->book_max > 0 &&
+                    config->keys_max > 0 && config->roots_max > 0 && config->authors_max > 0;
+    /* every active neighbour must find a place in the tree */
+    bool tree_fits = config->pt.peers_max >= config->hpv.active_max;
+    bool fits_sequence = config->boot <= UINT32_MAX;
+    return has_parts && has_network && has_room && tree_fits && fits_sequence &&
+           config->message_ttl_ms <= config->ttl_max_ms;
+}
+
+static sg_err init_tables(struct sg_core *core)
+{
+    const struct sg_core_config *config = &core->config;
+    uint64_t seed = sg_prng_next(&core->prng);
+    SG_TRY(sg_map_init(&core->link_index, config->mem, config->links_max, seed));
+    SG_TRY(sg_map_init(&core->scope_index, config->mem, config->scopes_max, seed));
+    SG_TRY(sg_book_init(&core->book, config->mem, config->book_max, seed));
+    core->links = sg_mem_new(config->mem, config->links_max, sizeof(struct sg_link *));
+    core->scopes = sg_mem_new(config->mem, config->scopes_max, sizeof(struct sg_scope *));
+    if (core->links == NULL || core->scopes == NULL)
+        return SG_ERR_NO_MEMORY;
+    return sg_proofs_init(core);
+}
+
+sg_err sg_core_new(struct sg_core **out, const struct sg_core_config *config, sg_time_ns now)
+{
+    static const struct sg_topic_id base = {{0}};
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa network v1"), config->network};
+    struct sg_core_outbox none = {0};
+    struct sg_scope *scope;
+    *out = NULL;
+    if (!config_is_good(config))
+        return SG_ERR_INVALID_ARGUMENT;
+    struct sg_core *core = sg_mem_new(config->mem, 1, sizeof(*core));
+    if (core == NULL)
+        return SG_ERR_NO_MEMORY;
+    core->config = *config;
+    core->config.hpv.mem = config->mem;
+    core->config.pt.mem = config->mem;
+    core->config.network = (struct sg_bytes){NULL, 0};
+    core->links_check_at = SG_TIME_NEVER;
+    core->now = now;
+    core->out = &none;
+    config->suite->hash(parts, 2, core->network);
+    sg_prng_init(&core->prng, config->seed);
+    sg_err err = init_tables(core);
+    if (err == SG_OK)
+        err = sg_scope_open(core, &base, &scope);
+    if (err != SG_OK) {
+        sg_core_free(core);
+        return err;
+    }
+    assert(none.count == 0);
+    core->out = NULL;
+    *out = core;
+    return SG_OK;
+}
+
+void sg_core_free(struct sg_core *core)
+{
+    if (core == NULL)
+        return;
+    const struct sg_mem *mem = core->config.mem;
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        sg_scope_free(core, core->scopes[i]);
+    sg_mem_free(mem, core->scopes);
+    sg_map_fini(&core->scope_index);
+    sg_links_fini(core);
+    if (core->book.entries != NULL)
+        sg_book_fini(&core->book, mem);
+    sg_proofs_fini(core);
+    sg_mem_free(mem, core);
+}
+
+void sg_core_begin(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+                   struct sg_core_outbox *out)
+{
+    core->now = now > core->now ? now : core->now;
+    core->wall_ms = wall_ms;
+    core->out = out;
+}
+
+void sg_core_end(struct sg_core *core)
+{
+    sg_scopes_todo(core);
+    sg_links_reap(core);
+    sg_scopes_todo(core);
+    core->out = NULL;
+}
+
+static void input_frame(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    if (link == NULL || link->state != SG_LINK_UP)
+        return; /* closed by us meanwhile */
+    core->stats.frames_in++;
+    core->stats.bytes_in += in->bytes.len;
+    if (sg_bucket_take(&link->frames, core->now, core->config.frame_rate,
+                       2 * core->config.frame_rate))
+        sg_route_frame(core, link, in->lane, in->bytes);
+    else
+        sg_refuse(core, link, NULL, SG_ERR_LIMIT);
+}
+
+static void input_rtt(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    struct sg_pt_in rtt = {.kind = SG_PT_IN_RTT,
+                           .peer = in->peer,
+                           .srtt_ns = in->srtt_ns,
+                           .rttvar_ns = in->rttvar_ns};
+    if (link == NULL)
+        return;
+    link->srtt_ns = in->srtt_ns;
+    link->rttvar_ns = in->rttvar_ns;
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        if (sg_hpv_is_active(&core->scopes[i]->hpv, &in->peer))
+            (void)sg_scope_pt(core, core->scopes[i], &rtt);
+    }
+}
+
+static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_scope *scope = sg_scope_find(core, &in->topic);
+    struct sg_pt_in dropped = {
+        .kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
+    core->stats.push_dropped++;
+    sg_trace(&core->config.trace, SG_TRACE_PUSH_DROPPED, in->peer.b, in->id.b, 0);
+    if (scope != NULL)
+        (void)sg_scope_pt(core, scope, &dropped);
+}
+
+static sg_err input_seed(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = in->peer};
+    struct sg_hpv *base = &core->scopes[0]->hpv;
+    if (sg_hpv_is_active(base, &in->peer) || sg_hpv_is_pending(base, &in->peer))
+        return SG_OK;
+    return sg_scope_hpv(core, core->scopes[0], &join);
+}
+
+static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_scope *scope = sg_scope_find(core, &in->topic);
+    if (sg_scope_is_base(&in->topic))
+        return SG_ERR_INVALID_ARGUMENT;
+    if (scope == NULL)
+        SG_TRY(sg_scope_open(core, &in->topic, &scope));
+    scope->subscriptions++;
+    return SG_OK;
+}
+
+static sg_err input_unsubscribe(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_scope *scope = sg_scope_find(core, &in->topic);
+    if (scope == NULL || scope->subscriptions == 0)
+        return SG_ERR_NOT_FOUND;
+    if (--scope->subscriptions == 0)
+        sg_scope_close(core, scope);
+    return SG_OK;
+}
+
+static void input_leave(struct sg_core *core)
+{
+    struct sg_hpv_in leave = {.kind = SG_HPV_IN_LEAVE};
+    while (core->scope_count > 1)
+        sg_scope_close(core, core->scopes[core->scope_count - 1]);
+    (void)sg_scope_hpv(core, core->scopes[0], &leave);
+    core->has_left = true;
+    for (uint32_t i = 0; i < core->link_count; i++)
+        sg_link_doom(core, core->links[i], SG_CLOSE_SHUTDOWN);
+}
+
+static void input_timeout(struct sg_core *core)
+{
+    sg_scopes_timeout(core);
+    sg_topics_timeout(core);
+    sg_links_timeout(core);
+}
+
+static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
+{
+    switch (in->kind) {
+    case SG_CORE_IN_TIMEOUT:
+        input_timeout(core);
+        return SG_OK;
+    case SG_CORE_IN_LINK_UP:
+        return sg_link_up(core, in);
+    case SG_CORE_IN_LINK_DOWN:
+        sg_link_down(core, in);
+        return SG_OK;
+    case SG_CORE_IN_LINK_RTT:
+        input_rtt(core, in);
+        return SG_OK;
+    case SG_CORE_IN_SEED:
+        return input_seed(core, in);
+    case SG_CORE_IN_FRAME:
+        input_frame(core, in);
+        return SG_OK;
+    case SG_CORE_IN_PUSH_DROPPED:
+        input_push_dropped(core, in);
+        return SG_OK;
+    case SG_CORE_IN_SUBSCRIBE:
+        return input_subscribe(core, in);
+    case SG_CORE_IN_UNSUBSCRIBE:
+        return input_unsubscribe(core, in);
+    case SG_CORE_IN_LEAVE:
+        input_leave(core);
+        return SG_OK;
+    }
+    return SG_ERR_INVALID_ARGUMENT;
+}
+
+sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+                     const struct sg_core_in *in, struct sg_core_outbox *out)
+{
+    if (core->has_left)
+        return SG_ERR_STOPPED;
+    sg_core_begin(core, now, wall_ms, out);
+    sg_err err = dispatch(core, in);
+    sg_core_end(core);
+    return err;
+}
+
+sg_time_ns sg_core_deadline(const struct sg_core *core)
+{
+    sg_time_ns at = core->links_check_at;
+    if (core->has_left)
+        return SG_TIME_NEVER;
+    if (core->topics_dirty)
+        at = sg_time_min(at, core->topics_at);
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        at = sg_time_min(at, sg_scope_deadline(core, core->scopes[i]));
+    return at;
+}
+
+static void check_link(const struct sg_core *core, uint32_t at)
+{
+    const struct sg_link *link = core->links[at];
+    uint32_t uses = 0;
+    assert(sg_map_get(&core->link_index, link->peer.b) == at);
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        uses += sg_hpv_is_active(&core->scopes[i]->hpv, &link->peer) ? 1 : 0;
+    assert(uses == link->uses);
+    assert((uses > 0) == (link->unneeded_since == SG_TIME_NEVER));
+    assert(link->doomed == SG_CLOSE_NONE);
+    assert(link->state == SG_LINK_DIALING || link->queue_count == 0);
+}
+
+void sg_core_check(const struct sg_core *core)
+{
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        const struct sg_scope *scope = core->scopes[i];
+        size_t eager = 0;
+        size_t lazy = 0;
+        assert(sg_map_get(&core->scope_index, scope->topic.b) == i);
+        sg_hpv_check(&scope->hpv);
+        sg_pt_check(scope->pt);
+        sg_pt_degrees(scope->pt, &eager, &lazy);
+        assert(eager + lazy == scope->hpv.active_count);
+    }
+    for (uint32_t i = 0; i < core->link_count; i++)
+        check_link(core, i);
+    assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);
+}
+
+void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
+{
+    *gauges = (struct sg_core_gauges){.topics = core->scope_count - 1,
+                                      .base_active = core->scopes[0]->hpv.active_count,
+                                      .base_passive = core->scopes[0]->hpv.passive_count};
+    for (uint32_t i = 0; i < core->link_count; i++)
+        gauges->links += core->links[i]->state == SG_LINK_UP ? 1 : 0;
+    for (uint32_t i = 1; i < core->scope_count; i++) {
+        size_t eager = 0;
+        size_t lazy = 0;
+        sg_pt_degrees(core->scopes[i]->pt, &eager, &lazy);
+        gauges->eager += (uint32_t)eager;
+        gauges->lazy += (uint32_t)lazy;
+    }
+}
+
+void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer, bool *base_active,
+                      uint16_t *topics)
+{
+    *base_active = sg_hpv_is_active(&core->scopes[0]->hpv, peer);
+    *topics = 0;
+    for (uint32_t i = 1; i < core->scope_count; i++) {
+        if (sg_hpv_is_active(&core->scopes[i]->hpv, peer))
+            (*topics)++;
+    }
+}
+
+size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *topic,
+                         struct sg_peer_id *peers, size_t cap)
+{
+    static const struct sg_topic_id base = {{0}};
+    const struct sg_scope *scope = sg_scope_find(core, topic == NULL ? &base : topic);
+    if (scope == NULL)
+        return 0;
+    for (uint16_t i = 0; i < scope->hpv.active_count && i < cap; i++)
+        peers[i] = scope->hpv.active[i].id;
+    return scope->hpv.active_count;
+}
+
+size_t sg_core_hello(const struct sg_core *core, uint8_t frame[SG_HELLO_MAX])
+{
+    struct sg_hello hello = {.suite = core->config.suite->id, .boot = core->config.boot};
+    struct sg_writer w = sg_writer(frame, SG_HELLO_MAX);
+    memcpy(hello.network, core->network, SG_HASH_LEN);
+    sg_hello_encode(&w, &hello);
+    assert(w.err == SG_OK);
+    return w.len;
+}
+
+sg_err sg_core_hello_check(const struct sg_core *core, const struct sg_peer_id *peer,
+                           struct sg_bytes frame, uint64_t *boot)
+{
+    struct sg_hello hello;
+    SG_TRY(sg_hello_decode(frame, &hello));
+    if (memcmp(hello.network, core->network, SG_HASH_LEN) != 0)
+        return SG_ERR_WRONG_NETWORK;
+    if (hello.suite != core->config.suite->id)
+        return SG_ERR_WRONG_PROFILE;
+    if (sg_is_banned(core, peer))
+        return SG_ERR_BANNED;
+    *boot = hello.boot;
+    return SG_OK;
+}
+
+enum sg_close_reason sg_core_hello_reason(sg_err err)
+{
+    if (err == SG_ERR_WRONG_NETWORK)
+        return SG_CLOSE_WRONG_NETWORK;
+    if (err == SG_ERR_WRONG_PROFILE)
+        return SG_CLOSE_WRONG_PROFILE;
+    if (err == SG_ERR_BANNED)
+        return SG_CLOSE_BANNED;
+    return err == SG_ERR_VERSION ? SG_CLOSE_VERSION : SG_CLOSE_PROTOCOL;
+}

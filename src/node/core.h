@@ -1,0 +1,205 @@
+/* The node without I/O: composes HyParView and Plumtree per scope, links, verification and topic
+ * finding. The runtime drives it over QUIC, the simulator over virtual links: exactly this code.
+ *
+ * A scope is one overlay: the base scope (zero topic id) holds every node, a topic's scope holds
+ * its subscribers. All scopes share links; a link is one authenticated connection to a peer.
+ *
+ * Contract as in the machines: one event in, ordered outputs out, no call-backs, no clock. Inputs
+ * never fail because of what a peer sent; such frames are dropped, counted and charged. */
+#ifndef SG_NODE_CORE_H
+#define SG_NODE_CORE_H
+
+#include <saorsa/types.h>
+
+#include "base/buf.h"
+#include "base/time.h"
+#include "base/trace.h"
+#include "crypto/suite.h"
+#include "hyparview/hyparview.h"
+#include "plumtree/plumtree.h"
+#include "wire/frame.h"
+#include "wire/hpv_msg.h"
+#include "wire/link.h"
+
+struct sg_core_config {
+    const struct sg_mem *mem;
+    const struct sg_suite *suite;
+    struct sg_signer signer; /* of this node; state borrowed for the core's life */
+    struct sg_peer_id self;
+    struct sg_bytes network; /* name, 1 .. 255 bytes; hashed in new, not kept */
+    uint64_t boot;           /* boot counter: the high half of sequence numbers */
+    uint64_t seed;           /* of all choices */
+    struct sg_trace trace;
+    struct sg_hpv_config hpv; /* mem is filled in */
+    struct sg_pt_config pt;   /* mem is filled in */
+    uint32_t links_max;       /* [256] */
+    uint32_t scopes_max;      /* [257] base and 256 topics */
+    uint32_t book_max;        /* [2048] peers with address hints, oldest forgotten first */
+    uint32_t keys_max;        /* [512] author keys kept after a good signature */
+    uint32_t roots_max;       /* [512] verified batch roots */
+    uint32_t authors_max;     /* [512] replay windows per scope */
+    uint32_t verify_rate;     /* [1000] signature checks per second and link */
+    uint32_t verify_burst;    /* [2000] */
+    uint32_t frame_rate;      /* [20000] frames per second and link, see charge.c */
+    uint64_t message_ttl_ms;  /* [60000] <= ttl_max_ms */
+    uint64_t ttl_max_ms;      /* [600000] a longer expiry is refused */
+    uint64_t skew_ms;         /* [600000] how wrong a peer's wall clock may be */
+    uint64_t link_linger_ns;  /* [10 s] an unneeded link is kept so long */
+    uint64_t ban_ns;          /* [60 s] */
+    uint64_t scope_linger_ns; /* [60 s] a topic without subscription is kept so long */
+    uint64_t find_interval_ns;     /* [500 ms] first pause between topic walks, doubling .. */
+    uint64_t find_interval_max_ns; /* [30 s] .. up to here */
+};
+
+/* Defaults in brackets; suite, signer, self, network, boot and seed are the caller's. */
+struct sg_core_config sg_core_config_default(const struct sg_mem *mem);
+
+struct sg_core;
+
+enum sg_core_in_kind {
+    SG_CORE_IN_TIMEOUT,
+    SG_CORE_IN_LINK_UP,     /* peer, dialled, hints (observed address), srtt_ns, rttvar_ns */
+    SG_CORE_IN_LINK_DOWN,   /* peer, err: the link is gone, or the dial asked for has failed */
+    SG_CORE_IN_LINK_RTT,    /* peer, srtt_ns, rttvar_ns */
+    SG_CORE_IN_SEED,        /* peer: a seed, whose link is up: join through it */
+    SG_CORE_IN_FRAME,       /* peer, lane, bytes (borrowed) */
+    SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
+    SG_CORE_IN_SUBSCRIBE,   /* topic: counted */
+    SG_CORE_IN_UNSUBSCRIBE, /* topic */
+    SG_CORE_IN_LEAVE        /* say goodbye everywhere; nothing but CLOSE follows */
+};
+
+struct sg_core_in {
+    enum sg_core_in_kind kind;
+    struct sg_peer_id peer;
+    struct sg_topic_id topic;
+    struct sg_msg_id id;
+    enum sg_lane lane;
+    bool dialled;
+    sg_err err;
+    struct sg_bytes bytes;
+    struct sg_hints hints;
+    uint64_t srtt_ns;
+    uint64_t rttvar_ns;
+};
+
+enum sg_core_out_kind {
+    SG_CORE_OUT_SEND,          /* peer, lane, buf (one reference), droppable, topic, id */
+    SG_CORE_OUT_DIAL,          /* peer, hints; answered by LINK_UP or LINK_DOWN */
+    SG_CORE_OUT_CLOSE,         /* peer, reason; after what was sent before is flushed. The core
+                                * has forgotten the link: no LINK_DOWN is wanted */
+    SG_CORE_OUT_DELIVER,       /* message */
+    SG_CORE_OUT_NEIGHBOR_UP,   /* peer, topic */
+    SG_CORE_OUT_NEIGHBOR_DOWN, /* peer, topic, err */
+    SG_CORE_OUT_NEED_SEEDS     /* no neighbour, nothing left to try: dial the seeds */
+};
+
+/* A message for this node. The payload points into buf. */
+struct sg_core_message {
+    struct sg_peer_id author;
+    struct sg_peer_id last_hop; /* self for own messages */
+    uint64_t sequence;
+    uint64_t time_ms;
+    uint8_t hops;
+    struct sg_bytes payload;
+};
+
+struct sg_core_out {
+    enum sg_core_out_kind kind;
+    struct sg_peer_id peer;
+    struct sg_topic_id topic;
+    struct sg_msg_id id;
+    enum sg_lane lane;
+    enum sg_close_reason reason;
+    sg_err err;
+    bool droppable; /* a push: when the lane is full, drop it and feed PUSH_DROPPED */
+    struct sg_buf *buf; /* SEND, DELIVER: owned by the outbox */
+    struct sg_hints hints;
+    struct sg_core_message message;
+};
+
+/* Ordered outputs; grows as needed. Zero-initialise, then reuse. */
+struct sg_core_outbox {
+    struct sg_core_out *out;
+    size_t count;
+    size_t cap;
+};
+
+/* Lets go of all outputs' buffers; the array stays for reuse. */
+void sg_core_outbox_clear(struct sg_core_outbox *box);
+void sg_core_outbox_fini(struct sg_core_outbox *box, const struct sg_mem *mem);
+
+struct sg_core_publish {
+    struct sg_msg_id id;
+    uint64_t sequence;
+    uint32_t neighbors;
+    uint32_t pushed;
+    uint32_t announced;
+};
+
+struct sg_core_stats {
+    uint64_t published, delivered;
+    uint64_t frames_in, frames_out, bytes_in, bytes_out; /* frames, without QUIC */
+    uint64_t payload_bytes_in, payload_bytes_out;
+    uint64_t signatures_made, signatures_verified;
+    uint64_t refused_signature, refused_proof, refused_expired, refused_future;
+    uint64_t refused_malformed, refused_version, refused_overload, refused_unknown_scope;
+    uint64_t proofs_wanted, keys_sent, push_dropped;
+    uint64_t dials, dials_failed, links_refused, peers_banned, charges;
+    uint64_t outbox_lost; /* outputs lost to a failed allocation */
+    struct sg_pt_stats pt; /* summed over all scopes, closed ones included */
+};
+
+/* *out is owned by the caller. SG_ERR_NO_MEMORY, SG_ERR_INVALID_ARGUMENT. */
+SG_MUST_USE sg_err sg_core_new(struct sg_core **out, const struct sg_core_config *config,
+                               sg_time_ns now);
+void sg_core_free(struct sg_core *core);
+
+/* One event in; outputs are appended to out. wall_ms: milliseconds since 1970.
+ * SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (scopes, links), SG_ERR_NOT_FOUND (UNSUBSCRIBE of an
+ * unknown topic), SG_ERR_NO_MEMORY, SG_ERR_STOPPED after LEAVE; then nothing has changed. Peers'
+ * bytes never make it fail. */
+SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+                                 const struct sg_core_in *in, struct sg_core_outbox *out);
+/* Signs and broadcasts payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. The
+ * node's own subscription is served by a DELIVER with hops 0 and last_hop self.
+ * SG_ERR_TOO_LARGE, SG_ERR_LIMIT, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO, SG_ERR_STOPPED; then nothing is
+ * sent and no sequence number is used. */
+struct sg_core_publish_in {
+    struct sg_topic_id topic;
+    struct sg_bytes payload;
+    uint64_t ttl_ms; /* 0 = config.message_ttl_ms */
+};
+SG_MUST_USE sg_err sg_core_publish(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+                                   const struct sg_core_publish_in *in, struct sg_core_publish *result,
+                                   struct sg_core_outbox *out);
+/* When to feed IN_TIMEOUT; <= now: at once. */
+sg_time_ns sg_core_deadline(const struct sg_core *core);
+/* Asserts every invariant of the core and of its machines. O(everything). */
+void sg_core_check(const struct sg_core *core);
+
+void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats);
+/* Now: links up, scopes, base views, eager and lazy neighbours over all topics. */
+struct sg_core_gauges {
+    uint32_t links, topics, base_active, base_passive, eager, lazy;
+};
+void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);
+/* Whether peer is in the base active view, and in how many topics' active views. */
+void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer, bool *base_active,
+                      uint16_t *topics);
+/* Active view of a scope (NULL topic: base): copies up to cap ids, returns how many there are. */
+size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *topic,
+                         struct sg_peer_id *peers, size_t cap);
+
+/* HELLO, the first frame of each connection on the mship lane in both directions. Checked by
+ * whoever owns connections before LINK_UP is fed; no other frame is read before it. */
+/* frame [SG_HELLO_MAX] -> length used. */
+size_t sg_core_hello(const struct sg_core *core, uint8_t frame[SG_HELLO_MAX]);
+/* SG_ERR_VERSION, SG_ERR_WRONG_NETWORK, SG_ERR_WRONG_PROFILE, SG_ERR_BANNED (now a banned peer), or
+ * the decoder's errors. *boot is the peer's boot counter. */
+SG_MUST_USE sg_err sg_core_hello_check(const struct sg_core *core, const struct sg_peer_id *peer,
+                                       struct sg_bytes frame, uint64_t *boot);
+/* The close reason to give for an error of sg_core_hello_check. */
+enum sg_close_reason sg_core_hello_reason(sg_err err);
+
+#endif

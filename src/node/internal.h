@@ -1,0 +1,357 @@
+/* The parts of the core, shared by the files of this folder only. The flow is one way:
+ * core.c (inputs) -> route.c (frames) -> scope.c, gossip.c, topics.c -> links.c -> outbox.c. */
+#ifndef SG_NODE_INTERNAL_H
+#define SG_NODE_INTERNAL_H
+
+#include "base/map.h"
+#include "node/core.h"
+#include "wire/frame.h"
+#include "wire/gossip_msg.h"
+#include "wire/topic_msg.h"
+
+/* Frames that wait for a dial: a JOIN, a NEIGHBOR, a SHUFFLE_REPLY and a walk per scope at most. */
+#define SG_LINK_QUEUE_MAX 64
+/* Authors whose key we remember to have sent over a link; forgetting one costs a KEY frame. */
+#define SG_LINK_KEYS_MAX 64
+/* A ROOT or KEY arrives right in front of its GOSSIP: few can wait at once. */
+#define SG_LINK_ROOTS_MAX 8
+#define SG_LINK_NEW_KEYS_MAX 2
+#define SG_BANS_MAX 64
+#define SG_TODO_MAX 64
+
+/* Tokens in thousandths, so that slow rates do not round away. */
+struct sg_bucket {
+    uint64_t milli;
+    sg_time_ns at;
+};
+/* Takes one token; false when there is none. rate per second. */
+bool sg_bucket_take(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint32_t burst);
+
+struct sg_frame_wait {
+    struct sg_buf *buf;
+    struct sg_topic_id topic;
+    struct sg_msg_id id;
+    enum sg_lane lane;
+    bool droppable;
+};
+
+struct sg_root_wait {
+    uint8_t root[SG_ID_LEN];
+    struct sg_buf *frame; /* the ROOT frame as it came, so that it can be forwarded */
+};
+
+struct sg_key {
+    struct sg_peer_id author;
+    struct sg_buf *frame; /* the KEY frame, NULL = free */
+    uint64_t used;        /* tick of the last use */
+};
+
+enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
+
+struct sg_link {
+    struct sg_peer_id peer;
+    enum sg_link_state state;
+    bool dialled;
+    enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
+    uint32_t uses;               /* scopes with this peer in their active view */
+    sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
+    uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
+    struct sg_frame_wait *queue; /* [queue_count] of SG_LINK_QUEUE_MAX, while dialling */
+    uint32_t queue_count;
+    /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
+     * under way on the other lane */
+    struct sg_frame_wait *early;
+    uint32_t early_count;
+    uint64_t keys_sent[SG_LINK_KEYS_MAX]; /* first 8 bytes of author ids, a ring */
+    uint8_t keys_next;
+    struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
+    uint8_t roots_next;
+    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
+    uint8_t new_keys_next;
+    struct sg_bucket verify, frames;
+    uint32_t points; /* charges, see charge.c */
+    sg_time_ns points_at;
+    uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
+    uint64_t *digests;               /* [digest_count] */
+    uint16_t digest_count;
+};
+
+/* One held message: everything that is needed to push it again. */
+struct sg_held {
+    struct sg_msg_id id;
+    struct sg_peer_id author;
+    struct sg_buf *gossip; /* frame with hop; NULL = free */
+    struct sg_buf *root;   /* ROOT frame */
+    struct sg_buf *key;    /* KEY frame */
+    uint8_t hop;
+    uint32_t next_free;
+};
+
+struct sg_store {
+    struct sg_map index;
+    struct sg_held *slots; /* [index.max] */
+    uint32_t free_head;
+    uint32_t touched; /* slots used at least once: the others are untouched memory */
+};
+
+#define SG_WINDOW_BITS 4096
+/* Replay window of one author and boot on one topic. */
+struct sg_window {
+    struct sg_peer_id key; /* author with its boot mixed in */
+    uint32_t top;          /* highest counter accepted */
+    uint64_t used;
+    uint64_t bits[SG_WINDOW_BITS / 64]; /* bit (counter % SG_WINDOW_BITS) = accepted */
+};
+
+struct sg_windows {
+    struct sg_map index;
+    struct sg_window **slots; /* [index.max], allocated on first use */
+    uint64_t tick;
+};
+
+struct sg_scope {
+    struct sg_topic_id topic;
+    bool is_base;
+    uint32_t subscriptions;
+    uint32_t sequence;        /* counter of our own messages */
+    sg_time_ns linger_until;  /* a scope without subscription is closed then */
+    sg_time_ns find_at;       /* next topic walk */
+    uint64_t find_pause_ns;
+    struct sg_hpv hpv;
+    struct sg_pt *pt;
+    struct sg_store store;
+    struct sg_windows windows;
+};
+
+struct sg_book_entry {
+    struct sg_peer_id peer;
+    struct sg_hints hints;
+    bool first_hand;
+};
+
+struct sg_book {
+    struct sg_map index;
+    struct sg_book_entry *entries; /* [index.max], a ring */
+    uint32_t next;
+};
+
+struct sg_ban {
+    struct sg_peer_id peer;
+    sg_time_ns until;
+};
+
+/* Peers that could not be reached while outputs were being executed. */
+struct sg_todo {
+    struct sg_peer_id peer;
+    struct sg_topic_id topic;
+};
+
+struct sg_roots {
+    struct sg_map index; /* root -> slot */
+    struct sg_verified {
+        uint8_t root[SG_ID_LEN];
+        struct sg_peer_id author;
+        struct sg_buf *frame;
+    } *slots;            /* [index.max], a ring */
+    uint32_t next;
+};
+
+struct sg_keys {
+    struct sg_map index;
+    struct sg_key *slots; /* [index.max] */
+    uint64_t tick;
+};
+
+struct sg_core {
+    struct sg_core_config config;
+    uint8_t network[SG_HASH_LEN];
+    struct sg_prng prng;
+    bool has_left;
+    /* of the input in work */
+    sg_time_ns now;
+    uint64_t wall_ms;
+    struct sg_core_outbox *out;
+    sg_err down_err; /* why neighbours go down, for the event */
+    struct sg_map link_index;
+    struct sg_link **links; /* [links_max], the first link_count are used, in order of creation */
+    uint32_t link_count;
+    sg_time_ns links_check_at;
+    struct sg_map scope_index;
+    struct sg_scope **scopes; /* [scopes_max], the first scope_count; [0] is the base */
+    uint32_t scope_count;
+    bool topics_dirty;
+    sg_time_ns topics_at;
+    struct sg_book book;
+    struct sg_keys keys;
+    struct sg_roots roots;
+    struct sg_buf *own_key; /* KEY frame */
+    struct sg_ban bans[SG_BANS_MAX];
+    uint32_t bans_next;
+    bool any_doomed;
+    struct sg_todo todo[SG_TODO_MAX];
+    uint32_t todo_count;
+    struct sg_core_stats stats;
+};
+
+/* ---- core.c ---- */
+/* Frame of every input: sets the time and the outbox; end works off what was noted meanwhile. */
+void sg_core_begin(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+                   struct sg_core_outbox *out);
+void sg_core_end(struct sg_core *core);
+
+/* ---- outbox.c ---- */
+/* Appends; takes over the reference of out->buf, also on failure (counted in outbox_lost). */
+void sg_emit(struct sg_core *core, const struct sg_core_out *out);
+
+/* ---- book.c ---- */
+sg_err sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_book_fini(struct sg_book *book, const struct sg_mem *mem);
+/* Learns hints; hearsay never replaces what was observed first hand. */
+void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
+                   const struct sg_hints *hints, bool first_hand);
+/* No hints: count 0. */
+void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer,
+                 struct sg_hints *hints);
+
+/* ---- links.c ---- */
+struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer);
+/* Sends over the link, queues while dialling, dials when there is none. Takes over the reference
+ * of wait->buf. */
+void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait);
+sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
+void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Counts anew how many scopes have the peer in their active view. */
+void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
+/* Notes that a link is to be closed; sg_links_reap does it at the end of the input, so that nobody
+ * in between holds a link that is gone. */
+void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason);
+/* Closes the doomed links; their scopes hear of it. */
+void sg_links_reap(struct sg_core *core);
+void sg_links_timeout(struct sg_core *core);
+void sg_links_fini(struct sg_core *core);
+/* Holds a pubsub frame back until the peer's NEIGHBOR answer is here. */
+void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
+                        const struct sg_topic_id *topic, struct sg_bytes frame);
+/* Routes the held frames of a scope. */
+void sg_link_release_early(struct sg_core *core, struct sg_link *link,
+                           const struct sg_topic_id *topic);
+
+/* ---- scope.c ---- */
+struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic_id *topic);
+SG_MUST_USE sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic,
+                                 struct sg_scope **out);
+void sg_scope_close(struct sg_core *core, struct sg_scope *scope);
+void sg_scope_free(struct sg_core *core, struct sg_scope *scope);
+/* One machine step with all its outputs. The error is the machine's. */
+sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in);
+sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in);
+/* Makes contact with a subscriber of a topic: joins through it, or keeps it as a candidate. */
+void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer);
+void sg_scopes_timeout(struct sg_core *core);
+sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *scope);
+/* Peers noted by sg_link_send as unreachable. */
+void sg_scopes_todo(struct sg_core *core);
+
+/* ---- route.c ---- */
+void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lane,
+                    struct sg_bytes frame);
+/* An empty frame with its head written and room for body_max more bytes; NULL when out of memory.
+ * sg_frame_end takes the writer's length over; it gives NULL when the body did not fit. */
+struct sg_buf *sg_frame_begin(const struct sg_core *core, const struct sg_frame_head *head,
+                              size_t body_max, struct sg_writer *w);
+struct sg_buf *sg_frame_end(struct sg_buf *frame, const struct sg_writer *w);
+/* A reader of the body, after head and kind byte, of a frame that this node made or has checked. */
+struct sg_reader sg_frame_body(const struct sg_buf *frame);
+/* Sends a finished frame (NULL: nothing); takes over its reference. */
+void sg_frame_send(struct sg_core *core, const struct sg_peer_id *peer, enum sg_lane lane,
+                   const struct sg_topic_id *topic, struct sg_buf *frame);
+/* Encodes and sends one HyParView message of a scope. */
+void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
+                 const struct sg_peer_id *peer, const struct sg_hpv_msg *msg);
+/* Encodes and sends one Plumtree control output; a GOSSIP goes through sg_push. */
+void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out);
+
+/* ---- gossip.c ---- */
+void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                       struct sg_reader *r);
+/* Gives a held message to this node's subscriptions, if it has any. */
+void sg_deliver(struct sg_core *core, const struct sg_scope *scope,
+                const struct sg_peer_id *last_hop, const struct sg_held *held);
+/* Sends a held message to a neighbour, key and root first where it lacks them. */
+void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+             const struct sg_msg_id *id, uint8_t hop);
+/* The same with key and root for certain: the answer to PROOF_WANT. */
+void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
+                   const struct sg_msg_id *id);
+/* Encodes a GOSSIP frame of a scope; NULL when out of memory. */
+struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_scope *scope,
+                               const struct sg_gossip *msg);
+struct sg_buf *sg_root_frame(const struct sg_core *core, const uint8_t root[SG_ID_LEN],
+                             struct sg_bytes signature);
+struct sg_buf *sg_key_frame(const struct sg_core *core, struct sg_bytes public_key);
+
+/* ---- proof.c ---- */
+void sg_message_id(const struct sg_core *core, const struct sg_topic_id *topic,
+                   const struct sg_gossip *msg, struct sg_msg_id *id);
+/* The root that a message's path leads to. */
+void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
+                   const struct sg_gossip *msg, uint8_t root[SG_ID_LEN]);
+/* Signature input of a root. */
+extern const struct sg_bytes sg_batch_context;
+/* Finds or checks the proof of a message: *root and *key are borrowed frames for the store.
+ * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the link's budget of verifications.
+ * SG_ERR_BAD_PROOF, SG_ERR_BAD_SIGNATURE: charge the peer. */
+SG_MUST_USE sg_err sg_proof_check(struct sg_core *core, struct sg_link *link,
+                                  const struct sg_gossip *msg, const uint8_t root[SG_ID_LEN],
+                                  struct sg_held *proof);
+void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                           struct sg_bytes frame);
+void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                          struct sg_bytes frame);
+sg_err sg_proofs_init(struct sg_core *core);
+void sg_proofs_fini(struct sg_core *core);
+
+/* ---- window.c ---- */
+sg_err sg_windows_init(struct sg_windows *w, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
+/* Whether a sequence number is new: neither accepted before nor below the window. */
+bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
+/* Marks it accepted; forgets the author unused for longest when full. */
+SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *mem,
+                                     const struct sg_peer_id *author, uint64_t seq);
+
+/* ---- store.c ---- */
+sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
+/* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS: nothing is taken. */
+SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_held *held);
+struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
+void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
+
+/* ---- topics.c ---- */
+void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
+void sg_topics_changed(struct sg_core *core);
+/* Tells one base neighbour our topics. */
+void sg_topics_tell(struct sg_core *core, const struct sg_peer_id *peer);
+void sg_topics_timeout(struct sg_core *core);
+/* Starts a walk for a scope and arms the next one. */
+void sg_topics_find(struct sg_core *core, struct sg_scope *scope);
+/* Base neighbours that said they have the topic become contacts. */
+void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope);
+
+/* ---- charge.c ---- */
+enum sg_charge {
+    SG_CHARGE_MALFORMED = 20, /* bytes no correct peer sends */
+    SG_CHARGE_PROTOCOL = 10,
+    SG_CHARGE_LATE = 1,     /* may be a slow network */
+    SG_CHARGE_FORGED = 100, /* bad signature or proof: nobody forwards without checking */
+    SG_CHARGE_FLOOD = 1
+};
+/* At 100 points the link is doomed and its peer banned for a while. */
+void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points);
+bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer);
+/* Counts a refused frame by its error and charges the peer. id may be NULL. */
+void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *id, sg_err err);
+
+#endif

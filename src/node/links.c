@@ -1,0 +1,323 @@
+/* Links: one per peer, shared by all scopes. A link is opened when a scope has something to say to
+ * a peer, used while the peer is in an active view, and closed when nobody has needed it for a
+ * while. Frames wait in a bounded queue while the dial is under way. */
+#include "node/internal.h"
+
+#include <assert.h>
+
+struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    uint32_t at = sg_map_get(&core->link_index, peer->b);
+    return at == SG_MAP_NONE ? NULL : core->links[at];
+}
+
+static void free_waiting(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        sg_buf_unref((*list)[i].buf);
+    sg_mem_free(core->config.mem, *list);
+    *list = NULL;
+    *count = 0;
+}
+
+static void link_free(struct sg_core *core, struct sg_link *link)
+{
+    free_waiting(core, &link->queue, &link->queue_count);
+    free_waiting(core, &link->early, &link->early_count);
+    for (size_t i = 0; i < SG_LINK_ROOTS_MAX; i++)
+        sg_buf_unref(link->roots[i].frame);
+    for (size_t i = 0; i < SG_LINK_NEW_KEYS_MAX; i++)
+        sg_buf_unref(link->new_keys[i].frame);
+    sg_mem_free(core->config.mem, link->digests);
+    sg_mem_free(core->config.mem, link);
+}
+
+void sg_links_fini(struct sg_core *core)
+{
+    for (uint32_t i = 0; i < core->link_count; i++)
+        link_free(core, core->links[i]);
+    sg_mem_free(core->config.mem, core->links);
+    sg_map_fini(&core->link_index);
+}
+
+static uint32_t count_uses(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    uint32_t uses = 0;
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        uses += sg_hpv_is_active(&core->scopes[i]->hpv, peer) ? 1 : 0;
+    return uses;
+}
+
+/* Looks at unneeded links again when one linger has passed. */
+static void watch_linger(struct sg_core *core)
+{
+    sg_time_ns due = sg_time_add(core->now, core->config.link_linger_ns);
+    core->links_check_at = sg_time_min(core->links_check_at, due);
+}
+
+/* NULL when the table or memory is full. */
+static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    if (core->link_count == core->config.links_max)
+        return NULL;
+    struct sg_link *link = sg_mem_new(core->config.mem, 1, sizeof(*link));
+    if (link == NULL)
+        return NULL;
+    if (sg_map_put(&core->link_index, peer->b, core->link_count) != SG_OK) {
+        sg_mem_free(core->config.mem, link);
+        return NULL;
+    }
+    link->peer = *peer;
+    link->state = SG_LINK_DIALING;
+    link->uses = count_uses(core, peer);
+    link->unneeded_since = link->uses > 0 ? SG_TIME_NEVER : core->now;
+    link->points_at = core->now;
+    link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
+    link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
+    core->links[core->link_count++] = link;
+    watch_linger(core);
+    return link;
+}
+
+/* Takes a link out of the table, keeping the order of the others. */
+static void unlist(struct sg_core *core, struct sg_link *link)
+{
+    uint32_t at = sg_map_get(&core->link_index, link->peer.b);
+    assert(at != SG_MAP_NONE && core->links[at] == link);
+    (void)sg_map_remove(&core->link_index, link->peer.b);
+    core->link_count--;
+    for (uint32_t i = at; i < core->link_count; i++) {
+        core->links[i] = core->links[i + 1];
+        sg_err err = sg_map_put(&core->link_index, core->links[i]->peer.b, i);
+        assert(err == SG_OK); /* replaces */
+        (void)err;
+    }
+}
+
+/* Appends a frame; false when the list is full. Takes over the buffer's reference. */
+static bool append(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count,
+                   const struct sg_frame_wait *wait)
+{
+    if (*list == NULL)
+        *list = sg_mem_new(core->config.mem, SG_LINK_QUEUE_MAX, sizeof(**list));
+    if (*list == NULL || *count == SG_LINK_QUEUE_MAX) {
+        sg_buf_unref(wait->buf);
+        return false;
+    }
+    (*list)[(*count)++] = *wait;
+    return true;
+}
+
+static void emit_send(struct sg_core *core, const struct sg_peer_id *peer,
+                      const struct sg_frame_wait *wait)
+{
+    struct sg_core_out out = {.kind = SG_CORE_OUT_SEND,
+                              .peer = *peer,
+                              .topic = wait->topic,
+                              .id = wait->id,
+                              .lane = wait->lane,
+                              .droppable = wait->droppable,
+                              .buf = wait->buf};
+    core->stats.frames_out++;
+    core->stats.bytes_out += wait->buf->len;
+    sg_emit(core, &out);
+}
+
+static struct sg_link *dial(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_core_out out = {.kind = SG_CORE_OUT_DIAL, .peer = *peer};
+    sg_book_get(&core->book, peer, &out.hints);
+    if (out.hints.count == 0 || sg_is_banned(core, peer))
+        return NULL;
+    struct sg_link *link = link_new(core, peer);
+    if (link == NULL)
+        return NULL;
+    core->stats.dials++;
+    sg_trace(&core->config.trace, SG_TRACE_DIAL, peer->b, NULL, out.hints.count);
+    sg_emit(core, &out);
+    return link;
+}
+
+static void note_unreachable(struct sg_core *core, const struct sg_peer_id *peer,
+                             const struct sg_topic_id *topic)
+{
+    /* what does not fit is found out by the machines' own timeouts */
+    if (core->todo_count < SG_TODO_MAX)
+        core->todo[core->todo_count++] = (struct sg_todo){*peer, *topic};
+}
+
+void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait)
+{
+    struct sg_link *link = sg_link_find(core, peer);
+    if (link == NULL)
+        link = dial(core, peer);
+    if (link == NULL || link->doomed != SG_CLOSE_NONE) {
+        note_unreachable(core, peer, &wait->topic);
+        sg_buf_unref(wait->buf);
+        return;
+    }
+    if (link->state == SG_LINK_UP)
+        emit_send(core, peer, wait);
+    else
+        (void)append(core, &link->queue, &link->queue_count, wait);
+}
+
+sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    if (link == NULL)
+        link = link_new(core, &in->peer);
+    if (link == NULL)
+        return core->link_count == core->config.links_max ? SG_ERR_LIMIT : SG_ERR_NO_MEMORY;
+    link->state = SG_LINK_UP;
+    link->dialled = in->dialled;
+    link->srtt_ns = in->srtt_ns;
+    link->rttvar_ns = in->rttvar_ns;
+    if (link->uses == 0) {
+        link->unneeded_since = core->now;
+        watch_linger(core);
+    }
+    sg_book_learn(&core->book, &in->peer, &in->hints, true);
+    sg_trace(&core->config.trace, SG_TRACE_LINK_UP, in->peer.b, NULL, in->dialled);
+    for (uint32_t i = 0; i < link->queue_count; i++)
+        emit_send(core, &link->peer, &link->queue[i]);
+    sg_mem_free(core->config.mem, link->queue);
+    link->queue = NULL;
+    link->queue_count = 0;
+    return SG_OK;
+}
+
+/* Tells the scopes that cared for the peer; after a failed dial all of them, so that it stops being
+ * a candidate. */
+static void tell_scopes(struct sg_core *core, const struct sg_peer_id *peer, bool dial_failed)
+{
+    struct sg_hpv_in in = {.kind = SG_HPV_IN_FAILED, .peer = *peer};
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        struct sg_scope *scope = core->scopes[i];
+        bool cares = sg_hpv_is_active(&scope->hpv, peer) || sg_hpv_is_pending(&scope->hpv, peer);
+        if (cares || dial_failed)
+            (void)sg_scope_hpv(core, scope, &in);
+    }
+}
+
+void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    if (link == NULL)
+        return;
+    bool dial_failed = link->state == SG_LINK_DIALING;
+    if (dial_failed)
+        core->stats.dials_failed++;
+    sg_trace(&core->config.trace, SG_TRACE_LINK_DOWN, in->peer.b, NULL,
+             (uint64_t)(-(int64_t)in->err));
+    unlist(core, link);
+    core->down_err = in->err;
+    tell_scopes(core, &in->peer, dial_failed);
+    core->down_err = SG_OK;
+    link_free(core, link);
+}
+
+void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_link *link = sg_link_find(core, peer);
+    if (link == NULL)
+        return;
+    uint32_t before = link->uses;
+    link->uses = count_uses(core, peer);
+    if (link->uses > 0) {
+        link->unneeded_since = SG_TIME_NEVER;
+    } else if (before > 0) {
+        link->unneeded_since = core->now;
+        watch_linger(core);
+    }
+}
+
+void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason)
+{
+    if (link->doomed == SG_CLOSE_NONE)
+        link->doomed = reason;
+    core->any_doomed = true;
+}
+
+static void close_link(struct sg_core *core, struct sg_link *link)
+{
+    struct sg_core_out out = {
+        .kind = SG_CORE_OUT_CLOSE, .peer = link->peer, .reason = link->doomed};
+    struct sg_peer_id peer = link->peer;
+    sg_trace(&core->config.trace, SG_TRACE_CLOSE, peer.b, NULL, (uint64_t)out.reason);
+    unlist(core, link);
+    sg_emit(core, &out);
+    core->down_err = out.reason == SG_CLOSE_BANNED ? SG_ERR_BANNED : SG_OK;
+    tell_scopes(core, &peer, false);
+    core->down_err = SG_OK;
+    link_free(core, link);
+}
+
+void sg_links_reap(struct sg_core *core)
+{
+    while (core->any_doomed) {
+        core->any_doomed = false;
+        for (uint32_t i = core->link_count; i-- > 0;) {
+            /* closing one tells machines, which may doom or drop others: start over */
+            if (i < core->link_count && core->links[i]->doomed != SG_CLOSE_NONE)
+                close_link(core, core->links[i]);
+        }
+    }
+}
+
+static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        if (sg_hpv_is_pending(&core->scopes[i]->hpv, peer))
+            return true;
+    }
+    return false;
+}
+
+void sg_links_timeout(struct sg_core *core)
+{
+    if (core->now < core->links_check_at)
+        return;
+    core->links_check_at = SG_TIME_NEVER;
+    for (uint32_t i = 0; i < core->link_count; i++) {
+        struct sg_link *link = core->links[i];
+        if (link->uses > 0 || link->state == SG_LINK_DIALING)
+            continue;
+        sg_time_ns due = sg_time_add(link->unneeded_since, core->config.link_linger_ns);
+        if (due > core->now) {
+            core->links_check_at = sg_time_min(core->links_check_at, due);
+        } else if (is_pending_somewhere(core, &link->peer)) {
+            watch_linger(core);
+        } else {
+            sg_link_doom(core, link, SG_CLOSE_LEAVING);
+        }
+    }
+}
+
+void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
+                        const struct sg_topic_id *topic, struct sg_bytes frame)
+{
+    struct sg_frame_wait wait = {.topic = *topic, .lane = SG_LANE_PUBSUB};
+    wait.buf = sg_buf_copy(core->config.mem, frame);
+    if (wait.buf != NULL)
+        (void)append(core, &link->early, &link->early_count, &wait);
+}
+
+void sg_link_release_early(struct sg_core *core, struct sg_link *link,
+                           const struct sg_topic_id *topic)
+{
+    struct sg_frame_wait *held = link->early;
+    uint32_t count = link->early_count;
+    link->early = NULL;
+    link->early_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (sg_topic_id_equal(&held[i].topic, topic)) {
+            sg_route_frame(core, link, SG_LANE_PUBSUB, sg_buf_bytes(held[i].buf));
+            sg_buf_unref(held[i].buf);
+        } else {
+            (void)append(core, &link->early, &link->early_count, &held[i]);
+        }
+    }
+    sg_mem_free(core->config.mem, held);
+}

@@ -1,0 +1,251 @@
+/* Frames in: decode, find the scope, feed the machine. Frames out: head, body, send. */
+#include "node/internal.h"
+
+#include <assert.h>
+
+struct sg_buf *sg_frame_begin(const struct sg_core *core, const struct sg_frame_head *head,
+                              size_t body_max, struct sg_writer *w)
+{
+    struct sg_buf *frame = sg_buf_new(core->config.mem, SG_FRAME_HEAD_MAX + body_max);
+    if (frame == NULL)
+        return NULL;
+    *w = sg_writer(frame->data, frame->cap);
+    sg_frame_head_encode(w, head);
+    return frame;
+}
+
+struct sg_buf *sg_frame_end(struct sg_buf *frame, const struct sg_writer *w)
+{
+    if (frame == NULL)
+        return NULL;
+    if (sg_writer_done(w) != SG_OK) {
+        sg_buf_unref(frame);
+        return NULL;
+    }
+    frame->len = (uint32_t)w->len;
+    return frame;
+}
+
+struct sg_reader sg_frame_body(const struct sg_buf *frame)
+{
+    struct sg_reader r = sg_reader(sg_buf_bytes(frame));
+    struct sg_frame_head head;
+    sg_err err = sg_frame_head_decode(&r, &head);
+    assert(err == SG_OK);
+    (void)err;
+    (void)sg_read_u8(&r);
+    return r;
+}
+
+void sg_frame_send(struct sg_core *core, const struct sg_peer_id *peer, enum sg_lane lane,
+                   const struct sg_topic_id *topic, struct sg_buf *frame)
+{
+    struct sg_frame_wait wait = {.buf = frame, .topic = *topic, .lane = lane};
+    if (frame != NULL)
+        sg_link_send(core, peer, &wait);
+}
+
+/* Ids with two hints each, and a handful of flags. */
+#define HPV_BODY_MAX (8 + SG_HPV_SHUFFLE_MAX * (SG_ID_LEN + 1 + SG_HINTS_MAX * (SG_HINT_LEN_MAX + 1)))
+
+void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
+                 const struct sg_peer_id *peer, const struct sg_hpv_msg *msg)
+{
+    struct sg_frame_head head = {.family = SG_FAMILY_HYPARVIEW, .scope = *topic};
+    struct sg_hints hints[SG_HPV_SHUFFLE_MAX];
+    struct sg_writer w;
+    for (uint8_t i = 0; i < msg->count; i++)
+        sg_book_get(&core->book, &msg->id[i], &hints[i]);
+    struct sg_buf *frame = sg_frame_begin(core, &head, HPV_BODY_MAX, &w);
+    if (frame == NULL)
+        return;
+    sg_hpv_msg_encode(&w, msg, hints);
+    sg_frame_send(core, peer, SG_LANE_MSHIP, topic, sg_frame_end(frame, &w));
+}
+
+void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out)
+{
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = scope->topic};
+    struct sg_writer w;
+    struct sg_buf *frame = sg_frame_begin(core, &head, 64 + out->count * (SG_ID_LEN + 1), &w);
+    if (frame == NULL)
+        return;
+    if (out->kind == SG_PT_OUT_IHAVE) {
+        sg_write_u8(&w, SG_PT_IHAVE);
+        sg_pt_ihave_encode(&w, out->have, out->count);
+        sg_trace(&core->config.trace, SG_TRACE_IHAVE, out->peer.b, NULL, out->count);
+    } else if (out->kind == SG_PT_OUT_GRAFT) {
+        struct sg_pt_graft graft = {.has_id = out->has_id, .id = out->id};
+        sg_write_u8(&w, SG_PT_GRAFT);
+        sg_pt_graft_encode(&w, &graft);
+        sg_trace(&core->config.trace, SG_TRACE_GRAFT, out->peer.b, out->id.b, out->has_id);
+    } else {
+        sg_write_u8(&w, SG_PT_PRUNE);
+        sg_trace(&core->config.trace, SG_TRACE_PRUNE, out->peer.b, NULL, 0);
+    }
+    sg_frame_send(core, &out->peer, SG_LANE_PUBSUB, &scope->topic, sg_frame_end(frame, &w));
+}
+
+/* A peer that wants us in a scope we are not in is told that we are gone. */
+static void answer_unknown_scope(struct sg_core *core, const struct sg_link *link,
+                                 const struct sg_topic_id *topic, const struct sg_hpv_msg *msg)
+{
+    struct sg_hpv_msg bye = {.kind = SG_HPV_DISCONNECT, .leaving = true};
+    core->stats.refused_unknown_scope++;
+    if (msg->kind == SG_HPV_JOIN || msg->kind == SG_HPV_NEIGHBOR)
+        sg_send_hpv(core, topic, &link->peer, &bye);
+}
+
+static void route_hpv(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                      struct sg_reader *r)
+{
+    struct sg_hpv_msg msg;
+    struct sg_hints hints[SG_HPV_SHUFFLE_MAX];
+    sg_err err = sg_hpv_msg_decode(r, &msg, hints);
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
+        return;
+    }
+    struct sg_scope *scope = sg_scope_find(core, topic);
+    if (scope == NULL) {
+        answer_unknown_scope(core, link, topic, &msg);
+        return;
+    }
+    for (uint8_t i = 0; i < msg.count; i++) {
+        if (!sg_peer_id_equal(&msg.id[i], &core->config.self))
+            sg_book_learn(&core->book, &msg.id[i], &hints[i], false);
+    }
+    struct sg_hpv_in in = {.kind = SG_HPV_IN_MESSAGE, .peer = link->peer, .msg = &msg};
+    err = sg_scope_hpv(core, scope, &in);
+    if (err != SG_OK)
+        sg_refuse(core, link, NULL, err);
+}
+
+static void route_ihave(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                        struct sg_reader *r)
+{
+    struct sg_pt_have have[SG_PT_IHAVE_MAX];
+    struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = have};
+    sg_err err = sg_pt_ihave_decode(r, have, &in.count);
+    if (err != SG_OK)
+        sg_refuse(core, link, NULL, err);
+    else
+        (void)sg_scope_pt(core, scope, &in); /* no neighbour: it crossed with a DISCONNECT */
+}
+
+static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                        struct sg_reader *r)
+{
+    struct sg_pt_graft graft;
+    sg_err err = sg_pt_graft_decode(r, &graft);
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
+        return;
+    }
+    struct sg_pt_in in = {.kind = SG_PT_IN_GRAFT,
+                          .peer = link->peer,
+                          .has_id = graft.has_id,
+                          .id = graft.id};
+    (void)sg_scope_pt(core, scope, &in);
+}
+
+static void route_prune(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                        struct sg_reader *r)
+{
+    struct sg_pt_in in = {.kind = SG_PT_IN_PRUNE, .peer = link->peer};
+    sg_err err = sg_reader_done(r);
+    if (err != SG_OK)
+        sg_refuse(core, link, NULL, err);
+    else
+        (void)sg_scope_pt(core, scope, &in);
+}
+
+static void route_proof_want(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                             struct sg_reader *r)
+{
+    struct sg_msg_id id;
+    sg_err err = sg_proof_want_decode(r, &id);
+    if (err != SG_OK)
+        sg_refuse(core, link, NULL, err);
+    else
+        sg_push_proof(core, scope, link, &id);
+}
+
+/* Kinds that belong to a scope. */
+static void route_scoped(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                         struct sg_reader *r)
+{
+    uint8_t kind = sg_read_u8(r);
+    if (kind == SG_PT_GOSSIP)
+        sg_gossip_receive(core, link, scope, r);
+    else if (kind == SG_PT_IHAVE)
+        route_ihave(core, link, scope, r);
+    else if (kind == SG_PT_GRAFT)
+        route_graft(core, link, scope, r);
+    else if (kind == SG_PT_PRUNE)
+        route_prune(core, link, scope, r);
+    else if (kind == SG_PT_PROOF_WANT)
+        route_proof_want(core, link, scope, r);
+    else
+        sg_refuse(core, link, NULL, r->err == SG_OK ? SG_ERR_MALFORMED : r->err);
+}
+
+static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                     struct sg_reader *r, struct sg_bytes frame)
+{
+    uint8_t kind = r->left > 0 ? *r->at : 0;
+    if (kind == SG_PT_ROOT || kind == SG_PT_KEY) {
+        (void)sg_read_u8(r);
+        if (!sg_scope_is_base(topic))
+            sg_refuse(core, link, NULL, SG_ERR_NOT_CANONICAL);
+        else if (kind == SG_PT_ROOT)
+            sg_proof_root_arrived(core, link, r, frame);
+        else
+            sg_proof_key_arrived(core, link, r, frame);
+        return;
+    }
+    struct sg_scope *scope = sg_scope_find(core, topic);
+    if (scope == NULL) {
+        core->stats.refused_unknown_scope++;
+        return;
+    }
+    if (!sg_hpv_is_active(&scope->hpv, &link->peer) &&
+        sg_hpv_is_pending(&scope->hpv, &link->peer))
+        sg_link_hold_early(core, link, topic, frame);
+    else
+        route_scoped(core, link, scope, r);
+}
+
+void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lane,
+                    struct sg_bytes frame)
+{
+    struct sg_reader r = sg_reader(frame);
+    struct sg_frame_head head;
+    if (link->doomed != SG_CLOSE_NONE || core->has_left)
+        return;
+    sg_err err = sg_frame_head_decode(&r, &head);
+    enum sg_lane expected = head.family == SG_FAMILY_PLUMTREE ? SG_LANE_PUBSUB : SG_LANE_MSHIP;
+    if (err == SG_OK && lane != expected)
+        err = SG_ERR_PROTOCOL;
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
+        return;
+    }
+    switch (head.family) {
+    case SG_FAMILY_LINK: /* HELLO is over */
+        sg_refuse(core, link, NULL, SG_ERR_PROTOCOL);
+        return;
+    case SG_FAMILY_HYPARVIEW:
+        route_hpv(core, link, &head.scope, &r);
+        return;
+    case SG_FAMILY_PLUMTREE:
+        route_pt(core, link, &head.scope, &r, frame);
+        return;
+    case SG_FAMILY_TOPIC:
+        if (sg_scope_is_base(&head.scope))
+            sg_topics_receive(core, link, &r);
+        else
+            sg_refuse(core, link, NULL, SG_ERR_NOT_CANONICAL);
+        return;
+    }
+}

@@ -1,0 +1,294 @@
+/* Scopes: one HyParView and one Plumtree machine per topic, and one pair for the base overlay that
+ * holds every node. This file is where the two machines meet: a neighbour of the one is a peer of
+ * the other. */
+#include "node/internal.h"
+
+#include <assert.h>
+
+/* Steps of one machine per timeout input; more work leaves its deadline at once, so that no scope
+ * holds up the others. */
+#define TIMEOUT_STEPS_MAX 4
+
+struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic_id *topic)
+{
+    uint32_t at = sg_map_get(&core->scope_index, topic->b);
+    return at == SG_MAP_NONE ? NULL : core->scopes[at];
+}
+
+static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
+{
+    const struct sg_core_config *config = &core->config;
+    uint64_t hpv_seed = sg_prng_next(&core->prng);
+    uint64_t pt_seed = sg_prng_next(&core->prng);
+    uint64_t map_seed = sg_prng_next(&core->prng);
+    SG_TRY(sg_hpv_init(&scope->hpv, &config->hpv, &config->self, core->now, hpv_seed));
+    SG_TRY(sg_pt_new(&scope->pt, &config->pt, core->now, pt_seed));
+    /* one more than the machine caches: a message is put in before the oldest is forgotten */
+    SG_TRY(sg_store_init(&scope->store, config->mem, config->pt.cache_max + 1, map_seed));
+    return sg_windows_init(&scope->windows, config->mem, config->authors_max, map_seed);
+}
+
+void sg_scope_free(struct sg_core *core, struct sg_scope *scope)
+{
+    if (scope->windows.slots != NULL)
+        sg_windows_fini(&scope->windows, core->config.mem);
+    if (scope->store.slots != NULL)
+        sg_store_fini(&scope->store, core->config.mem);
+    sg_pt_free(scope->pt);
+    if (scope->hpv.active != NULL)
+        sg_hpv_fini(&scope->hpv);
+    sg_mem_free(core->config.mem, scope);
+}
+
+sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, struct sg_scope **out)
+{
+    if (core->scope_count == core->config.scopes_max)
+        return SG_ERR_LIMIT;
+    struct sg_scope *scope = sg_mem_new(core->config.mem, 1, sizeof(*scope));
+    if (scope == NULL)
+        return SG_ERR_NO_MEMORY;
+    scope->topic = *topic;
+    scope->is_base = sg_scope_is_base(topic);
+    scope->find_pause_ns = core->config.find_interval_ns;
+    scope->find_at = scope->is_base ? SG_TIME_NEVER : core->now;
+    scope->linger_until = sg_time_add(core->now, core->config.scope_linger_ns);
+    sg_err err = init_machines(core, scope);
+    if (err == SG_OK)
+        err = sg_map_put(&core->scope_index, topic->b, core->scope_count);
+    if (err != SG_OK) {
+        sg_scope_free(core, scope);
+        return err;
+    }
+    core->scopes[core->scope_count++] = scope;
+    *out = scope;
+    sg_trace(&core->config.trace, SG_TRACE_SCOPE_OPEN, NULL, topic->b, 0);
+    if (!scope->is_base) {
+        sg_topics_changed(core);
+        sg_topics_ask_neighbors(core, scope);
+    }
+    return SG_OK;
+}
+
+static void add_pt_stats(struct sg_pt_stats *sum, const struct sg_pt_stats *add)
+{
+    sum->payloads_new += add->payloads_new;
+    sum->payloads_duplicate += add->payloads_duplicate;
+    sum->payloads_sent += add->payloads_sent;
+    sum->ihaves_sent += add->ihaves_sent;
+    sum->ihaves_received += add->ihaves_received;
+    sum->grafts_sent += add->grafts_sent;
+    sum->grafts_received += add->grafts_received;
+    sum->grafts_unanswerable += add->grafts_unanswerable;
+    sum->prunes_sent += add->prunes_sent;
+    sum->prunes_received += add->prunes_received;
+    sum->missing_recovered += add->missing_recovered;
+    sum->missing_given_up += add->missing_given_up;
+    sum->missing_overflow += add->missing_overflow;
+}
+
+void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats)
+{
+    *stats = core->stats;
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        add_pt_stats(&stats->pt, sg_pt_stats(core->scopes[i]->pt));
+}
+
+void sg_scope_close(struct sg_core *core, struct sg_scope *scope)
+{
+    struct sg_hpv_in in = {.kind = SG_HPV_IN_LEAVE};
+    (void)sg_scope_hpv(core, scope, &in);
+    uint32_t at = sg_map_get(&core->scope_index, scope->topic.b);
+    assert(at != SG_MAP_NONE && core->scopes[at] == scope);
+    (void)sg_map_remove(&core->scope_index, scope->topic.b);
+    core->scope_count--;
+    for (uint32_t i = at; i < core->scope_count; i++) {
+        core->scopes[i] = core->scopes[i + 1];
+        sg_err err = sg_map_put(&core->scope_index, core->scopes[i]->topic.b, i);
+        assert(err == SG_OK); /* replaces */
+        (void)err;
+    }
+    add_pt_stats(&core->stats.pt, sg_pt_stats(scope->pt));
+    sg_trace(&core->config.trace, SG_TRACE_SCOPE_CLOSE, NULL, scope->topic.b, 0);
+    sg_scope_free(core, scope);
+    sg_topics_changed(core);
+}
+
+static void neighbor_event(struct sg_core *core, const struct sg_scope *scope,
+                           const struct sg_peer_id *peer, bool up)
+{
+    struct sg_core_out out = {.kind = up ? SG_CORE_OUT_NEIGHBOR_UP : SG_CORE_OUT_NEIGHBOR_DOWN,
+                              .peer = *peer,
+                              .topic = scope->topic,
+                              .err = up ? SG_OK : core->down_err};
+    sg_trace(&core->config.trace, up ? SG_TRACE_NEIGHBOR_UP : SG_TRACE_NEIGHBOR_DOWN, peer->b,
+             scope->topic.b, 0);
+    sg_emit(core, &out);
+}
+
+static void neighbor_up(struct sg_core *core, struct sg_scope *scope,
+                        const struct sg_peer_id *peer)
+{
+    struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_UP, .peer = *peer};
+    struct sg_link *link = sg_link_find(core, peer);
+    sg_link_count_uses(core, peer);
+    sg_err err = sg_scope_pt(core, scope, &in);
+    assert(err == SG_OK); /* the tree has room for every active view (core.c) */
+    (void)err;
+    if (link != NULL && link->srtt_ns > 0) {
+        in.kind = SG_PT_IN_RTT;
+        in.srtt_ns = link->srtt_ns;
+        in.rttvar_ns = link->rttvar_ns;
+        (void)sg_scope_pt(core, scope, &in);
+    }
+    neighbor_event(core, scope, peer, true);
+    if (scope->is_base)
+        sg_topics_tell(core, peer);
+    if (link != NULL && link->early_count > 0)
+        sg_link_release_early(core, link, &scope->topic);
+}
+
+static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
+                          const struct sg_peer_id *peer)
+{
+    struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_DOWN, .peer = *peer};
+    (void)sg_scope_pt(core, scope, &in);
+    sg_link_count_uses(core, peer);
+    neighbor_event(core, scope, peer, false);
+    if (!scope->is_base) {
+        scope->find_pause_ns = core->config.find_interval_ns;
+        scope->find_at = sg_time_min(scope->find_at, sg_time_add(core->now, scope->find_pause_ns));
+    }
+}
+
+static void isolated(struct sg_core *core, struct sg_scope *scope)
+{
+    struct sg_core_out out = {.kind = SG_CORE_OUT_NEED_SEEDS};
+    sg_trace(&core->config.trace, SG_TRACE_ISOLATED, NULL, scope->topic.b, 0);
+    if (scope->is_base)
+        sg_emit(core, &out);
+    else
+        sg_topics_ask_neighbors(core, scope);
+}
+
+sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in)
+{
+    struct sg_hpv_outbox box;
+    SG_TRY(sg_hpv_input(&scope->hpv, core->now, in, &box));
+    for (size_t i = 0; i < box.count; i++) {
+        const struct sg_hpv_out *out = &box.out[i];
+        switch (out->kind) {
+        case SG_HPV_OUT_SEND:
+            sg_send_hpv(core, &scope->topic, &out->peer, &out->msg);
+            break;
+        case SG_HPV_OUT_NEIGHBOR_UP:
+            neighbor_up(core, scope, &out->peer);
+            break;
+        case SG_HPV_OUT_NEIGHBOR_DOWN:
+            neighbor_down(core, scope, &out->peer);
+            break;
+        case SG_HPV_OUT_ISOLATED:
+            isolated(core, scope);
+            break;
+        }
+    }
+    return SG_OK;
+}
+
+sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in)
+{
+    struct sg_pt_outbox box;
+    SG_TRY(sg_pt_input(scope->pt, core->now, in, &box));
+    for (size_t i = 0; i < box.count; i++) {
+        const struct sg_pt_out *out = &box.out[i];
+        switch (out->kind) {
+        case SG_PT_OUT_GOSSIP:
+            sg_push(core, scope, &out->peer, &out->id, out->hop);
+            break;
+        case SG_PT_OUT_IHAVE:
+        case SG_PT_OUT_GRAFT:
+        case SG_PT_OUT_PRUNE:
+            sg_send_pt(core, scope, out);
+            break;
+        case SG_PT_OUT_FORGET:
+            sg_trace(&core->config.trace, SG_TRACE_FORGET, NULL, out->id.b, 0);
+            sg_store_forget(&scope->store, &out->id);
+            break;
+        }
+    }
+    return SG_OK;
+}
+
+void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
+{
+    bool alone = scope->hpv.active_count == 0 && scope->hpv.pending_count == 0;
+    struct sg_hpv_in in = {.kind = alone ? SG_HPV_IN_JOIN : SG_HPV_IN_CANDIDATES,
+                           .peer = *peer,
+                           .peers = peer,
+                           .count = 1};
+    if (!sg_peer_id_equal(peer, &core->config.self) && !sg_hpv_is_active(&scope->hpv, peer))
+        (void)sg_scope_hpv(core, scope, &in);
+}
+
+static bool needs_contacts(const struct sg_scope *scope)
+{
+    return !scope->is_base && scope->hpv.passive_count == 0 &&
+           scope->hpv.active_count < scope->hpv.config.active_target;
+}
+
+static void find_timeout(struct sg_core *core, struct sg_scope *scope)
+{
+    if (core->now < scope->find_at)
+        return;
+    if (needs_contacts(scope)) {
+        sg_topics_find(core, scope);
+        return;
+    }
+    scope->find_pause_ns = core->config.find_interval_max_ns;
+    scope->find_at = sg_time_add(core->now, scope->find_pause_ns);
+}
+
+static void scope_timeout(struct sg_core *core, struct sg_scope *scope)
+{
+    struct sg_hpv_in hpv = {.kind = SG_HPV_IN_TIMEOUT};
+    struct sg_pt_in pt = {.kind = SG_PT_IN_TIMEOUT};
+    for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_hpv_deadline(&scope->hpv) <= core->now; i++)
+        (void)sg_scope_hpv(core, scope, &hpv);
+    for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_pt_deadline(scope->pt) <= core->now; i++)
+        (void)sg_scope_pt(core, scope, &pt);
+    find_timeout(core, scope);
+}
+
+void sg_scopes_timeout(struct sg_core *core)
+{
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        scope_timeout(core, core->scopes[i]);
+    for (uint32_t i = core->scope_count; i-- > 1;) {
+        struct sg_scope *scope = core->scopes[i];
+        if (scope->subscriptions == 0 && core->now >= scope->linger_until)
+            sg_scope_close(core, scope);
+    }
+}
+
+sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *scope)
+{
+    sg_time_ns at = sg_time_min(sg_hpv_deadline(&scope->hpv), sg_pt_deadline(scope->pt));
+    (void)core;
+    at = sg_time_min(at, scope->find_at);
+    if (!scope->is_base && scope->subscriptions == 0)
+        at = sg_time_min(at, scope->linger_until);
+    return at;
+}
+
+void sg_scopes_todo(struct sg_core *core)
+{
+    /* failing one peer may make others fail: the list is worked off from its end, and each failure
+     * removes a candidate, so it comes to an end; the bound is for certain */
+    for (int steps = 0; core->todo_count > 0 && steps < 4 * SG_TODO_MAX; steps++) {
+        struct sg_todo todo = core->todo[--core->todo_count];
+        struct sg_scope *scope = sg_scope_find(core, &todo.topic);
+        struct sg_hpv_in in = {.kind = SG_HPV_IN_FAILED, .peer = todo.peer};
+        if (scope != NULL)
+            (void)sg_scope_hpv(core, scope, &in);
+    }
+    core->todo_count = 0;
+}

@@ -1,0 +1,101 @@
+#include <assert.h>
+
+#include "plumtree/state.h"
+
+#define SAMPLE 64
+
+static void check_peer(const struct sg_pt *m, const struct sg_pt_peer *peer)
+{
+    size_t block = (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
+    assert(peer->tag != SG_PT_TAG_NONE);
+    assert(block < m->config.peers_max && (m->free_queues >> block & 1) == 0);
+    assert(peer->queue == m->queues + block * m->config.ihave_queue_max);
+    assert(peer->queued < m->config.ihave_queue_max);
+    assert(peer->queued == 0 || peer->queued_since <= m->now);
+    assert(peer->srtt_ns <= m->config.graft_max_ns && peer->rttvar_ns <= m->config.graft_max_ns);
+    assert(peer->missing <= m->missing.count);
+}
+
+static void check_peers(const struct sg_pt *m)
+{
+    uint32_t eager = 0;
+    uint32_t missing = 0;
+    uint32_t blocks = m->free_queues;
+    assert(m->peers_count <= m->config.peers_max);
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        const struct sg_pt_peer *peer = &m->peers[i];
+        check_peer(m, peer);
+        eager += peer->is_eager ? 1 : 0;
+        missing += peer->missing;
+        blocks |= UINT32_C(1) << (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
+        for (uint32_t j = 0; j < i; j++) {
+            assert(!sg_peer_id_equal(&peer->id, &m->peers[j].id));
+            assert(peer->tag != m->peers[j].tag && peer->queue != m->peers[j].queue);
+        }
+    }
+    assert(eager == m->eager_count && missing <= m->missing.count);
+    assert(blocks == UINT32_MAX >> (32 - m->config.peers_max));
+}
+
+static void check_seen_entry(const struct sg_pt *m, uint32_t age)
+{
+    const struct sg_pt_seen *entry = sg_pt_seen_recent(m, age);
+    assert(sg_pt_seen_find(m, &entry->key.id) == entry);
+    assert(sg_pt_seen_is_held(m, entry) == (entry->is_held && age < m->seen.held));
+    assert(age == 0 || entry->at <= sg_pt_seen_recent(m, age - 1)->at);
+    assert(entry->at <= m->now);
+    assert(sg_pt_index_get(&m->missing.index, &entry->key.id) == SG_PT_NONE);
+}
+
+static void check_seen(const struct sg_pt *m)
+{
+    const struct sg_pt_seen_ring *seen = &m->seen;
+    assert(seen->count <= m->config.seen_max && seen->first < m->config.seen_max);
+    assert(seen->held <= seen->count && seen->held <= m->config.cache_max);
+    for (uint32_t age = 0; age < seen->count; age++)
+        if (age < SAMPLE || age >= seen->count - SAMPLE)
+            check_seen_entry(m, age);
+}
+
+static void check_missing_entry(const struct sg_pt *m, uint32_t at)
+{
+    const struct sg_pt_missing_set *set = &m->missing;
+    const struct sg_pt_missing *miss = &set->entries[at];
+    assert(sg_pt_index_get(&set->index, &miss->key.id) == at);
+    assert(sg_pt_seen_find(m, &miss->key.id) == NULL);
+    assert(miss->place < set->count && set->heap[miss->place] == at);
+    assert(miss->count >= 1 && miss->count <= m->config.advertisers_max);
+    assert(miss->tries <= m->config.graft_tries_max);
+    assert(miss->grafted >> miss->count == 0 && miss->next <= miss->count);
+    assert(miss->since <= m->now && miss->since <= miss->due);
+    if (miss->place > 0) {
+        const struct sg_pt_missing *above = &set->entries[set->heap[(miss->place - 1) / 2]];
+        assert(above->due < miss->due || (above->due == miss->due && above->serial < miss->serial));
+    }
+}
+
+static void check_missing(const struct sg_pt *m)
+{
+    const struct sg_pt_missing_set *set = &m->missing;
+    uint32_t count = 0;
+    uint32_t older = SG_PT_NONE;
+    assert(set->count <= set->used && set->used <= m->config.missing_max);
+    for (uint32_t at = set->oldest; at != SG_PT_NONE; at = set->entries[at].newer) {
+        check_missing_entry(m, at);
+        assert(set->entries[at].older == older);
+        assert(older == SG_PT_NONE || set->entries[older].serial < set->entries[at].serial);
+        older = at;
+        count++;
+    }
+    assert(older == set->newest && count == set->count);
+    for (uint32_t at = set->free; at != SG_PT_NONE; at = set->entries[at].newer)
+        count++;
+    assert(count == set->used);
+}
+
+void sg_pt_check(const struct sg_pt *m)
+{
+    check_peers(m);
+    check_seen(m);
+    check_missing(m);
+}

@@ -1,0 +1,286 @@
+#include <assert.h>
+
+#include "plumtree/state.h"
+
+sg_err sg_pt_missing_init(struct sg_pt *m)
+{
+    struct sg_pt_missing_set *set = &m->missing;
+    const struct sg_mem *mem = m->config.mem;
+    size_t max = m->config.missing_max;
+    set->free = set->oldest = set->newest = SG_PT_NONE;
+    SG_TRY(sg_pt_index_init(&set->index, mem, m->config.missing_max, &m->prng));
+    /* as in seen.c: not zeroed, so not touched */
+    set->entries = mem->alloc(mem->user, max * sizeof(*set->entries));
+    set->heap = mem->alloc(mem->user, max * sizeof(*set->heap));
+    set->advertisers =
+        mem->alloc(mem->user, max * m->config.advertisers_max * sizeof(*set->advertisers));
+    if (set->entries == NULL || set->heap == NULL || set->advertisers == NULL)
+        return SG_ERR_NO_MEMORY;
+    sg_pt_index_pool(&set->index, set->entries, sizeof(*set->entries));
+    return SG_OK;
+}
+
+void sg_pt_missing_fini(struct sg_pt *m)
+{
+    sg_mem_free(m->config.mem, m->missing.entries);
+    sg_mem_free(m->config.mem, m->missing.heap);
+    sg_mem_free(m->config.mem, m->missing.advertisers);
+    sg_pt_index_fini(&m->missing.index, m->config.mem);
+}
+
+static struct sg_pt_missing *find(struct sg_pt *m, const struct sg_msg_id *id)
+{
+    uint32_t at = sg_pt_index_get(&m->missing.index, id);
+    return at == SG_PT_NONE ? NULL : &m->missing.entries[at];
+}
+
+static struct sg_pt_advertiser *advertisers_of(struct sg_pt *m, const struct sg_pt_missing *miss)
+{
+    size_t at = (size_t)(miss - m->missing.entries);
+    return m->missing.advertisers + at * m->config.advertisers_max;
+}
+
+/* The list by age. */
+static void list_append(struct sg_pt_missing_set *set, uint32_t at)
+{
+    set->entries[at].older = set->newest;
+    set->entries[at].newer = SG_PT_NONE;
+    if (set->newest == SG_PT_NONE)
+        set->oldest = at;
+    else
+        set->entries[set->newest].newer = at;
+    set->newest = at;
+}
+
+static void list_remove(struct sg_pt_missing_set *set, uint32_t at)
+{
+    uint32_t older = set->entries[at].older;
+    uint32_t newer = set->entries[at].newer;
+    if (older == SG_PT_NONE)
+        set->oldest = newer;
+    else
+        set->entries[older].newer = newer;
+    if (newer == SG_PT_NONE)
+        set->newest = older;
+    else
+        set->entries[newer].older = older;
+}
+
+static void drop(struct sg_pt *m, struct sg_pt_missing *miss)
+{
+    struct sg_pt_missing_set *set = &m->missing;
+    uint32_t at = (uint32_t)(miss - set->entries);
+    struct sg_pt_peer *owner = sg_pt_peer_by_tag(m, miss->owner);
+    if (owner != NULL)
+        owner->missing--;
+    sg_pt_index_remove(&set->index, at);
+    sg_pt_due_remove(set, at);
+    list_remove(set, at);
+    miss->newer = set->free;
+    set->free = at;
+}
+
+/* Room for one more announcement of peer. A peer that fills more than its share with ids that
+ * nobody ever sends loses its own announcements, and only its own. */
+static bool make_room(struct sg_pt *m, const struct sg_pt_peer *peer)
+{
+    if (m->missing.count < m->config.missing_max)
+        return true;
+    m->stats.missing_overflow++;
+    if (peer->missing > m->config.missing_max / m->peers_count)
+        return false;
+    drop(m, &m->missing.entries[m->missing.oldest]);
+    return true;
+}
+
+static uint32_t take_entry(struct sg_pt_missing_set *set)
+{
+    uint32_t at = set->free;
+    if (at == SG_PT_NONE)
+        return set->used++;
+    set->free = set->entries[at].newer;
+    return at;
+}
+
+/* yardsticks.md 10.2: max(2 SRTT + 4 var, observed IHAVE lead). A timer shorter than what the tree
+ * usually needs after the announcement pulls what is on its way: iroh-gossip's 80 ms on links of
+ * 50 ms cost it 0.7 extra copies of each message. */
+static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
+{
+    uint64_t wait = sg_pt_peer_patience(m, peer);
+    uint64_t lead = m->lead_ns + 4 * m->lead_dev_ns;
+    if (wait < lead)
+        wait = lead;
+    return sg_time_min(wait, m->config.graft_max_ns);
+}
+
+static void observe_lead(struct sg_pt *m, uint64_t lead)
+{
+    lead = sg_time_min(lead, m->config.graft_max_ns);
+    if (m->lead_ns == 0 && m->lead_dev_ns == 0) {
+        m->lead_ns = lead;
+        m->lead_dev_ns = lead / 2;
+        return;
+    }
+    /* smoothed as a round-trip time is, RFC6298 s2 */
+    uint64_t off = lead > m->lead_ns ? lead - m->lead_ns : m->lead_ns - lead;
+    m->lead_dev_ns = (3 * m->lead_dev_ns + off) / 4;
+    m->lead_ns = (7 * m->lead_ns + lead) / 8;
+}
+
+static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,
+                                 const struct sg_msg_id *id)
+{
+    struct sg_pt_missing_set *set = &m->missing;
+    uint32_t at = take_entry(set);
+    struct sg_pt_missing *miss = &set->entries[at];
+    *miss = (struct sg_pt_missing){
+        .key.id = *id, .owner = peer->tag, .since = m->now, .serial = set->serial++};
+    miss->due = sg_time_add(m->now, first_wait(m, peer));
+    peer->missing++;
+    sg_pt_index_add(&set->index, at);
+    sg_pt_due_add(set, at);
+    list_append(set, at);
+    return miss;
+}
+
+/* Remembers that peer has it, in the order of announcements; when the list is full, in the place of
+ * a neighbour that is gone. */
+static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss, uint32_t tag, uint8_t hop)
+{
+    struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++)
+        if (list[i].tag == tag)
+            return;
+    uint32_t at = miss->count;
+    if (at == m->config.advertisers_max)
+        for (at = 0; at < miss->count; at++)
+            if (sg_pt_peer_by_tag(m, list[at].tag) == NULL)
+                break;
+    if (at == m->config.advertisers_max)
+        return;
+    list[at] = (struct sg_pt_advertiser){tag, hop};
+    miss->grafted = (uint16_t)(miss->grafted & ~(1U << at));
+    if (at == miss->count)
+        miss->count++;
+}
+
+void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
+                             const struct sg_pt_have *have)
+{
+    struct sg_pt_missing *miss = find(m, &have->id);
+    if (miss == NULL) {
+        if (!make_room(m, peer))
+            return;
+        miss = add(m, peer, &have->id);
+    }
+    add_advertiser(m, miss, peer->tag, have->hop);
+}
+
+struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id, uint8_t *hop)
+{
+    const struct sg_pt_missing *miss = find(m, id);
+    struct sg_pt_peer *best = NULL;
+    if (miss == NULL)
+        return NULL;
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++) {
+        struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
+        if (peer == NULL || peer->is_eager || (best != NULL && list[i].hop >= *hop))
+            continue;
+        best = peer;
+        *hop = list[i].hop;
+    }
+    return best;
+}
+
+static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++)
+        if (list[i].tag == tag)
+            return (miss->grafted >> i & 1) != 0;
+    return false;
+}
+
+void sg_pt_missing_arrived(struct sg_pt *m, struct sg_pt_seen *entry)
+{
+    struct sg_pt_missing *miss = find(m, &entry->key.id);
+    if (miss == NULL)
+        return;
+    uint64_t lead = sg_time_since(m->now, miss->since);
+    if (!was_asked(m, miss, entry->parent)) {
+        /* only what comes by itself tells how late the tree is */
+        observe_lead(m, lead);
+        if (miss->tries > 0)
+            m->stats.grafts_early++;
+    } else if (miss->tries == 1) {
+        entry->is_pulled = true;
+        entry->lead_us = (uint32_t)sg_time_min(lead / SG_NS_PER_US, UINT32_MAX);
+    }
+    m->stats.missing_recovered++;
+    drop(m, miss);
+}
+
+void sg_pt_missing_copy_came(struct sg_pt *m, struct sg_pt_seen *entry)
+{
+    if (!entry->is_pulled)
+        return;
+    entry->is_pulled = false;
+    m->stats.grafts_early++;
+    observe_lead(m, entry->lead_us * SG_NS_PER_US + sg_time_since(m->now, entry->at));
+}
+
+/* The next advertiser that still is a neighbour, or NULL. */
+static struct sg_pt_peer *next_advertiser(struct sg_pt *m, struct sg_pt_missing *miss)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++) {
+        uint8_t at = miss->next < miss->count ? miss->next : 0;
+        miss->next = (uint8_t)(at + 1);
+        struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[at].tag);
+        if (peer != NULL) {
+            miss->grafted = (uint16_t)(miss->grafted | 1U << at);
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* Asks the next advertiser, or gives up. */
+static void ask(struct sg_pt *m, struct sg_pt_missing *miss, struct sg_pt_outbox *out)
+{
+    struct sg_pt_peer *peer = NULL;
+    if (miss->tries < m->config.graft_tries_max)
+        peer = next_advertiser(m, miss);
+    if (peer == NULL) {
+        m->stats.missing_given_up++;
+        drop(m, miss);
+        return;
+    }
+    /* a try waits for the answer only; each round through the advertisers waits twice as long */
+    uint32_t round = (uint32_t)miss->tries / miss->count;
+    uint64_t pause = sg_pt_peer_patience(m, peer);
+    while (round-- > 0 && pause < m->config.graft_max_ns)
+        pause *= 2;
+    miss->tries++;
+    miss->due = sg_time_add(m->now, sg_time_min(pause, m->config.graft_max_ns));
+    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
+    sg_pt_peer_graft(m, peer, &miss->key.id, out);
+}
+
+void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
+{
+    uint64_t limit = m->stats.grafts_sent + SG_PT_GRAFT_SLICE;
+    while (m->missing.count > 0 && m->stats.grafts_sent < limit) {
+        struct sg_pt_missing *next = &m->missing.entries[m->missing.heap[0]];
+        if (next->due > m->now)
+            break;
+        ask(m, next, out);
+    }
+}
+
+sg_time_ns sg_pt_missing_deadline(const struct sg_pt *m)
+{
+    return m->missing.count == 0 ? SG_TIME_NEVER : m->missing.entries[m->missing.heap[0]].due;
+}

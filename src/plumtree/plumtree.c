@@ -1,0 +1,422 @@
+/* Plumtree: epidemic broadcast trees.
+ *
+ * The protocol (Leitao, Pereira, Rodrigues, SRDS 2007; technical report TR-07-14). Neighbours come
+ * from the partial view, links are symmetric. Each neighbour is eager (it is pushed every message
+ * at once) or lazy (it is told ids, IHAVE). All start eager: the first message floods. A copy of a
+ * message already seen means that the link closes a cycle: the receiver makes the sender lazy and
+ * says so, PRUNE. What stays is a spanning tree. When an IHAVE names an id and the message does not
+ * come within a timer, the tree is broken on this side: the announcer becomes eager and is asked
+ * for the message, GRAFT. So links outside the tree carry 33 bytes a message and repair the tree.
+ *
+ * A machine over ids. The node holds the messages, has verified what it feeds as GOSSIP, and lets a
+ * message go at FORGET. Ids seen form a ring by age; its newest part, up to cache_ns and cache_max,
+ * is what the node holds; the rest, up to seen_ns and seen_max, only answers "a copy". A late
+ * joiner can keep a message alive past seen_ns by serving it to later ones, so the node must
+ * refuse by the message's own date before it asks us (protocol.md 4), and says REFUSED, which ends
+ * all asking for that id.
+ *
+ * What differs from the papers, and why:
+ *
+ * 1. The timer is measured, max(2 SRTT + 4 var of the announcer, smoothed lead of IHAVE over
+ *    payload), see missing.c. The lead is learned from messages that came by themselves, also from
+ *    copies that the tree delivers after one GRAFT has brought the message: a timer learns that it
+ *    was too short from just these. After the first announcer the next is asked after one round
+ *    trip, then all again with pauses that double, graft_tries_max times; then the id is forgotten
+ *    until somebody announces it again.
+ * 2. Both ends agree on a link. The paper's PRUNE is sent for each copy; ours once per round trip,
+ *    because copies are in flight when the other end hears of it, but again later, because a PRUNE
+ *    and a GRAFT that cross leave one end pushing to another that thinks itself lazy. A new message
+ *    from a lazy neighbour makes it eager, as in the paper, and is answered by a GRAFT without id,
+ *    for it may have come while our PRUNE was on its way.
+ * 3. A copy from the neighbour that gave the message first is no cycle (asked twice, or asked while
+ *    the push was under way): no PRUNE. Nor does a copy cost the last eager neighbour its place:
+ *    concurrent messages from two sides would prune a node out of all trees.
+ * 4. With no eager neighbour left a node is alone in its tree, so that any link can be added
+ *    without closing a cycle: a lazy neighbour drawn at random is grafted at once (trap 25) when
+ *    the last eager one goes down, when it prunes us (at most once per graft_max_ns: two hostile
+ *    neighbours could have us graft them in turn) and when we broadcast. Without this the next
+ *    message would wait for IHAVE, timer and GRAFT.
+ * 5. IHAVEs wait up to ihave_flush_ns to share a frame. A queue belongs to the neighbour, not to
+ *    its being lazy: a neighbour that becomes eager still hears of what waits in it, or it would
+ *    never learn of these ids. A full queue is sent; no id is ever dropped from it.
+ * 6. A new neighbour is told the newest cached ids, so that a late joiner, or the other half of a
+ *    healed partition, asks for what it lacks.
+ * 7. A push that the lane had no room for leaves an IHAVE (PUSH_DROPPED).
+ * 8. Optimisation by threshold (TR-07-14 s3.8) is off by default, as it costs shared trees a third
+ *    more control messages. A hop counts links, so the author's own copy is at 0 and GOSSIP and
+ *    IHAVE carry the hop at which their receiver would have the message. We compare both when the
+ *    message comes after the IHAVE, as the report does, and when an IHAVE follows a message that
+ *    came less than graft_max_ns ago; older hops describe a tree that is gone.
+ * 9. Everything is bounded: ids seen, held and missing, advertisers per id, outputs per input. The
+ *    oldest missing id makes room, but a neighbour with more than its share of them loses its own
+ *    new announcements instead.
+ *
+ * Defaults ask for 1.3 MB, of which 0.9 MB are 16 384 seen ids and 0.14 MB queues. Only chain heads
+ * are written at the start (36 KB); the rest is touched as it fills. */
+#include "plumtree/plumtree.h"
+
+#include <assert.h>
+
+#include "plumtree/state.h"
+
+#define TIMER_MAX_NS (3600 * SG_NS_PER_S)
+
+/* one TIMEOUT: flushes, grafts, forgotten ids */
+static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT_OUT_MAX,
+              "outbox too small for TIMEOUT");
+/* one GOSSIP: forget, a push or flush per neighbour, graft to the sender, graft and prune */
+static_assert(1 + SG_PT_PEERS_HARD + 3 <= SG_PT_OUT_MAX, "outbox too small for GOSSIP");
+static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.grafted has 16 bits");
+static_assert(SG_PT_PEERS_HARD <= 32, "sg_pt.free_queues has 32 bits");
+
+struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
+{
+    return (struct sg_pt_config){
+        .mem = mem,
+        .peers_max = 16,
+        .seen_max = 16384,
+        .cache_max = 2048,
+        .missing_max = 2048,
+        .advertisers_max = 4,
+        .ihave_queue_max = 256,
+        .ihave_on_up = 256,
+        .optimise_threshold = 0,
+        .cache_ns = 60 * SG_NS_PER_S,
+        .seen_ns = 300 * SG_NS_PER_S,
+        .ihave_flush_ns = 10 * SG_NS_PER_MS,
+        .graft_min_ns = 50 * SG_NS_PER_MS,
+        .graft_max_ns = 2 * SG_NS_PER_S,
+        .graft_tries_max = 8,
+    };
+}
+
+static bool is_config_valid(const struct sg_pt_config *c)
+{
+    const uint32_t ids_max = UINT32_C(1) << 26;
+    bool sizes = c->peers_max >= 1 && c->peers_max <= SG_PT_PEERS_HARD && c->cache_max >= 1 &&
+                 c->cache_max <= c->seen_max && c->seen_max <= ids_max && c->missing_max >= 1 &&
+                 c->missing_max <= ids_max;
+    bool lists = c->advertisers_max >= 1 && c->advertisers_max <= SG_PT_ADVERTISERS_HARD &&
+                 c->ihave_queue_max >= 1 && c->ihave_queue_max <= SG_PT_IHAVE_MAX;
+    bool times = c->cache_ns <= c->seen_ns && c->graft_min_ns >= 1 &&
+                 c->graft_min_ns <= c->graft_max_ns && c->graft_max_ns <= TIMER_MAX_NS;
+    return c->mem != NULL && sizes && lists && times && c->graft_tries_max >= 1;
+}
+
+static sg_err init(struct sg_pt *m)
+{
+    size_t queued_max = (size_t)m->config.peers_max * m->config.ihave_queue_max;
+    const struct sg_mem *mem = m->config.mem;
+    m->queues = mem->alloc(mem->user, queued_max * sizeof(*m->queues));
+    if (m->queues == NULL)
+        return SG_ERR_NO_MEMORY;
+    m->free_queues = UINT32_MAX >> (32 - m->config.peers_max);
+    SG_TRY(sg_pt_seen_init(m));
+    return sg_pt_missing_init(m);
+}
+
+sg_err sg_pt_new(struct sg_pt **out, const struct sg_pt_config *config, sg_time_ns now,
+                 uint64_t seed)
+{
+    if (!is_config_valid(config))
+        return SG_ERR_INVALID_ARGUMENT;
+    struct sg_pt *m = sg_mem_new(config->mem, 1, sizeof(*m));
+    if (m == NULL)
+        return SG_ERR_NO_MEMORY;
+    m->config = *config;
+    m->now = now;
+    sg_prng_init(&m->prng, seed);
+    sg_err err = init(m);
+    if (err != SG_OK) {
+        sg_pt_free(m);
+        return err;
+    }
+    *out = m;
+    return SG_OK;
+}
+
+void sg_pt_free(struct sg_pt *m)
+{
+    if (m == NULL)
+        return;
+    sg_pt_missing_fini(m);
+    sg_pt_seen_fini(m);
+    sg_mem_free(m->config.mem, m->queues);
+    sg_mem_free(m->config.mem, m);
+}
+
+struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
+                             const struct sg_peer_id *peer)
+{
+    assert(out->count < SG_PT_OUT_MAX);
+    struct sg_pt_out *o = &out->out[out->count++];
+    *o = (struct sg_pt_out){.kind = kind};
+    if (peer != NULL)
+        o->peer = *peer;
+    return o;
+}
+
+static void push(struct sg_pt *m, const struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                 struct sg_pt_outbox *out)
+{
+    struct sg_pt_out *o = sg_pt_emit(out, SG_PT_OUT_GOSSIP, &peer->id);
+    o->id = entry->key.id;
+    o->hop = entry->hop == SG_PT_HOP_MAX ? entry->hop : (uint8_t)(entry->hop + 1);
+    m->stats.payloads_sent++;
+}
+
+/* To everybody but the one it came from. */
+static void spread(struct sg_pt *m, const struct sg_pt_seen *entry, struct sg_pt_outbox *out)
+{
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        struct sg_pt_peer *peer = &m->peers[i];
+        if (peer->tag == entry->parent)
+            continue;
+        if (peer->is_eager)
+            push(m, peer, entry, out);
+        else
+            sg_pt_lazy_queue(m, peer, entry, out);
+    }
+}
+
+/* TR-07-14 s3.8: the lazy neighbour `peer` would have given the message at hop; when that is much
+ * better, it becomes the parent. */
+static void optimise(struct sg_pt *m, struct sg_pt_seen *entry, struct sg_pt_peer *peer,
+                     uint8_t hop, struct sg_pt_outbox *out)
+{
+    uint32_t threshold = m->config.optimise_threshold;
+    if (threshold == 0 || peer == NULL || peer->is_eager || entry->hop < hop + threshold)
+        return;
+    struct sg_pt_peer *parent = sg_pt_peer_by_tag(m, entry->parent);
+    if (parent == NULL || !parent->is_eager)
+        return;
+    sg_pt_peer_graft(m, peer, NULL, out);
+    sg_pt_peer_prune(m, parent, out);
+    entry->parent = peer->tag;
+    entry->hop = hop;
+    m->stats.optimisations++;
+}
+
+static void on_broadcast(struct sg_pt *m, const struct sg_pt_in *in, struct sg_pt_outbox *out)
+{
+    struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, true, out);
+    entry->parent = SG_PT_TAG_NONE;
+    sg_pt_missing_arrived(m, entry);
+    sg_pt_peer_rescue(m, NULL, out);
+    spread(m, entry, out);
+}
+
+static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                      struct sg_pt_outbox *out)
+{
+    uint8_t hop = 0;
+    struct sg_pt_peer *shorter = sg_pt_missing_shortest(m, &in->id, &hop);
+    struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, true, out);
+    entry->parent = peer->tag;
+    entry->hop = in->hop;
+    m->stats.payloads_new++;
+    sg_pt_missing_arrived(m, entry);
+    spread(m, entry, out);
+    if (!peer->is_eager)
+        sg_pt_peer_graft(m, peer, NULL, out);
+    optimise(m, entry, shorter, hop, out);
+}
+
+static void on_refused(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                       struct sg_pt_outbox *out)
+{
+    struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, false, out);
+    entry->parent = peer->tag;
+    entry->hop = in->hop;
+    sg_pt_missing_arrived(m, entry);
+}
+
+static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                         struct sg_pt_outbox *out)
+{
+    struct sg_pt_seen *entry = sg_pt_seen_find(m, &in->id);
+    m->stats.payloads_duplicate++;
+    if (entry != NULL && entry->parent == peer->tag)
+        return;
+    if (entry != NULL)
+        sg_pt_missing_copy_came(m, entry);
+    if (m->eager_count == 0)
+        sg_pt_peer_set_eager(m, peer, true); /* it pushes, so to it we are */
+    else if (peer->is_eager ? m->eager_count > 1 : m->now >= peer->quiet_until)
+        sg_pt_peer_prune(m, peer, out);
+}
+
+static void on_ihave(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                     struct sg_pt_outbox *out)
+{
+    m->stats.ihaves_received += in->count;
+    for (size_t i = 0; i < in->count; i++) {
+        const struct sg_pt_have *have = &in->have[i];
+        struct sg_pt_seen *entry = sg_pt_seen_find(m, &have->id);
+        if (entry == NULL)
+            sg_pt_missing_announced(m, peer, have);
+        else if (sg_time_since(m->now, entry->at) < m->config.graft_max_ns)
+            optimise(m, entry, peer, have->hop, out);
+    }
+}
+
+static void on_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                     struct sg_pt_outbox *out)
+{
+    m->stats.grafts_received++;
+    sg_pt_peer_set_eager(m, peer, true);
+    if (!in->has_id)
+        return;
+    struct sg_pt_seen *entry = sg_pt_seen_find(m, &in->id);
+    if (entry == NULL || !sg_pt_seen_is_held(m, entry)) {
+        m->stats.grafts_unanswerable++;
+        return;
+    }
+    push(m, peer, entry, out);
+    m->stats.grafts_served++;
+    if (entry->served >= SG_PT_SERVED_FREELY)
+        m->stats.grafts_repeated++;
+    if (entry->served < UINT8_MAX)
+        entry->served++;
+}
+
+static void on_prune(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
+{
+    m->stats.prunes_received++;
+    sg_pt_peer_set_eager(m, peer, false);
+    if (m->eager_count > 0 || m->now < m->rescue_at)
+        return;
+    m->rescue_at = sg_time_add(m->now, m->config.graft_max_ns);
+    sg_pt_peer_rescue(m, peer, out);
+}
+
+static void on_neighbor_down(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
+{
+    bool was_eager = peer->is_eager;
+    sg_pt_peer_remove(m, peer);
+    if (was_eager)
+        sg_pt_peer_rescue(m, NULL, out);
+}
+
+static void on_push_dropped(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
+                            struct sg_pt_outbox *out)
+{
+    const struct sg_pt_seen *entry = sg_pt_seen_find(m, &in->id);
+    m->stats.pushes_dropped++;
+    if (entry != NULL && sg_pt_seen_is_held(m, entry))
+        sg_pt_lazy_queue(m, peer, entry, out);
+}
+
+static void on_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
+{
+    sg_pt_lazy_timeout(m, out);
+    sg_pt_missing_timeout(m, out);
+    sg_pt_seen_timeout(m, out);
+}
+
+/* What makes an input impossible; peer is the neighbour that it names, or NULL. */
+static sg_err verify(const struct sg_pt *m, const struct sg_pt_in *in,
+                     const struct sg_pt_peer *peer)
+{
+    switch (in->kind) {
+    case SG_PT_IN_TIMEOUT:
+        return SG_OK;
+    case SG_PT_IN_NEIGHBOR_UP:
+        if (peer != NULL)
+            return SG_ERR_EXISTS;
+        return m->peers_count == m->config.peers_max ? SG_ERR_FULL : SG_OK;
+    case SG_PT_IN_BROADCAST:
+        return sg_pt_seen_find(m, &in->id) != NULL ? SG_ERR_DUPLICATE : SG_OK;
+    case SG_PT_IN_GOSSIP:
+    case SG_PT_IN_REFUSED:
+        if (peer != NULL && sg_pt_seen_find(m, &in->id) != NULL)
+            return SG_ERR_DUPLICATE;
+        break;
+    case SG_PT_IN_IHAVE:
+        if (in->count == 0 || in->count > SG_PT_IHAVE_MAX)
+            return SG_ERR_INVALID_ARGUMENT;
+        break;
+    case SG_PT_IN_NEIGHBOR_DOWN:
+    case SG_PT_IN_DUPLICATE:
+    case SG_PT_IN_GRAFT:
+    case SG_PT_IN_PRUNE:
+    case SG_PT_IN_RTT:
+    case SG_PT_IN_PUSH_DROPPED:
+        break;
+    }
+    return peer == NULL ? SG_ERR_PROTOCOL : SG_OK;
+}
+
+sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
+                   struct sg_pt_outbox *out)
+{
+    struct sg_pt_peer *peer = sg_pt_peer_find(m, &in->peer);
+    SG_TRY(verify(m, in, peer));
+    out->count = 0;
+    if (m->now < now)
+        m->now = now;
+    switch (in->kind) {
+    case SG_PT_IN_TIMEOUT:
+        on_timeout(m, out);
+        break;
+    case SG_PT_IN_NEIGHBOR_UP:
+        sg_pt_lazy_queue_recent(m, sg_pt_peer_add(m, &in->peer), out);
+        break;
+    case SG_PT_IN_NEIGHBOR_DOWN:
+        on_neighbor_down(m, peer, out);
+        break;
+    case SG_PT_IN_BROADCAST:
+        on_broadcast(m, in, out);
+        break;
+    case SG_PT_IN_GOSSIP:
+        on_gossip(m, peer, in, out);
+        break;
+    case SG_PT_IN_DUPLICATE:
+        on_duplicate(m, peer, in, out);
+        break;
+    case SG_PT_IN_REFUSED:
+        on_refused(m, peer, in, out);
+        break;
+    case SG_PT_IN_IHAVE:
+        on_ihave(m, peer, in, out);
+        break;
+    case SG_PT_IN_GRAFT:
+        on_graft(m, peer, in, out);
+        break;
+    case SG_PT_IN_PRUNE:
+        on_prune(m, peer, out);
+        break;
+    case SG_PT_IN_RTT:
+        sg_pt_peer_set_rtt(m, peer, in);
+        break;
+    case SG_PT_IN_PUSH_DROPPED:
+        on_push_dropped(m, peer, in, out);
+        break;
+    }
+    return SG_OK;
+}
+
+sg_time_ns sg_pt_deadline(const struct sg_pt *m)
+{
+    sg_time_ns at = sg_time_min(sg_pt_lazy_deadline(m), sg_pt_missing_deadline(m));
+    return sg_time_min(at, sg_pt_seen_deadline(m));
+}
+
+enum sg_pt_known sg_pt_known(const struct sg_pt *m, const struct sg_msg_id *id)
+{
+    const struct sg_pt_seen *entry = sg_pt_seen_find(m, id);
+    if (entry == NULL)
+        return SG_PT_UNKNOWN;
+    return sg_pt_seen_is_held(m, entry) ? SG_PT_CACHED : SG_PT_SEEN;
+}
+
+const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m)
+{
+    return &m->stats;
+}
+
+void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy)
+{
+    *eager = m->eager_count;
+    *lazy = m->peers_count - m->eager_count;
+}

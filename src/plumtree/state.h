@@ -1,0 +1,169 @@
+/* Inside of the Plumtree machine, shared by the files of this folder only. Each function works on
+ * what its file is about; plumtree.c puts them together. Time is m->now. */
+#ifndef SG_PLUMTREE_STATE_H
+#define SG_PLUMTREE_STATE_H
+
+#include "plumtree/index.h"
+#include "plumtree/plumtree.h"
+
+/* Names a neighbour in seen and missing entries in four bytes. Given at NEIGHBOR_UP and not used
+ * again (before 2^32 others): what a peer said before its link went down names nobody after. */
+#define SG_PT_TAG_NONE 0
+
+/* Slices of work per TIMEOUT, so that the outbox cannot overflow. */
+#define SG_PT_GRAFT_SLICE 32
+#define SG_PT_FORGET_SLICE 64
+#define SG_PT_EVICT_SLICE 1024
+/* A GRAFT for an id served so often before counts as repeated (threats.md 13). */
+#define SG_PT_SERVED_FREELY 3
+
+struct sg_pt_peer {
+    struct sg_peer_id id;
+    uint32_t tag;
+    bool is_eager;
+    uint64_t srtt_ns; /* 0 = not known */
+    uint64_t rttvar_ns;
+    sg_time_ns quiet_until; /* copies from it are in flight: no second PRUNE before */
+    uint32_t missing;       /* entries that it was the first to announce */
+    uint32_t queued;
+    struct sg_pt_have *queue; /* [ihave_queue_max] of m->queues, announced at latest .. */
+    sg_time_ns queued_since;  /* .. ihave_flush_ns after this */
+};
+
+struct sg_pt_seen {
+    struct sg_pt_key key;
+    sg_time_ns at;
+    uint32_t parent;  /* tag of who gave it, SG_PT_TAG_NONE for our own */
+    uint32_t lead_us; /* is_pulled: from the first IHAVE for it to its arrival */
+    uint8_t hop;      /* links travelled to reach us */
+    uint8_t served;   /* GRAFTs answered, saturating */
+    bool is_held;     /* false: refused, only seen */
+    bool is_pulled;   /* one GRAFT brought it, and the tree has not yet */
+};
+
+/* Ring by age. The newest `held` entries are the cache, which needs no ring of its own because
+ * every message enters both at the same moment and leaves the cache first. */
+struct sg_pt_seen_ring {
+    struct sg_pt_seen *entries; /* [seen_max] */
+    struct sg_pt_index index;
+    uint32_t first; /* place of the oldest */
+    uint32_t count;
+    uint32_t held;
+};
+
+struct sg_pt_advertiser {
+    uint32_t tag;
+    uint8_t hop;
+};
+
+struct sg_pt_missing {
+    struct sg_pt_key key;
+    uint32_t older; /* neighbours in the list by age; `newer` links the free ones too */
+    uint32_t newer;
+    uint32_t place; /* in the heap */
+    uint32_t owner; /* tag of the first advertiser: whose share it is */
+    sg_time_ns since;
+    sg_time_ns due;
+    uint64_t serial;  /* equal times: the older first */
+    uint16_t grafted; /* bit per advertiser: has been asked */
+    uint8_t count;    /* advertisers */
+    uint8_t next;     /* the advertiser to ask next */
+    uint8_t tries;    /* GRAFTs sent */
+};
+
+struct sg_pt_missing_set {
+    struct sg_pt_missing *entries;        /* [missing_max] */
+    struct sg_pt_advertiser *advertisers; /* [missing_max * advertisers_max] */
+    uint32_t *heap;                       /* [missing_max] entries, the next one due first */
+    struct sg_pt_index index;
+    uint32_t count;
+    uint32_t used;   /* entries ever used: the rest is untouched memory */
+    uint32_t free;   /* list through newer */
+    uint32_t oldest; /* list by age */
+    uint32_t newest;
+    uint64_t serial;
+};
+
+struct sg_pt {
+    struct sg_pt_config config;
+    struct sg_prng prng;
+    sg_time_ns now; /* of the latest input */
+    struct sg_pt_stats stats;
+    struct sg_pt_peer peers[SG_PT_PEERS_HARD]; /* insertion order */
+    uint32_t peers_count;
+    uint32_t eager_count;
+    uint32_t last_tag;
+    uint32_t free_queues;      /* bit per block of queues */
+    struct sg_pt_have *queues; /* [peers_max] blocks [ihave_queue_max] */
+    sg_time_ns rescue_at;      /* a PRUNE may cause the next rescue from then on */
+    uint64_t lead_ns;          /* smoothed IHAVE lead and its deviation; 0, 0: none observed */
+    uint64_t lead_dev_ns;
+    struct sg_pt_seen_ring seen;
+    struct sg_pt_missing_set missing;
+};
+
+/* plumtree.c */
+/* A new output, zeroed but for kind and peer (may be NULL). */
+struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
+                             const struct sg_peer_id *peer);
+
+/* peers.c: neighbours, who is eager, and the moves between the two sets */
+struct sg_pt_peer *sg_pt_peer_find(struct sg_pt *m, const struct sg_peer_id *id);
+struct sg_pt_peer *sg_pt_peer_by_tag(struct sg_pt *m, uint32_t tag);
+struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id);
+void sg_pt_peer_remove(struct sg_pt *m, struct sg_pt_peer *peer);
+void sg_pt_peer_set_eager(struct sg_pt *m, struct sg_pt_peer *peer, bool is_eager);
+void sg_pt_peer_set_rtt(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in);
+/* How long an answer of peer may take: 2 SRTT + 4 var, between the bounds of the graft timer. */
+uint64_t sg_pt_peer_patience(const struct sg_pt *m, const struct sg_pt_peer *peer);
+/* Makes peer eager and tells it so; id may be NULL. */
+void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id,
+                      struct sg_pt_outbox *out);
+/* Makes peer lazy and tells it so. */
+void sg_pt_peer_prune(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+/* With no eager neighbour left: grafts a random lazy one other than `but` (may be NULL). */
+void sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out);
+
+/* seen.c: which ids were seen, and which of their messages the node holds */
+SG_MUST_USE sg_err sg_pt_seen_init(struct sg_pt *m);
+void sg_pt_seen_fini(struct sg_pt *m);
+struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id *id);
+bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry);
+/* The entry that is `age` entries older than the newest; age < count. */
+struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age);
+/* A new id; the caller fills parent and hop. The oldest make room. */
+struct sg_pt_seen *sg_pt_seen_add(struct sg_pt *m, const struct sg_msg_id *id, bool is_held,
+                                  struct sg_pt_outbox *out);
+void sg_pt_seen_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
+sg_time_ns sg_pt_seen_deadline(const struct sg_pt *m);
+
+/* lazy.c: announcements waiting for each neighbour */
+void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                      struct sg_pt_outbox *out);
+/* The newest cached ids, for a new neighbour. */
+void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
+sg_time_ns sg_pt_lazy_deadline(const struct sg_pt *m);
+
+/* missing.c: announced but not received, and whom to ask when */
+SG_MUST_USE sg_err sg_pt_missing_init(struct sg_pt *m);
+void sg_pt_missing_fini(struct sg_pt *m);
+void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
+                             const struct sg_pt_have *have);
+/* The lazy neighbour that announced id with the fewest hops, or NULL. */
+struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id,
+                                          uint8_t *hop);
+/* entry came from its parent: no longer missing. */
+void sg_pt_missing_arrived(struct sg_pt *m, struct sg_pt_seen *entry);
+/* A copy of entry came from a peer that was not asked for it. */
+void sg_pt_missing_copy_came(struct sg_pt *m, struct sg_pt_seen *entry);
+void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
+sg_time_ns sg_pt_missing_deadline(const struct sg_pt *m);
+
+/* due.c: the heap of missing messages by time */
+void sg_pt_due_add(struct sg_pt_missing_set *set, uint32_t at);
+void sg_pt_due_remove(struct sg_pt_missing_set *set, uint32_t at);
+/* After entries[at].due has changed. */
+void sg_pt_due_moved(struct sg_pt_missing_set *set, uint32_t at);
+
+#endif

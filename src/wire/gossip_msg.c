@@ -1,0 +1,115 @@
+#include "wire/gossip_msg.h"
+
+#include "wire/pt_msg.h"
+
+/* The largest public key and signature over all crypto profiles (ML-DSA-87, FIPS 204 table 2). */
+#define PUBLIC_MAX 2592
+#define SIGNATURE_MAX 4627
+
+uint8_t sg_batch_path_len(uint8_t count, uint8_t index)
+{
+    uint8_t len = 0;
+    while (count > 1) {
+        uint8_t left = 1;
+        while (left * 2 < count)
+            left = (uint8_t)(left * 2);
+        if (index < left) {
+            count = left;
+        } else {
+            index = (uint8_t)(index - left);
+            count = (uint8_t)(count - left);
+        }
+        len++;
+    }
+    return len;
+}
+
+void sg_gossip_encode(struct sg_writer *w, const struct sg_gossip *msg)
+{
+    sg_write_u8(w, SG_PT_GOSSIP);
+    sg_write_u8(w, msg->hop);
+    sg_write_bytes(w, sg_bytes(msg->author.b, SG_ID_LEN));
+    sg_write_u64(w, msg->sequence);
+    sg_write_u64(w, msg->time_ms);
+    sg_write_u64(w, msg->expiry_ms);
+    sg_write_u8(w, msg->batch_count);
+    if (msg->batch_count > 1) {
+        sg_write_u8(w, msg->batch_index);
+        sg_write_bytes(w, sg_bytes(msg->root, SG_ID_LEN));
+        sg_write_bytes(w, sg_bytes(msg->path, (size_t)msg->path_len * SG_ID_LEN));
+    }
+    sg_write_vector(w, msg->payload);
+}
+
+static void decode_batch(struct sg_reader *r, struct sg_gossip *msg)
+{
+    msg->batch_count = sg_read_u8(r);
+    if (r->err == SG_OK && (msg->batch_count == 0 || msg->batch_count > SG_BATCH_MAX))
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    if (r->err != SG_OK || msg->batch_count == 1)
+        return;
+    msg->batch_index = sg_read_u8(r);
+    if (r->err == SG_OK && msg->batch_index >= msg->batch_count)
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    sg_read_copy(r, msg->root, SG_ID_LEN);
+    if (r->err != SG_OK)
+        return;
+    msg->path_len = sg_batch_path_len(msg->batch_count, msg->batch_index);
+    msg->path = sg_read_bytes(r, (size_t)msg->path_len * SG_ID_LEN).data;
+}
+
+sg_err sg_gossip_decode(struct sg_reader *r, struct sg_gossip *msg)
+{
+    *msg = (struct sg_gossip){.hop = sg_read_u8(r)};
+    if (r->err == SG_OK && msg->hop == 0)
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    sg_read_copy(r, msg->author.b, SG_ID_LEN);
+    msg->sequence = sg_read_u64(r);
+    msg->time_ms = sg_read_u64(r);
+    msg->expiry_ms = sg_read_u64(r);
+    decode_batch(r, msg);
+    msg->payload = sg_read_vector(r, SG_PAYLOAD_MAX);
+    return sg_reader_done(r);
+}
+
+void sg_root_encode(struct sg_writer *w, const uint8_t root[SG_ID_LEN], struct sg_bytes signature)
+{
+    sg_write_u8(w, SG_PT_ROOT);
+    sg_write_bytes(w, sg_bytes(root, SG_ID_LEN));
+    sg_write_vector(w, signature);
+}
+
+sg_err sg_root_decode(struct sg_reader *r, uint8_t root[SG_ID_LEN], struct sg_bytes *signature)
+{
+    sg_read_copy(r, root, SG_ID_LEN);
+    *signature = sg_read_vector(r, SIGNATURE_MAX);
+    if (r->err == SG_OK && signature->len == 0)
+        return SG_ERR_MALFORMED;
+    return sg_reader_done(r);
+}
+
+void sg_key_encode(struct sg_writer *w, struct sg_bytes public_key)
+{
+    sg_write_u8(w, SG_PT_KEY);
+    sg_write_vector(w, public_key);
+}
+
+sg_err sg_key_decode(struct sg_reader *r, struct sg_bytes *public_key)
+{
+    *public_key = sg_read_vector(r, PUBLIC_MAX);
+    if (r->err == SG_OK && public_key->len == 0)
+        return SG_ERR_MALFORMED;
+    return sg_reader_done(r);
+}
+
+void sg_proof_want_encode(struct sg_writer *w, const struct sg_msg_id *id)
+{
+    sg_write_u8(w, SG_PT_PROOF_WANT);
+    sg_write_bytes(w, sg_bytes(id->b, SG_ID_LEN));
+}
+
+sg_err sg_proof_want_decode(struct sg_reader *r, struct sg_msg_id *id)
+{
+    sg_read_copy(r, id->b, SG_ID_LEN);
+    return sg_reader_done(r);
+}

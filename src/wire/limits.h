@@ -1,0 +1,50 @@
+/* Every limit of what may come from the network: the paper's name and the reason for the value.
+ * A decoder refuses what is larger; an encoder never writes it. */
+#ifndef SG_WIRE_LIMITS_H
+#define SG_WIRE_LIMITS_H
+
+/* Versions, one byte per message family; an unknown one is refused (SG_ERR_VERSION). */
+#define SG_WIRE_LINK_VERSION 1
+#define SG_WIRE_HYPARVIEW_VERSION 1
+#define SG_WIRE_PLUMTREE_VERSION 1
+#define SG_WIRE_TOPIC_VERSION 1
+
+/* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
+ * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
+#define SG_FRAME_MSHIP_MAX 16384
+/* Lane pubsub: a GOSSIP of 64 KiB payload with header and Merkle path, or an IHAVE of 1 024 ids
+ * (33 KiB). */
+#define SG_FRAME_PUBSUB_MAX 69632
+
+/* protocol.md 4: push up to 64 KiB, above that announce and fetch. */
+#define SG_PAYLOAD_MAX 65536
+/* A topic name is a person's word for it; 255 is what fits one length byte in a config. */
+#define SG_TOPIC_NAME_MAX 255
+/* Names of networks likewise. */
+#define SG_NETWORK_NAME_MAX 255
+
+/* One address as an opaque hint: kind, IPv6, port. */
+#define SG_HINT_LEN_MAX 19
+/* An IPv4 and an IPv6 address per peer. */
+#define SG_HINTS_MAX 2
+
+/* HyParView: shuffle = self + ka + kp; the paper has 1 + 3 + 4 = 8. */
+#define SG_HPV_SHUFFLE_MAX 16
+/* ARWL is 6; a longer walk on the wire is an amplification attempt. */
+#define SG_HPV_TTL_MAX 16
+
+/* protocol.md 4: IHAVE batches of at most 1 024 ids. */
+#define SG_PT_IHAVE_MAX 1024
+/* Hops are a hint for tree optimisation; a path longer than this is not a tree of ours. */
+#define SG_PT_HOP_MAX 255
+/* Merkle tree over at most 64 messages: 6 levels. */
+#define SG_BATCH_MAX 64
+#define SG_BATCH_PATH_MAX 6
+
+/* Topics one node tells a base-scope neighbour. 256 topics * 32 B = 8 KiB, below the lane limit. */
+#define SG_TOPICS_MAX 256
+/* TOPIC_FIND walk: fanout 3, TTL 4 (protocol.md 3). */
+#define SG_TOPIC_FIND_TTL_MAX 4
+#define SG_TOPIC_FOUND_MAX 8
+
+#endif
