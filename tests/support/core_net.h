@@ -1,0 +1,69 @@
+/* A handful of cores wired by an in-memory queue with a clock of its own: frames arrive in order
+ * after one millisecond, dials succeed when the peer is there. For unit tests of src/node; whole
+ * networks with delay and loss are the simulator's. */
+#ifndef SG_TESTS_SUPPORT_CORE_NET_H
+#define SG_TESTS_SUPPORT_CORE_NET_H
+
+#include "crypto/identity.h"
+#include "node/core.h"
+
+#define NET_NODES_MAX 12
+#define NET_QUEUE_MAX 8192
+#define NET_DELIVERIES_MAX 4096
+#define NET_WALL_MS UINT64_C(1700000000000)
+
+struct net_delivery {
+    size_t node;
+    struct sg_msg_id id;
+    struct sg_core_message message; /* payload is not kept */
+    size_t payload_len;
+    uint8_t first; /* byte of the payload */
+};
+
+struct net_frame {
+    size_t from, to;
+    enum sg_lane lane;
+    struct sg_buf *buf;
+};
+
+struct net {
+    size_t count;
+    struct sg_core *core[NET_NODES_MAX];
+    struct sg_identity *identity[NET_NODES_MAX];
+    bool is_linked[NET_NODES_MAX][NET_NODES_MAX];
+    bool is_down[NET_NODES_MAX];
+    struct sg_core_outbox out;
+    struct net_frame queue[NET_QUEUE_MAX];
+    size_t head, tail;
+    struct net_delivery deliveries[NET_DELIVERIES_MAX];
+    size_t delivery_count;
+    enum sg_close_reason last_close[NET_NODES_MAX]; /* by the node that closed */
+    size_t need_seeds[NET_NODES_MAX];
+    sg_time_ns now;
+    /* Sees each frame before it arrives; false drops it. May be NULL. */
+    bool (*filter)(struct net *net, const struct net_frame *frame);
+    void *user;
+    const struct sg_mem *mem;
+};
+
+/* count nodes of one network with fresh keys; config changes may be made by tune (may be NULL). */
+void net_init(struct net *net, size_t count, void (*tune)(struct sg_core_config *config));
+void net_fini(struct net *net);
+/* One input to a node, and its outputs into the queue. Gives the core's error. */
+sg_err net_input(struct net *net, size_t node, const struct sg_core_in *in);
+/* A frame of bytes to `to` as if `from` had sent it. The link must be up. */
+void net_inject(struct net *net, size_t from, size_t to, enum sg_lane lane, struct sg_bytes bytes);
+/* Opens the link and joins `node` through `contact`. */
+void net_join(struct net *net, size_t node, size_t contact);
+void net_subscribe(struct net *net, size_t node, const struct sg_topic_id *topic);
+sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic,
+                   struct sg_bytes payload, struct sg_core_publish *result);
+/* Runs for duration of virtual time; all invariants are checked after each step. */
+void net_run(struct net *net, uint64_t duration_ns);
+/* How often a node was given a message. */
+size_t net_delivered(const struct net *net, size_t node, const struct sg_msg_id *id);
+const struct sg_peer_id *net_id(const struct net *net, size_t node);
+/* All nodes joined through node 0, subscribed to topic, and settled. */
+void net_settle(struct net *net, const struct sg_topic_id *topic);
+
+#endif

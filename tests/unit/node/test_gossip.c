@@ -1,0 +1,276 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "node/internal.h"
+#include "support/core_net.h"
+
+static const struct sg_topic_id topic = {{7, 7, 7}};
+static struct net net;
+
+/* The frames of node 0's first message, and whether node 0 is cut off on the pubsub lane. */
+static struct sg_buf *key, *root, *gossip;
+static bool is_cut;
+
+static uint8_t kind_of(struct sg_bytes frame)
+{
+    struct sg_reader r = sg_reader(frame);
+    struct sg_frame_head head;
+    if (sg_frame_head_decode(&r, &head) != SG_OK || head.family != SG_FAMILY_PLUMTREE)
+        return 0;
+    return sg_read_u8(&r);
+}
+
+static void keep(struct sg_buf **slot, struct sg_buf *frame)
+{
+    if (*slot == NULL)
+        *slot = sg_buf_ref(frame);
+}
+
+static bool capture(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    if (!is_cut || frame->lane != SG_LANE_PUBSUB || frame->from != 0)
+        return true;
+    uint8_t kind = kind_of(sg_buf_bytes(frame->buf));
+    if (kind == SG_PT_KEY)
+        keep(&key, frame->buf);
+    else if (kind == SG_PT_ROOT)
+        keep(&root, frame->buf);
+    else if (kind == SG_PT_GOSSIP)
+        keep(&gossip, frame->buf);
+    return false;
+}
+
+/* Three nodes; node 0 has published one message that reached nobody yet. */
+static struct sg_msg_id setup_message(void)
+{
+    struct sg_core_publish result;
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    key = root = gossip = NULL;
+    is_cut = true;
+    net.filter = capture;
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("sixteen bytes..."), &result),
+                     SG_OK);
+    net.delivery_count = 0; /* the author's own */
+    net_run(&net, 10 * SG_NS_PER_MS);
+    assert_non_null(key);
+    assert_non_null(root);
+    assert_non_null(gossip);
+    return result.id;
+}
+
+static void teardown_message(void)
+{
+    is_cut = false;
+    sg_buf_unref(key);
+    sg_buf_unref(root);
+    sg_buf_unref(gossip);
+    net_fini(&net);
+}
+
+static void relink(void)
+{
+    if (net.is_linked[1][0])
+        return;
+    net.now += 61 * SG_NS_PER_S; /* bans are over */
+    net_join(&net, 1, 0);
+    net_run(&net, 50 * SG_NS_PER_MS);
+}
+
+/* The three frames to node 1, with one bit of one of them flipped; bit SIZE_MAX flips none. */
+static void inject_flipped(struct sg_buf *victim, size_t bit)
+{
+    struct sg_buf *frames[] = {key, root, gossip};
+    for (size_t i = 0; i < 3; i++) {
+        struct sg_buf *copy = sg_buf_copy(sg_mem_default(), sg_buf_bytes(frames[i]));
+        assert_non_null(copy);
+        if (frames[i] == victim && bit != SIZE_MAX)
+            copy->data[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        if (net.is_linked[1][0])
+            net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(copy));
+        sg_buf_unref(copy);
+    }
+}
+
+static void expect_flips_refused(struct sg_buf *victim, size_t step, size_t skip_byte)
+{
+    for (size_t bit = 0; bit < (size_t)victim->len * 8; bit += step) {
+        if (bit / 8 == skip_byte)
+            continue;
+        relink();
+        inject_flipped(victim, bit);
+        net_run(&net, 3 * SG_NS_PER_MS);
+        assert_int_equal(net.delivery_count, 0);
+    }
+}
+
+static void no_flipped_bit_is_delivered_or_forwarded(void **state)
+{
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    size_t hop_at = 2 + 1 + 32 + 1; /* head with its scope, kind */
+    assert_int_equal(gossip->data[hop_at], 1);
+    expect_flips_refused(gossip, 1, hop_at); /* every bit but those of the unsigned hop */
+    expect_flips_refused(root, 61, SIZE_MAX);
+    expect_flips_refused(key, 61, SIZE_MAX);
+    relink();
+    inject_flipped(NULL, SIZE_MAX);
+    net_run(&net, 500 * SG_NS_PER_MS);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    assert_int_equal(net_delivered(&net, 2, &id), 1);
+    teardown_message();
+}
+
+static void a_forged_signature_bans_the_link(void **state)
+{
+    struct sg_core_stats stats;
+    uint8_t hello[SG_HELLO_MAX];
+    uint64_t boot;
+    (void)state;
+    (void)setup_message();
+    inject_flipped(root, (size_t)root->len * 8 - 1);
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.refused_signature, 1);
+    assert_int_equal(stats.peers_banned, 1);
+    assert_int_equal(net.last_close[1], SG_CLOSE_BANNED);
+    assert_false(net.is_linked[1][0]);
+    size_t len = sg_core_hello(net.core[0], hello);
+    assert_int_equal(
+        sg_core_hello_check(net.core[1], net_id(&net, 0), sg_bytes(hello, len), &boot),
+        SG_ERR_BANNED);
+    teardown_message();
+}
+
+static void a_message_is_verified_once_whatever_copies_come(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    for (int i = 0; i < 5; i++)
+        inject_flipped(NULL, SIZE_MAX);
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.signatures_verified, 1);
+    assert_int_equal(stats.pt.payloads_duplicate, 4);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    teardown_message();
+}
+
+static void a_missing_proof_is_asked_for(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    is_cut = false;
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(gossip)); /* without key and root */
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.proofs_wanted, 1);
+    assert_int_equal(net_delivered(&net, 1, &id), 0);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    teardown_message();
+}
+
+static void cut_off_messages_come_by_graft(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    inject_flipped(NULL, SIZE_MAX); /* node 1 has it, node 2 hears of it from node 1 */
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 2, &id), 1);
+    sg_core_stats(net.core[2], &stats);
+    assert_int_equal(stats.refused_signature + stats.refused_malformed, 0);
+    teardown_message();
+}
+
+static void expect_refused_at(uint64_t shift_ms, bool later, sg_err err)
+{
+    struct sg_core_outbox out = {0};
+    struct sg_core_stats stats;
+    (void)setup_message();
+    struct sg_buf *frames[] = {key, root, gossip};
+    uint64_t wall = NET_WALL_MS + net.now / SG_NS_PER_MS;
+    for (size_t i = 0; i < 3; i++) {
+        struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
+                                .peer = *net_id(&net, 0),
+                                .lane = SG_LANE_PUBSUB,
+                                .bytes = sg_buf_bytes(frames[i])};
+        assert_int_equal(sg_core_input(net.core[1], net.now,
+                                       later ? wall + shift_ms : wall - shift_ms, &in, &out),
+                         SG_OK);
+    }
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.delivered, err == SG_OK ? 1 : 0);
+    assert_int_equal(stats.refused_expired, err == SG_ERR_EXPIRED ? 1 : 0);
+    assert_int_equal(stats.refused_future, err == SG_ERR_FUTURE ? 1 : 0);
+    assert_int_equal(stats.signatures_verified, err == SG_OK ? 1 : 0);
+    sg_core_outbox_fini(&out, net.mem);
+    teardown_message();
+}
+
+static void dates_are_checked_before_the_signature(void **state)
+{
+    (void)state;
+    expect_refused_at(0, true, SG_OK);
+    expect_refused_at(590000, true, SG_OK);            /* expired, but clocks may differ */
+    expect_refused_at(670000, true, SG_ERR_EXPIRED);   /* 60 s of life and 10 min of skew */
+    expect_refused_at(590000, false, SG_OK);           /* a clock that is ahead */
+    expect_refused_at(610000, false, SG_ERR_FUTURE);
+}
+
+static void a_replay_after_the_seen_set_forgot_is_refused(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    inject_flipped(NULL, SIZE_MAX);
+    net_run(&net, 400 * SG_NS_PER_S); /* beyond seen_ns [300 s], within expiry and skew */
+    assert_int_equal(sg_pt_known(sg_scope_find(net.core[1], &topic)->pt, &id), SG_PT_UNKNOWN);
+    inject_flipped(NULL, SIZE_MAX);
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.refused_expired, 1);
+    assert_int_equal(stats.signatures_verified, 1);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    teardown_message();
+}
+
+static void slow_verification(struct sg_core_config *config)
+{
+    config->verify_rate = 1;
+    config->verify_burst = 2;
+}
+
+static void verifications_are_bounded_per_link(void **state)
+{
+    struct sg_core_stats stats;
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 2, slow_verification);
+    net_settle(&net, &topic);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.signatures_verified, 2);
+    assert_int_equal(stats.refused_overload, 3);
+    net_fini(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_flipped_bit_is_delivered_or_forwarded),
+        cmocka_unit_test(a_forged_signature_bans_the_link),
+        cmocka_unit_test(a_message_is_verified_once_whatever_copies_come),
+        cmocka_unit_test(a_missing_proof_is_asked_for),
+        cmocka_unit_test(cut_off_messages_come_by_graft),
+        cmocka_unit_test(dates_are_checked_before_the_signature),
+        cmocka_unit_test(a_replay_after_the_seen_set_forgot_is_refused),
+        cmocka_unit_test(verifications_are_bounded_per_link),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
