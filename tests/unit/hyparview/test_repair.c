@@ -1,0 +1,355 @@
+/* repair.c: requests, candidates, back-off, isolation, rotation. */
+#include "unit/hyparview/fixture.h"
+
+/* Milliseconds of the next deadline. */
+static uint64_t deadline_ms(const struct bench *b)
+{
+    return sg_hpv_deadline(&b->m) / SG_NS_PER_MS;
+}
+
+/* Only requests, candidates and repair set the deadline. */
+static void open_without_timers(struct bench *b, uint16_t target, uint16_t max, uint16_t passive)
+{
+    bench_open(b, target, max, passive);
+    b->m.shuffle_at = SG_TIME_NEVER;
+    b->m.rotate_at = SG_TIME_NEVER;
+}
+
+static void test_first_neighbors_with_high_priority(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 2, 3, 8);
+    candidates(&b, "p q r");
+    assert_int_equal(b.out.count, 2); /* as many as are missing */
+    assert_true(b.out.out[0].msg.high_priority && b.out.out[1].msg.high_priority);
+    bench_close(&b);
+}
+
+static void test_four_requests_at_once(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 16);
+    candidates(&b, "p q r s t u v");
+    assert_int_equal(b.out.count, SG_HPV_PENDING_MAX);
+    bench_close(&b);
+}
+
+static void test_promotion_is_random(void **state)
+{
+    (void)state;
+    unsigned asked[4] = {0};
+    static const char *const names[] = {"p", "q", "r", "s"};
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct bench b;
+        bench_open(&b, 1, 2, 8);
+        sg_prng_init(&b.m.prng, seed);
+        candidates(&b, "p q r s");
+        for (int i = 0; i < 4; i++)
+            asked[i] += is_pending(&b, names[i]);
+        bench_close(&b);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_in_range(asked[i], 70, 130);
+}
+
+static void test_timeout_of_a_request(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 2, 3, 8);
+    neighbors(&b, "a");
+    candidates(&b, "p");
+    assert_int_equal(deadline_ms(&b), 5000);
+    assert_string_equal(next_timeout(&b), "");
+    assert_string_equal(views(&b), "active: a; passive: p; pending:");
+    assert_int_equal(deadline_ms(&b), 15000); /* p may be asked again */
+    assert_string_equal(next_timeout(&b), "send p NEIGHBOR low\n");
+    bench_close(&b);
+}
+
+static void refuse_pending(struct bench *b)
+{
+    while (b->m.pending_count > 0) {
+        struct sg_peer_id id = b->m.pending[0].id;
+        says(b, name_of(&id), "NEIGHBOR_REPLY refused");
+    }
+}
+
+/* 200 ms doubling to 10 s while each candidate refuses. */
+static void test_backoff_doubles(void **state)
+{
+    (void)state;
+    struct bench b;
+    static const uint64_t pauses_ms[] = {200, 400, 800, 1600, 3200, 6400, 10000, 10000};
+    open_without_timers(&b, 2, 3, 16);
+    neighbors(&b, "a");
+    candidates(&b, "p q r s t u v w x y z");
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        assert_int_equal(b.m.pending_count, 1);
+        refuse_pending(&b);
+        assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + pauses_ms[i]);
+        next_timeout(&b);
+    }
+    /* a new neighbour, or a lost one, makes pauses short again */
+    refuse_pending(&b);
+    assert_string_equal(says(&b, "o", "NEIGHBOR high"), "send o NEIGHBOR_REPLY accepted\nup o\n");
+    says(&b, "o", "DISCONNECT leaving");
+    assert_int_equal(b.m.pending_count, 1);
+    refuse_pending(&b);
+    assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + 200);
+    bench_close(&b);
+}
+
+static void test_refused_is_not_asked_at_once(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 2, 3, 16);
+    neighbors(&b, "a");
+    candidates(&b, "p");
+    refuse_pending(&b);
+    assert_int_equal(deadline_ms(&b), 10000);
+    assert_string_equal(next_timeout(&b), "send p NEIGHBOR low\n");
+    bench_close(&b);
+}
+
+static void test_failed_is_asked_last(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 16);
+    neighbors(&b, "a");
+    candidates(&b, "p q");
+    event(&b, SG_HPV_IN_FAILED, "p");
+    b.now = 60 * SG_NS_PER_S;
+    assert_string_equal(event(&b, SG_HPV_IN_FAILED, "a"), "down a\nsend q NEIGHBOR high\n");
+    assert_string_equal(says(&b, "q", "NEIGHBOR_REPLY refused"), "send p NEIGHBOR high\n");
+    bench_close(&b);
+}
+
+static void test_sign_of_life_forgives(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 16);
+    neighbors(&b, "a");
+    candidates(&b, "p");
+    event(&b, SG_HPV_IN_FAILED, "p");
+    assert_int_equal(b.m.trial[0].failures, 1);
+    candidates(&b, "p"); /* hearsay does not count */
+    assert_int_equal(b.m.trial[0].failures, 1);
+    says(&b, "p", "DISCONNECT");
+    assert_int_equal(b.m.trial[0].failures, 0);
+    bench_close(&b);
+}
+
+static void fail_often(struct bench *b, const char *peer, int times)
+{
+    for (int i = 0; i < times; i++)
+        event(b, SG_HPV_IN_FAILED, peer);
+}
+
+static void test_forgotten_after_eight_failures(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 16);
+    neighbors(&b, "a");
+    candidates(&b, "p q");
+    fail_often(&b, "p", 7);
+    assert_true(has_passive(&b, "p"));
+    fail_often(&b, "p", 1);
+    assert_false(has_passive(&b, "p"));
+    fail_often(&b, "q", 100); /* the last one stays */
+    assert_true(has_passive(&b, "q"));
+    bench_close(&b);
+}
+
+/* Its cable is pulled: everything fails, nothing is forgotten. */
+static void test_isolated_forgets_nobody(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 4, 6, 16);
+    neighbors(&b, "a b");
+    candidates(&b, "p q r s");
+    event(&b, SG_HPV_IN_FAILED, "a");
+    event(&b, SG_HPV_IN_FAILED, "b");
+    while (b.now < 3600 * SG_NS_PER_S)
+        next_timeout(&b);
+    assert_int_equal(b.m.active_count, 0);
+    assert_int_equal(b.m.passive_count, 6);
+    bench_close(&b);
+}
+
+static void test_isolated_repeats(void **state)
+{
+    (void)state;
+    struct bench b;
+    static const uint64_t pauses_ms[] = {200, 400, 800, 1600, 3200, 6400, 10000, 10000, 10000};
+    open_without_timers(&b, 2, 3, 8);
+    assert_true(sg_hpv_deadline(&b.m) < 200 * SG_NS_PER_MS);
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        assert_string_equal(next_timeout(&b), "isolated\n");
+        assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + pauses_ms[i]);
+    }
+    assert_string_equal(candidates(&b, "p"), "send p NEIGHBOR high\n"); /* at once */
+    bench_close(&b);
+}
+
+/* Without neighbours one candidate follows the other, then ISOLATED. */
+static void test_alone_does_not_pause(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 8);
+    b.now = SG_NS_PER_S;
+    candidates(&b, "p q r");
+    for (int i = 0; i < 2; i++) {
+        struct sg_peer_id id = b.m.pending[0].id;
+        event(&b, SG_HPV_IN_FAILED, name_of(&id));
+        assert_int_equal(b.out.count, 1);
+        assert_int_equal(b.out.out[0].msg.kind, SG_HPV_NEIGHBOR);
+    }
+    struct sg_peer_id id = b.m.pending[0].id;
+    assert_string_equal(event(&b, SG_HPV_IN_FAILED, name_of(&id)), "isolated\n");
+    bench_close(&b);
+}
+
+/* Long pauses from better times do not bind who is alone. */
+static void test_alone_shortens_pauses(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 8);
+    neighbors(&b, "a");
+    candidates(&b, "p q");
+    fail_often(&b, "p", 7);
+    assert_true(b.m.trial[0].retry_at >= 300 * SG_NS_PER_S);
+    says(&b, "q", "DISCONNECT leaving");
+    assert_string_equal(says(&b, "a", "DISCONNECT leaving"), "down a\nisolated\n");
+    while (b.m.pending_count == 0)
+        next_timeout(&b);
+    assert_true(is_pending(&b, "p"));
+    assert_in_range(b.now, 10 * SG_NS_PER_S, 20 * SG_NS_PER_S);
+    bench_close(&b);
+}
+
+static void test_no_candidates_no_timer(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 8);
+    neighbors(&b, "a b");
+    assert_int_equal(sg_hpv_deadline(&b.m), SG_TIME_NEVER);
+    bench_close(&b);
+}
+
+/* ---- rotation ---- */
+
+static void test_rotation(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 2, 3, 8);
+    neighbors(&b, "a b");
+    candidates(&b, "p");
+    b.m.rotate_at = 300 * SG_NS_PER_S;
+    assert_string_equal(next_timeout(&b), "send p NEIGHBOR low\n");
+    assert_int_equal(b.m.rotate_at, 600 * SG_NS_PER_S);
+    says(&b, "p", "NEIGHBOR_REPLY accepted");
+    assert_int_equal(b.out.count, 3); /* DISCONNECT and down of one, up */
+    assert_true(is_active(&b, "p"));
+    assert_int_equal(b.m.active_count, 2);
+    assert_int_equal(b.m.passive_count, 1);
+    bench_close(&b);
+}
+
+static void test_rotation_refused(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 2, 3, 8);
+    neighbors(&b, "a b");
+    candidates(&b, "p");
+    b.m.rotate_at = SG_NS_PER_S;
+    next_timeout(&b);
+    assert_string_equal(says(&b, "p", "NEIGHBOR_REPLY refused"), "");
+    assert_string_equal(views(&b), "active: a b; passive: p; pending:");
+    bench_close(&b);
+}
+
+/* Below the target repair has the word. */
+static void test_no_rotation_below_target(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 3, 3, 8);
+    neighbors(&b, "a b");
+    candidates(&b, "p");
+    refuse_pending(&b);
+    candidates(&b, "q");
+    b.m.rotate_at = 100 * SG_NS_PER_MS;
+    assert_string_equal(next_timeout(&b), "");
+    bench_close(&b);
+}
+
+static void test_rotation_can_be_off(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct sg_peer_id self = peer_named("self");
+    bench_open(&b, 2, 3, 8);
+    bench_close(&b);
+    b.config.rotate_interval_ns = 0;
+    assert_int_equal(sg_hpv_init(&b.m, &b.config, &self, 0, 1), SG_OK);
+    assert_int_equal(b.m.rotate_at, SG_TIME_NEVER);
+    bench_close(&b);
+}
+
+/* After a partition: who failed is asked again when a shuffle is due. */
+static void test_probe_of_failed(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 1, 3, 8);
+    neighbors(&b, "a");
+    candidates(&b, "p q");
+    event(&b, SG_HPV_IN_FAILED, "q");
+    b.m.shuffle_at = 9 * SG_NS_PER_S; /* its pause is not over */
+    assert_string_equal(next_timeout(&b), "send a SHUFFLE ttl=6 self p\n");
+    assert_string_equal(next_timeout(&b),
+                        "send a SHUFFLE ttl=6 self p\nsend q NEIGHBOR low\n");
+    assert_string_equal(says(&b, "q", "NEIGHBOR_REPLY accepted"),
+                        "send a DISCONNECT\ndown a\nup q\n");
+    assert_string_equal(next_timeout(&b), "send q SHUFFLE ttl=6 self p a\n");
+    bench_close(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_neighbors_with_high_priority),
+        cmocka_unit_test(test_four_requests_at_once),
+        cmocka_unit_test(test_promotion_is_random),
+        cmocka_unit_test(test_timeout_of_a_request),
+        cmocka_unit_test(test_backoff_doubles),
+        cmocka_unit_test(test_refused_is_not_asked_at_once),
+        cmocka_unit_test(test_failed_is_asked_last),
+        cmocka_unit_test(test_sign_of_life_forgives),
+        cmocka_unit_test(test_forgotten_after_eight_failures),
+        cmocka_unit_test(test_isolated_forgets_nobody),
+        cmocka_unit_test(test_isolated_repeats),
+        cmocka_unit_test(test_alone_does_not_pause),
+        cmocka_unit_test(test_alone_shortens_pauses),
+        cmocka_unit_test(test_no_candidates_no_timer),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_rotation_refused),
+        cmocka_unit_test(test_no_rotation_below_target),
+        cmocka_unit_test(test_rotation_can_be_off),
+        cmocka_unit_test(test_probe_of_failed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

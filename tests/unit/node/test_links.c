@@ -1,0 +1,123 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "node/internal.h"
+#include "support/core_net.h"
+
+static const struct sg_topic_id topic = {{7, 7, 7}};
+static struct net net;
+
+static void an_unneeded_link_is_closed_after_a_while(void **state)
+{
+    struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .peer = {{5}}, .hints = {.count = 0}};
+    struct sg_core_gauges gauges;
+    (void)state;
+    net_init(&net, 1, NULL);
+    assert_int_equal(net_input(&net, 0, &up), SG_OK);
+    net_run(&net, 9 * SG_NS_PER_S);
+    sg_core_gauges(net.core[0], &gauges);
+    assert_int_equal(gauges.links, 1);
+    net_run(&net, 2 * SG_NS_PER_S);
+    sg_core_gauges(net.core[0], &gauges);
+    assert_int_equal(gauges.links, 0);
+    assert_int_equal(net.last_close[0], SG_CLOSE_LEAVING);
+    net_fini(&net);
+}
+
+static void a_peer_without_address_is_a_failed_candidate(void **state)
+{
+    struct sg_core_stats stats;
+    struct sg_core_in join = {.kind = SG_CORE_IN_SEED, .peer = {{5}}};
+    (void)state;
+    net_init(&net, 1, NULL);
+    assert_int_equal(net_input(&net, 0, &join), SG_OK);
+    assert_int_equal(net.core[0]->link_count, 0);
+    sg_core_stats(net.core[0], &stats);
+    assert_int_equal(stats.dials, 0);
+    assert_false(sg_hpv_is_pending(&net.core[0]->scopes[0]->hpv, &join.peer));
+    net_fini(&net);
+}
+
+static bool drop_replies(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    return frame->lane != SG_LANE_MSHIP || frame->from == 0;
+}
+
+/* The answer to a NEIGHBOR and a message that follows it travel on different lanes. */
+static void messages_that_overtake_the_neighbor_answer_are_kept(void **state)
+{
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_subscribe(&net, 0, &topic);
+    net_subscribe(&net, 1, &topic);
+    net_join(&net, 1, 0);
+    net_run(&net, SG_NS_PER_S);
+    /* both are neighbours; node 0 forgets it and asks again, the answer is held back */
+    struct sg_hpv_in failed = {.kind = SG_HPV_IN_FAILED, .peer = *net_id(&net, 1)};
+    struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    sg_core_begin(net.core[0], net.now, NET_WALL_MS, &net.out);
+    (void)!sg_scope_hpv(net.core[0], scope, &failed);
+    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = *net_id(&net, 1)};
+    (void)!sg_scope_hpv(net.core[0], scope, &join);
+    sg_core_end(net.core[0]);
+    sg_core_outbox_clear(&net.out);
+    assert_true(sg_hpv_is_pending(&scope->hpv, net_id(&net, 1)));
+    net.filter = drop_replies;
+    assert_int_equal(net_publish(&net, 1, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+    net_run(&net, 5 * SG_NS_PER_MS);
+    assert_int_equal(net_delivered(&net, 0, &result.id), 0);
+    assert_int_equal(sg_link_find(net.core[0], net_id(&net, 1))->early_count, 1);
+    net.filter = NULL;
+    struct sg_hpv_msg reply = {.kind = SG_HPV_NEIGHBOR_REPLY, .accepted = true};
+    sg_core_begin(net.core[1], net.now, NET_WALL_MS, &net.out);
+    sg_send_hpv(net.core[1], &topic, net_id(&net, 0), &reply);
+    sg_core_end(net.core[1]);
+    net_inject(&net, 1, 0, SG_LANE_MSHIP, sg_buf_bytes(net.out.out[0].buf));
+    sg_core_outbox_clear(&net.out);
+    assert_int_equal(net_delivered(&net, 0, &result.id), 1);
+    net_fini(&net);
+}
+
+static void frames_wait_for_the_dial_in_order(void **state)
+{
+    struct sg_core_outbox out = {0};
+    struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .peer = {{5}}};
+    struct sg_hints hints = {.count = 1};
+    (void)state;
+    net_init(&net, 1, NULL);
+    hints.hint[0].len = 1;
+    sg_book_learn(&net.core[0]->book, &up.peer, &hints, false);
+    sg_core_begin(net.core[0], net.now, NET_WALL_MS, &out);
+    for (uint8_t i = 0; i < SG_LINK_QUEUE_MAX + 5; i++) {
+        struct sg_frame_wait wait = {.buf = sg_buf_copy(sg_mem_default(), sg_bytes(&i, 1))};
+        sg_link_send(net.core[0], &up.peer, &wait);
+    }
+    sg_core_end(net.core[0]);
+    assert_int_equal(out.count, 1);
+    assert_int_equal(out.out[0].kind, SG_CORE_OUT_DIAL);
+    sg_core_outbox_clear(&out);
+    assert_int_equal(sg_core_input(net.core[0], net.now, NET_WALL_MS, &up, &out), SG_OK);
+    assert_int_equal(out.count, SG_LINK_QUEUE_MAX); /* what did not fit was dropped */
+    for (uint8_t i = 0; i < SG_LINK_QUEUE_MAX; i++) {
+        assert_int_equal(out.out[i].kind, SG_CORE_OUT_SEND);
+        assert_int_equal(out.out[i].buf->data[0], i);
+    }
+    sg_core_outbox_fini(&out, sg_mem_default());
+    net_fini(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unneeded_link_is_closed_after_a_while),
+        cmocka_unit_test(a_peer_without_address_is_a_failed_candidate),
+        cmocka_unit_test(messages_that_overtake_the_neighbor_answer_are_kept),
+        cmocka_unit_test(frames_wait_for_the_dial_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

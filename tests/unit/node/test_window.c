@@ -1,0 +1,111 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "node/internal.h"
+
+static const struct sg_peer_id alice = {{1}};
+static const struct sg_peer_id bob = {{2}};
+
+static uint64_t seq(uint32_t boot, uint32_t counter)
+{
+    return ((uint64_t)boot << 32) | counter;
+}
+
+static void accept_one(struct sg_windows *w, const struct sg_peer_id *author, uint64_t number)
+{
+    assert_int_equal(sg_windows_accept(w, sg_mem_default(), author, number), SG_OK);
+}
+
+static void setup(struct sg_windows *w, uint32_t max)
+{
+    assert_int_equal(sg_windows_init(w, sg_mem_default(), max, 1), SG_OK);
+}
+
+static void numbers_are_new_once_in_any_order(void **state)
+{
+    static const uint32_t order[] = {5, 1, 3, 4000, 2, 4, 3999};
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        assert_true(sg_windows_is_new(&w, &alice, seq(1, order[i])));
+        accept_one(&w, &alice, seq(1, order[i]));
+        assert_false(sg_windows_is_new(&w, &alice, seq(1, order[i])));
+    }
+    assert_true(sg_windows_is_new(&w, &alice, seq(1, 6)));
+    assert_true(sg_windows_is_new(&w, &bob, seq(1, 5)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void below_the_window_is_not_new(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    accept_one(&w, &alice, seq(1, 10000));
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, 10000 - SG_WINDOW_BITS)));
+    assert_true(sg_windows_is_new(&w, &alice, seq(1, 10001 - SG_WINDOW_BITS)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void a_jump_clears_what_it_passes(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    for (uint32_t i = 1; i <= 100; i++)
+        accept_one(&w, &alice, seq(1, i));
+    accept_one(&w, &alice, seq(1, SG_WINDOW_BITS + 50));
+    for (uint32_t i = 51; i <= 100; i++)
+        assert_false(sg_windows_is_new(&w, &alice, seq(1, i)));
+    for (uint32_t i = 101; i < SG_WINDOW_BITS + 50; i++)
+        assert_true(sg_windows_is_new(&w, &alice, seq(1, i)));
+    accept_one(&w, &alice, seq(1, UINT32_MAX));
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, SG_WINDOW_BITS + 51)));
+    assert_true(sg_windows_is_new(&w, &alice, seq(1, UINT32_MAX - 1)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void each_boot_has_a_window_of_its_own(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    accept_one(&w, &alice, seq(1, 9));
+    assert_true(sg_windows_is_new(&w, &alice, seq(2, 9)));
+    accept_one(&w, &alice, seq(2, 9));
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, 9)));
+    assert_false(sg_windows_is_new(&w, &alice, seq(2, 9)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void a_full_table_forgets_the_one_unused_for_longest(void **state)
+{
+    static const struct sg_peer_id carol = {{3}};
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 2);
+    accept_one(&w, &alice, seq(1, 1));
+    accept_one(&w, &bob, seq(1, 1));
+    accept_one(&w, &alice, seq(1, 2));
+    accept_one(&w, &carol, seq(1, 1));
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, 2)));
+    assert_false(sg_windows_is_new(&w, &carol, seq(1, 1)));
+    assert_true(sg_windows_is_new(&w, &bob, seq(1, 1)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_new_once_in_any_order),
+        cmocka_unit_test(below_the_window_is_not_new),
+        cmocka_unit_test(a_jump_clears_what_it_passes),
+        cmocka_unit_test(each_boot_has_a_window_of_its_own),
+        cmocka_unit_test(a_full_table_forgets_the_one_unused_for_longest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
