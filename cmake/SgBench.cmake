@@ -1,0 +1,13 @@
+# bench/bench_<name>.c -> build/<preset>/bench_<name>
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)
+file(GLOB bench_support CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)
+list(FILTER bench_support EXCLUDE REGEX "/bench_[^/]*$")
+foreach(source ${bench_sources})
+    get_filename_component(name ${source} NAME_WE)
+    if(TARGET saorsa_static)
+        sg_program(${name} ${source} ${bench_support})
+        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/bench)
+        target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+        target_link_libraries(${name} PRIVATE sg_third_headers m)
+    endif()
+endforeach()
