@@ -1,5 +1,6 @@
-/* Fetching once, thread-safe, and repeatable after a failure: pthread_once would remember an
- * out-of-memory for ever. */
+/* Fetching once, thread-safe, and repeatable after a failure (pthread_once would remember it for
+ * ever). All that OpenSSL would look up later by name is looked up here as well: when memory runs
+ * out while its provider registers an algorithm, OpenSSL 3.5 says nothing and never finds it. */
 #include "crypto/evp.h"
 
 #include <pthread.h>
@@ -7,6 +8,8 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+
+#include "crypto/random.h"
 
 static const char *const hash_names[SG_HASH_ALG_COUNT] = {
     [SG_HASH_SHA256] = "SHA2-256",
@@ -17,7 +20,7 @@ static const char *const aead_names[SG_AEAD_ALG_COUNT] = {
     [SG_AEAD_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 };
 static const char *const sig_names[SG_SIG_ALG_COUNT] = {[SG_SIG_ML_DSA_65] = "ML-DSA-65"};
-static const char *const kem_names[] = {[SG_KEM_ML_KEM_768] = "ML-KEM-768"};
+static const char *const kem_names[SG_KEM_ALG_COUNT] = {[SG_KEM_ML_KEM_768] = "ML-KEM-768"};
 
 static struct sg_evp fetched;
 static atomic_bool is_ready;
@@ -38,30 +41,39 @@ const char *sg_evp_kem_name(enum sg_kem_alg alg)
     return kem_names[alg];
 }
 
-/* Fetches what is still missing. */
+/* target = fetch(name), unless an earlier attempt got it already. */
+#define FETCH(target, fetch, name)                                                                 \
+    ((target) != NULL || ((target) = fetch(NULL, (name), NULL)) != NULL)
+
+static bool fetch_signatures(struct sg_evp *e)
+{
+    bool ok = true;
+    for (int i = 0; i < SG_SIG_ALG_COUNT; i++)
+        ok = ok && FETCH(e->sig[i], EVP_SIGNATURE_fetch, sig_names[i]) &&
+             FETCH(e->sig_keys[i], EVP_KEYMGMT_fetch, sig_names[i]);
+    return ok;
+}
+
+static bool fetch_kems(struct sg_evp *e)
+{
+    bool ok = true;
+    for (int i = 0; i < SG_KEM_ALG_COUNT; i++)
+        ok = ok && FETCH(e->kem[i], EVP_KEM_fetch, kem_names[i]) &&
+             FETCH(e->kem_keys[i], EVP_KEYMGMT_fetch, kem_names[i]);
+    return ok;
+}
+
 static bool fetch_all(struct sg_evp *e)
 {
-    for (int i = 0; i < SG_HASH_ALG_COUNT; i++) {
-        if (e->md[i] == NULL && (e->md[i] = EVP_MD_fetch(NULL, hash_names[i], NULL)) == NULL)
-            return false;
-    }
-    for (int i = 0; i < SG_AEAD_ALG_COUNT; i++) {
-        if (e->aead[i] == NULL &&
-            (e->aead[i] = EVP_CIPHER_fetch(NULL, aead_names[i], NULL)) == NULL)
-            return false;
-    }
-    for (int i = 0; i < SG_SIG_ALG_COUNT; i++) {
-        if (e->sig[i] == NULL &&
-            (e->sig[i] = EVP_SIGNATURE_fetch(NULL, sig_names[i], NULL)) == NULL)
-            return false;
-    }
-    if (e->hmac == NULL && (e->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL)
-        return false;
-    if (e->hkdf == NULL && (e->hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL)) == NULL)
-        return false;
-    if (e->argon2id == NULL && (e->argon2id = EVP_KDF_fetch(NULL, "ARGON2ID", NULL)) == NULL)
-        return false;
-    return sg_hash_prepare(e);
+    bool ok = FETCH(e->hmac, EVP_MAC_fetch, "HMAC") && FETCH(e->hkdf, EVP_KDF_fetch, "HKDF") &&
+              FETCH(e->argon2id, EVP_KDF_fetch, "ARGON2ID") &&
+              FETCH(e->argon2id_mac, EVP_MAC_fetch, "BLAKE2BMAC") &&
+              FETCH(e->argon2id_md, EVP_MD_fetch, "BLAKE2B-512");
+    for (int i = 0; i < SG_HASH_ALG_COUNT; i++)
+        ok = ok && FETCH(e->md[i], EVP_MD_fetch, hash_names[i]);
+    for (int i = 0; i < SG_AEAD_ALG_COUNT; i++)
+        ok = ok && FETCH(e->aead[i], EVP_CIPHER_fetch, aead_names[i]);
+    return ok && fetch_signatures(e) && fetch_kems(e) && sg_hash_prepare(e);
 }
 
 static sg_err fetch_once(void)
@@ -79,16 +91,23 @@ static sg_err fetch_once(void)
     return err;
 }
 
-sg_err sg_crypto_init(void)
+sg_err sg_evp_ready(void)
 {
     if (atomic_load_explicit(&is_ready, memory_order_acquire))
         return SG_OK;
     return fetch_once();
 }
 
+sg_err sg_crypto_init(void)
+{
+    uint8_t byte;
+    SG_TRY(sg_evp_ready());
+    return sg_random(&byte, sizeof(byte));
+}
+
 sg_err sg_evp_begin(const struct sg_evp **evp)
 {
-    SG_TRY(sg_crypto_init());
+    SG_TRY(sg_evp_ready());
     ERR_clear_error();
     *evp = &fetched;
     return SG_OK;

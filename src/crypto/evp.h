@@ -16,8 +16,9 @@
 #define SG_HASH_ALG_COUNT (SG_HASH_SHA384 + 1)
 #define SG_AEAD_ALG_COUNT (SG_AEAD_CHACHA20_POLY1305 + 1)
 #define SG_SIG_ALG_COUNT (SG_SIG_ML_DSA_65 + 1)
+#define SG_KEM_ALG_COUNT (SG_KEM_ML_KEM_768 + 1)
 
-/* Indexed by our enums; complete once sg_crypto_init succeeded, and never freed. */
+/* Indexed by our enums; complete once sg_evp_ready succeeded, and never freed. */
 struct sg_evp {
     EVP_MD *md[SG_HASH_ALG_COUNT];
     EVP_CIPHER *aead[SG_AEAD_ALG_COUNT];
@@ -25,17 +26,27 @@ struct sg_evp {
     EVP_MAC *hmac;
     EVP_KDF *hkdf;
     EVP_KDF *argon2id;
+    /* These are fetched only to know that they are there: OpenSSL looks them up by itself. */
+    EVP_KEYMGMT *sig_keys[SG_SIG_ALG_COUNT];
+    EVP_KEYMGMT *kem_keys[SG_KEM_ALG_COUNT];
+    EVP_KEM *kem[SG_KEM_ALG_COUNT];
+    EVP_MAC *argon2id_mac;
+    EVP_MD *argon2id_md;
 };
 
-/* Starts an operation: initialises when needed, and empties this thread's OpenSSL error queue, so
- * that sg_evp_error sees only this operation's errors. Errors of sg_crypto_init. */
+/* Fetches everything, once per process; later calls cost one atomic load. Any thread.
+ * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_MUST_USE sg_err sg_evp_ready(void);
+
+/* Starts an operation: sg_evp_ready, and empties this thread's OpenSSL error queue, so that
+ * sg_evp_error sees only this operation's errors. Errors of sg_evp_ready. */
 SG_MUST_USE sg_err sg_evp_begin(const struct sg_evp **evp);
 
 /* The error of a failed operation: SG_ERR_NO_MEMORY when OpenSSL ran out of memory, otherwise err.
  * Empties the error queue. */
 sg_err sg_evp_error(sg_err err);
 
-/* Part of sg_crypto_init: what sg_hash needs so that it cannot fail. false: see sg_evp_error. */
+/* Part of sg_evp_ready: what sg_hash needs so that it cannot fail. false: see sg_evp_error. */
 bool sg_hash_prepare(const struct sg_evp *evp);
 
 /* OpenSSL's name of an algorithm. Static. */

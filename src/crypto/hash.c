@@ -88,7 +88,7 @@ static void hash_with(EVP_MD_CTX *ctx, const struct sg_bytes *parts, size_t coun
 
 void sg_hash(enum sg_hash_alg alg, const struct sg_bytes *parts, size_t count, uint8_t *out)
 {
-    if (sg_crypto_init() != SG_OK)
+    if (sg_evp_ready() != SG_OK)
         abort(); /* documented: initialise first */
     EVP_MD_CTX *ctx = thread_context(alg);
     if (ctx != NULL) {

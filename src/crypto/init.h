@@ -4,10 +4,11 @@
 
 #include "base/err.h"
 
-/* Fetches every algorithm that the adapters use, once per process; later calls cost one atomic
- * load. All adapters call it themselves: a program calls it at its start so that a missing
- * algorithm is an error there and hashing cannot fail afterwards. Any thread; after an error it may
- * be tried again. SG_ERR_CRYPTO: OpenSSL lacks an algorithm. SG_ERR_NO_MEMORY. */
+/* Fetches every algorithm that the adapters use and draws a random byte. The adapters do the first
+ * themselves when nobody did; a program calls this at its start so that what is missing is an error
+ * there and hashing cannot fail afterwards. Any thread. After an error it may be tried again, but
+ * where OpenSSL itself ran out of memory while starting it may stay so.
+ * SG_ERR_CRYPTO: OpenSSL lacks an algorithm, or lost it so. SG_ERR_ENTROPY. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_crypto_init(void);
 
 #endif
