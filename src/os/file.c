@@ -291,6 +291,13 @@ sg_err sg_file_create(const struct sg_file_sys *sys, const char *path, struct sg
     return err;
 }
 
+void sg_file_tidy(const struct sg_file_sys *sys, const char *path)
+{
+    char temp[SG_FILE_PATH_MAX];
+    if (temp_path(temp, path) == SG_OK)
+        (void)sys->unlink(temp);
+}
+
 sg_err sg_file_lock(const struct sg_file_sys *sys, const char *path, int *fd)
 {
     sg_err err = open_fd(sys, path, O_RDWR | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, fd);

@@ -64,6 +64,10 @@ SG_MUST_USE sg_err sg_file_write(const struct sg_file_sys *sys, const char *path
 SG_MUST_USE sg_err sg_file_create(const struct sg_file_sys *sys, const char *path,
                                   struct sg_bytes bytes, mode_t mode);
 
+/* Removes the temporary file that a crash within the two above may have left beside path: with a
+ * secret in it, it should not wait for the next write. Hold the lock. */
+void sg_file_tidy(const struct sg_file_sys *sys, const char *path);
+
 /* Opens path (made when missing, mode 0600) and locks it until *fd is closed or the process ends.
  * SG_ERR_LOCKED: somebody else holds it. Others: sg_err_from_errno. On error *fd is -1. */
 SG_MUST_USE sg_err sg_file_lock(const struct sg_file_sys *sys, const char *path, int *fd);

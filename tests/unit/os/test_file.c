@@ -245,6 +245,20 @@ static void test_create_with_each_crash(void **state)
     } while (faulty.calls >= n);
 }
 
+static void test_tidy(void **state)
+{
+    const char *dir = *state;
+    static char path[SG_FILE_PATH_MAX + 1];
+    assert_int_equal(sg_file_write(sys(), path_in(dir, "file"), old_bytes, 0600), SG_OK);
+    assert_int_equal(sg_file_write(sys(), path_in(dir, "file.tmp"), new_bytes, 0600), SG_OK);
+    sg_file_tidy(sys(), path_in(dir, "file"));
+    assert_int_equal(temp_count(dir), 1);
+    assert_true(holds(path_in(dir, "file"), old_bytes));
+    sg_file_tidy(sys(), path_in(dir, "file")); /* nothing to do is fine */
+    memset(path, 'p', SG_FILE_PATH_MAX);
+    sg_file_tidy(sys(), path);
+}
+
 static void test_create_never_overwrites(void **state)
 {
     const char *path = path_in(*state, "file");
@@ -355,6 +369,19 @@ static void test_paths_too_long_or_missing(void **state)
     assert_int_equal(sg_file_lock(sys(), path_in(*state, "no/lock"), &fd), SG_ERR_NOT_FOUND);
 }
 
+static void test_relative_path(void **state)
+{
+    char *before = getcwd(NULL, 0);
+    assert_non_null(before);
+    assert_int_equal(chdir(*state), 0);
+    assert_int_equal(sg_file_write(sys(), "file", old_bytes, 0600), SG_OK);
+    assert_true(holds("file", old_bytes));
+    assert_int_equal(sg_file_mkdirs(sys(), "a/b"), SG_OK);
+    assert_int_equal(mode_of("a/b"), 0700);
+    assert_int_equal(chdir(before), 0);
+    free(before);
+}
+
 static void test_lock_excludes(void **state)
 {
     const char *path = path_in(*state, "lock");
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_with_each_crash, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_create_with_each_failure, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_create_with_each_crash, temp_setup, temp_teardown),
+        cmocka_unit_test_setup_teardown(test_tidy, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_create_never_overwrites, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_each_failing_read, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_calls_are_repeated, temp_setup,
@@ -468,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_short_writes_are_continued, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_directory_without_fsync, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_paths_too_long_or_missing, temp_setup, temp_teardown),
+        cmocka_unit_test_setup_teardown(test_relative_path, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_lock_excludes, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_lock_ends_with_its_process, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(test_failing_lock, temp_setup, temp_teardown),

@@ -87,8 +87,8 @@ static void test_golden_plain(void **state)
     assert_true(sg_peer_id_equal(&id, &want));
 }
 
-/* The same seed sealed by another implementation (Python's cryptography): 64 KiB, 2 passes, 2 lanes,
- * salt 40 .. 4f, nonce 50 .. 5b. */
+/* The same seed sealed by another implementation (Python's cryptography): 64 KiB, 2 passes,
+ * 2 lanes, salt 40 .. 4f, nonce 50 .. 5b. */
 static void test_golden_sealed(void **state)
 {
     struct fixture *f = *state;
