@@ -59,8 +59,8 @@ void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer);
 /* repair.c: getting neighbours */
 /* Promotion is possible at once and pauses are short again. */
 void sg_hpv_repair_reset(struct sg_hpv *m);
-/* A promotion came to nothing: pause, unless there is a pause already. */
-void sg_hpv_repair_pause(struct sg_hpv *m);
+/* A request was refused or failed: who has a neighbour pauses before the next one. */
+void sg_hpv_promotion_failed(struct sg_hpv *m);
 /* Promotes candidates as far as needed and allowed now. */
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out);
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m);

@@ -93,7 +93,7 @@ void sg_hpv_on_neighbor_reply(struct sg_hpv *m, const struct sg_peer_id *from,
     }
     sg_hpv_passive_offer(m, from);
     sg_hpv_candidate_hold(m, from);
-    sg_hpv_repair_pause(m);
+    sg_hpv_promotion_failed(m);
 }
 
 void sg_hpv_on_disconnect(struct sg_hpv *m, const struct sg_peer_id *from,
@@ -132,7 +132,7 @@ void sg_hpv_on_failed(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg
     sg_hpv_pending_remove(m, peer);
     sg_hpv_candidate_failed(m, peer);
     if (was_pending)
-        sg_hpv_repair_pause(m);
+        sg_hpv_promotion_failed(m);
 }
 
 void sg_hpv_leave(struct sg_hpv *m, struct sg_hpv_outbox *out)

@@ -36,6 +36,13 @@ static void send_request(const struct sg_hpv_pending *request, struct sg_hpv_out
         sg_hpv_send(out, &request->id, SG_HPV_NEIGHBOR)->high_priority = request->high_priority;
 }
 
+/* Those that lack neighbours are asked for with high priority when there is none at all, and when
+ * so many requests came to nothing that pauses are at their longest: all others are full. */
+static bool is_urgent(const struct sg_hpv *m)
+{
+    return m->active_count == 0 || m->repair_pause_ns == m->config.repair_backoff_max_ns;
+}
+
 void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv_purpose purpose,
                     struct sg_hpv_outbox *out)
 {
@@ -45,8 +52,7 @@ void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv
     request->id = *peer;
     request->deadline = sg_time_add(m->last_now, m->config.neighbor_timeout_ns);
     request->purpose = purpose;
-    request->high_priority =
-        purpose == SG_HPV_FOR_JOIN || purpose == SG_HPV_FOR_NEWCOMER || m->active_count == 0;
+    request->high_priority = purpose != SG_HPV_FOR_REPAIR || is_urgent(m);
     send_request(request, out);
 }
 
@@ -61,7 +67,7 @@ void sg_hpv_expire(struct sg_hpv *m)
         }
         sg_hpv_pending_remove(m, &peer);
         sg_hpv_candidate_failed(m, &peer);
-        sg_hpv_repair_pause(m);
+        sg_hpv_promotion_failed(m);
     }
 }
 
@@ -131,7 +137,8 @@ void sg_hpv_repair_reset(struct sg_hpv *m)
     m->repair_pause_ns = m->config.repair_backoff_ns;
 }
 
-void sg_hpv_repair_pause(struct sg_hpv *m)
+/* Unless there is a pause already. */
+static void repair_pause(struct sg_hpv *m)
 {
     if (m->repair_at > m->last_now)
         return;
@@ -139,6 +146,12 @@ void sg_hpv_repair_pause(struct sg_hpv *m)
     uint64_t max = m->config.repair_backoff_max_ns;
     m->repair_at = sg_time_add(m->last_now, pause > 0 ? pause : 1);
     m->repair_pause_ns = m->repair_pause_ns > max / 2 ? max : m->repair_pause_ns * 2;
+}
+
+void sg_hpv_promotion_failed(struct sg_hpv *m)
+{
+    if (m->active_count > 0)
+        repair_pause(m);
 }
 
 static bool wants_more(const struct sg_hpv *m)
@@ -155,37 +168,46 @@ static void shorten_trials(struct sg_hpv *m)
         m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, latest);
 }
 
-/* More neighbours are wanted and there is nobody to ask. */
-static void no_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
+static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
-    if (m->active_count == 0) {
-        if (m->pending_count > 0)
-            return;
-        shorten_trials(m);
-        sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
-    }
-    sg_hpv_repair_pause(m);
+    shorten_trials(m);
+    repair_pause(m);
+    sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
 }
 
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
     struct sg_peer_id peer;
+    bool is_alone = m->active_count == 0;
     bool is_paused = m->last_now < m->repair_at;
-    /* who is alone asks one fresh candidate after the other, whatever the back-off says */
-    if (is_paused && m->active_count > 0)
+    /* who is alone asks one candidate after the other; a pause is then only one of ISOLATED */
+    if (is_paused && !is_alone)
         return;
     while (wants_more(m) && pick_any_candidate(m, &peer))
         sg_hpv_request(m, &peer, SG_HPV_FOR_REPAIR, out);
-    if (wants_more(m) && !is_paused)
-        no_candidate(m, out);
+    if (is_alone && m->pending_count == 0 && !is_paused)
+        say_isolated(m, out);
+}
+
+/* When the first candidate that is not asked already may be asked. */
+static sg_time_ns next_trial(const struct sg_hpv *m)
+{
+    sg_time_ns first = SG_TIME_NEVER;
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        if (m->trial[i].retry_at < first &&
+            sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE)
+            first = m->trial[i].retry_at;
+    return first;
 }
 
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
 {
     if (!wants_more(m))
         return SG_TIME_NEVER;
-    bool has_work = m->active_count == 0 ? m->pending_count == 0 : m->passive_count > 0;
-    return has_work ? m->repair_at : SG_TIME_NEVER;
+    if (m->active_count == 0)
+        return m->pending_count == 0 ? m->repair_at : SG_TIME_NEVER;
+    sg_time_ns trial = next_trial(m);
+    return trial > m->repair_at ? trial : m->repair_at;
 }
 
 static bool may_exchange(const struct sg_hpv *m)

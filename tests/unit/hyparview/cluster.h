@@ -1,5 +1,6 @@
 /* Many HyParView machines wired by an in-memory queue in virtual time. Links keep order. A message
- * to a peer that is down or cut off comes back as IN_FAILED. Everything follows from one seed. */
+ * to a peer that is down or cut off comes back as IN_FAILED. A node that says ISOLATED joins again
+ * through its contact, as the node around the machine does. Everything follows from one seed. */
 #ifndef SG_TESTS_HPV_CLUSTER_H
 #define SG_TESTS_HPV_CLUSTER_H
 
@@ -25,6 +26,7 @@ struct cluster {
     bool is_up[CLUSTER_MAX];
     uint8_t side[CLUSTER_MAX]; /* nodes of different sides do not reach each other */
     bool was_isolated[CLUSTER_MAX]; /* has ever said so */
+    uint16_t contact[CLUSTER_MAX];  /* of the first join; the node itself = none */
     sg_time_ns deadline[CLUSTER_MAX];
     sg_time_ns last_arrival[CLUSTER_MAX][CLUSTER_MAX];
     sg_time_ns now;
@@ -152,8 +154,22 @@ static inline void cluster_send(struct cluster *c, uint16_t from, const struct s
         cluster_schedule(c, &event);
 }
 
+static inline void cluster_hash_out(struct cluster *c, uint16_t at, const struct sg_hpv_out *out)
+{
+    cluster_hash(c, c->now);
+    cluster_hash(c, (uint64_t)at << 32 | cluster_index(&out->peer));
+    cluster_hash(c, (uint64_t)out->kind);
+    if (out->kind != SG_HPV_OUT_SEND)
+        return;
+    cluster_hash(c, (uint64_t)out->msg.kind << 16 | (uint64_t)out->msg.ttl << 8 |
+                        (uint64_t)out->msg.accepted);
+    for (uint8_t k = 0; k < out->msg.count; k++)
+        cluster_hash(c, cluster_index(&out->msg.id[k]));
+}
+
 static inline void cluster_input(struct cluster *c, uint16_t at, const struct sg_hpv_in *in)
 {
+    bool is_isolated = false;
     struct sg_hpv *m = &c->node[at];
     sg_err err = sg_hpv_input(m, c->now, in, &c->outbox);
     assert(err == SG_OK);
@@ -162,19 +178,17 @@ static inline void cluster_input(struct cluster *c, uint16_t at, const struct sg
     assert(in->kind != SG_HPV_IN_TIMEOUT || c->deadline[at] > c->now);
     for (size_t i = 0; i < c->outbox.count; i++) {
         const struct sg_hpv_out *out = &c->outbox.out[i];
-        cluster_hash(c, c->now);
-        cluster_hash(c, (uint64_t)at << 32 | cluster_index(&out->peer));
-        cluster_hash(c, (uint64_t)out->kind);
-        if (out->kind == SG_HPV_OUT_ISOLATED)
-            c->was_isolated[at] = true;
-        if (out->kind != SG_HPV_OUT_SEND)
-            continue;
-        cluster_hash(c, (uint64_t)out->msg.kind << 16 | (uint64_t)out->msg.ttl << 8 |
-                            (uint64_t)out->msg.accepted);
-        for (uint8_t k = 0; k < out->msg.count; k++)
-            cluster_hash(c, cluster_index(&out->msg.id[k]));
-        cluster_send(c, at, out);
+        cluster_hash_out(c, at, out);
+        is_isolated = is_isolated || out->kind == SG_HPV_OUT_ISOLATED;
+        if (out->kind == SG_HPV_OUT_SEND)
+            cluster_send(c, at, out);
     }
+    if (!is_isolated)
+        return;
+    c->was_isolated[at] = true;
+    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = cluster_id(c->contact[at])};
+    if (c->contact[at] != at)
+        cluster_input(c, at, &join);
 }
 
 static inline void cluster_start(struct cluster *c, uint16_t at, const struct sg_hpv_config *config)
@@ -184,6 +198,7 @@ static inline void cluster_start(struct cluster *c, uint16_t at, const struct sg
     sg_err err = sg_hpv_init(&c->node[at], config, &id, c->now, seed);
     assert(err == SG_OK);
     c->is_up[at] = true;
+    c->contact[at] = at;
     c->deadline[at] = sg_hpv_deadline(&c->node[at]);
     if (at >= c->count)
         c->count = (uint16_t)(at + 1);
@@ -213,6 +228,7 @@ static inline void cluster_free(struct cluster *c)
 static inline void cluster_join(struct cluster *c, uint16_t at, uint16_t contact)
 {
     struct sg_hpv_in in = {.kind = SG_HPV_IN_JOIN, .peer = cluster_id(contact)};
+    c->contact[at] = contact;
     cluster_input(c, at, &in);
 }
 

@@ -19,7 +19,6 @@
 
 #define MS SG_NS_PER_MS
 #define HOSTS_MAX 8
-#define LOG_MAX 4096
 #define BATCH_MAX 256
 
 struct net;
@@ -46,9 +45,10 @@ struct host {
     /* called for each event while its spans are valid; may be NULL */
     void (*on_event)(struct host *host, const struct sg_quic_event *event);
     void *user;
-    bool deaf; /* events are not pulled */
-    struct logged log[LOG_MAX];
+    bool deaf;          /* events are not pulled */
+    struct logged *log; /* [logged] */
     size_t logged;
+    size_t log_cap;
 };
 
 struct flight {
@@ -69,7 +69,7 @@ struct net {
     struct sg_prng prng;
     /* impairments */
     uint64_t delay_ns;
-    uint64_t jitter_ns; /* up to this much more: reorders */
+    uint64_t jitter_ns;                /* up to this much more: reorders */
     unsigned loss, duplicate, corrupt; /* per mille */
     /* false drops the datagram; may be NULL */
     bool (*filter)(struct net *net, const struct flight *f);
@@ -156,6 +156,7 @@ static inline void net_fini(struct net *net)
     for (size_t i = 0; i < net->count; i++) {
         sg_quic_endpoint_free(net->hosts[i].ep);
         sg_identity_free(net->hosts[i].identity);
+        free(net->hosts[i].log);
     }
     while (net->flights != NULL) {
         struct flight *f = net->flights;
@@ -179,8 +180,8 @@ static inline void net_insert(struct net *net, struct flight *f)
     *at = f;
 }
 
-/* Puts one datagram on its way, through the impairments. */
-static inline void net_post(struct net *net, struct sg_addr from, struct sg_addr to, uint8_t ecn,
+/* Puts one datagram of tx on its way, through the impairments. */
+static inline void net_post(struct net *net, struct sg_addr from, const struct sg_quic_tx *tx,
                             const uint8_t *data, size_t len)
 {
     unsigned copies = 1 + net_chance(net, net->duplicate);
@@ -188,7 +189,7 @@ static inline void net_post(struct net *net, struct sg_addr from, struct sg_addr
     for (unsigned i = 0; i < copies; i++) {
         struct flight *f = malloc(sizeof(*f) + len);
         assert_non_null(f);
-        *f = (struct flight){.from = from, .to = to, .ecn = ecn, .len = len};
+        *f = (struct flight){.from = from, .to = tx->remote, .ecn = tx->ecn, .len = len};
         memcpy(f->data, data, len);
         f->at = net->now + net->delay_ns;
         if (net->jitter_ns > 0)
@@ -218,8 +219,12 @@ static inline void net_log(struct host *host, const struct sg_quic_event *event)
         bytes = event->bulk.bytes;
     entry.len = bytes.len;
     entry.first = bytes.len > 0 ? bytes.data[0] : 0;
-    if (host->logged < LOG_MAX)
-        host->log[host->logged++] = entry;
+    if (host->logged == host->log_cap) {
+        host->log_cap = host->log_cap == 0 ? 16 : 2 * host->log_cap;
+        host->log = realloc(host->log, host->log_cap * sizeof(*host->log));
+        assert_non_null(host->log);
+    }
+    host->log[host->logged++] = entry;
 }
 
 static inline void net_pull(struct host *host)
@@ -244,7 +249,7 @@ static inline void net_flush_host(struct net *net, size_t i)
             size_t n = tx.len - at < tx.segment_len ? tx.len - at : tx.segment_len;
             net->bytes_from[i] += n;
             net->datagrams_from[i]++;
-            net_post(net, host->addr, tx.remote, tx.ecn, tx.buf + at, n);
+            net_post(net, host->addr, &tx, tx.buf + at, n);
         }
     }
 }

@@ -7,7 +7,7 @@
 /* ---- the handshake ---- */
 
 struct flight_count {
-    uint64_t first_at; /* when the server first sent */
+    uint64_t first_at;            /* when the server first sent */
     uint64_t client_bytes_before; /* what it had from the client by then */
     uint64_t first_flight;        /* bytes it sent at that moment */
     uint64_t later;               /* before the client's next datagram arrived */
@@ -537,7 +537,7 @@ static void refuses_connections_beyond_the_limit(void **state)
     const struct logged *failed = host_last(a, SG_QUIC_DIAL_FAILED);
     assert_non_null(failed);
     assert_int_equal(failed->event.dial_failed.err, SG_ERR_REFUSED);
-    assert_int_equal(host_stats(b).refused_full, 1);
+    assert_true(host_stats(b).refused_full > 0);
     /* there is room again after one is closed */
     sg_quic_close(a->ep, net.now, second, SG_CLOSE_LEAVING, false);
     net_run(&net, 2000 * MS);

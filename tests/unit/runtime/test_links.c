@@ -265,9 +265,8 @@ static void handle(struct pair *p, unsigned end, size_t conn, const struct msg *
 {
     struct end *e = &p->end[end];
     struct sg_rt_acts out = {0};
-    const struct sg_rt_conn new = {.id = conn + 1,
-                                   .peer = end == 0 ? large : small,
-                                   .dialled = p->opener[conn] == end};
+    const struct sg_rt_conn new = {
+        .id = conn + 1, .peer = end == 0 ? large : small, .dialled = p->opener[conn] == end};
     const struct sg_rt_act why = {.err = SG_ERR_CLOSED, .reason = msg->reason};
     switch (msg->what) {
     case CONNECTED:

@@ -1,0 +1,189 @@
+/* saorsa node: a node in the foreground. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "daemon.h"
+#include "json_out.h"
+#include "options.h"
+#include "passphrase.h"
+#include "paths.h"
+#include "signals.h"
+
+#define REPEAT_NS UINT64_C(60000000000) /* the same complaint at most once a minute */
+
+struct node_args {
+    struct sg_app_path_options paths;
+    const char *listen;
+    const char *network;
+    const char *passphrase_file;
+    struct sg_opt_list seeds;
+    struct sg_opt_list topics;
+    bool ephemeral;
+    bool json;
+    bool verbose;
+};
+
+/* The library's sentence says what to do. */
+static int explain(sg_err err, const char *detail)
+{
+    const char *what = detail[0] != '\0' ? detail : sg_err_text(err);
+    if (err == SG_ERR_INVALID_ARGUMENT)
+        return sg_opt_usage_error(&sg_cmd_node, "%s", what);
+    sg_complain("cannot start: %s", what);
+    return SG_EXIT_FAILURE;
+}
+
+static int make_node(const struct node_args *args, const char *dir, struct sg_node **node)
+{
+    struct sg_node_config config;
+    char detail[256] = "";
+    char passphrase[SG_PASSPHRASE_CAP];
+    if (!sg_passphrase_read(args->passphrase_file, passphrase))
+        return SG_EXIT_FAILURE;
+    sg_node_config_init(&config);
+    config.state_dir = dir;
+    config.passphrase = passphrase[0] != '\0' ? passphrase : NULL;
+    config.seeds = args->seeds.items;
+    config.seed_count = args->seeds.count;
+    if (args->listen != NULL)
+        config.listen = args->listen;
+    if (args->network != NULL)
+        config.network = args->network;
+    sg_err err = sg_node_new(&config, node, detail, sizeof(detail));
+    sg_passphrase_wipe(passphrase);
+    return err == SG_OK ? SG_EXIT_OK : explain(err, detail);
+}
+
+static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct sg_daemon_topic *topic = &daemon->topics[daemon->topic_count];
+        topic->name = names->items[i];
+        sg_err err = sg_topic_from_name(topic->name, &topic->id);
+        if (err == SG_OK)
+            err = sg_subscribe(daemon->node, &topic->id, NULL, &topic->sub);
+        if (err != SG_OK) {
+            sg_complain("cannot subscribe to topic '%.80s': %s", topic->name, sg_err_text(err));
+            return false;
+        }
+        daemon->topic_count++;
+    }
+    return true;
+}
+
+static void print_ready(const struct sg_daemon *daemon)
+{
+    struct sg_peer_id id;
+    char text[SG_ID_TEXT_LEN + 1];
+    char address[64];
+    sg_node_id(daemon->node, &id);
+    sg_id_to_text(id.b, text);
+    sg_node_address(daemon->node, address, sizeof(address));
+    if (!daemon->json) {
+        printf("ready: node %s listens at %s, control socket %s\n", text, address, daemon->socket);
+        fflush(stdout);
+        return;
+    }
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "event", json_string("ready"));
+    (void)json_object_set_new(object, "id", json_string(text));
+    (void)json_object_set_new(object, "address", json_string(address));
+    (void)json_object_set_new(object, "socket", sg_json_text(daemon->socket));
+    (void)json_object_set_new(object, "network", sg_json_text(daemon->network));
+    (void)json_object_set_new(object, "version", json_string(sg_version()));
+    (void)json_object_set_new(object, "pid", json_integer(getpid()));
+    (void)sg_json_print(object);
+}
+
+/* Runs a node that exists; it is stopped and freed by the caller. */
+static int serve(struct sg_daemon *daemon, const struct node_args *args)
+{
+    int code = SG_EXIT_FAILURE;
+    daemon->server = sg_ctl_server_new(daemon, daemon->socket);
+    if (daemon->server != NULL && subscribe_topics(daemon, &args->topics)) {
+        print_ready(daemon);
+        code = sg_daemon_run(daemon);
+    }
+    sg_ctl_server_free(daemon->server);
+    for (size_t i = 0; i < daemon->topic_count; i++)
+        sg_subscription_free(daemon->topics[i].sub);
+    sg_app_neighbors_fini(&daemon->neighbors);
+    return code;
+}
+
+static int start(const struct node_args *args)
+{
+    static struct sg_daemon daemon; /* large */
+    char dir[SG_APP_PATH_MAX];
+    char socket[SG_SOCKET_PATH_MAX];
+    if (!sg_app_path_socket(&args->paths, socket) ||
+        (!args->ephemeral && !sg_app_path_state(&args->paths, dir)))
+        return SG_EXIT_FAILURE;
+    if (!sg_app_signals_init()) {
+        sg_complain("no descriptors left");
+        return SG_EXIT_FAILURE;
+    }
+    int code = make_node(args, args->ephemeral ? NULL : dir, &daemon.node);
+    if (code != SG_EXIT_OK)
+        return code;
+    sg_app_limiter_init(&daemon.limiter, REPEAT_NS);
+    daemon.network = args->network != NULL ? args->network : "saorsa";
+    daemon.dir = args->ephemeral ? NULL : dir;
+    daemon.socket = socket;
+    daemon.json = args->json;
+    daemon.verbose = args->verbose;
+    code = serve(&daemon, args);
+    sg_node_stop(daemon.node);
+    sg_node_free(daemon.node);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct node_args args = {0};
+    const struct sg_opt opts[] = {
+        {"listen", SG_OPT_TEXT, &args.listen, "ADDR:PORT",
+         "UDP address to listen at [0.0.0.0:0, port 0 = any free]", 0, 0},
+        {"seed", SG_OPT_LIST, &args.seeds, "[ID@]HOST:PORT",
+         "a node to join through, may be repeated; with an id, no other\n"
+         "node is accepted at that address",
+         0, 0},
+        {"topic", SG_OPT_LIST, &args.topics, "NAME", "subscribe at start, may be repeated", 0, 0},
+        {"network", SG_OPT_TEXT, &args.network, "NAME",
+         "nodes of different networks never mix [saorsa]", 0, 0},
+        {"dir", SG_OPT_TEXT, &args.paths.dir, "DIR",
+         "state folder, made with a new identity when missing\n"
+         "[$SAORSA_DIR, else ~/.local/share/saorsa]",
+         0, 0},
+        {"socket", SG_OPT_TEXT, &args.paths.socket, "PATH",
+         "control socket [$SAORSA_SOCKET, else control.sock in the\nstate folder]", 0, 0},
+        {"passphrase-file", SG_OPT_TEXT, &args.passphrase_file, "FILE",
+         "its first line opens a sealed identity", 0, 0},
+        {"ephemeral", SG_OPT_FLAG, &args.ephemeral, NULL,
+         "an identity in memory, gone with the node", 0, 0},
+        {"json", SG_OPT_FLAG, &args.json, NULL,
+         "print the ready line and events as JSON objects on stdout", 0, 0},
+        {"verbose", SG_OPT_FLAG, &args.verbose, NULL,
+         "log the overlays of topics and every message, too", 0, 0},
+    };
+    const struct sg_opt_set set = {&sg_cmd_node, opts, SG_COUNT(opts), 0, 0};
+    struct sg_opt_args rest;
+    int code;
+    if (!sg_opt_begin(&set, argc, argv, &rest, &code))
+        return code;
+    return start(&args);
+}
+
+const struct sg_command sg_cmd_node = {
+    .name = "node",
+    .summary = "Run a node in the foreground until SIGINT or SIGTERM.",
+    .usage = "[--listen ADDR:PORT] [--seed [ID@]HOST:PORT]... [--topic NAME]... [...]",
+    .about = "Prints one line when it is ready. The other commands talk to it through its control\n"
+             "socket, which only you can use. A seed that cannot be reached is tried for ever.",
+    .example = "  saorsa node --listen 127.0.0.1:7000\n"
+               "  saorsa node --dir /tmp/b --seed 127.0.0.1:7000 --topic chat",
+    .run = run,
+};

@@ -1,0 +1,91 @@
+/* The control protocol of a node: lines of JSON over a local stream socket.
+ *
+ * A client sends requests, one object per line, and gets one answer each, in order:
+ *     {"op":"publish","topic":"chat","text":"hello"}
+ *     {"ok":true,"op":"publish","id":"...","sequence":7,"neighbors":3, ...}
+ *     {"ok":false,"op":"publish","error":"SG_ERR_TOO_LARGE","text":"larger than the limit"}
+ * After subscribe and events the node also sends objects with "event", for as long as the client
+ * stays connected. Payloads are bytes: "text" when they are text, "base64" otherwise.
+ *
+ * op         members besides op                 answer besides ok and op
+ * publish    topic, text or base64              id, sequence, neighbors, pushed, announced,
+ *                                               published_ns (CLOCK_MONOTONIC before the call)
+ * subscribe  topic, own (false)                 then event "message" (received_ns), "dropped"
+ * events     -                                  then event "peer_up", "peer_down", "joined", ...
+ * peers      -                                  peers
+ * status     -                                  id, address, topics, stats, ...
+ * join       seed                               -
+ * leave      -                                  -
+ * stop       -                                  -
+ *
+ * The decoder is strict: unknown members, duplicates, wrong types and trailing text are errors. */
+#ifndef SG_APP_CTL_CODEC_H
+#define SG_APP_CTL_CODEC_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+#include <saorsa/gossip.h>
+
+#define SG_CTL_PAYLOAD_MAX 65536
+#define SG_CTL_TOPIC_MAX 255
+#define SG_CTL_SEED_MAX 320 /* an id, "@", the longest DNS name, a port */
+/* Longest request line: a payload of newlines doubles in JSON, base64 takes less. */
+#define SG_CTL_LINE_MAX (2 * SG_CTL_PAYLOAD_MAX + 4096)
+/* Longest line from a node: the peers answer with 256 peers and a status with as many topics. */
+#define SG_CTL_REPLY_MAX (1024 * 1024)
+
+#define SG_CTL_OPS(X)                                                                              \
+    X(PUBLISH, "publish")                                                                          \
+    X(SUBSCRIBE, "subscribe")                                                                      \
+    X(EVENTS, "events")                                                                            \
+    X(PEERS, "peers")                                                                              \
+    X(STATUS, "status")                                                                            \
+    X(JOIN, "join")                                                                                \
+    X(LEAVE, "leave")                                                                              \
+    X(STOP, "stop")
+
+enum sg_ctl_op {
+#define SG_CTL_ENUM_(name, text) SG_CTL_##name,
+    SG_CTL_OPS(SG_CTL_ENUM_)
+#undef SG_CTL_ENUM_
+};
+
+struct sg_ctl_request {
+    enum sg_ctl_op op;
+    char topic[SG_CTL_TOPIC_MAX + 1]; /* publish, subscribe */
+    char seed[SG_CTL_SEED_MAX + 1];   /* join */
+    bool own;                         /* subscribe: the node's own messages too */
+    uint8_t *payload;                 /* publish [payload_len]; owned */
+    size_t payload_len;
+};
+
+#define SG_CTL_TEXT_CAP 160
+
+const char *sg_ctl_op_name(enum sg_ctl_op op);
+
+/* Reads one line without its newline. On an error text [SG_CTL_TEXT_CAP] gets a sentence for
+ * people and the request needs no fini.
+ * SG_ERR_MALFORMED, SG_ERR_UNSUPPORTED (op), SG_ERR_TOO_LARGE (payload), SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_ctl_request_decode(const char *line, size_t len,
+                                         struct sg_ctl_request *request, char *text);
+/* The request as a line without its newline, owned by the caller (free); NULL when out of memory
+ * or when topic or seed are not UTF-8. */
+char *sg_ctl_request_encode(const struct sg_ctl_request *request);
+void sg_ctl_request_fini(struct sg_ctl_request *request);
+
+/* {"ok":true,"op":...}; NULL when out of memory. */
+json_t *sg_ctl_answer(enum sg_ctl_op op);
+/* {"ok":false,"op":...,"error":...,"text":...}. op NULL when the request had none. text NULL: the
+ * error's own. */
+json_t *sg_ctl_error(const char *op, sg_err err, const char *text);
+
+/* For clients: reads an object from a line; NULL when it is none. */
+json_t *sg_ctl_parse(const char *line, size_t len);
+/* The error of an answer, SG_OK when it says ok; unknown names give SG_ERR_PROTOCOL. */
+sg_err sg_ctl_answer_err(const json_t *answer);
+/* The payload of an object with "text" or "base64"; owned by the caller (free).
+ * SG_ERR_MALFORMED, SG_ERR_TOO_LARGE, SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_ctl_payload(const json_t *object, uint8_t **payload, size_t *len);
+
+#endif

@@ -1,0 +1,237 @@
+/* The requests of control clients, one handler per op. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "ctl_conn.h"
+#include "daemon.h"
+#include "json_out.h"
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0;
+}
+
+static json_t *count(uint64_t value)
+{
+    return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
+}
+
+/* What the answer becomes when it could not be completed. */
+static json_t *checked(json_t *answer, bool ok)
+{
+    if (ok)
+        return answer;
+    json_decref(answer);
+    return sg_ctl_error(NULL, SG_ERR_NO_MEMORY, NULL);
+}
+
+/* An error with the node's sentence about it. */
+static json_t *failed(struct sg_daemon *daemon, enum sg_ctl_op op, sg_err err)
+{
+    char text[256];
+    switch (sg_err_class_of(err)) {
+    case SG_ERR_CLASS_NONE:
+    case SG_ERR_CLASS_USAGE:
+    case SG_ERR_CLASS_RESOURCE:
+        text[0] = '\0';
+        break;
+    case SG_ERR_CLASS_PEER:
+    case SG_ERR_CLASS_IO:
+    case SG_ERR_CLASS_CRYPTO:
+        sg_node_last_error(daemon->node, text, sizeof(text));
+        break;
+    }
+    return sg_ctl_error(sg_ctl_op_name(op), err, text);
+}
+
+static json_t *answer_publish(struct sg_daemon *daemon, const struct sg_ctl_request *request)
+{
+    struct sg_topic_id topic;
+    struct sg_publish_result result;
+    struct sg_bytes payload = {request->payload, request->payload_len};
+    sg_err err = sg_topic_from_name(request->topic, &topic);
+    uint64_t now = sg_app_now_ns();
+    if (err == SG_OK)
+        err = sg_publish(daemon->node, &topic, payload, &result);
+    if (err != SG_OK)
+        return failed(daemon, SG_CTL_PUBLISH, err);
+    json_t *answer = sg_ctl_answer(SG_CTL_PUBLISH);
+    bool ok = set(answer, "id", sg_json_id(result.id.b)) &&
+              set(answer, "sequence", count(result.sequence)) &&
+              set(answer, "neighbors", count(result.neighbors)) &&
+              set(answer, "pushed", count(result.pushed)) &&
+              set(answer, "announced", count(result.announced)) &&
+              set(answer, "published_ns", count(now));
+    return checked(answer, ok);
+}
+
+static sg_err subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
+                        const struct sg_ctl_request *request)
+{
+    struct sg_topic_id topic;
+    struct sg_ctl_conn_topic *slot = &conn->topics[conn->topic_count];
+    struct sg_subscribe_options options = {.queue_max = 1024,
+                                           .queue_bytes_max = SG_CTL_SERVER_SUB_BYTES_MAX,
+                                           .policy = SG_FULL_DROP_OLDEST,
+                                           .own_messages = request->own};
+    if (conn->topic_count == SG_CTL_SERVER_TOPICS_MAX)
+        return SG_ERR_LIMIT;
+    sg_err err = sg_topic_from_name(request->topic, &topic);
+    if (err != SG_OK)
+        return err;
+    *slot = (struct sg_ctl_conn_topic){.name = strdup(request->topic)};
+    if (slot->name == NULL)
+        return SG_ERR_NO_MEMORY;
+    err = sg_subscribe(daemon->node, &topic, &options, &slot->sub);
+    if (err == SG_OK)
+        conn->topic_count++;
+    else
+        free(slot->name);
+    return err;
+}
+
+static json_t *answer_subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
+                                const struct sg_ctl_request *request)
+{
+    sg_err err = subscribe(daemon, conn, request);
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_SUBSCRIBE) : failed(daemon, SG_CTL_SUBSCRIBE, err);
+}
+
+static json_t *answer_events(struct sg_ctl_conn *conn)
+{
+    conn->events = true;
+    return sg_ctl_answer(SG_CTL_EVENTS);
+}
+
+static json_t *answer_peers(struct sg_daemon *daemon)
+{
+    size_t there = sg_node_peers(daemon->node, NULL, 0);
+    struct sg_peer_info *peers = calloc(there + 1, sizeof(*peers));
+    json_t *answer = sg_ctl_answer(SG_CTL_PEERS);
+    json_t *array = json_array();
+    bool ok = peers != NULL && answer != NULL && array != NULL;
+    size_t got = ok ? sg_node_peers(daemon->node, peers, there) : 0;
+    got = got < there ? got : there;
+    for (size_t i = 0; ok && i < got; i++)
+        ok = json_array_append_new(array, sg_json_peer(&peers[i])) == 0;
+    free(peers);
+    if (ok)
+        ok = set(answer, "peers", array);
+    else
+        json_decref(array);
+    return checked(answer, ok);
+}
+
+void sg_ctl_server_add_topic(struct sg_daemon *daemon, json_t *array, const char *name)
+{
+    struct sg_topic_id topic;
+    if (array == NULL || sg_topic_from_name(name, &topic) != SG_OK)
+        return;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *entry = json_array_get(array, i);
+        if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0) {
+            set(entry, "subscriptions", count(sg_json_count(entry, "subscriptions") + 1));
+            return;
+        }
+    }
+    json_t *entry = json_object();
+    if (set(entry, "name", json_string(name)) && set(entry, "id", sg_json_id(topic.b)) &&
+        set(entry, "subscriptions", count(1)) &&
+        set(entry, "neighbors", sg_app_neighbors_json(&daemon->neighbors, &topic)))
+        json_array_append_new(array, entry);
+    else
+        json_decref(entry);
+}
+
+static json_t *topics_json(struct sg_daemon *daemon)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < daemon->topic_count; i++)
+        sg_ctl_server_add_topic(daemon, array, daemon->topics[i].name);
+    sg_ctl_server_list_topics(daemon->server, daemon, array);
+    return array;
+}
+
+static json_t *answer_status(struct sg_daemon *daemon)
+{
+    static const struct sg_topic_id BASE;
+    struct sg_peer_id id;
+    struct sg_stats stats;
+    char address[64];
+    sg_node_id(daemon->node, &id);
+    sg_node_address(daemon->node, address, sizeof(address));
+    sg_node_stats(daemon->node, &stats);
+    json_t *answer = sg_ctl_answer(SG_CTL_STATUS);
+    bool ok = set(answer, "id", sg_json_id(id.b)) && set(answer, "address", json_string(address)) &&
+              set(answer, "network", sg_json_text(daemon->network)) &&
+              set(answer, "version", json_string(sg_version())) &&
+              set(answer, "pid", count((uint64_t)getpid())) &&
+              set(answer, "dir", daemon->dir != NULL ? sg_json_text(daemon->dir) : json_null()) &&
+              set(answer, "socket", sg_json_text(daemon->socket)) &&
+              set(answer, "clients", count(sg_ctl_server_client_count(daemon->server))) &&
+              set(answer, "neighbors", sg_app_neighbors_json(&daemon->neighbors, &BASE)) &&
+              set(answer, "topics", topics_json(daemon)) &&
+              set(answer, "stats", sg_json_stats(&stats));
+    return checked(answer, ok);
+}
+
+static json_t *answer_join(struct sg_daemon *daemon, const struct sg_ctl_request *request)
+{
+    sg_err err = sg_node_join(daemon->node, request->seed);
+    if (err == SG_ERR_INVALID_ARGUMENT)
+        return sg_ctl_error(sg_ctl_op_name(SG_CTL_JOIN), err,
+                            "a seed is written host:port or <peer id>@host:port");
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_JOIN) : failed(daemon, SG_CTL_JOIN, err);
+}
+
+static json_t *answer_leave(struct sg_daemon *daemon)
+{
+    sg_err err = sg_node_leave(daemon->node);
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_LEAVE) : failed(daemon, SG_CTL_LEAVE, err);
+}
+
+static json_t *answer_stop(struct sg_daemon *daemon)
+{
+    daemon->stop = true;
+    return sg_ctl_answer(SG_CTL_STOP);
+}
+
+static json_t *answer_for(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
+                          const struct sg_ctl_request *request)
+{
+    switch (request->op) {
+    case SG_CTL_PUBLISH:
+        return answer_publish(daemon, request);
+    case SG_CTL_SUBSCRIBE:
+        return answer_subscribe(daemon, conn, request);
+    case SG_CTL_EVENTS:
+        return answer_events(conn);
+    case SG_CTL_PEERS:
+        return answer_peers(daemon);
+    case SG_CTL_STATUS:
+        return answer_status(daemon);
+    case SG_CTL_JOIN:
+        return answer_join(daemon, request);
+    case SG_CTL_LEAVE:
+        return answer_leave(daemon);
+    case SG_CTL_STOP:
+        return answer_stop(daemon);
+    }
+    return NULL;
+}
+
+void sg_ctl_server_answer(struct sg_daemon *daemon, struct sg_ctl_conn *conn, const char *line,
+                          size_t len)
+{
+    struct sg_ctl_request request;
+    char text[SG_CTL_TEXT_CAP];
+    sg_err err = sg_ctl_request_decode(line, len, &request, text);
+    if (err != SG_OK) {
+        sg_ctl_conn_send(conn, sg_ctl_error(NULL, err, text));
+        return;
+    }
+    sg_ctl_conn_send(conn, answer_for(daemon, conn, &request));
+    sg_ctl_request_fini(&request);
+}

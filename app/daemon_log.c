@@ -1,0 +1,167 @@
+/* What a node in the foreground tells its operator: the state of the overlay, never single
+ * messages unless asked, and nothing that repeats quickly. Lines on stderr with the time, or one
+ * JSON object per line on stdout. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "daemon.h"
+#include "format.h"
+#include "json_out.h"
+
+static const char *kind_name(enum sg_event_kind kind)
+{
+    switch (kind) {
+    case SG_EVENT_PEER_UP:
+        return "peer_up";
+    case SG_EVENT_PEER_DOWN:
+        return "peer_down";
+    case SG_EVENT_JOINED:
+        return "joined";
+    case SG_EVENT_ISOLATED:
+        return "isolated";
+    case SG_EVENT_SEED_FAILED:
+        return "seed_failed";
+    case SG_EVENT_REFUSED:
+        return "refused";
+    }
+    return "unknown";
+}
+
+static bool is_zero(const uint8_t id[SG_ID_LEN])
+{
+    static const uint8_t ZERO[SG_ID_LEN];
+    return memcmp(id, ZERO, SG_ID_LEN) == 0;
+}
+
+json_t *sg_daemon_event_json(const struct sg_event *event)
+{
+    json_t *object = json_object();
+    bool ok = json_object_set_new(object, "event", json_string(kind_name(event->kind))) == 0;
+    if (ok && !is_zero(event->peer.b))
+        ok = json_object_set_new(object, "peer", sg_json_id(event->peer.b)) == 0;
+    if (ok && !is_zero(event->topic.b))
+        ok = json_object_set_new(object, "topic", sg_json_id(event->topic.b)) == 0;
+    if (ok && event->err != SG_OK)
+        ok = json_object_set_new(object, "error", json_string(sg_err_name(event->err))) == 0;
+    if (ok && event->text[0] != '\0')
+        ok = json_object_set_new(object, "text", sg_json_text(event->text)) == 0;
+    if (ok)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* What a topic is called here; clients know theirs, the log those of --topic. */
+static const char *topic_name(const struct sg_daemon *daemon, const struct sg_topic_id *topic,
+                              char text[SG_FMT_CAP])
+{
+    for (size_t i = 0; i < daemon->topic_count; i++) {
+        if (memcmp(daemon->topics[i].id.b, topic->b, SG_ID_LEN) == 0)
+            return daemon->topics[i].name;
+    }
+    return sg_fmt_short_id(text, topic->b);
+}
+
+static void print_time(void)
+{
+    char text[16];
+    struct tm local;
+    time_t now = time(NULL);
+    if (localtime_r(&now, &local) == NULL || strftime(text, sizeof(text), "%H:%M:%S", &local) == 0)
+        text[0] = '\0';
+    fprintf(stderr, "%s ", text);
+}
+
+/* "peer up abcdefghij (topic chat)" and the like. */
+static void print_event(const struct sg_daemon *daemon, const struct sg_event *event)
+{
+    char id[SG_FMT_CAP];
+    char topic[SG_FMT_CAP];
+    const char *reason = event->err != SG_OK ? sg_err_text(event->err) : "by agreement";
+    sg_fmt_short_id(id, event->peer.b);
+    print_time();
+    switch (event->kind) {
+    case SG_EVENT_PEER_UP:
+        fprintf(stderr, "peer up    %s", id);
+        break;
+    case SG_EVENT_PEER_DOWN:
+        fprintf(stderr, "peer down  %s, %s", id, reason);
+        break;
+    case SG_EVENT_JOINED:
+        fputs("joined the overlay", stderr);
+        break;
+    case SG_EVENT_ISOLATED:
+        fputs("no neighbour left, trying to find one", stderr);
+        break;
+    case SG_EVENT_SEED_FAILED:
+        fprintf(stderr, "seed failed, still trying: %s", reason);
+        break;
+    case SG_EVENT_REFUSED:
+        fprintf(stderr, "link refused %s: %s", is_zero(event->peer.b) ? "" : id, reason);
+        break;
+    }
+    if (event->text[0] != '\0')
+        fprintf(stderr, " (%s)", event->text);
+    if (!is_zero(event->topic.b))
+        fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
+}
+
+/* Whether the operator wants to see this event now. What strangers can cause has one key for all
+ * its texts, so that they cannot fill the log. */
+static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, uint64_t *left_out)
+{
+    char key[192];
+    *left_out = 0;
+    switch (event->kind) {
+    case SG_EVENT_PEER_UP:
+    case SG_EVENT_PEER_DOWN:
+        return daemon->verbose || is_zero(event->topic.b);
+    case SG_EVENT_JOINED:
+    case SG_EVENT_ISOLATED:
+        return true;
+    case SG_EVENT_SEED_FAILED:
+        snprintf(key, sizeof(key), "seed %s %.128s", sg_err_name(event->err), event->text);
+        return sg_app_limiter_pass(&daemon->limiter, sg_app_now_ns(), key, left_out);
+    case SG_EVENT_REFUSED:
+        snprintf(key, sizeof(key), "refused %s", sg_err_name(event->err));
+        return sg_app_limiter_pass(&daemon->limiter, sg_app_now_ns(), key, left_out);
+    }
+    return true;
+}
+
+void sg_daemon_log_event(struct sg_daemon *daemon, const struct sg_event *event)
+{
+    uint64_t left_out;
+    if (!is_wanted(daemon, event, &left_out))
+        return;
+    if (daemon->json) {
+        json_t *object = sg_daemon_event_json(event);
+        if (left_out > 0)
+            (void)json_object_set_new(object, "repeated", json_integer((json_int_t)left_out));
+        (void)sg_json_print(object);
+        return;
+    }
+    print_event(daemon, event);
+    if (left_out > 0)
+        fprintf(stderr, " (and %llu times before)", (unsigned long long)left_out);
+    fputc('\n', stderr);
+}
+
+void sg_daemon_log_message(struct sg_daemon *daemon, const struct sg_message *message,
+                           const char *topic)
+{
+    char author[SG_FMT_CAP];
+    char hop[SG_FMT_CAP];
+    if (daemon->json) {
+        json_t *object = sg_json_message(message, topic);
+        (void)json_object_set_new(object, "event", json_string("message"));
+        (void)sg_json_print(object);
+        return;
+    }
+    print_time();
+    fprintf(stderr, "message    %zu bytes of %s in topic %s, by %s in %u hops\n", message->len,
+            sg_fmt_short_id(author, message->author.b), topic,
+            sg_fmt_short_id(hop, message->last_hop.b), message->hops);
+}

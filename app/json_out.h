@@ -1,0 +1,30 @@
+/* The executable's JSON: what the library's structs look like, and printing. All functions that
+ * give a json_t give a new reference, or NULL when out of memory. */
+#ifndef SG_APP_JSON_OUT_H
+#define SG_APP_JSON_OUT_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+#include <saorsa/gossip.h>
+
+/* Lines are compact; reals keep what a double of milliseconds or shares is worth. */
+#define SG_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(12))
+
+/* Text that need not be UTF-8, such as a path: bytes that are none become '?'. */
+json_t *sg_json_text(const char *text);
+json_t *sg_json_id(const uint8_t id[SG_ID_LEN]);
+json_t *sg_json_stats(const struct sg_stats *stats);
+json_t *sg_json_peer(const struct sg_peer_info *peer);
+/* All fields of a message, with the payload as sg_json_set_payload puts it. topic: its name. */
+json_t *sg_json_message(const struct sg_message *message, const char *topic);
+/* Whether bytes are UTF-8 text without control characters other than tab, newline and return. */
+bool sg_json_is_text(struct sg_bytes bytes);
+/* Sets "text" when the payload is text, else "base64"; false when out of memory. */
+bool sg_json_set_payload(json_t *object, struct sg_bytes payload);
+/* Prints one line to stdout and drops the reference. False: stdout is gone or object is NULL. */
+bool sg_json_print(json_t *object);
+/* The whole number at a key, 0 when there is none. */
+uint64_t sg_json_count(const json_t *object, const char *key);
+
+#endif

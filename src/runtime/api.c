@@ -1,0 +1,170 @@
+/* The public calls on a running node: thin, each enters, does its work at once, and leaves. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/node_impl.h"
+
+const char *sg_version(void)
+{
+    return "0.1.0";
+}
+
+void sg_node_id(const struct sg_node *node, struct sg_peer_id *id)
+{
+    *id = node->self;
+}
+
+void sg_node_address(const struct sg_node *node, char *text, size_t cap)
+{
+    char full[SG_ADDR_TEXT_CAP];
+    if (cap > 0)
+        (void)snprintf(text, cap, "%s", sg_addr_format(&node->address, full));
+}
+
+void sg_node_last_error(struct sg_node *node, char *text, size_t cap)
+{
+    sg_rt_enter_any(node);
+    if (cap > 0)
+        (void)snprintf(text, cap, "%s", node->last_error);
+    sg_rt_leave_quiet(node);
+}
+
+sg_err sg_node_join(struct sg_node *node, const char *seed)
+{
+    struct sg_rt_seed *added = NULL;
+    if (seed == NULL)
+        return SG_ERR_INVALID_ARGUMENT;
+    SG_TRY(sg_rt_enter(node));
+    sg_err err = sg_rt_seeds_add(&node->seeds, node->mem, seed, &added);
+    if (err == SG_OK) {
+        added->insists = true;
+        added->is_self = false;
+        if (added->state == SG_RT_SEED_IDLE || added->state == SG_RT_SEED_WAITING) {
+            added->state = SG_RT_SEED_WAITING;
+            added->at = node->now;
+        }
+        if (atomic_load(&node->mode) != SG_RT_NEW)
+            sg_rt_run_seeds(node);
+    } else {
+        sg_rt_note_error(node, "\"%.80s\" is not a seed: %s", seed,
+                         err == SG_ERR_INVALID_ARGUMENT ? "give host:port or <peer id>@host:port"
+                                                        : sg_err_text(err));
+    }
+    sg_rt_leave(node);
+    return err;
+}
+
+sg_err sg_node_leave(struct sg_node *node)
+{
+    const struct sg_core_in in = {.kind = SG_CORE_IN_LEAVE};
+    SG_TRY(sg_rt_enter(node));
+    sg_rt_tell(node, &in);
+    node->has_left = true;
+    sg_rt_leave(node);
+    return SG_OK;
+}
+
+sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct sg_bytes payload,
+                  struct sg_publish_result *result)
+{
+    const struct sg_core_publish_in in = {.topic = *topic, .payload = payload};
+    struct sg_core_publish done = {0};
+    uint64_t limit = 0;
+    if (payload.len > SG_PAYLOAD_MAX)
+        return SG_ERR_TOO_LARGE;
+    SG_TRY(sg_rt_enter(node));
+    sg_err err = SG_OK;
+    uint64_t queued = sg_rt_bytes_queued(node, &limit);
+    if (queued > 0 && queued >= limit)
+        err = SG_ERR_WOULD_BLOCK;
+    if (err == SG_OK)
+        err = sg_core_publish(node->core, node->now, node->wall_ms, &in, &done, &node->outbox);
+    sg_rt_run_outputs(node);
+    if (err != SG_OK && err != SG_ERR_WOULD_BLOCK)
+        sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));
+    sg_rt_leave(node);
+    if (err == SG_OK && result != NULL)
+        *result = (struct sg_publish_result){.id = done.id,
+                                             .sequence = done.sequence,
+                                             .neighbors = done.neighbors,
+                                             .pushed = done.pushed,
+                                             .announced = done.announced};
+    return err;
+}
+
+sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
+                    const struct sg_subscribe_options *options, struct sg_subscription **sub)
+{
+    struct sg_subscribe_options chosen;
+    const struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = *topic};
+    struct sg_subscription *made = NULL;
+    *sub = NULL;
+    sg_rt_subscribe_options_default(&chosen);
+    if (options != NULL)
+        chosen = *options;
+    if (chosen.queue_max == 0)
+        return SG_ERR_INVALID_ARGUMENT;
+    SG_TRY(sg_rt_enter(node));
+    sg_err err = sg_rt_sub_new(node->mem, topic, &chosen, &made);
+    if (err == SG_OK) {
+        /* first the queue, then the overlay: no message falls between them */
+        made->node = node;
+        sg_rt_subs_add(&node->subs, made);
+        err = sg_rt_feed(node, &in);
+    }
+    if (err != SG_OK && made != NULL) {
+        (void)sg_rt_subs_remove(&node->subs, made);
+        sg_rt_sub_free(made);
+    }
+    if (err != SG_OK)
+        sg_rt_note_error(node, "cannot subscribe: %s", sg_err_text(err));
+    sg_rt_leave(node);
+    if (err == SG_OK)
+        *sub = made;
+    return err;
+}
+
+void sg_subscription_free(struct sg_subscription *sub)
+{
+    if (sub == NULL)
+        return;
+    struct sg_node *node = sub->node;
+    const struct sg_core_in in = {.kind = SG_CORE_IN_UNSUBSCRIBE, .topic = sub->topic};
+    sg_rt_enter_any(node);
+    (void)sg_rt_subs_remove(&node->subs, sub);
+    sg_rt_tell(node, &in);
+    sg_rt_leave(node);
+    sg_rt_sub_free(sub);
+}
+
+/* Whoever drives the node must not wait for what only driving brings. */
+static bool may_wait(const struct sg_node *node, int timeout_ms)
+{
+    return timeout_ms == 0 || atomic_load(&node->mode) != SG_RT_DRIVEN;
+}
+
+sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
+                            struct sg_message **message)
+{
+    if (!may_wait(sub->node, timeout_ms))
+        return SG_ERR_INVALID_STATE;
+    return sg_rt_sub_next(sub, timeout_ms, message);
+}
+
+int sg_subscription_fd(const struct sg_subscription *sub)
+{
+    /* The descriptor is made when it is first asked for: most readers just wait. */
+    return sg_rt_sub_fd((struct sg_subscription *)(uintptr_t)sub);
+}
+
+uint64_t sg_subscription_dropped(const struct sg_subscription *sub)
+{
+    return sg_rt_sub_dropped((struct sg_subscription *)(uintptr_t)sub);
+}
+
+sg_err sg_node_next_event(struct sg_node *node, int timeout_ms, struct sg_event *event)
+{
+    if (!may_wait(node, timeout_ms))
+        return SG_ERR_INVALID_STATE;
+    return sg_rt_events_next(&node->events, timeout_ms, event);
+}

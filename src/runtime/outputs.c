@@ -1,0 +1,169 @@
+/* Carrying out what the core decided, in order. */
+#include "runtime/node_impl.h"
+
+/* The lanes that carry the core's frames have budgets of their own (endpoint.h); this much of
+ * them, over all links, may be in use before a publisher has to wait. */
+#define BUDGET_PERCENT 75
+
+/* The peer does not even take control frames: it goes, the others are not delayed. */
+static void overload(struct sg_node *node, const struct sg_peer_id *peer)
+{
+    struct sg_peer_id id = *peer; /* may be in the link */
+    sg_rt_report_refused(node, &id, SG_ERR_FULL, "closed: the peer does not read what it is sent");
+    sg_rt_break_link(node, &id, SG_CLOSE_OVERLOAD, SG_ERR_FULL);
+}
+
+static void push_dropped(struct sg_node *node, const struct sg_core_out *out)
+{
+    const struct sg_core_in in = {
+        .kind = SG_CORE_IN_PUSH_DROPPED, .peer = out->peer, .topic = out->topic, .id = out->id};
+    sg_rt_tell(node, &in);
+}
+
+/* Control is shed last: it waits in a bounded queue, in order. */
+static void hold_back(struct sg_node *node, struct sg_rt_link *link, const struct sg_core_out *out)
+{
+    struct sg_rt_frames *backlog = &link->backlog[out->lane];
+    if (sg_rt_frames_push(backlog, node->mem, out->lane, out->buf) != SG_OK) {
+        overload(node, &out->peer);
+        return;
+    }
+    (void)sg_buf_ref(out->buf);
+}
+
+static void send_frame(struct sg_node *node, const struct sg_core_out *out)
+{
+    struct sg_rt_link *link = sg_rt_links_find(&node->links, &out->peer);
+    if (link == NULL || out->lane >= SG_FRAME_LANE_COUNT)
+        return; /* the core learns in a moment that the link is gone */
+    sg_err err = SG_ERR_WOULD_BLOCK;
+    if (link->main != 0 && link->backlog[out->lane].count == 0)
+        err = sg_quic_write_frame(node->quic, link->main, out->lane, out->buf);
+    if (err == SG_OK) {
+        sg_rt_watch(node);
+        return;
+    }
+    if (err != SG_ERR_WOULD_BLOCK && err != SG_ERR_NO_MEMORY)
+        return; /* closing: CLOSED follows */
+    if (out->droppable)
+        push_dropped(node, out);
+    else
+        hold_back(node, link, out);
+}
+
+void sg_rt_flush_backlog(struct sg_node *node, struct sg_rt_link *link)
+{
+    for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT && link->main != 0; lane++) {
+        struct sg_rt_frames *backlog = &link->backlog[lane];
+        for (;;) {
+            const struct sg_rt_frame *first = sg_rt_frames_first(backlog);
+            if (first == NULL)
+                break;
+            if (sg_quic_write_frame(node->quic, link->main, first->lane, first->buf) != SG_OK)
+                break;
+            sg_rt_frames_pop(backlog, node->mem);
+            sg_rt_watch(node);
+        }
+    }
+}
+
+static void close_link(struct sg_node *node, const struct sg_core_out *out)
+{
+    struct sg_rt_acts acts;
+    struct sg_rt_link *link = sg_rt_links_find(&node->links, &out->peer);
+    if (link != NULL)
+        sg_rt_flush_backlog(node, link);
+    sg_rt_links_drop(&node->links, &out->peer, out->reason, &acts);
+    sg_rt_dial_forget(node, &out->peer);
+    sg_rt_run_acts(node, &acts);
+    bool for_cause = out->reason != SG_CLOSE_LEAVING && out->reason != SG_CLOSE_SHUTDOWN;
+    if (for_cause)
+        sg_rt_report_refused(node, &out->peer, sg_rt_err_of_reason(out->reason),
+                             sg_close_reason_text(out->reason));
+}
+
+static uint64_t age_us(uint64_t time_ms)
+{
+    uv_timeval64_t now;
+    if (uv_gettimeofday(&now) != 0 || now.tv_sec < 0)
+        return 0;
+    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+    if (time_ms > now_us / 1000)
+        return 0;
+    return now_us - time_ms * 1000;
+}
+
+static void deliver(struct sg_node *node, const struct sg_core_out *out)
+{
+    const struct sg_core_message *in = &out->message;
+    const struct sg_message message = {.topic = out->topic,
+                                       .author = in->author,
+                                       .last_hop = in->last_hop,
+                                       .id = out->id,
+                                       .sequence = in->sequence,
+                                       .time_ms = in->time_ms,
+                                       .age_us = age_us(in->time_ms),
+                                       .hops = in->hops,
+                                       .len = in->payload.len,
+                                       .payload = in->payload.data};
+    bool own = in->hops == 0 && sg_peer_id_equal(&in->last_hop, &node->self);
+    sg_rt_subs_deliver(&node->subs, &message, own);
+}
+
+static void carry_out(struct sg_node *node, const struct sg_core_out *out)
+{
+    switch (out->kind) {
+    case SG_CORE_OUT_SEND:
+        send_frame(node, out);
+        break;
+    case SG_CORE_OUT_DIAL:
+        sg_rt_dial_wanted(node, out);
+        break;
+    case SG_CORE_OUT_CLOSE:
+        close_link(node, out);
+        break;
+    case SG_CORE_OUT_DELIVER:
+        deliver(node, out);
+        break;
+    case SG_CORE_OUT_NEIGHBOR_UP:
+    case SG_CORE_OUT_NEIGHBOR_DOWN:
+        sg_rt_report_neighbor(node, out);
+        break;
+    case SG_CORE_OUT_NEED_SEEDS:
+        sg_rt_want_seeds(node);
+        break;
+    }
+}
+
+void sg_rt_run_outputs(struct sg_node *node)
+{
+    /* Carrying out may feed the core, whose answers are appended behind: a loop, no recursion. */
+    node->is_draining = true;
+    for (size_t i = 0; i < node->outbox.count; i++) {
+        const struct sg_core_out out = node->outbox.out[i]; /* the array may move meanwhile */
+        carry_out(node, &out);
+    }
+    sg_core_outbox_clear(&node->outbox);
+    node->is_draining = false;
+}
+
+uint64_t sg_rt_bytes_queued(const struct sg_node *node, uint64_t *limit)
+{
+    struct sg_quic_config defaults;
+    sg_quic_config_default(&defaults);
+    uint64_t queued = 0;
+    uint64_t budget = 0;
+    for (size_t i = 0; i < node->links.link_count; i++) {
+        const struct sg_rt_link *link = node->links.links[i];
+        for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT; lane++) {
+            enum sg_lane which = (enum sg_lane)lane;
+            queued += link->backlog[lane].bytes;
+            if (link->main != 0)
+                queued += sg_quic_lane_queued(node->quic, link->main, which);
+        }
+        budget += defaults.limits.send_budget[SG_LANE_PUBSUB];
+    }
+    budget = budget / 100 * BUDGET_PERCENT;
+    *limit = budget < SG_RT_QUEUED_MAX ? budget : SG_RT_QUEUED_MAX;
+    return queued;
+}

@@ -1,0 +1,67 @@
+/* Events for the program. */
+#include <stdio.h>
+
+#include "runtime/node_impl.h"
+
+static bool is_base(const struct sg_topic_id *topic)
+{
+    static const struct sg_topic_id base;
+    return sg_topic_id_equal(topic, &base);
+}
+
+static void report_kind(struct sg_node *node, enum sg_event_kind kind)
+{
+    const struct sg_event event = {.kind = kind};
+    sg_rt_events_push(&node->events, &event);
+}
+
+void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out)
+{
+    bool is_up = out->kind == SG_CORE_OUT_NEIGHBOR_UP;
+    const struct sg_event event = {.kind = is_up ? SG_EVENT_PEER_UP : SG_EVENT_PEER_DOWN,
+                                   .peer = out->peer,
+                                   .topic = out->topic,
+                                   .err = is_up ? SG_OK : out->err};
+    sg_rt_events_push(&node->events, &event);
+    if (!is_base(&out->topic))
+        return;
+    if (is_up && node->base_neighbors++ == 0) {
+        report_kind(node, SG_EVENT_JOINED);
+        sg_rt_seeds_joined(&node->seeds);
+    } else if (!is_up && node->base_neighbors > 0 && --node->base_neighbors == 0) {
+        report_kind(node, SG_EVENT_ISOLATED);
+        sg_rt_want_seeds(node);
+    }
+}
+
+void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
+                          const char *what)
+{
+    struct sg_event event = {.kind = SG_EVENT_REFUSED, .peer = *peer, .err = err};
+    (void)snprintf(event.text, sizeof event.text, "%s", what);
+    sg_rt_note_error(node, "a peer was refused: %s", what);
+    sg_rt_events_push(&node->events, &event);
+}
+
+sg_err sg_rt_err_of_reason(uint64_t reason)
+{
+    static const sg_err errors[SG_CLOSE_COUNT] = {
+        [SG_CLOSE_NONE] = SG_ERR_CLOSED,
+        [SG_CLOSE_SHUTDOWN] = SG_ERR_CLOSED,
+        [SG_CLOSE_DUPLICATE] = SG_ERR_CLOSED,
+        [SG_CLOSE_WRONG_NETWORK] = SG_ERR_WRONG_NETWORK,
+        [SG_CLOSE_PROTOCOL] = SG_ERR_PROTOCOL,
+        [SG_CLOSE_OVERSIZED] = SG_ERR_OVERSIZED,
+        [SG_CLOSE_OVERLOAD] = SG_ERR_FULL,
+        [SG_CLOSE_LEAVING] = SG_ERR_CLOSED,
+        [SG_CLOSE_BANNED] = SG_ERR_BANNED,
+        [SG_CLOSE_IDLE] = SG_ERR_TIMEOUT,
+        [SG_CLOSE_STALLED] = SG_ERR_TIMEOUT,
+        [SG_CLOSE_RESET] = SG_ERR_CLOSED,
+        [SG_CLOSE_TRANSPORT] = SG_ERR_IO,
+        [SG_CLOSE_SELF] = SG_ERR_CLOSED,
+        [SG_CLOSE_WRONG_PROFILE] = SG_ERR_WRONG_PROFILE,
+        [SG_CLOSE_VERSION] = SG_ERR_VERSION,
+    };
+    return reason < SG_CLOSE_COUNT ? errors[reason] : SG_ERR_CLOSED;
+}

@@ -1,0 +1,258 @@
+#include "runtime/subs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+/* A message with its place in a queue; the public part points to the payload behind it. */
+struct sg_rt_message {
+    struct sg_rt_message *next;
+    const struct sg_mem *mem;
+    struct sg_message message;
+    uint8_t payload[];
+};
+
+void sg_rt_subscribe_options_default(struct sg_subscribe_options *options)
+{
+    *options = (struct sg_subscribe_options){
+        .queue_max = 1024, .queue_bytes_max = (size_t)16 << 20, .policy = SG_FULL_DROP_OLDEST};
+}
+
+sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic_id *topic,
+                     const struct sg_subscribe_options *options, struct sg_subscription **out)
+{
+    struct sg_subscription *sub = sg_mem_new(mem, 1, sizeof *sub);
+    if (sub == NULL)
+        return SG_ERR_NO_MEMORY;
+    if (sg_rt_wait_init(&sub->wait) != SG_OK) {
+        sg_mem_free(mem, sub);
+        return SG_ERR_NO_MEMORY;
+    }
+    sub->mem = mem;
+    sub->topic = *topic;
+    sub->options = *options;
+    sub->ready_fd = -1;
+    *out = sub;
+    return SG_OK;
+}
+
+static struct sg_rt_message *pop(struct sg_subscription *sub)
+{
+    struct sg_rt_message *first = sub->first;
+    sub->first = first->next;
+    if (sub->first == NULL)
+        sub->last = NULL;
+    sub->count--;
+    sub->bytes -= first->message.len;
+    return first;
+}
+
+void sg_rt_sub_free(struct sg_subscription *sub)
+{
+    sg_rt_wait_fini(&sub->wait);
+    while (sub->count > 0) {
+        struct sg_rt_message *message = pop(sub);
+        sg_mem_free(message->mem, message);
+    }
+    if (sub->ready_fd >= 0)
+        (void)close(sub->ready_fd);
+    sg_mem_free(sub->mem, sub);
+}
+
+void sg_rt_subs_add(struct sg_rt_subs *subs, struct sg_subscription *sub)
+{
+    sub->next = subs->first;
+    subs->first = sub;
+}
+
+bool sg_rt_subs_remove(struct sg_rt_subs *subs, struct sg_subscription *sub)
+{
+    for (struct sg_subscription **at = &subs->first; *at != NULL; at = &(*at)->next) {
+        if (*at == sub) {
+            *at = sub->next;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The descriptor is readable while there is something to read, an end included. */
+static void set_ready(const struct sg_subscription *sub, bool ready)
+{
+    if (sub->ready_fd < 0)
+        return;
+    uint64_t one = 1;
+    ssize_t n = 0;
+    do {
+        if (ready)
+            n = write(sub->ready_fd, &one, sizeof one);
+        else
+            n = read(sub->ready_fd, &one, sizeof one);
+    } while (n < 0 && errno == EINTR);
+}
+
+static bool has_ended(const struct sg_subscription *sub)
+{
+    return sub->closed || sub->wait.stopped;
+}
+
+static struct sg_rt_message *copy_of(const struct sg_mem *mem, const struct sg_message *message)
+{
+    struct sg_rt_message *copy = mem->alloc(mem->user, sizeof *copy + message->len);
+    if (copy == NULL)
+        return NULL;
+    copy->next = NULL;
+    copy->mem = mem;
+    copy->message = *message;
+    copy->message.payload = copy->payload;
+    if (message->len > 0)
+        memcpy(copy->payload, message->payload, message->len);
+    return copy;
+}
+
+static bool has_room(const struct sg_subscription *sub, size_t len)
+{
+    return sub->count < sub->options.queue_max && len <= sub->options.queue_bytes_max &&
+           sub->bytes <= sub->options.queue_bytes_max - len;
+}
+
+/* Makes room as the policy says; how many old messages went for it. */
+static uint64_t make_room(struct sg_subscription *sub, size_t len)
+{
+    uint64_t gone = 0;
+    switch (sub->options.policy) {
+    case SG_FULL_DROP_OLDEST:
+        while (len <= sub->options.queue_bytes_max && sub->count > 0 && !has_room(sub, len)) {
+            struct sg_rt_message *oldest = pop(sub);
+            sg_mem_free(oldest->mem, oldest);
+            gone++;
+        }
+        break;
+    case SG_FULL_DROP_NEWEST:
+        break;
+    case SG_FULL_CLOSE:
+        sub->closed = true;
+        sg_rt_wait_signal_all(&sub->wait);
+        set_ready(sub, true);
+        break;
+    }
+    return gone;
+}
+
+static void append(struct sg_subscription *sub, struct sg_rt_message *message)
+{
+    if (sub->last == NULL)
+        sub->first = message;
+    else
+        sub->last->next = message;
+    sub->last = message;
+    sub->bytes += message->message.len;
+    if (sub->count++ == 0)
+        set_ready(sub, true);
+    sg_rt_wait_signal(&sub->wait);
+}
+
+/* How many messages were dropped. */
+static uint64_t deliver(struct sg_subscription *sub, const struct sg_message *message)
+{
+    sg_rt_wait_lock(&sub->wait);
+    uint64_t gone = 0;
+    if (!has_ended(sub)) {
+        bool room = has_room(sub, message->len);
+        if (!room) {
+            gone = make_room(sub, message->len);
+            room = !sub->closed && has_room(sub, message->len);
+        }
+        struct sg_rt_message *copy = room ? copy_of(sub->mem, message) : NULL;
+        if (copy != NULL)
+            append(sub, copy);
+        else
+            gone++;
+        sub->dropped += gone;
+    }
+    sg_rt_wait_unlock(&sub->wait);
+    return gone;
+}
+
+void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *message, bool own)
+{
+    for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
+        if (sg_topic_id_equal(&sub->topic, &message->topic) && (!own || sub->options.own_messages))
+            subs->dropped += deliver(sub, message);
+    }
+}
+
+void sg_rt_subs_stop(struct sg_rt_subs *subs)
+{
+    for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
+        sg_rt_wait_stop(&sub->wait);
+        sg_rt_wait_lock(&sub->wait);
+        set_ready(sub, true);
+        sg_rt_wait_unlock(&sub->wait);
+    }
+}
+
+/* ---- reading, from any thread ---------------------------------------------------------------- */
+
+/* SG_OK when there is a message to take, or an end that lets nobody wait. */
+static sg_err wait_for_message(struct sg_subscription *sub, int timeout_ms)
+{
+    sg_time_ns until = timeout_ms == 0 ? 0 : sg_rt_wait_until(timeout_ms);
+    while (sub->count == 0) {
+        if (sub->closed)
+            return SG_ERR_CLOSED;
+        if (sub->wait.stopped)
+            return SG_ERR_STOPPED;
+        if (timeout_ms == 0)
+            return SG_ERR_WOULD_BLOCK;
+        if (!sg_rt_wait_once(&sub->wait, until) && sub->count == 0 && !has_ended(sub))
+            return SG_ERR_TIMEOUT;
+    }
+    return SG_OK;
+}
+
+sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_message **message)
+{
+    sg_rt_wait_lock(&sub->wait);
+    sg_err err = wait_for_message(sub, timeout_ms);
+    if (err == SG_OK) {
+        *message = &pop(sub)->message;
+        if (sub->count == 0 && !has_ended(sub))
+            set_ready(sub, false);
+    }
+    sg_rt_wait_unlock(&sub->wait);
+    return err;
+}
+
+int sg_rt_sub_fd(struct sg_subscription *sub)
+{
+    sg_rt_wait_lock(&sub->wait);
+    if (sub->ready_fd < 0) {
+        sub->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (sub->count > 0 || has_ended(sub))
+            set_ready(sub, true);
+    }
+    int fd = sub->ready_fd;
+    sg_rt_wait_unlock(&sub->wait);
+    return fd;
+}
+
+uint64_t sg_rt_sub_dropped(struct sg_subscription *sub)
+{
+    sg_rt_wait_lock(&sub->wait);
+    uint64_t dropped = sub->dropped;
+    sg_rt_wait_unlock(&sub->wait);
+    return dropped;
+}
+
+void sg_message_free(struct sg_message *message)
+{
+    if (message == NULL)
+        return;
+    uint8_t *bytes = (uint8_t *)message - offsetof(struct sg_rt_message, message);
+    struct sg_rt_message *whole = (struct sg_rt_message *)(void *)bytes;
+    sg_mem_free(whole->mem, whole);
+}

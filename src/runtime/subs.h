@@ -1,0 +1,60 @@
+/* Subscriptions: bounded queues of delivered messages, each with its own lock, so that readers
+ * never wait for the node and the node never waits for a reader. The registry, a list of all
+ * subscriptions, belongs to the node's lock. */
+#ifndef SG_RUNTIME_SUBS_H
+#define SG_RUNTIME_SUBS_H
+
+#include <saorsa/gossip.h>
+
+#include "base/mem.h"
+#include "runtime/wait.h"
+
+struct sg_rt_message;
+
+struct sg_subscription {
+    struct sg_node *node;
+    const struct sg_mem *mem;
+    struct sg_topic_id topic;
+    struct sg_subscribe_options options;
+    struct sg_subscription *next; /* in the registry */
+    /* below: under wait */
+    struct sg_rt_wait wait;
+    struct sg_rt_message *first;
+    struct sg_rt_message *last;
+    size_t count;
+    size_t bytes; /* of payload */
+    uint64_t dropped;
+    bool closed;  /* SG_FULL_CLOSE: full once */
+    int ready_fd; /* an eventfd, -1 until somebody asks for it */
+};
+
+struct sg_rt_subs {
+    struct sg_subscription *first;
+    uint64_t dropped; /* over all subscriptions, ended ones included */
+};
+
+/* The defaults in the public header. */
+void sg_rt_subscribe_options_default(struct sg_subscribe_options *options);
+/* A subscription that no registry knows. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic_id *topic,
+                                 const struct sg_subscribe_options *options,
+                                 struct sg_subscription **out);
+/* Waits for readers to leave, drops what waits and frees. */
+void sg_rt_sub_free(struct sg_subscription *sub);
+
+void sg_rt_subs_add(struct sg_rt_subs *subs, struct sg_subscription *sub);
+/* Whether it was there. */
+bool sg_rt_subs_remove(struct sg_rt_subs *subs, struct sg_subscription *sub);
+/* Copies the message into every subscription of its topic; own: only into those that want the
+ * node's own messages. A copy that finds no memory counts as dropped. */
+void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *message, bool own);
+/* Blocked readers return. */
+void sg_rt_subs_stop(struct sg_rt_subs *subs);
+
+/* As the public functions of these names, from any thread. */
+SG_MUST_USE sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms,
+                                  struct sg_message **message);
+int sg_rt_sub_fd(struct sg_subscription *sub);
+uint64_t sg_rt_sub_dropped(struct sg_subscription *sub);
+
+#endif

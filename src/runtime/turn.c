@@ -1,0 +1,95 @@
+/* One turn of the loop. */
+#include "os/clock.h"
+#include "runtime/node_impl.h"
+
+/* Core timers per turn: each works off everything that is due, a second one follows only when the
+ * first made more work for now. */
+#define TIMEOUTS_PER_TURN 8
+/* Events between two looks at the clock. */
+#define EVENTS_PER_LOOK 8
+
+sg_err sg_rt_feed(struct sg_node *node, const struct sg_core_in *in)
+{
+    sg_err err = sg_core_input(node->core, node->now, node->wall_ms, in, &node->outbox);
+    if (!node->is_draining)
+        sg_rt_run_outputs(node);
+    return err;
+}
+
+void sg_rt_tell(struct sg_node *node, const struct sg_core_in *in)
+{
+    /* Out of memory: the input is lost as a frame can be, and the machines' timers repair it.
+     * Stopped: nobody is interested any more. */
+    sg_err err = sg_rt_feed(node, in);
+    (void)err;
+}
+
+static void run_core_timers(struct sg_node *node)
+{
+    const struct sg_core_in timeout = {.kind = SG_CORE_IN_TIMEOUT};
+    if (node->has_left)
+        return;
+    for (unsigned i = 0; i < TIMEOUTS_PER_TURN; i++) {
+        if (sg_core_deadline(node->core) > node->now)
+            return;
+        sg_rt_tell(node, &timeout);
+    }
+    node->more = node->more || sg_core_deadline(node->core) <= node->now;
+}
+
+static void run_events(struct sg_node *node)
+{
+    sg_time_ns end = sg_time_add(node->now, SG_RT_TURN_NS);
+    struct sg_quic_event event;
+    for (unsigned i = 1; sg_quic_next_event(node->quic, &event); i++) {
+        sg_rt_on_event(node, &event);
+        if (i % EVENTS_PER_LOOK != 0)
+            continue;
+        sg_rt_read_clocks(node);
+        if (node->now >= end) {
+            node->more = true;
+            return;
+        }
+    }
+}
+
+static void begin(struct sg_node *node)
+{
+    node->has_begun = true;
+    sg_rt_want_seeds(node);
+}
+
+void sg_rt_turn(struct sg_node *node)
+{
+    node->more = false;
+    node->counters.turns++;
+    bool runs = atomic_load(&node->mode) != SG_RT_STOPPING;
+    if (!node->has_begun && runs)
+        begin(node);
+    sg_rt_read_socket(node);
+    if (sg_quic_deadline(node->quic) <= node->now)
+        sg_quic_expire(node->quic, node->now);
+    run_core_timers(node);
+    run_events(node);
+    if (runs) {
+        sg_rt_expire_links(node);
+        sg_rt_run_seeds(node);
+        sg_rt_run_dials(node);
+        sg_rt_run_watch(node);
+    }
+    sg_rt_write_socket(node);
+}
+
+sg_time_ns sg_rt_deadline(struct sg_node *node)
+{
+    if (node->more || !node->has_begun)
+        return 0;
+    sg_time_ns at = sg_time_min(sg_quic_deadline(node->quic), node->stop_at);
+    if (atomic_load(&node->mode) == SG_RT_STOPPING)
+        return at;
+    if (!node->has_left)
+        at = sg_time_min(at, sg_core_deadline(node->core));
+    at = sg_time_min(at, sg_rt_links_deadline(&node->links));
+    at = sg_time_min(at, sg_rt_seeds_deadline(&node->seeds));
+    return sg_time_min(at, node->watch_at);
+}

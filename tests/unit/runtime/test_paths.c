@@ -1,0 +1,106 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "runtime/paths.h"
+
+static struct sg_rt_paths paths;
+static struct sg_prng prng;
+static const struct sg_peer_id alice = {{1}};
+static const struct sg_peer_id bob = {{2}};
+
+static int reset(void **state)
+{
+    (void)state;
+    sg_rt_paths_init(&paths);
+    sg_prng_init(&prng, 1);
+    return 0;
+}
+
+static struct sg_addr public_addr(unsigned n)
+{
+    const uint8_t ip[4] = {9, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+    return sg_addr_v4(ip, 4433);
+}
+
+static void dead_address_is_left_alone_for_longer_and_longer(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(1);
+    uint64_t pause = SG_RT_PATH_PAUSE_NS;
+    sg_time_ns now = 0;
+    for (int i = 0; i < 10; i++) {
+        assert_true(sg_rt_paths_may_dial(&paths, now, &addr, &alice));
+        sg_rt_paths_failed(&paths, now, &addr, NULL, &prng);
+        assert_false(sg_rt_paths_may_dial(&paths, now + pause / 2, &addr, &alice));
+        assert_false(sg_rt_paths_may_dial(&paths, now + pause / 2, &addr, &bob));
+        now += pause + pause / 4;
+        pause = pause * 2 < SG_RT_PATH_PAUSE_MAX_NS ? pause * 2 : SG_RT_PATH_PAUSE_MAX_NS;
+    }
+    sg_rt_paths_failed(&paths, now, &addr, NULL, &prng);
+    sg_rt_paths_alive(&paths, &addr, 0);
+    assert_true(sg_rt_paths_may_dial(&paths, now, &addr, &alice));
+}
+
+static void wrong_peer_concerns_that_peer_only(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(1);
+    sg_rt_paths_failed(&paths, 0, &addr, &alice, &prng);
+    assert_false(sg_rt_paths_may_dial(&paths, 1, &addr, &alice));
+    assert_true(sg_rt_paths_may_dial(&paths, 1, &addr, &bob));
+}
+
+static void table_is_bounded(void **state)
+{
+    (void)state;
+    struct sg_addr first = public_addr(0);
+    for (unsigned n = 0; n < 1000; n++) {
+        struct sg_addr addr = public_addr(n);
+        sg_rt_paths_failed(&paths, 0, &addr, NULL, &prng);
+    }
+    struct sg_addr last = public_addr(999);
+    assert_false(sg_rt_paths_may_dial(&paths, 1, &last, &alice));
+    assert_true(sg_rt_paths_may_dial(&paths, 1, &first, &alice)); /* forgotten */
+}
+
+static void round_trip_times(void **state)
+{
+    (void)state;
+    struct sg_addr far = public_addr(1);
+    struct sg_addr near = sg_addr_v4((const uint8_t[4]){127, 0, 0, 1}, 1);
+    struct sg_addr lan = sg_addr_v4((const uint8_t[4]){192, 168, 0, 1}, 1);
+    assert_int_equal(sg_rt_paths_rtt(&paths, &far), 0);
+    assert_true(sg_rt_paths_rtt(&paths, &near) < sg_rt_paths_rtt(&paths, &lan));
+    sg_rt_paths_alive(&paths, &far, 100 * SG_NS_PER_MS);
+    uint64_t rtt = sg_rt_paths_rtt(&paths, &far);
+    assert_true(rtt >= 100 * SG_NS_PER_MS && rtt <= 200 * SG_NS_PER_MS);
+    sg_rt_paths_alive(&paths, &far, 0); /* nothing measured: what was known stays */
+    assert_int_equal(sg_rt_paths_rtt(&paths, &far), rtt);
+}
+
+static void small_datagrams_after_silence_every_other_time(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(1);
+    assert_false(sg_rt_paths_small(&paths, &addr));
+    sg_rt_paths_failed(&paths, 0, &addr, NULL, &prng);
+    assert_true(sg_rt_paths_small(&paths, &addr));
+    sg_rt_paths_failed(&paths, 0, &addr, NULL, &prng);
+    assert_false(sg_rt_paths_small(&paths, &addr));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(dead_address_is_left_alone_for_longer_and_longer, reset),
+        cmocka_unit_test_setup(wrong_peer_concerns_that_peer_only, reset),
+        cmocka_unit_test_setup(table_is_bounded, reset),
+        cmocka_unit_test_setup(round_trip_times, reset),
+        cmocka_unit_test_setup(small_datagrams_after_silence_every_other_time, reset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,327 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "runtime/subs.h"
+#include "unit/base/failing_mem.h"
+
+static const struct sg_topic_id topic = {{1}};
+static const struct sg_topic_id other = {{2}};
+
+static struct sg_subscription *make(struct sg_rt_subs *subs,
+                                    const struct sg_subscribe_options *options)
+{
+    struct sg_subscription *sub = NULL;
+    assert_int_equal(sg_rt_sub_new(sg_mem_default(), &topic, options, &sub), SG_OK);
+    sg_rt_subs_add(subs, sub);
+    return sub;
+}
+
+static struct sg_subscribe_options defaults(void)
+{
+    struct sg_subscribe_options options;
+    sg_rt_subscribe_options_default(&options);
+    return options;
+}
+
+static void end(struct sg_rt_subs *subs, struct sg_subscription *sub)
+{
+    assert_true(sg_rt_subs_remove(subs, sub));
+    assert_false(sg_rt_subs_remove(subs, sub));
+    sg_rt_sub_free(sub);
+}
+
+static void deliver(struct sg_rt_subs *subs, uint64_t sequence, const char *text)
+{
+    const struct sg_message message = {.topic = topic,
+                                       .sequence = sequence,
+                                       .len = strlen(text),
+                                       .payload = (const uint8_t *)text};
+    sg_rt_subs_deliver(subs, &message, false);
+}
+
+static void expect(struct sg_subscription *sub, uint64_t sequence)
+{
+    struct sg_message *message = NULL;
+    assert_int_equal(sg_rt_sub_next(sub, 0, &message), SG_OK);
+    assert_int_equal(message->sequence, sequence);
+    sg_message_free(message);
+}
+
+static void expect_none(struct sg_subscription *sub, sg_err err)
+{
+    struct sg_message *message = NULL;
+    assert_int_equal(sg_rt_sub_next(sub, 0, &message), err);
+    assert_null(message);
+}
+
+static bool is_ready(const struct sg_subscription *sub)
+{
+    struct pollfd p = {.fd = sub->ready_fd, .events = POLLIN};
+    assert_true(p.fd >= 0);
+    return poll(&p, 1, 0) == 1;
+}
+
+static void copies_to_every_subscription_of_the_topic(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *a = make(&subs, &options);
+    struct sg_subscription *b = make(&subs, &options);
+    char text[] = "payload";
+    deliver(&subs, 7, text);
+    memset(text, 0, sizeof text);
+    struct sg_message *message = NULL;
+    assert_int_equal(sg_rt_sub_next(a, 0, &message), SG_OK);
+    assert_memory_equal(message->payload, "payload", 7);
+    assert_int_equal(message->len, 7);
+    sg_message_free(message);
+    expect(b, 7);
+    const struct sg_message foreign = {.topic = other};
+    sg_rt_subs_deliver(&subs, &foreign, false);
+    expect_none(a, SG_ERR_WOULD_BLOCK);
+    end(&subs, a);
+    end(&subs, b);
+}
+
+static void own_messages_only_when_asked_for(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *without = make(&subs, &options);
+    options.own_messages = true;
+    struct sg_subscription *with = make(&subs, &options);
+    const struct sg_message own = {.topic = topic, .sequence = 3};
+    sg_rt_subs_deliver(&subs, &own, true);
+    expect_none(without, SG_ERR_WOULD_BLOCK);
+    expect(with, 3);
+    end(&subs, without);
+    end(&subs, with);
+}
+
+static void drop_oldest(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.queue_max = 2;
+    struct sg_subscription *sub = make(&subs, &options);
+    for (uint64_t i = 1; i <= 5; i++)
+        deliver(&subs, i, "x");
+    assert_int_equal(sg_rt_sub_dropped(sub), 3);
+    assert_int_equal(subs.dropped, 3);
+    expect(sub, 4);
+    expect(sub, 5);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    end(&subs, sub);
+}
+
+static void drop_oldest_by_bytes(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.queue_bytes_max = 10;
+    struct sg_subscription *sub = make(&subs, &options);
+    deliver(&subs, 1, "1234");
+    deliver(&subs, 2, "1234");
+    deliver(&subs, 3, "12345678"); /* both must go for it */
+    assert_int_equal(sg_rt_sub_dropped(sub), 2);
+    deliver(&subs, 4, "12345678901"); /* never fits: what waits stays */
+    assert_int_equal(sg_rt_sub_dropped(sub), 3);
+    expect(sub, 3);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    end(&subs, sub);
+}
+
+static void drop_newest(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.queue_max = 2;
+    options.policy = SG_FULL_DROP_NEWEST;
+    struct sg_subscription *sub = make(&subs, &options);
+    for (uint64_t i = 1; i <= 5; i++)
+        deliver(&subs, i, "x");
+    assert_int_equal(sg_rt_sub_dropped(sub), 3);
+    expect(sub, 1);
+    deliver(&subs, 6, "x");
+    expect(sub, 2);
+    expect(sub, 6);
+    end(&subs, sub);
+}
+
+static void full_closes(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.queue_max = 2;
+    options.policy = SG_FULL_CLOSE;
+    struct sg_subscription *sub = make(&subs, &options);
+    for (uint64_t i = 1; i <= 4; i++)
+        deliver(&subs, i, "x");
+    expect(sub, 1);
+    deliver(&subs, 5, "x"); /* room again, but closed is closed */
+    expect(sub, 2);
+    expect_none(sub, SG_ERR_CLOSED);
+    expect_none(sub, SG_ERR_CLOSED);
+    end(&subs, sub);
+}
+
+static void descriptor_follows_the_queue(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *sub = make(&subs, &options);
+    deliver(&subs, 1, "x");
+    int fd = sg_rt_sub_fd(sub); /* made now: shows what waits already */
+    assert_int_equal(fd, sg_rt_sub_fd(sub));
+    assert_true(is_ready(sub));
+    deliver(&subs, 2, "x");
+    expect(sub, 1);
+    assert_true(is_ready(sub));
+    expect(sub, 2);
+    assert_false(is_ready(sub));
+    deliver(&subs, 3, "x");
+    assert_true(is_ready(sub));
+    expect(sub, 3);
+    sg_rt_subs_stop(&subs);
+    assert_true(is_ready(sub)); /* so that a poll loop learns of the end */
+    expect_none(sub, SG_ERR_STOPPED);
+    end(&subs, sub);
+}
+
+static void times_out(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *sub = make(&subs, &options);
+    struct sg_message *message = NULL;
+    assert_int_equal(sg_rt_sub_next(sub, 5, &message), SG_ERR_TIMEOUT);
+    end(&subs, sub);
+}
+
+struct reader {
+    struct sg_subscription *sub;
+    sg_err err;
+    uint64_t sequence;
+};
+
+static void *read_one(void *arg)
+{
+    struct reader *reader = arg;
+    struct sg_message *message = NULL;
+    reader->err = sg_rt_sub_next(reader->sub, -1, &message);
+    if (reader->err == SG_OK)
+        reader->sequence = message->sequence;
+    sg_message_free(message);
+    return NULL;
+}
+
+static void wait_until_blocked(struct sg_subscription *sub, unsigned readers)
+{
+    for (;;) {
+        sg_rt_wait_lock(&sub->wait);
+        bool blocked = sub->wait.waiters == readers;
+        sg_rt_wait_unlock(&sub->wait);
+        if (blocked)
+            return;
+    }
+}
+
+static void blocked_reader_wakes_for_a_message(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *sub = make(&subs, &options);
+    struct reader reader = {.sub = sub};
+    pthread_t thread;
+    pthread_create(&thread, NULL, read_one, &reader);
+    wait_until_blocked(sub, 1);
+    deliver(&subs, 9, "x");
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.err, SG_OK);
+    assert_int_equal(reader.sequence, 9);
+    end(&subs, sub);
+}
+
+static void blocked_readers_wake_at_the_end(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 3; closes++) {
+        struct sg_rt_subs subs = {0};
+        struct sg_subscribe_options options = defaults();
+        options.queue_bytes_max = 0;
+        options.policy = SG_FULL_CLOSE;
+        struct sg_subscription *sub = make(&subs, &options);
+        struct reader reader[3] = {{.sub = sub}, {.sub = sub}, {.sub = sub}};
+        pthread_t thread[3];
+        for (int i = 0; i < 3; i++)
+            pthread_create(&thread[i], NULL, read_one, &reader[i]);
+        wait_until_blocked(sub, 3);
+        if (closes == 0)
+            sg_rt_subs_stop(&subs);
+        else if (closes == 1)
+            deliver(&subs, 1, "too long");
+        else
+            end(&subs, sub); /* frees while they wait: it waits for them */
+        for (int i = 0; i < 3; i++) {
+            pthread_join(thread[i], NULL);
+            assert_int_equal(reader[i].err, closes == 1 ? SG_ERR_CLOSED : SG_ERR_STOPPED);
+        }
+        if (closes < 2)
+            end(&subs, sub);
+    }
+}
+
+static void no_memory_is_a_drop(void **state)
+{
+    (void)state;
+    struct failing_mem failing;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *sub = NULL;
+    const struct sg_mem *mem = failing_mem_init(&failing, 1);
+    assert_int_equal(sg_rt_sub_new(mem, &topic, &options, &sub), SG_ERR_NO_MEMORY);
+    failing.fail_at = 3;
+    assert_int_equal(sg_rt_sub_new(mem, &topic, &options, &sub), SG_OK);
+    sg_rt_subs_add(&subs, sub);
+    deliver(&subs, 1, "x"); /* the third call */
+    deliver(&subs, 2, "x");
+    assert_int_equal(sg_rt_sub_dropped(sub), 1);
+    expect(sub, 2);
+    end(&subs, sub);
+    assert_int_equal(failing.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_to_every_subscription_of_the_topic),
+        cmocka_unit_test(own_messages_only_when_asked_for),
+        cmocka_unit_test(drop_oldest),
+        cmocka_unit_test(drop_oldest_by_bytes),
+        cmocka_unit_test(drop_newest),
+        cmocka_unit_test(full_closes),
+        cmocka_unit_test(descriptor_follows_the_queue),
+        cmocka_unit_test(times_out),
+        cmocka_unit_test(blocked_reader_wakes_for_a_message),
+        cmocka_unit_test(blocked_readers_wake_at_the_end),
+        cmocka_unit_test(no_memory_is_a_drop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
