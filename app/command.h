@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define SG_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -43,6 +44,8 @@ const struct sg_command *sg_command_find(const char *name);
 /* The command whose name is nearest to a mistyped one, NULL when none is near. */
 const struct sg_command *sg_command_nearest(const char *name);
 
+/* What 'saorsa help' prints. */
+void sg_command_overview(FILE *out);
 /* "saorsa: <text>" and a newline on stderr. */
 void sg_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,6 +8,8 @@ function(sg_test_libraries file out)
     set(module ${CMAKE_MATCH_1})
     if(match AND module IN_LIST SG_MODULES AND NOT module STREQUAL "runtime")
         set(${out} sg_${module} PARENT_SCOPE)
+    elseif(match AND module STREQUAL "app")
+        set(${out} sg_app PARENT_SCOPE)
     endif()
 endfunction()
 

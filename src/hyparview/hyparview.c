@@ -18,22 +18,24 @@
  * - The active view has a target and a maximum. The paper's single size leaves views short for
  *   good once all others are full (iroh-gossip: 50-57 % full): nobody has a free place to offer.
  *   We seek neighbours up to the target (8), take low priority up to three quarters of the maximum
- *   (9), and newcomers and the isolated up to the maximum (12) before anybody is evicted.
+ *   (9), and newcomers and the isolated up to the maximum (12) before anybody is evicted. Who was
+ *   refused until its pauses are at their longest asks with high priority, so that a few nodes
+ *   among full ones, or a small island beside a large one, do not wait for ever.
  * - Both ends agree on a link. A walk that ends asks the newcomer by NEIGHBOR instead of taking it
  *   in, JOIN and NEIGHBOR have an answer, and requests time out.
  * - Never isolated. The paper drops a passive peer that cannot be reached. Here it stays, with a
  *   pause that doubles: tried after those that never failed, not told to others, the first to be
  *   replaced, and forgotten after 8 failures in a row only while there is a neighbour who can name
- *   others. A lost neighbour is kept in the same way. A node without neighbours asks one fresh
- *   candidate after the other without pause, and says ISOLATED for ever, with back-off, when there
- *   is none: then the caller tries its peer cache, member table and seeds.
+ *   others. A lost neighbour is kept in the same way. A node without neighbours asks all its
+ *   candidates, one after the other, then says ISOLATED, so that its caller tries peer cache,
+ *   member table and seeds; after a pause it starts again, for ever, with back-off.
  * - Partitions merge again. Both halves of a healed network have full views, so nothing in the
- *   paper joins them. Here every shuffle tick a full node asks one candidate that failed earlier,
- *   if its pause is over, and every 5 minutes any candidate; who accepts takes the place of a
- *   random neighbour. In a healthy network nobody has failed, so this costs nothing.
- * - Requests are few and slow down: at most 4 wait at once; after a refusal or failure comes a pause
- *   that doubles from 200 ms to 10 s; who refused, evicted us or was evicted is left alone for
- *   10 s. A lost or new neighbour makes pauses short again.
+ *   paper joins them. Here at every shuffle a full node asks one candidate that failed earlier, if
+ *   its pause is over, and every 5 minutes any candidate, with high priority; who accepts takes the
+ *   place of a random neighbour. In a healthy network nobody has failed, so only the latter costs.
+ * - Requests are few and slow down: at most 4 wait at once; after a refusal or failure comes a
+ *   pause that doubles from 200 ms to 10 s; who refused, evicted us or was evicted is left alone
+ *   for 10 s. A lost or new neighbour makes pauses short again.
  * - A JOIN is announced at most 3 times at once and then once in 10 s for the same peer: each
  *   announcement costs up to 12 walks and as many evictions.
  * - A SHUFFLE_REPLY counts only while one is expected, so that it cannot be used to fill a passive
@@ -54,9 +56,9 @@
  *   peer is leaving it always counts.
  * - NEIGHBOR or JOIN from an active peer: it has forgotten us (restart, link lost on its side
  *   only). It is accepted again; NEIGHBOR_DOWN and NEIGHBOR_UP make what runs above start anew.
- * - SHUFFLE or FORWARD_JOIN from a peer that is neither active nor asked: it believes in a link that
- *   we do not have. It is served, and told by DISCONNECT. If our own DISCONNECT was under way, the
- *   second one finds nothing to do, or finds its request waiting and is stale.
+ * - SHUFFLE or FORWARD_JOIN from a peer that is neither active nor asked: it believes in a link
+ *   that we do not have. It is served, and told by DISCONNECT. If our own DISCONNECT was under way,
+ *   the second one finds nothing to do, or finds its request waiting and is stale.
  *
  * Where order or messages are lost, opinions can differ for a while. The last rule mends that: each
  * end of a link sends or forwards a shuffle over it about once a minute. */

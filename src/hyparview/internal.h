@@ -8,6 +8,16 @@
 /* No place in a view. */
 #define SG_HPV_NONE UINT16_MAX
 
+/* Ids are hash values: nearly always the first word tells two apart, without a call. */
+static inline bool sg_hpv_same_id(const struct sg_peer_id *a, const struct sg_peer_id *b)
+{
+    uint64_t first_a;
+    uint64_t first_b;
+    memcpy(&first_a, a->b, sizeof(first_a));
+    memcpy(&first_b, b->b, sizeof(first_b));
+    return first_a == first_b && sg_peer_id_equal(a, b);
+}
+
 /* Appends an output. */
 void sg_hpv_emit(struct sg_hpv_outbox *out, enum sg_hpv_out_kind kind,
                  const struct sg_peer_id *peer);

@@ -36,11 +36,23 @@ static void send_request(const struct sg_hpv_pending *request, struct sg_hpv_out
         sg_hpv_send(out, &request->id, SG_HPV_NEIGHBOR)->high_priority = request->high_priority;
 }
 
-/* Those that lack neighbours are asked for with high priority when there is none at all, and when
- * so many requests came to nothing that pauses are at their longest: all others are full. */
-static bool is_urgent(const struct sg_hpv *m)
+/* Newcomers and who has no neighbour must not be refused. Nor must rotation, or islands with full
+ * views never meet, nor who was refused until pauses are at their longest: all it knows are full.
+ * These two need views with room above the target, else each place costs another node its own. */
+static bool has_high_priority(const struct sg_hpv *m, enum sg_hpv_purpose purpose)
 {
-    return m->active_count == 0 || m->repair_pause_ns == m->config.repair_backoff_max_ns;
+    bool has_room = m->config.active_max > m->config.active_target;
+    switch (purpose) {
+    case SG_HPV_FOR_JOIN:
+    case SG_HPV_FOR_NEWCOMER:
+        return true;
+    case SG_HPV_FOR_REPAIR:
+        return m->active_count == 0 ||
+               (has_room && m->repair_pause_ns == m->config.repair_backoff_max_ns);
+    case SG_HPV_FOR_ROTATION:
+        return has_room;
+    }
+    return false;
 }
 
 void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv_purpose purpose,
@@ -52,7 +64,7 @@ void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv
     request->id = *peer;
     request->deadline = sg_time_add(m->last_now, m->config.neighbor_timeout_ns);
     request->purpose = purpose;
-    request->high_priority = purpose != SG_HPV_FOR_REPAIR || is_urgent(m);
+    request->high_priority = has_high_priority(m, purpose);
     send_request(request, out);
 }
 
@@ -160,18 +172,13 @@ static bool wants_more(const struct sg_hpv *m)
            m->pending_count < SG_HPV_PENDING_MAX;
 }
 
-/* Who is alone does not wait longer than this for a second trial of anybody. */
-static void shorten_trials(struct sg_hpv *m)
-{
-    sg_time_ns latest = sg_time_add(m->last_now, m->config.repair_backoff_max_ns);
-    for (uint16_t i = 0; i < m->passive_count; i++)
-        m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, latest);
-}
-
+/* Nobody can be asked now. After the pause everybody can: perhaps it was our own link that broke,
+ * so what is known of the candidates does not count for who is alone. */
 static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
-    shorten_trials(m);
     repair_pause(m);
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, m->repair_at);
     sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
 }
 
@@ -194,8 +201,7 @@ static sg_time_ns next_trial(const struct sg_hpv *m)
 {
     sg_time_ns first = SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->passive_count; i++)
-        if (m->trial[i].retry_at < first &&
-            sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE)
+        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE)
             first = m->trial[i].retry_at;
     return first;
 }

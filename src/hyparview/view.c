@@ -7,7 +7,7 @@
 uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     for (uint16_t i = 0; i < m->active_count; i++)
-        if (sg_peer_id_equal(&m->active[i].id, peer))
+        if (sg_hpv_same_id(&m->active[i].id, peer))
             return i;
     return SG_HPV_NONE;
 }
@@ -71,7 +71,7 @@ bool sg_hpv_active_pick(struct sg_hpv *m, const struct sg_peer_id *a, const stru
 uint16_t sg_hpv_passive_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     for (uint16_t i = 0; i < m->passive_count; i++)
-        if (sg_peer_id_equal(&m->passive[i], peer))
+        if (sg_hpv_same_id(&m->passive[i], peer))
             return i;
     return SG_HPV_NONE;
 }

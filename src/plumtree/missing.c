@@ -2,6 +2,8 @@
 
 #include "plumtree/state.h"
 
+#define LEAD_MARGIN 2
+
 sg_err sg_pt_missing_init(struct sg_pt *m)
 {
     struct sg_pt_missing_set *set = &m->missing;
@@ -108,24 +110,21 @@ static uint32_t take_entry(struct sg_pt_missing_set *set)
 static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
     uint64_t wait = sg_pt_peer_patience(m, peer);
-    uint64_t lead = m->lead_ns + 4 * m->lead_dev_ns;
-    if (wait < lead)
-        wait = lead;
+    if (wait < LEAD_MARGIN * m->lead_ns)
+        wait = LEAD_MARGIN * m->lead_ns;
     return sg_time_min(wait, m->config.graft_max_ns);
 }
 
+/* Near the longest leads of late, not their mean: each author's messages have a lead of their own,
+ * and one that is pulled too early costs copies until a link is pruned again, while one pulled too
+ * late costs some time, once. (Mean plus four deviations: 0.1 copies more at 100 messages/s.) */
 static void observe_lead(struct sg_pt *m, uint64_t lead)
 {
     lead = sg_time_min(lead, m->config.graft_max_ns);
-    if (m->lead_ns == 0 && m->lead_dev_ns == 0) {
-        m->lead_ns = lead;
-        m->lead_dev_ns = lead / 2;
-        return;
-    }
-    /* smoothed as a round-trip time is, RFC6298 s2 */
-    uint64_t off = lead > m->lead_ns ? lead - m->lead_ns : m->lead_ns - lead;
-    m->lead_dev_ns = (3 * m->lead_dev_ns + off) / 4;
-    m->lead_ns = (7 * m->lead_ns + lead) / 8;
+    if (m->lead_ns < lead)
+        m->lead_ns += (lead - m->lead_ns) / 2;
+    else
+        m->lead_ns -= (m->lead_ns - lead) / 256;
 }
 
 static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,

@@ -68,6 +68,17 @@ uint64_t sg_pt_peer_patience(const struct sg_pt *m, const struct sg_pt_peer *pee
     return sg_time_min(patience, m->config.graft_max_ns);
 }
 
+uint64_t sg_pt_peer_window(const struct sg_pt *m)
+{
+    uint64_t window = m->config.graft_min_ns;
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        uint64_t patience = sg_pt_peer_patience(m, &m->peers[i]);
+        if (window < patience)
+            window = patience;
+    }
+    return window;
+}
+
 void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id,
                       struct sg_pt_outbox *out)
 {

@@ -217,7 +217,7 @@ static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_
     m->stats.payloads_new++;
     sg_pt_missing_arrived(m, entry);
     spread(m, entry, out);
-    if (!peer->is_eager)
+    if (!peer->is_eager && m->now >= peer->quiet_until)
         sg_pt_peer_graft(m, peer, NULL, out);
     optimise(m, entry, shorter, hop, out);
 }
@@ -231,6 +231,14 @@ static void on_refused(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg
     sg_pt_missing_arrived(m, entry);
 }
 
+/* Whether a copy of entry from an eager neighbour cuts that link. */
+static bool shapes_tree(const struct sg_pt *m, const struct sg_pt_seen *entry)
+{
+    if (m->eager_count == 1)
+        return false;
+    return entry == NULL || sg_pt_seen_is_smallest(m, entry, sg_pt_peer_window(m));
+}
+
 static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
                          struct sg_pt_outbox *out)
 {
@@ -240,9 +248,11 @@ static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
         return;
     if (entry != NULL)
         sg_pt_missing_copy_came(m, entry);
+    if (m->now < peer->quiet_until)
+        return;
     if (m->eager_count == 0)
         sg_pt_peer_set_eager(m, peer, true); /* it pushes, so to it we are */
-    else if (peer->is_eager ? m->eager_count > 1 : m->now >= peer->quiet_until)
+    else if (!peer->is_eager || shapes_tree(m, entry))
         sg_pt_peer_prune(m, peer, out);
 }
 

@@ -50,6 +50,20 @@ struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age)
     return &m->seen.entries[place_of(m, m->seen.count - 1 - age)];
 }
 
+/* Stops at the first smaller one: after a few entries, but for the smallest. */
+bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entry,
+                            uint64_t window_ns)
+{
+    for (uint32_t age = 0; age < m->seen.count; age++) {
+        const struct sg_pt_seen *other = sg_pt_seen_recent(m, age);
+        if (sg_time_since(entry->at, other->at) >= window_ns)
+            break;
+        if (memcmp(other->key.id.b, entry->key.id.b, SG_ID_LEN) < 0)
+            return false;
+    }
+    return true;
+}
+
 static struct sg_pt_seen *oldest_held(const struct sg_pt *m)
 {
     return m->seen.held == 0 ? NULL : sg_pt_seen_recent(m, m->seen.held - 1);

@@ -23,7 +23,7 @@ struct sg_pt_peer {
     bool is_eager;
     uint64_t srtt_ns; /* 0 = not known */
     uint64_t rttvar_ns;
-    sg_time_ns quiet_until; /* copies from it are in flight: no second PRUNE before */
+    sg_time_ns quiet_until; /* what it pushes may have been sent before our PRUNE reached it */
     uint32_t missing;       /* entries that it was the first to announce */
     uint32_t queued;
     struct sg_pt_have *queue; /* [ihave_queue_max] of m->queues, announced at latest .. */
@@ -96,8 +96,7 @@ struct sg_pt {
     uint32_t free_queues;      /* bit per block of queues */
     struct sg_pt_have *queues; /* [peers_max] blocks [ihave_queue_max] */
     sg_time_ns rescue_at;      /* a PRUNE may cause the next rescue from then on */
-    uint64_t lead_ns;          /* smoothed IHAVE lead and its deviation; 0, 0: none observed */
-    uint64_t lead_dev_ns;
+    uint64_t lead_ns;          /* IHAVE lead over payload, the longest of late */
     struct sg_pt_seen_ring seen;
     struct sg_pt_missing_set missing;
 };
@@ -116,6 +115,8 @@ void sg_pt_peer_set_eager(struct sg_pt *m, struct sg_pt_peer *peer, bool is_eage
 void sg_pt_peer_set_rtt(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in);
 /* How long an answer of peer may take: 2 SRTT + 4 var, between the bounds of the graft timer. */
 uint64_t sg_pt_peer_patience(const struct sg_pt *m, const struct sg_pt_peer *peer);
+/* How long a message may be on its way through the tree, roughly: the longest patience. */
+uint64_t sg_pt_peer_window(const struct sg_pt *m);
 /* Makes peer eager and tells it so; id may be NULL. */
 void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id,
                       struct sg_pt_outbox *out);
@@ -129,6 +130,9 @@ SG_MUST_USE sg_err sg_pt_seen_init(struct sg_pt *m);
 void sg_pt_seen_fini(struct sg_pt *m);
 struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id *id);
 bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry);
+/* Whether entry's id is the smallest of those that came less than window_ns before it, or since. */
+bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entry,
+                            uint64_t window_ns);
 /* The entry that is `age` entries older than the newest; age < count. */
 struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age);
 /* A new id; the caller fills parent and hop. The oldest make room. */

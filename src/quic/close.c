@@ -29,7 +29,7 @@ const char *sg_close_reason_text(uint64_t reason)
         [SG_CLOSE_NONE] = "no reason given",
         [SG_CLOSE_SHUTDOWN] = "the node stops",
         [SG_CLOSE_DUPLICATE] = "another connection to this peer survives",
-        [SG_CLOSE_WRONG_NETWORK] = "another network or profile",
+        [SG_CLOSE_WRONG_NETWORK] = "another network",
         [SG_CLOSE_PROTOCOL] = "protocol violation",
         [SG_CLOSE_OVERSIZED] = "frame larger than its limit",
         [SG_CLOSE_OVERLOAD] = "overload",
@@ -40,8 +40,10 @@ const char *sg_close_reason_text(uint64_t reason)
         [SG_CLOSE_RESET] = "the peer lost the connection",
         [SG_CLOSE_TRANSPORT] = "transport error",
         [SG_CLOSE_SELF] = "the peer is this node",
+        [SG_CLOSE_WRONG_PROFILE] = "another crypto profile",
+        [SG_CLOSE_VERSION] = "unknown protocol version",
     };
-    return reason < SG_CLOSE_COUNT ? texts[reason] : "unknown";
+    return reason < SG_CLOSE_COUNT && texts[reason] != NULL ? texts[reason] : "unknown";
 }
 
 /* ---- what an error means ---- */

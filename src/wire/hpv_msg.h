@@ -71,9 +71,9 @@ struct sg_hpv_msg {
 void sg_hpv_msg_encode(struct sg_writer *w, const struct sg_hpv_msg *msg,
                        const struct sg_hints *hints);
 /* Reads one body to its end. hints [SG_HPV_SHUFFLE_MAX] is filled for msg->count ids.
- * SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED (unknown kind, flag, ttl, count, empty hint or
- * repeated id), SG_ERR_NOT_CANONICAL (length of a hint), SG_ERR_OVERSIZED (hint). On error msg and
- * hints are unspecified. */
+ * SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED (unknown kind, flag, ttl, count, empty hint
+ * or repeated id), SG_ERR_NOT_CANONICAL (length of a hint), SG_ERR_OVERSIZED (hint). On error msg
+ * and hints are unspecified. */
 SG_MUST_USE sg_err sg_hpv_msg_decode(struct sg_reader *r, struct sg_hpv_msg *msg,
                                      struct sg_hints *hints);
 

@@ -116,7 +116,10 @@ PY
 
 begin 'a reader that has enough ends the subscriber, quietly'
 # head ends after the first line; sub notices although no further message comes.
-( "$SAORSA_BIN" sub --dir "$PWD/b" --topic head 2>head.err; echo "$?" >head.code ) | head -n 1 >head.out &
+{
+    "$SAORSA_BIN" sub --dir "$PWD/b" --topic head 2>head.err
+    echo "$?" >head.code
+} | head -n 1 >head.out &
 PIPE=$!
 wait_for 'the subscription' has_subscriptions b head 1
 wait_for 'a neighbour in the topic' has_neighbors b head 1

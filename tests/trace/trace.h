@@ -31,8 +31,8 @@ __attribute__((format(printf, 2, 3)))
 void trace_print(struct trace_text *text, const char *format, ...);
 
 struct trace_machine {
-    const char *prefix;   /* of file names */
-    void *(*open)(void);  /* state of one file; what it needs first comes by commands */
+    const char *prefix;  /* of file names */
+    void *(*open)(void); /* state of one file; what it needs first comes by commands */
     void (*close)(void *state);
     /* Runs one command of count >= 1 words and prints its records, one per line. False when there
      * is no such command or it makes no sense; then out may hold a reason. */

@@ -24,7 +24,7 @@ struct cluster {
     uint16_t count;
     struct sg_hpv node[CLUSTER_MAX];
     bool is_up[CLUSTER_MAX];
-    uint8_t side[CLUSTER_MAX]; /* nodes of different sides do not reach each other */
+    uint8_t side[CLUSTER_MAX];      /* nodes of different sides do not reach each other */
     bool was_isolated[CLUSTER_MAX]; /* has ever said so */
     uint16_t contact[CLUSTER_MAX];  /* of the first join; the node itself = none */
     sg_time_ns deadline[CLUSTER_MAX];

@@ -107,7 +107,6 @@ static inline const char *next_timeout(struct bench *b)
     return b->text;
 }
 
-
 /* "active: a b; passive: c; pending: d" */
 static inline const char *views(struct bench *b)
 {

@@ -271,10 +271,9 @@ static void test_leave(void **state)
     bench_open(&b, 3, 4, 4);
     neighbors(&b, "a b");
     assert_string_equal(candidates(&b, "p"), "send p NEIGHBOR low\n");
-    assert_string_equal(event(&b, SG_HPV_IN_LEAVE, ""),
-                        "send a DISCONNECT leaving\ndown a\n"
-                        "send b DISCONNECT leaving\ndown b\n"
-                        "send p DISCONNECT leaving\n");
+    assert_string_equal(event(&b, SG_HPV_IN_LEAVE, ""), "send a DISCONNECT leaving\ndown a\n"
+                                                        "send b DISCONNECT leaving\ndown b\n"
+                                                        "send p DISCONNECT leaving\n");
     assert_string_equal(views(&b), "active:; passive: p; pending:");
     assert_int_equal(sg_hpv_deadline(&b.m), SG_TIME_NEVER);
     b.now = 3600 * SG_NS_PER_S;

@@ -85,17 +85,22 @@ static uint16_t node_of(const struct sg_peer_id *id)
     return (uint16_t)(id->b[0] << 8 | id->b[1]);
 }
 
+/* As uniform as a hash value; number_of() reads the last bytes. */
 static struct sg_msg_id msg_id(uint32_t number)
 {
     struct sg_msg_id id = {{0}};
-    for (int i = 0; i < 4; i++)
-        id.b[i] = (uint8_t)(number >> (8 * i));
+    struct sg_prng mix;
+    sg_prng_init(&mix, number);
+    for (int i = 0; i < SG_ID_LEN; i++)
+        id.b[i] = (uint8_t)sg_prng_next(&mix);
+    id.b[SG_ID_LEN - 2] = (uint8_t)(number >> 8);
+    id.b[SG_ID_LEN - 1] = (uint8_t)number;
     return id;
 }
 
 static uint32_t number_of(const struct sg_msg_id *id)
 {
-    return (uint32_t)id->b[0] | (uint32_t)id->b[1] << 8;
+    return (uint32_t)id->b[SG_ID_LEN - 2] << 8 | id->b[SG_ID_LEN - 1];
 }
 
 /* The queue of events: a binary heap by time, then by order of creation. */

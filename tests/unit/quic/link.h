@@ -302,6 +302,8 @@ static inline void net_turn(struct net *net)
             host->expire(host->self, net->now);
         net_pull(host);
         net_flush_host(net, i);
+        net_pull(host); /* sending may end a connection */
+        net_flush_host(net, i);
     }
 }
 

@@ -2,8 +2,6 @@
  * may do to the datagrams. */
 #include "unit/quic/link.h"
 
-#include <ngtcp2/ngtcp2.h>
-
 /* ---- the handshake ---- */
 
 struct flight_count {
@@ -111,22 +109,6 @@ static void events_carry_key_and_addresses(void **state)
     net_fini(&net);
 }
 
-static void learns_an_unknown_peer(void **state)
-{
-    (void)state;
-    struct net net;
-    net_init(&net, 5 * MS, 3);
-    struct host *a = net_add_endpoint(&net, NULL);
-    struct host *b = net_add_endpoint(&net, NULL);
-    struct sg_quic_dial dial = {.remote = b->addr};
-    sg_quic_conn_id conn;
-    assert_int_equal(sg_quic_dial(a->ep, net.now, &dial, &conn), SG_OK);
-    net_run(&net, 200 * MS);
-    assert_memory_equal(&host_last(a, SG_QUIC_CONNECTED)->event.connected.peer,
-                        sg_identity_peer_id(b->identity), SG_ID_LEN);
-    net_fini(&net);
-}
-
 static void works_over_ipv6(void **state)
 {
     (void)state;
@@ -139,21 +121,6 @@ static void works_over_ipv6(void **state)
     b->addr = sg_addr_v6(ip, 4001, 3);
     net_connect(&net, a, b);
     assert_int_equal(host_last(a, SG_QUIC_CONNECTED)->event.connected.remote.scope, 3);
-    net_fini(&net);
-}
-
-static void both_dial_at_once(void **state)
-{
-    (void)state;
-    struct net net;
-    net_init(&net, 10 * MS, 5);
-    struct host *a = net_add_endpoint(&net, NULL);
-    struct host *b = net_add_endpoint(&net, NULL);
-    host_dial(a, b);
-    host_dial(b, a);
-    net_run(&net, 300 * MS);
-    assert_int_equal(host_count(a, SG_QUIC_CONNECTED), 2);
-    assert_int_equal(host_count(b, SG_QUIC_CONNECTED), 2);
     net_fini(&net);
 }
 
@@ -352,101 +319,6 @@ static void survives_mangled_copies(void **state)
     }
 }
 
-static void negotiates_the_version(void **state)
-{
-    (void)state;
-    struct net net;
-    uint8_t packet[1200] = {0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 4, 9, 9, 9, 9};
-    struct sg_addr stranger = net_addr(7);
-    net_init(&net, 10 * MS, 9);
-    struct host *b = net_add_endpoint(&net, NULL);
-    struct sg_quic_tx tx = {.buf = net.txbuf, .cap = SG_QUIC_TX_MAX};
-    give(&net, b, &stranger, packet, 1199); /* too short to deserve an answer */
-    assert_false(sg_quic_send(b->ep, net.now, &tx));
-    give(&net, b, &stranger, packet, sizeof(packet));
-    assert_true(sg_quic_send(b->ep, net.now, &tx));
-    assert_int_equal(host_stats(b).version_negotiations_sent, 1);
-    /* version 0, the client's source id first, and the only version there is */
-    const uint8_t expected[] = {0, 0, 0, 0, 4, 9, 9, 9, 9, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1};
-    assert_int_equal(tx.len, sizeof(expected) + 1);
-    assert_memory_equal(tx.buf + 1, expected, sizeof(expected));
-    assert_true(sg_addr_equal(&tx.remote, &stranger));
-    net_fini(&net);
-}
-
-static void version_negotiation_ends_a_dial(void **state)
-{
-    (void)state;
-    struct net net;
-    net_init(&net, 10 * MS, 10);
-    struct host *a = net_add_endpoint(&net, NULL);
-    struct host *b = net_add(&net); /* deaf and mute */
-    struct sg_quic_tx tx = {.buf = net.txbuf, .cap = SG_QUIC_TX_MAX};
-    uint8_t answer[100];
-    ngtcp2_version_cid vc;
-    const uint32_t versions[] = {0x6b3343cf};
-    host_dial(a, b);
-    assert_true(sg_quic_send(a->ep, net.now, &tx));
-    assert_int_equal(ngtcp2_pkt_decode_version_cid(&vc, tx.buf, tx.segment_len, 0), 0);
-    ngtcp2_ssize n = ngtcp2_pkt_write_version_negotiation(
-        answer, sizeof(answer), 0, vc.scid, vc.scidlen, vc.dcid, vc.dcidlen, versions, 1);
-    assert_true(n > 0);
-    give(&net, a, &b->addr, answer, (size_t)n);
-    net_run(&net, 10 * MS);
-    assert_int_equal(host_last(a, SG_QUIC_DIAL_FAILED)->event.dial_failed.err, SG_ERR_VERSION);
-    assert_true(host_last(a, SG_QUIC_DIAL_FAILED)->event.dial_failed.answered);
-    assert_int_equal(host_stats(a).failed_version, 1);
-    net_fini(&net);
-}
-
-static void a_restarted_peer_is_noticed(void **state)
-{
-    (void)state;
-    struct net net;
-    struct sg_quic_config config = net_config();
-    struct sg_quic_endpoint *fresh;
-    memset(config.reset_secret, 7, sizeof(config.reset_secret));
-    net_init(&net, 10 * MS, 11);
-    struct host *a = net_add_endpoint(&net, NULL);
-    struct host *b = net_add_endpoint(&net, &config);
-    sg_quic_conn_id conn = net_connect(&net, a, b);
-    sg_quic_endpoint_free(b->ep); /* power cut: no farewell */
-    config.identity = b->identity;
-    assert_int_equal(sg_quic_endpoint_new(&config, net.now, &fresh), SG_OK);
-    b->ep = fresh;
-    b->self = fresh;
-    assert_int_equal(host_write(a, conn, SG_LANE_MSHIP, 1, 100), SG_OK);
-    net_run(&net, 100 * MS);
-    const struct logged *closed = host_last(a, SG_QUIC_CLOSED);
-    assert_non_null(closed);
-    assert_int_equal(closed->event.closed.reason, SG_CLOSE_RESET);
-    assert_int_equal(closed->event.closed.err, SG_ERR_CLOSED);
-    assert_int_equal(host_stats(b).resets_sent, 1);
-    assert_int_equal(host_stats(a).resets_received, 1);
-    net_fini(&net);
-}
-
-static void resets_never_answer_short_datagrams(void **state)
-{
-    (void)state;
-    struct net net;
-    uint8_t packet[64] = {0x40};
-    struct sg_addr stranger = net_addr(7);
-    net_init(&net, 10 * MS, 12);
-    struct host *b = net_add_endpoint(&net, NULL);
-    struct sg_quic_tx tx = {.buf = net.txbuf, .cap = SG_QUIC_TX_MAX};
-    for (size_t len = 1; len < sizeof(packet); len++) {
-        give(&net, b, &stranger, packet, len);
-        while (sg_quic_send(b->ep, net.now, &tx))
-            assert_true(tx.len < len);
-    }
-    /* and not faster than the limit */
-    for (int i = 0; i < 1000; i++)
-        give(&net, b, &stranger, packet, sizeof(packet));
-    assert_true(host_stats(b).resets_sent <= 100);
-    net_fini(&net);
-}
-
 /* ---- limits and life ---- */
 
 static void refuses_bad_configs(void **state)
@@ -475,50 +347,6 @@ static void refuses_bad_configs(void **state)
     sg_quic_endpoint_free(ep);
     sg_quic_endpoint_free(NULL);
     sg_identity_free(identity);
-}
-
-static void refuses_bad_dials(void **state)
-{
-    (void)state;
-    struct net net;
-    struct sg_quic_config config = net_config();
-    sg_quic_conn_id conn = 5;
-    config.limits.connections_max = 1;
-    net_init(&net, 10 * MS, 13);
-    struct host *a = net_add_endpoint(&net, &config);
-    struct sg_quic_dial dial = {.remote = {0}};
-    assert_int_equal(sg_quic_dial(a->ep, 0, &dial, &conn), SG_ERR_INVALID_ARGUMENT);
-    assert_int_equal(conn, 0);
-    dial.remote = net_addr(3);
-    dial.remote.port = 0;
-    assert_int_equal(sg_quic_dial(a->ep, 0, &dial, &conn), SG_ERR_INVALID_ARGUMENT);
-    dial.remote.port = 1;
-    assert_int_equal(sg_quic_dial(a->ep, 0, &dial, &conn), SG_OK);
-    assert_int_equal(sg_quic_dial(a->ep, 0, &dial, &conn), SG_ERR_LIMIT);
-    sg_quic_close_all(a->ep, 0, SG_CLOSE_SHUTDOWN, false);
-    assert_int_equal(sg_quic_dial(a->ep, 0, &dial, &conn), SG_ERR_STOPPED);
-    net_fini(&net);
-}
-
-static void a_dead_address_times_out(void **state)
-{
-    (void)state;
-    struct net net;
-    net_init(&net, 10 * MS, 14);
-    struct host *a = net_add_endpoint(&net, NULL);
-    struct host *b = net_add(&net);
-    sg_quic_conn_id conn = host_dial(a, b);
-    net_run(&net, 6000 * MS);
-    const struct logged *failed = host_last(a, SG_QUIC_DIAL_FAILED);
-    assert_non_null(failed);
-    assert_int_equal(failed->event.conn, conn);
-    assert_int_equal(failed->event.dial_failed.err, SG_ERR_TIMEOUT);
-    assert_false(failed->event.dial_failed.answered);
-    assert_int_equal(failed->at, 5000 * MS);
-    assert_int_equal(host_stats(a).connections_live, 0);
-    assert_int_equal(host_stats(a).tls_live, 0);
-    assert_int_equal(sg_quic_deadline(a->ep), SG_TIME_NEVER);
-    net_fini(&net);
 }
 
 static void refuses_connections_beyond_the_limit(void **state)
@@ -588,22 +416,14 @@ int main(void)
         cmocka_unit_test(connects_in_one_round_trip),
         cmocka_unit_test(connects_in_one_round_trip_with_small_datagrams),
         cmocka_unit_test(events_carry_key_and_addresses),
-        cmocka_unit_test(learns_an_unknown_peer),
         cmocka_unit_test(works_over_ipv6),
-        cmocka_unit_test(both_dial_at_once),
         cmocka_unit_test(survives_the_loss_of_each_datagram),
         cmocka_unit_test(survives_heavy_loss_and_damage),
         cmocka_unit_test(takes_time_that_goes_back),
         cmocka_unit_test(survives_rebinding),
         cmocka_unit_test(ignores_noise),
         cmocka_unit_test(survives_mangled_copies),
-        cmocka_unit_test(negotiates_the_version),
-        cmocka_unit_test(version_negotiation_ends_a_dial),
-        cmocka_unit_test(a_restarted_peer_is_noticed),
-        cmocka_unit_test(resets_never_answer_short_datagrams),
         cmocka_unit_test(refuses_bad_configs),
-        cmocka_unit_test(refuses_bad_dials),
-        cmocka_unit_test(a_dead_address_times_out),
         cmocka_unit_test(refuses_connections_beyond_the_limit),
         cmocka_unit_test(many_connections_come_and_go),
     };

@@ -55,9 +55,8 @@ static void frames_arrive_once_and_in_order(void **state)
             for (int lane = 0; lane < 2; lane++) {
                 assert_true(sent[h][lane] > 30);
                 assert_int_equal(x.next[1 - h][lane], sent[h][lane]);
-                assert_int_equal(sg_quic_lane_queued(hosts[h]->ep, host_conn(hosts[h]),
-                                                     (enum sg_lane)lane),
-                                 0);
+                assert_int_equal(
+                    sg_quic_lane_queued(hosts[h]->ep, host_conn(hosts[h]), (enum sg_lane)lane), 0);
             }
             assert_int_equal(host_count(hosts[h], SG_QUIC_CLOSED), 0);
             assert_int_equal(host_stats(hosts[h]).receive_queued, 0);
@@ -215,7 +214,7 @@ static void bad_frames_close_with_a_reason(void **state)
     static const uint8_t long_form[] = {1, 0x40, 3, 'a'};
     static const uint8_t longer_form[] = {1, 0x80, 0, 0x10, 0};
     static const uint8_t prefix_3[] = {0, 0xc0};
-    static const uint8_t oversized[] = {0, 0x80, 0x00, 0x40, 0x01};       /* 16385 on mship */
+    static const uint8_t oversized[] = {0, 0x80, 0x00, 0x40, 0x01};        /* 16385 on mship */
     static const uint8_t oversized_2[] = {1, 0xbf, 0xff, 0xff, 0xff, 'x'}; /* 1 GiB on pubsub */
     assert_int_equal(close_code_for(sg_bytes(zero, sizeof(zero)), EMPTY, &err), SG_CLOSE_PROTOCOL);
     assert_int_equal(err, SG_ERR_MALFORMED);

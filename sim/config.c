@@ -1,0 +1,97 @@
+/* Limits of a run, and cores as small as the run allows. */
+#include "internal.h"
+
+#define NODES_MAX 100000
+#define MESSAGES_MAX (UINT32_C(1) << 24)
+#define DAY_NS (86400 * SG_NS_PER_S)
+
+void sg_sim_config_init(struct sg_sim_config *config)
+{
+    *config = (struct sg_sim_config){
+        .nodes = 100,
+        .seed = 1,
+        .messages = 100,
+        .payload_len = 256,
+        .rate = 10,
+        .delay_ns = 10 * SG_NS_PER_MS,
+        .jitter_percent = 10,
+        .limit_ns = 600 * SG_NS_PER_S,
+        .check = true,
+    };
+}
+
+/* Written so that a NaN fails. */
+static bool is_within(double value, double min, double max)
+{
+    return value >= min && value <= max;
+}
+
+sg_err sg_sim_config_check(const struct sg_sim_config *c)
+{
+    bool counts = c->nodes >= 1 && c->nodes <= NODES_MAX && c->messages <= MESSAGES_MAX &&
+                  c->warmup <= MESSAGES_MAX && c->payload_len <= SG_PAYLOAD_MAX;
+    bool links = c->delay_ns <= 60 * SG_NS_PER_S && c->jitter_percent <= 100 &&
+                 is_within(c->loss, 0, 0.9) && is_within(c->duplicate, 0, 1) &&
+                 is_within(c->reorder, 0, 1);
+    bool faults = is_within(c->kill, 0, 1) && is_within(c->partition, 0, 1) &&
+                  c->partition_at_ns <= 365 * DAY_NS && c->partition_for_ns <= 365 * DAY_NS;
+    bool times = is_within(c->rate, 1e-3, 1e6) && c->limit_ns >= 1 && c->limit_ns <= 365 * DAY_NS;
+    return counts && links && faults && times ? SG_OK : SG_ERR_INVALID_ARGUMENT;
+}
+
+uint32_t sg_sim_warmup(const struct sg_sim_config *config)
+{
+    if (config->messages == 0)
+        return 0;
+    if (config->warmup > 0)
+        return config->warmup;
+    return config->messages / 10 > 5 ? config->messages / 10 : 5;
+}
+
+uint32_t sg_sim_total(const struct sg_sim_config *config)
+{
+    return sg_sim_warmup(config) + config->messages;
+}
+
+static uint32_t clamp(uint64_t value, uint32_t min, uint32_t max)
+{
+    return value < min ? min : value > max ? max : (uint32_t)value;
+}
+
+/* Tables no larger than the messages and authors of this run can fill, never above the defaults. */
+static void shrink(const struct sg_sim *sim, struct sg_core_config *config)
+{
+    uint64_t total = sg_sim_total(&sim->config);
+    uint64_t authors = total < sim->config.nodes ? total : sim->config.nodes;
+    config->pt.peers_max = config->hpv.active_max;
+    config->pt.seen_max = clamp(total + 1, 64, config->pt.seen_max);
+    config->pt.cache_max = clamp(total + 1, 64, config->pt.cache_max);
+    config->pt.missing_max = clamp(total + 1, 64, config->pt.missing_max);
+    config->pt.ihave_queue_max = (uint16_t)clamp(total + 1, 16, config->pt.ihave_queue_max);
+    config->scopes_max = 4;
+    /* both views of two scopes, and as many again that came by */
+    config->book_max = clamp(sim->config.nodes, 16, 4u * config->hpv.passive_max);
+    config->links_max = clamp(sim->config.nodes, 16, config->links_max);
+    config->keys_max = clamp(authors, 8, config->keys_max);
+    config->roots_max = 16; /* only batches use it */
+    /* the boot counts as part of the author, so a restart needs a second window */
+    config->authors_max = clamp(2 * authors, 8, config->authors_max);
+}
+
+void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
+{
+    const struct sg_sim_extra *extra = sim->extra;
+    const struct sg_mem *mem = extra->core_mem != NULL ? extra->core_mem : sim->mem;
+    struct sg_sim_node *self = &sim->nodes[node];
+    *config = sg_core_config_default(mem);
+    shrink(sim, config);
+    config->suite = extra->suite;
+    config->signer = sg_sim_signer(extra->suite, self->public_key);
+    config->self = self->id;
+    config->network = SG_BYTES_LIT("sim");
+    config->boot = self->boot;
+    uint64_t seed = sg_sim_mix(sim->config.seed, node + UINT64_C(1));
+    config->seed = sg_sim_mix(seed, self->boot);
+    if (extra->tune != NULL)
+        extra->tune(config);
+}

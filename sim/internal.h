@@ -1,0 +1,280 @@
+/* The parts of the simulator, shared by the files of this folder (and by its tests). The flow:
+ * run.c (the loop) -> plan.c (what happens when) -> node.c (feeds a core, carries out its outputs)
+ * -> net.c (frames) and dial.c (connections) -> queue.c. ledger.c keeps the books of messages,
+ * check.c asserts. */
+#ifndef SG_SIM_INTERNAL_H
+#define SG_SIM_INTERNAL_H
+
+#include <saorsa/sim.h>
+
+#include "base/map.h"
+#include "base/prng.h"
+#include "crypto_sim.h"
+#include "node/core.h"
+#include "queue.h"
+
+#define SG_SIM_NONE UINT32_MAX
+/* Wall clock of all nodes at virtual time 0. */
+#define SG_SIM_WALL_MS UINT64_C(1700000000000)
+#define SG_SIM_TICK_NS SG_NS_PER_S
+
+/* What tests and benchmarks may change and see beyond the public API. */
+struct sg_sim_extra {
+    const struct sg_mem *mem;     /* of everything */
+    const struct sg_mem *core_mem; /* of the nodes; NULL = mem */
+    const struct sg_suite *suite; /* the shape of sg_sim_suite */
+    uint32_t senders;             /* messages come from so many nodes; 0 = from all */
+    uint32_t lane_budget;         /* bytes under way per lane before a push is dropped */
+    uint64_t dial_timeout_ns;
+    uint64_t idle_timeout_ns;  /* a link that hears nothing for so long is down */
+    uint64_t stall_timeout_ns; /* the same, when something was sent */
+    void (*tune)(struct sg_core_config *config); /* NULL = none */
+    /* filled in by the run */
+    struct sg_core_stats stats; /* over all cores, crashed ones included */
+    uint64_t checks;            /* calls of sg_core_check */
+    uint64_t asymmetric;        /* neighbours at the end that do not know of it, all scopes */
+    uint64_t frames, frames_lost, resets, crossings;
+    uint32_t joined_alone; /* nodes without a neighbour when the settling ended */
+    sg_time_ns published_at, ended_at;
+    uint32_t links;
+};
+
+/* ---- connections ---- */
+
+enum sg_sim_end_state {
+    SG_SIM_END_NONE,    /* the handshake has not come so far */
+    SG_SIM_END_DIALING, /* dialler waits for the reply */
+    SG_SIM_END_WAITING, /* acceptor waits for the last flight */
+    SG_SIM_END_UP,
+    SG_SIM_END_CLOSED, /* orderly: the other end hears of it */
+    SG_SIM_END_DEAD    /* crashed, or given up in silence */
+};
+
+/* One connection. Exists as long as an end or an event refers to it. */
+struct sg_sim_conn {
+    uint32_t node[2]; /* dialler, acceptor */
+    uint32_t refs;    /* events under way and live ends; free list: next free */
+    uint32_t delay;   /* one way, in units of SG_SIM_DELAY_UNIT_NS */
+    sg_time_ns latest[2][SG_FRAME_LANE_COUNT]; /* arrival at [end] of what was sent last */
+    uint32_t pushes[2]; /* bytes of droppable frames under way towards [end] */
+    uint8_t state[2];   /* enum sg_sim_end_state */
+    bool has_reset;
+    bool watched[2]; /* a SILENT event for a stall of this end is under way */
+};
+#define SG_SIM_DELAY_UNIT_NS 64
+
+/* What a node knows of a connection: at most one per peer. */
+struct sg_sim_link {
+    uint32_t conn;
+    uint32_t peer;
+    bool core_waits; /* the core has asked for it: tell it when it fails */
+    bool is_seed;    /* join through it when it is up */
+};
+
+struct sg_sim_node {
+    struct sg_sim *sim;
+    struct sg_core *core; /* NULL = down */
+    uint64_t *tags;       /* [link_count] first bytes of the peers' ids, for searching */
+    struct sg_sim_link *links;
+    uint32_t link_count, link_cap;
+    uint32_t boot;
+    bool is_far; /* on the other side of the partition */
+    sg_time_ns alive_since;
+    sg_time_ns armed; /* of its TIMER event that counts, SG_TIME_NEVER = none */
+    uint32_t spins;   /* timeouts without progress of time */
+    uint64_t sequence; /* of its last message */
+    struct sg_peer_id id;
+    uint8_t public_key[SG_SIM_PUBLIC_LEN];
+};
+
+/* ---- messages ---- */
+
+struct sg_sim_message {
+    struct sg_msg_id id;
+    uint64_t sequence;
+    uint64_t digest; /* of the payload */
+    sg_time_ns at;
+    sg_time_ns last_at; /* last delivery */
+    uint32_t author;
+    uint32_t deliveries; /* without the author's own */
+    uint32_t copies;     /* payloads received, first ones included */
+    uint8_t hops_max;
+    bool is_settled; /* nobody alive lacks it any more, or all have given it up */
+    bool is_lost;    /* given up: older than what nodes hold */
+};
+
+#define SG_SIM_HIST_BITS 8
+#define SG_SIM_HIST_SIZE ((64 - SG_SIM_HIST_BITS + 1) << SG_SIM_HIST_BITS)
+
+struct sg_sim_ledger {
+    struct sg_map index; /* message id -> number */
+    struct sg_sim_message *messages; /* [total] */
+    uint32_t count, total, warmup;
+    uint64_t *delivered; /* [total][words] a bit per node */
+    size_t words;
+    uint32_t settled; /* the first so many messages need not be looked at again */
+    uint64_t deliveries;
+    uint64_t *hist; /* [SG_SIM_HIST_SIZE] of latencies: 256 steps per octave */
+    uint64_t latency_max;
+    uint64_t bytes, payload_bytes, paid_deliveries; /* since the warm-up */
+    uint8_t *payload; /* [payload_len] scratch */
+};
+
+enum sg_sim_phase {
+    SG_SIM_JOINING,
+    SG_SIM_SETTLING,
+    SG_SIM_PUBLISHING,
+    SG_SIM_CONVERGING,
+    SG_SIM_DONE
+};
+
+struct sg_sim {
+    struct sg_sim_config config;
+    struct sg_sim_extra *extra;
+    const struct sg_mem *mem;
+    struct sg_prng prng;
+    sg_err err; /* sticky */
+    sg_time_ns now;
+    uint64_t steps;
+    uint64_t hash;
+    struct sg_sim_queue queue;
+    struct sg_core_outbox out;
+    struct sg_topic_id topic;
+    struct sg_sim_node *nodes; /* [config.nodes] */
+    struct sg_map node_index;
+    struct sg_sim_conn *conns; /* [conn_cap] pool, first conn_used ever used */
+    uint32_t conn_used, conn_cap, conn_free;
+    uint64_t loss, duplicate, reorder; /* thresholds of 32 bits */
+    struct sg_sim_ledger ledger;
+    /* plan.c */
+    enum sg_sim_phase phase;
+    uint32_t seeds;   /* nodes 0 .. seeds - 1 */
+    uint32_t alive;
+    uint32_t *victims; /* [victim_count] */
+    uint32_t victim_count;
+    uint64_t interval_ns; /* between messages */
+    sg_time_ns settle_until, publish_at, calm_at; /* calm: faults are over */
+    sg_time_ns cut_at, cut_until; /* partition; never .. 0 when there is none */
+    /* check.c */
+    uint64_t check_every;
+    uint32_t *union_find; /* [config.nodes] */
+    double wall_started, wall_shown;
+};
+
+/* ---- run.c ---- */
+/* Defaults of the extras. */
+struct sg_sim_extra sg_sim_extra_default(void);
+/* sg_sim_run with extras; extra is also written to. */
+SG_MUST_USE sg_err sg_sim_run_with(const struct sg_sim_config *config, struct sg_sim_extra *extra,
+                                   struct sg_sim_report *report);
+
+/* ---- config.c ---- */
+SG_MUST_USE sg_err sg_sim_config_check(const struct sg_sim_config *config);
+/* Messages of the warm-up, and all with them. */
+uint32_t sg_sim_warmup(const struct sg_sim_config *config);
+uint32_t sg_sim_total(const struct sg_sim_config *config);
+/* The configuration of a node's core, with tables as large as this run can fill. */
+void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config);
+
+/* ---- node.c ---- */
+/* Starts a core: first life or next one. */
+void sg_sim_node_start(struct sg_sim *sim, uint32_t node);
+/* Ends it without a word. */
+void sg_sim_node_crash(struct sg_sim *sim, uint32_t node);
+/* Feeds an input and carries out the outputs. */
+sg_err sg_sim_feed(struct sg_sim *sim, uint32_t node, const struct sg_core_in *in);
+/* Adds the counters of a core to the sums. */
+void sg_sim_node_count(struct sg_sim *sim, uint32_t node);
+void sg_sim_node_timer(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_node_publish(struct sg_sim *sim, uint32_t node);
+uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id);
+uint64_t sg_sim_wall_ms(const struct sg_sim *sim);
+/* Mixes something that a node did into the trace hash. ids may be NULL. */
+void sg_sim_hash(struct sg_sim *sim, uint32_t node, uint64_t what, const uint8_t *ids[2],
+                 uint64_t number);
+
+/* ---- net.c ---- */
+void sg_sim_push(struct sg_sim *sim, struct sg_sim_event event);
+struct sg_sim_link *sg_sim_link_find(const struct sg_sim_node *node, const struct sg_peer_id *id);
+struct sg_sim_link *sg_sim_link_add(struct sg_sim *sim, uint32_t node, uint32_t peer,
+                                    uint32_t conn);
+void sg_sim_link_remove(struct sg_sim_node *node, struct sg_sim_link *link);
+/* The node's link over this connection, or NULL. */
+struct sg_sim_link *sg_sim_link_of_conn(const struct sg_sim *sim, uint32_t conn, unsigned end);
+/* A connection from dialler to acceptor; SG_SIM_NONE when out of memory. */
+uint32_t sg_sim_conn_new(struct sg_sim *sim, uint32_t dialler, uint32_t acceptor);
+void sg_sim_conn_unref(struct sg_sim *sim, uint32_t conn);
+/* An event about a connection, which it keeps alive. */
+void sg_sim_conn_event(struct sg_sim *sim, sg_time_ns at, struct sg_sim_event event);
+/* A new state of an end: it holds a reference while it lives. */
+void sg_sim_end_set(struct sg_sim *sim, uint32_t conn, unsigned end, enum sg_sim_end_state state);
+/* When something sent now on a lane arrives at an end. */
+sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end,
+                          unsigned lane);
+uint64_t sg_sim_rtt(const struct sg_sim_conn *conn);
+/* Whether both ends are on different sides of a partition now. */
+bool sg_sim_is_cut(const struct sg_sim *sim, const struct sg_sim_conn *conn);
+/* Executes a SEND; out->buf stays the outbox's. */
+void sg_sim_net_send(struct sg_sim *sim, uint32_t node, const struct sg_core_out *out);
+void sg_sim_net_frame(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_net_push_dropped(struct sg_sim *sim, const struct sg_sim_event *event);
+/* One end finds out that the other has been silent for too long. */
+void sg_sim_net_silent(struct sg_sim *sim, const struct sg_sim_event *event);
+/* Silent links across a partition that has lasted for an idle timeout. */
+void sg_sim_net_cut_idle(struct sg_sim *sim);
+
+/* ---- dial.c ---- */
+void sg_sim_dial(struct sg_sim *sim, uint32_t node, uint32_t peer, bool is_seed);
+void sg_sim_dial_arrive(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_dial_reply(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_dial_established(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_dial_give_up(struct sg_sim *sim, const struct sg_sim_event *event);
+/* Executes a CLOSE. */
+void sg_sim_close(struct sg_sim *sim, uint32_t node, const struct sg_core_out *out);
+void sg_sim_closed(struct sg_sim *sim, const struct sg_sim_event *event);
+/* Takes a link down at one end and tells the core. */
+void sg_sim_link_lost(struct sg_sim *sim, uint32_t conn, unsigned end, sg_err err);
+
+/* ---- ledger.c ---- */
+SG_MUST_USE sg_err sg_sim_ledger_init(struct sg_sim *sim);
+void sg_sim_ledger_fini(struct sg_sim *sim);
+/* The payload of the message that comes next, in the scratch buffer. */
+struct sg_bytes sg_sim_ledger_payload(struct sg_sim *sim, uint32_t number);
+void sg_sim_ledger_published(struct sg_sim *sim, uint32_t author,
+                             const struct sg_core_publish *published);
+void sg_sim_ledger_delivered(struct sg_sim *sim, uint32_t node, const struct sg_core_out *out);
+/* A payload came that was no delivery. */
+void sg_sim_ledger_copy(struct sg_sim *sim, const uint8_t *id);
+/* Bytes of a frame that is sent. */
+void sg_sim_ledger_bytes(struct sg_sim *sim, struct sg_bytes frame);
+/* A node has lost all it had. */
+void sg_sim_ledger_forget(struct sg_sim *sim, uint32_t node);
+/* Whether every message is where it can still be expected. */
+bool sg_sim_ledger_settle(struct sg_sim *sim);
+void sg_sim_ledger_report(struct sg_sim *sim, struct sg_sim_report *report);
+
+/* ---- plan.c ---- */
+SG_MUST_USE sg_err sg_sim_plan_init(struct sg_sim *sim);
+void sg_sim_plan_event(struct sg_sim *sim, const struct sg_sim_event *event);
+void sg_sim_plan_seed(struct sg_sim *sim, uint32_t node);
+double sg_sim_plan_share(const struct sg_sim *sim);
+
+/* ---- check.c ---- */
+/* After a step of a node. */
+void sg_sim_check_node(struct sg_sim *sim, uint32_t node);
+struct sg_sim_overlay {
+    uint32_t components, isolated;
+    uint64_t neighbors;
+    uint64_t asymmetric;
+};
+/* The topic overlay of the living (NULL topic: base). O(nodes * view). */
+void sg_sim_check_overlay(struct sg_sim *sim, const struct sg_topic_id *topic,
+                          struct sg_sim_overlay *overlay);
+/* Prints what is broken and how to see it again, and aborts. */
+void sg_sim_broken(const struct sg_sim *sim, uint32_t node, const char *what);
+
+/* ---- wall.c ---- */
+/* Seconds of real time from some origin: for wall_seconds and progress only. */
+double sg_sim_wall_seconds(void);
+
+#endif

@@ -1,0 +1,227 @@
+/* One simulated node: a core, what is fed to it, and carrying out what it answers. Outputs are
+ * carried out at once, but never feed a core: what follows from them comes as an event. */
+#include <assert.h>
+
+#include "crypto/ids.h"
+#include "internal.h"
+
+/* A core that wants to be woken again and again without progress of time is stuck. */
+#define SPINS_MAX 10000
+/* Kinds of things in the trace hash: outputs from here, trace events from there. */
+#define HASH_OUT 0x100
+#define HASH_TRACE 0x200
+#define HASH_CRASH 0x300
+
+uint64_t sg_sim_wall_ms(const struct sg_sim *sim)
+{
+    return SG_SIM_WALL_MS + sim->now / SG_NS_PER_MS;
+}
+
+uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id)
+{
+    return sg_map_get(&sim->node_index, id->b);
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return v;
+}
+
+void sg_sim_hash(struct sg_sim *sim, uint32_t node, uint64_t what, const uint8_t *ids[2],
+                 uint64_t number)
+{
+    uint64_t h = sg_sim_mix(sim->hash, sim->now);
+    h = sg_sim_mix(h, what << 32 | node);
+    h = sg_sim_mix(h, ids[0] == NULL ? 0 : load64(ids[0]));
+    h = sg_sim_mix(h, ids[1] == NULL ? 0 : load64(ids[1]));
+    sim->hash = sg_sim_mix(h, number);
+}
+
+static void trace(void *user, enum sg_trace_event event, const uint8_t *peer, const uint8_t *id,
+                  uint64_t number)
+{
+    struct sg_sim_node *node = user;
+    struct sg_sim *sim = node->sim;
+    sg_sim_hash(sim, (uint32_t)(node - sim->nodes), HASH_TRACE + (uint64_t)event,
+                (const uint8_t *[2]){peer, id}, number);
+    if (event == SG_TRACE_DUPLICATE || event == SG_TRACE_PROOF_WANT)
+        sg_sim_ledger_copy(sim, id);
+}
+
+/* ---- outputs ---- */
+
+static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out)
+{
+    const uint8_t *ids[2] = {out->peer.b, out->id.b};
+    uint64_t what = HASH_OUT + (uint64_t)out->kind;
+    switch (out->kind) {
+    case SG_CORE_OUT_SEND:
+        sg_sim_hash(sim, at, what, ids, sg_sim_digest(sg_buf_bytes(out->buf)));
+        sg_sim_net_send(sim, at, out);
+        return;
+    case SG_CORE_OUT_DIAL:
+        sg_sim_hash(sim, at, what, ids, out->hints.count);
+        if (sg_sim_node_of(sim, &out->peer) == SG_MAP_NONE)
+            sg_sim_broken(sim, at, "the core dials a peer that does not exist");
+        sg_sim_dial(sim, at, sg_sim_node_of(sim, &out->peer), false);
+        return;
+    case SG_CORE_OUT_CLOSE:
+        sg_sim_hash(sim, at, what, ids, (uint64_t)out->reason);
+        sg_sim_close(sim, at, out);
+        return;
+    case SG_CORE_OUT_DELIVER:
+        sg_sim_hash(sim, at, what, ids, out->message.hops);
+        sg_sim_ledger_delivered(sim, at, out);
+        return;
+    case SG_CORE_OUT_NEIGHBOR_UP:
+    case SG_CORE_OUT_NEIGHBOR_DOWN:
+        sg_sim_hash(sim, at, what, ids, load64(out->topic.b));
+        return;
+    case SG_CORE_OUT_NEED_SEEDS:
+        sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);
+        sg_sim_push(sim, (struct sg_sim_event){
+                             .at = sim->now, .kind = SG_SIM_EV_SEED, .index = at});
+        return;
+    }
+}
+
+static void arm(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_sim_node *node = &sim->nodes[at];
+    sg_time_ns due = sg_core_deadline(node->core);
+    if (due < sim->now)
+        due = sim->now;
+    if (due >= node->armed)
+        return;
+    node->armed = due;
+    sg_sim_push(sim, (struct sg_sim_event){.at = due, .kind = SG_SIM_EV_TIMER, .index = at});
+}
+
+static void after_step(struct sg_sim *sim, uint32_t at)
+{
+    for (size_t i = 0; i < sim->out.count; i++)
+        carry_out(sim, at, &sim->out.out[i]);
+    sg_core_outbox_clear(&sim->out);
+    arm(sim, at);
+    sim->steps++;
+    sg_sim_check_node(sim, at);
+}
+
+sg_err sg_sim_feed(struct sg_sim *sim, uint32_t at, const struct sg_core_in *in)
+{
+    struct sg_core *core = sim->nodes[at].core;
+    assert(core != NULL && sim->out.count == 0);
+    sg_err err = sg_core_input(core, sim->now, sg_sim_wall_ms(sim), in, &sim->out);
+    after_step(sim, at);
+    return err;
+}
+
+void sg_sim_node_timer(struct sg_sim *sim, const struct sg_sim_event *event)
+{
+    struct sg_sim_node *node = &sim->nodes[event->index];
+    if (node->core == NULL || node->armed != event->at)
+        return; /* armed for another time since */
+    node->armed = SG_TIME_NEVER;
+    if (sg_core_deadline(node->core) > sim->now) {
+        arm(sim, event->index);
+        return;
+    }
+    const struct sg_core_in in = {.kind = SG_CORE_IN_TIMEOUT};
+    (void)sg_sim_feed(sim, event->index, &in);
+    node->spins = node->armed <= sim->now ? node->spins + 1 : 0;
+    if (node->spins > SPINS_MAX)
+        sg_sim_broken(sim, event->index, "the core's deadline stays in the past");
+}
+
+void sg_sim_node_publish(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_sim_node *node = &sim->nodes[at];
+    struct sg_core_publish result;
+    const struct sg_core_publish_in in = {
+        .topic = sim->topic,
+        .payload = sg_sim_ledger_payload(sim, sim->ledger.count),
+    };
+    sg_err err =
+        sg_core_publish(node->core, sim->now, sg_sim_wall_ms(sim), &in, &result, &sim->out);
+    if (err == SG_ERR_NO_MEMORY)
+        sim->err = err;
+    else if (err != SG_OK)
+        sg_sim_broken(sim, at, "publishing failed");
+    else
+        sg_sim_ledger_published(sim, at, &result);
+    after_step(sim, at);
+}
+
+/* ---- life and death ---- */
+
+void sg_sim_node_start(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_sim_node *node = &sim->nodes[at];
+    struct sg_core_config config;
+    const struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = sim->topic};
+    assert(node->core == NULL);
+    node->boot++;
+    node->armed = SG_TIME_NEVER;
+    node->spins = 0;
+    node->alive_since = sim->now;
+    sg_sim_core_config(sim, at, &config);
+    config.trace = (struct sg_trace){trace, node};
+    sg_err err = sg_core_new(&node->core, &config, sim->now);
+    if (err == SG_OK)
+        err = sg_sim_feed(sim, at, &in);
+    if (err != SG_OK) {
+        sim->err = err;
+        return;
+    }
+    sim->alive++;
+    sg_sim_plan_seed(sim, at);
+}
+
+static void add_stats(struct sg_core_stats *sum, const struct sg_core_stats *add)
+{
+    /* all fields of both are counters of one type */
+    uint64_t *to = (uint64_t *)(void *)sum;
+    const uint64_t *from = (const uint64_t *)(const void *)add;
+    static_assert(sizeof(*sum) % sizeof(*to) == 0, "stats are words");
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+        to[i] += from[i];
+}
+
+void sg_sim_node_count(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_core_stats stats;
+    sg_core_stats(sim->nodes[at].core, &stats);
+    add_stats(&sim->extra->stats, &stats);
+}
+
+static void drop_links(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_sim_node *node = &sim->nodes[at];
+    while (node->link_count > 0) {
+        uint32_t conn = node->links[--node->link_count].conn;
+        unsigned end = sim->conns[conn].node[0] == at ? 0 : 1;
+        /* the other end hears nothing more and finds out */
+        if (sim->conns[conn].state[1 - end] == SG_SIM_END_UP)
+            sg_sim_conn_event(sim, sim->now + sim->extra->idle_timeout_ns,
+                              (struct sg_sim_event){.kind = SG_SIM_EV_SILENT,
+                                                    .index = conn,
+                                                    .end = (uint8_t)(1 - end)});
+        sg_sim_end_set(sim, conn, end, SG_SIM_END_DEAD);
+    }
+}
+
+void sg_sim_node_crash(struct sg_sim *sim, uint32_t at)
+{
+    struct sg_sim_node *node = &sim->nodes[at];
+    sg_sim_hash(sim, at, HASH_CRASH, (const uint8_t *[2]){NULL, NULL}, node->boot);
+    sg_sim_node_count(sim, at);
+    drop_links(sim, at);
+    sg_core_free(node->core);
+    node->core = NULL;
+    node->sequence = 0;
+    sim->alive--;
+    sg_sim_ledger_forget(sim, at);
+}

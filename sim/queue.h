@@ -1,0 +1,63 @@
+/* Events by virtual time, first in first out among those of one time: a radix heap (Ahuja,
+ * Mehlhorn, Orlin, Tarjan 1990). Time never goes back: an event lies in the bucket of the highest
+ * bit in which its time differs from the last one taken, and only moves to lower buckets. Equal
+ * times are always in one bucket, in order of arrival, so no sequence numbers are needed. Moves are
+ * sequential: no cache miss per level as in a binary heap. */
+#ifndef SG_SIM_QUEUE_H
+#define SG_SIM_QUEUE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+enum sg_sim_event_kind {
+    SG_SIM_EV_FRAME,        /* conn, end, lane, buf */
+    SG_SIM_EV_TIMER,        /* node */
+    SG_SIM_EV_ARRIVE,       /* conn: the first flight of a dial is there */
+    SG_SIM_EV_REPLY,        /* conn: its answer */
+    SG_SIM_EV_ESTABLISHED,  /* conn: the last flight */
+    SG_SIM_EV_CLOSE,        /* conn, end: the other end has closed */
+    SG_SIM_EV_GIVE_UP,      /* conn, end: the handshake has taken too long */
+    SG_SIM_EV_SILENT,       /* conn, end: maybe nothing has been heard for too long */
+    SG_SIM_EV_PUSH_DROPPED, /* conn, end, buf: the message id */
+    SG_SIM_EV_SEED,         /* node: needs a seed */
+    SG_SIM_EV_JOIN,         /* node: starts */
+    SG_SIM_EV_PUBLISH,      /* the next message */
+    SG_SIM_EV_KILL,         /* crash the victims */
+    SG_SIM_EV_CUT_IDLE,     /* the partition has lasted for an idle timeout */
+    SG_SIM_EV_TICK          /* look at the whole once a second */
+};
+
+struct sg_sim_event {
+    sg_time_ns at;
+    struct sg_buf *buf; /* one reference, or NULL */
+    uint32_t index;     /* of a connection or a node */
+    uint8_t kind;       /* enum sg_sim_event_kind */
+    uint8_t end;        /* 0 = the dialler's, 1 = the acceptor's: who receives */
+    uint8_t lane;
+    bool is_push; /* FRAME: counts in the lane's budget */
+};
+
+struct sg_sim_bucket {
+    struct sg_sim_event *events; /* [cap], those from head to count wait */
+    size_t head, count, cap;
+};
+
+struct sg_sim_queue {
+    const struct sg_mem *mem;
+    sg_time_ns last;
+    struct sg_sim_bucket bucket[65];
+    sg_err err; /* sticky: an event was lost for lack of memory */
+};
+
+void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem);
+/* Lets go of the buffers of events that still wait. */
+void sg_sim_queue_fini(struct sg_sim_queue *q);
+/* event->at is not before the last one popped. Takes over the reference of buf. */
+void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event);
+/* The earliest event; false when there is none. The caller owns the reference of buf. */
+bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event);
+
+#endif

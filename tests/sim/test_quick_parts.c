@@ -1,0 +1,175 @@
+/* The parts of the simulator that stand alone: the queue of events and the stand-in crypto. */
+#include "sim_case.h"
+
+/* ---- queue ---- */
+
+static uint64_t draw_time(struct sg_prng *prng, uint64_t now)
+{
+    unsigned shift = (unsigned)sg_prng_below(prng, 40);
+    uint64_t ahead = sg_prng_below(prng, UINT64_C(1) << shift);
+    return now + ahead;
+}
+
+static void test_the_queue_keeps_order(void **state)
+{
+    struct sg_sim_queue queue;
+    struct sg_prng prng;
+    struct sg_sim_event event = {.at = 0};
+    uint64_t last_at = 0;
+    uint32_t pushed = 0;
+    uint32_t waiting = 0;
+    uint32_t last_index = 0;
+    (void)state;
+    sg_prng_init(&prng, 1);
+    sg_sim_queue_init(&queue, sg_mem_default());
+    for (int i = 0; i < 200000; i++) {
+        uint64_t choice = sg_prng_below(&prng, 100);
+        if (choice < (i < 100000 ? 55 : 45)) {
+            /* the same time several times over, too */
+            uint64_t at = choice < 10 ? last_at : draw_time(&prng, last_at);
+            sg_sim_queue_push(&queue, &(struct sg_sim_event){.at = at, .index = pushed++});
+            waiting++;
+            continue;
+        }
+        bool any = sg_sim_queue_pop(&queue, &event);
+        assert_true(any == (waiting > 0));
+        if (!any)
+            continue;
+        waiting--;
+        assert_true(event.at >= last_at);
+        assert_true(event.at > last_at || event.index > last_index);
+        last_at = event.at;
+        last_index = event.index;
+    }
+    sg_sim_queue_fini(&queue);
+}
+
+static void test_the_queue_reaches_the_end_of_time(void **state)
+{
+    struct sg_sim_queue queue;
+    struct sg_sim_event event;
+    (void)state;
+    sg_sim_queue_init(&queue, sg_mem_default());
+    assert_false(sg_sim_queue_pop(&queue, &event));
+    sg_sim_queue_push(&queue, &(struct sg_sim_event){.at = SG_TIME_NEVER, .index = 2});
+    sg_sim_queue_push(&queue, &(struct sg_sim_event){.at = 0, .index = 1});
+    assert_true(sg_sim_queue_pop(&queue, &event));
+    assert_int_equal(event.index, 1);
+    assert_true(sg_sim_queue_pop(&queue, &event));
+    assert_int_equal(event.index, 2);
+    assert_false(sg_sim_queue_pop(&queue, &event));
+    sg_sim_queue_fini(&queue);
+}
+
+/* ---- crypto ---- */
+
+static void test_hash_of_parts_is_that_of_the_whole(void **state)
+{
+    uint8_t data[200];
+    uint8_t whole[SG_HASH_LEN];
+    uint8_t split[SG_HASH_LEN];
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7);
+    for (size_t len = 0; len <= sizeof(data); len += 13) {
+        const struct sg_bytes all = sg_bytes(data, len);
+        sg_sim_suite()->hash(&all, 1, whole);
+        for (size_t cut = 0; cut <= len; cut++) {
+            const struct sg_bytes parts[] = {sg_bytes(data, cut / 2),
+                                             sg_bytes(data + cut / 2, cut - cut / 2),
+                                             sg_bytes(data + cut, len - cut)};
+            sg_sim_suite()->hash(parts, 3, split);
+            assert_memory_equal(whole, split, SG_HASH_LEN);
+        }
+    }
+}
+
+/* Each flipped bit changes about half of the output, in each of its words. */
+static void test_hash_mixes(void **state)
+{
+    uint8_t data[96] = {0};
+    uint8_t before[SG_HASH_LEN];
+    uint8_t after[SG_HASH_LEN];
+    const struct sg_bytes all = sg_bytes(data, sizeof(data));
+    (void)state;
+    sg_sim_suite()->hash(&all, 1, before);
+    for (size_t bit = 0; bit < 8 * sizeof(data); bit++) {
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        sg_sim_suite()->hash(&all, 1, after);
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        for (size_t word = 0; word < 4; word++)
+            assert_memory_not_equal(before + 8 * word, after + 8 * word, 8);
+        unsigned changed = 0;
+        for (size_t i = 0; i < 8 * SG_HASH_LEN; i++)
+            changed += ((before[i / 8] ^ after[i / 8]) >> (i % 8)) & 1;
+        assert_in_range(changed, 80, 176);
+    }
+    const struct sg_bytes longer = sg_bytes(data, sizeof(data) - 1);
+    sg_sim_suite()->hash(&longer, 1, after);
+    assert_memory_not_equal(before, after, SG_HASH_LEN);
+}
+
+static void assert_flips_fail(struct sg_bytes parts[4], size_t part)
+{
+    uint8_t *data = (uint8_t *)(uintptr_t)parts[part].data;
+    for (size_t bit = 0; bit < 8 * parts[part].len; bit++) {
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(sg_sim_suite()->verify(parts[0], parts[1], parts[2], parts[3]),
+                         SG_ERR_BAD_SIGNATURE);
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
+static void test_signatures(void **state)
+{
+    uint8_t public_key[SG_SIM_PUBLIC_LEN];
+    uint8_t context[] = "context";
+    uint8_t message[] = "a message of some length, longer than a block of the hash";
+    uint8_t signature[SG_SIM_SIG_LEN];
+    (void)state;
+    sg_sim_public_key(1, 2, public_key);
+    struct sg_signer signer = sg_sim_signer(sg_sim_suite(), public_key);
+    struct sg_bytes parts[] = {
+        sg_bytes(public_key, sizeof(public_key)), sg_bytes(context, sizeof(context)),
+        sg_bytes(message, sizeof(message)), sg_bytes(signature, sizeof(signature))};
+    assert_int_equal(signer.sign(signer.state, parts[1], parts[2], signature), SG_OK);
+    assert_int_equal(sg_sim_suite()->verify(parts[0], parts[1], parts[2], parts[3]), SG_OK);
+    for (size_t part = 0; part < 4; part++)
+        assert_flips_fail(parts, part);
+    /* the border between context and message counts */
+    struct sg_bytes shorter = sg_bytes(context, sizeof(context) - 1);
+    assert_int_equal(sg_sim_suite()->verify(parts[0], shorter, parts[2], parts[3]),
+                     SG_ERR_BAD_SIGNATURE);
+    struct sg_bytes cut = sg_bytes(signature, sizeof(signature) - 1);
+    assert_int_equal(sg_sim_suite()->verify(parts[0], parts[1], parts[2], cut),
+                     SG_ERR_BAD_SIGNATURE);
+    struct sg_bytes short_key = sg_bytes(public_key, sizeof(public_key) - 1);
+    assert_int_equal(sg_sim_suite()->verify(short_key, parts[1], parts[2], parts[3]),
+                     SG_ERR_BAD_SIGNATURE);
+}
+
+/* Golden values: a trace hash must mean the same on the next machine, too. */
+static void test_values_never_change(void **state)
+{
+    char text[2 * SG_HASH_LEN + 1];
+    uint8_t hash[SG_HASH_LEN];
+    const struct sg_bytes part = SG_BYTES_LIT("saorsa");
+    (void)state;
+    sg_sim_suite()->hash(&part, 1, hash);
+    sg_hex(hash, sizeof(hash), text);
+    assert_string_equal(text, "HASH_GOLDEN");
+    assert_int_equal(sg_sim_digest(part), UINT64_C(0xD16E57));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_queue_keeps_order),
+        cmocka_unit_test(test_the_queue_reaches_the_end_of_time),
+        cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
+        cmocka_unit_test(test_hash_mixes),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_values_never_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

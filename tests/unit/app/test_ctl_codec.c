@@ -1,0 +1,228 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctl_codec.h"
+
+static sg_err decode(const char *line, struct sg_ctl_request *request)
+{
+    char text[SG_CTL_TEXT_CAP];
+    sg_err err = sg_ctl_request_decode(line, strlen(line), request, text);
+    if (err != SG_OK)
+        assert_true(strlen(text) > 0);
+    return err;
+}
+
+static void expect(sg_err expected, const char *line)
+{
+    struct sg_ctl_request request;
+    sg_err err = decode(line, &request);
+    if (err != expected)
+        print_error("%s gave %s\n", line, sg_err_name(err));
+    assert_int_equal(err, expected);
+    if (err == SG_OK)
+        sg_ctl_request_fini(&request);
+}
+
+static void test_requests(void **state)
+{
+    struct sg_ctl_request r;
+    (void)state;
+    assert_int_equal(decode("{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"h\\u00e9\\n\"}", &r),
+                     SG_OK);
+    assert_int_equal(r.op, SG_CTL_PUBLISH);
+    assert_string_equal(r.topic, "t");
+    assert_int_equal(r.payload_len, 4);
+    assert_memory_equal(r.payload, "h\xc3\xa9\n", 4);
+    sg_ctl_request_fini(&r);
+
+    assert_int_equal(decode(" {\"base64\":\"AP8=\",\"topic\":\"x y\",\"op\":\"publish\"} ", &r),
+                     SG_OK);
+    assert_int_equal(r.payload_len, 2);
+    assert_memory_equal(r.payload, "\0\xff", 2);
+    sg_ctl_request_fini(&r);
+
+    assert_int_equal(decode("{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"\"}", &r), SG_OK);
+    assert_int_equal(r.payload_len, 0);
+    sg_ctl_request_fini(&r);
+
+    assert_int_equal(decode("{\"op\":\"subscribe\",\"topic\":\"t\",\"own\":true}", &r), SG_OK);
+    assert_true(r.own);
+    assert_int_equal(decode("{\"op\":\"subscribe\",\"topic\":\"t\"}", &r), SG_OK);
+    assert_false(r.own);
+    assert_int_equal(decode("{\"op\":\"join\",\"seed\":\"h:1\"}", &r), SG_OK);
+    assert_string_equal(r.seed, "h:1");
+    expect(SG_OK, "{\"op\":\"events\"}");
+    expect(SG_OK, "{\"op\":\"peers\"}");
+    expect(SG_OK, "{\"op\":\"status\"}");
+    expect(SG_OK, "{\"op\":\"leave\"}");
+    expect(SG_OK, "{\"op\":\"stop\"}");
+}
+
+static void test_malformed(void **state)
+{
+    static const char *const LINES[] = {
+        "",
+        "{",
+        "null",
+        "[]",
+        "\"op\"",
+        "{}",
+        "{\"op\":7}",
+        "{\"op\":\"peers\"}{}",
+        "{\"op\":\"peers\",\"op\":\"peers\"}",
+        "{\"op\":\"peers\",\"topic\":\"t\"}",
+        "{\"op\":\"peers\",\"\":1}",
+        "{\"op\":\"publish\",\"text\":\"x\"}",
+        "{\"op\":\"publish\",\"topic\":7,\"text\":\"x\"}",
+        "{\"op\":\"publish\",\"topic\":\"\",\"text\":\"x\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"text\":null}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"x\",\"base64\":\"\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"base64\":\"x\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"base64\":[]}",
+        "{\"op\":\"publish\",\"topic\":\"t\\u0000\",\"text\":\"x\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"\\ud800\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"\xff\"}",
+        "{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"x\",\"seed\":\"h:1\"}",
+        "{\"op\":\"subscribe\"}",
+        "{\"op\":\"subscribe\",\"topic\":\"t\",\"own\":1}",
+        "{\"op\":\"subscribe\",\"topic\":\"t\",\"own\":null}",
+        "{\"op\":\"join\"}",
+        "{\"op\":\"join\",\"seed\":{}}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(LINES) / sizeof(LINES[0]); i++)
+        expect(SG_ERR_MALFORMED, LINES[i]);
+    expect(SG_ERR_UNSUPPORTED, "{\"op\":\"fly\"}");
+    expect(SG_ERR_UNSUPPORTED, "{\"op\":\"\"}");
+}
+
+/* {"op":"publish","topic":"t","<key>":"<length times letter>"}; owned by the caller. */
+static char *publish_of(const char *key, char letter, size_t length)
+{
+    char *line = malloc(length + 80);
+    assert_non_null(line);
+    int at = sprintf(line, "{\"op\":\"publish\",\"topic\":\"t\",\"%s\":\"", key);
+    memset(line + at, letter, length);
+    strcpy(line + (size_t)at + length, "\"}");
+    return line;
+}
+
+static void expect_size(sg_err expected, const char *key, size_t length)
+{
+    char *line = publish_of(key, 'A', length);
+    expect(expected, line);
+    free(line);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    expect_size(SG_OK, "text", SG_CTL_PAYLOAD_MAX);
+    expect_size(SG_ERR_TOO_LARGE, "text", SG_CTL_PAYLOAD_MAX + 1);
+    expect_size(SG_OK, "base64", 87380);            /* 65535 bytes */
+    expect_size(SG_ERR_TOO_LARGE, "base64", 87384); /* 65538 */
+    expect_size(SG_ERR_TOO_LARGE, "base64", 200000);
+}
+
+static void test_names_have_limits(void **state)
+{
+    char line[1024];
+    char name[SG_CTL_SEED_MAX + 2];
+    (void)state;
+    memset(name, 'x', sizeof(name));
+    name[SG_CTL_TOPIC_MAX] = '\0';
+    snprintf(line, sizeof(line), "{\"op\":\"subscribe\",\"topic\":\"%s\"}", name);
+    expect(SG_OK, line);
+    snprintf(line, sizeof(line), "{\"op\":\"subscribe\",\"topic\":\"%sx\"}", name);
+    expect(SG_ERR_MALFORMED, line);
+    name[SG_CTL_TOPIC_MAX] = 'x';
+    name[SG_CTL_SEED_MAX + 1] = '\0';
+    snprintf(line, sizeof(line), "{\"op\":\"join\",\"seed\":\"%s\"}", name);
+    expect(SG_ERR_MALFORMED, line);
+}
+
+static void test_the_longest_request_fits_a_line(void **state)
+{
+    struct sg_ctl_request r = {.op = SG_CTL_PUBLISH, .payload_len = SG_CTL_PAYLOAD_MAX};
+    (void)state;
+    r.payload = malloc(SG_CTL_PAYLOAD_MAX);
+    assert_non_null(r.payload);
+    memset(r.payload, '\n', SG_CTL_PAYLOAD_MAX); /* two characters each in JSON */
+    memset(r.topic, '"', SG_CTL_TOPIC_MAX);
+    char *line = sg_ctl_request_encode(&r);
+    assert_non_null(line);
+    assert_true(strlen(line) <= SG_CTL_LINE_MAX);
+    struct sg_ctl_request back;
+    assert_int_equal(decode(line, &back), SG_OK);
+    assert_int_equal(back.payload_len, SG_CTL_PAYLOAD_MAX);
+    assert_string_equal(back.topic, r.topic);
+    sg_ctl_request_fini(&back);
+    sg_ctl_request_fini(&r);
+    free(line);
+}
+
+static void test_what_cannot_be_encoded(void **state)
+{
+    struct sg_ctl_request r = {.op = SG_CTL_SUBSCRIBE, .topic = "\xff"};
+    (void)state;
+    assert_null(sg_ctl_request_encode(&r));
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    json_t *answer = sg_ctl_answer(SG_CTL_PEERS);
+    assert_int_equal(sg_ctl_answer_err(answer), SG_OK);
+    json_decref(answer);
+    answer = sg_ctl_error("publish", SG_ERR_WOULD_BLOCK, NULL);
+    assert_int_equal(sg_ctl_answer_err(answer), SG_ERR_WOULD_BLOCK);
+    assert_string_equal(json_string_value(json_object_get(answer, "text")),
+                        sg_err_text(SG_ERR_WOULD_BLOCK));
+    json_decref(answer);
+    answer = sg_ctl_error(NULL, SG_ERR_IO, "cut \xc3"); /* no UTF-8: the error's own words */
+    assert_null(json_object_get(answer, "op"));
+    assert_string_equal(json_string_value(json_object_get(answer, "text")), sg_err_text(SG_ERR_IO));
+    json_decref(answer);
+    assert_int_equal(sg_ctl_answer_err(NULL), SG_ERR_PROTOCOL);
+    answer = sg_ctl_parse("{\"ok\":false,\"error\":\"SG_OK\"}", 28);
+    assert_int_equal(sg_ctl_answer_err(answer), SG_ERR_PROTOCOL);
+    json_decref(answer);
+    assert_null(sg_ctl_parse("[]", 2));
+    assert_null(sg_ctl_parse("{", 1));
+}
+
+static void test_every_op_has_a_name(void **state)
+{
+    char line[64];
+    (void)state;
+    for (int op = SG_CTL_PUBLISH; op <= SG_CTL_STOP; op++) {
+        struct sg_ctl_request r;
+        const char *name = sg_ctl_op_name((enum sg_ctl_op)op);
+        snprintf(line, sizeof(line), "{\"op\":\"%s\"}", name);
+        assert_int_not_equal(decode(line, &r), SG_ERR_UNSUPPORTED);
+        assert_int_equal(r.op, op);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_names_have_limits),
+        cmocka_unit_test(test_the_longest_request_fits_a_line),
+        cmocka_unit_test(test_what_cannot_be_encoded),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_every_op_has_a_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
