@@ -22,7 +22,9 @@ void sg_b64_encode(const uint8_t *data, size_t len, char *text)
         uint32_t bits = (uint32_t)data[0] << 16 | (len == 2 ? (uint32_t)data[1] << 8 : 0);
         *text++ = letter(bits >> 18);
         *text++ = letter(bits >> 12);
-        *text++ = len == 2 ? letter(bits >> 6) : '=';
+        *text++ = '=';
+        if (len == 2)
+            text[-1] = letter(bits >> 6);
         *text++ = '=';
     }
     *text = '\0';

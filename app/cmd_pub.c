@@ -52,7 +52,7 @@ static int publish(struct pub *pub, const char *data, size_t len)
 {
     uint64_t deadline = sg_app_now_ns() + pub->timeout_s * UINT64_C(1000000000);
     struct sg_ctl_request request = {.op = SG_CTL_PUBLISH, .payload_len = len};
-    request.payload = (uint8_t *)(uintptr_t)data; /* only read */
+    request.payload = (const uint8_t *)data;
     memcpy(request.topic, pub->topic, strlen(pub->topic) + 1);
     for (int pause = 1;; pause = pause < 64 ? pause * 2 : 100) {
         json_t *answer;

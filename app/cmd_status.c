@@ -32,7 +32,7 @@ static void add_identity(struct sg_app_table *table, const json_t *status, const
     row(table, "state folder");
     sg_app_table_add(table, "%s", text_of(status, "dir"));
     row(table, "running");
-    sg_app_table_add(table, "%s, pid %llu, version %s, start %llu of this identity",
+    sg_app_table_add(table, "%s, pid %llu, version %s, incarnation %llu",
                      sg_fmt_age_ms(text, sg_json_count(stats, "uptime_ms")),
                      (ull)sg_json_count(status, "pid"), text_of(status, "version"),
                      (ull)sg_json_count(stats, "incarnation"));
@@ -50,7 +50,7 @@ static void add_overlay(struct sg_app_table *table, const json_t *status, const 
     json_array_foreach(json_object_get(status, "topics"), index, topic)
     {
         row(table, index == 0 ? "topics" : "");
-        sg_app_table_add(table, "%s: %zu neighbours, %llu subscriptions", text_of(topic, "name"),
+        sg_app_table_add(table, "%s: neighbours %zu, subscriptions %llu", text_of(topic, "name"),
                          json_array_size(json_object_get(topic, "neighbors")),
                          (ull)sg_json_count(topic, "subscriptions"));
     }

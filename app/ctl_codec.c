@@ -64,12 +64,11 @@ static bool is_member(const char *members, const char *key)
     return false;
 }
 
-static sg_err check_members(const json_t *object, enum sg_ctl_op op, char *text)
+static sg_err check_members(json_t *object, enum sg_ctl_op op, char *text)
 {
     const char *key;
     json_t *value;
-    /* jansson's loop macro has no const variant; nothing is changed. */
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach(object, key, value)
     {
         if (strcmp(key, "op") != 0 && !is_member(members_of(op), key)) {
             snprintf(text, SG_CTL_TEXT_CAP, "%s has no member \"%.40s\"", OP_NAMES[op], key);
@@ -134,7 +133,8 @@ sg_err sg_ctl_payload(const json_t *object, uint8_t **payload, size_t *len)
 
 static sg_err read_payload(const json_t *object, struct sg_ctl_request *request, char *text)
 {
-    sg_err err = sg_ctl_payload(object, &request->payload, &request->payload_len);
+    sg_err err = sg_ctl_payload(object, &request->owned, &request->payload_len);
+    request->payload = request->owned;
     if (err == SG_ERR_TOO_LARGE)
         snprintf(text, SG_CTL_TEXT_CAP, "a payload has at most %d bytes", SG_CTL_PAYLOAD_MAX);
     else if (err == SG_ERR_MALFORMED)
@@ -175,7 +175,7 @@ static sg_err read_members(const json_t *object, struct sg_ctl_request *request,
     return SG_ERR_UNSUPPORTED;
 }
 
-static sg_err decode_object(const json_t *object, struct sg_ctl_request *request, char *text)
+static sg_err decode_object(json_t *object, struct sg_ctl_request *request, char *text)
 {
     const char *name = json_string_value(json_object_get(object, "op"));
     if (name == NULL) {
@@ -210,7 +210,7 @@ sg_err sg_ctl_request_decode(const char *line, size_t len, struct sg_ctl_request
 
 void sg_ctl_request_fini(struct sg_ctl_request *request)
 {
-    free(request->payload);
+    free(request->owned);
     memset(request, 0, sizeof(*request));
 }
 

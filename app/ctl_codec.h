@@ -31,9 +31,9 @@
 #define SG_CTL_TOPIC_MAX 255
 #define SG_CTL_SEED_MAX 320 /* an id, "@", the longest DNS name, a port */
 /* Longest request line: a payload of newlines doubles in JSON, base64 takes less. */
-#define SG_CTL_LINE_MAX (2 * SG_CTL_PAYLOAD_MAX + 4096)
+#define SG_CTL_LINE_MAX ((size_t)2 * SG_CTL_PAYLOAD_MAX + 4096)
 /* Longest line from a node: the peers answer with 256 peers and a status with as many topics. */
-#define SG_CTL_REPLY_MAX (1024 * 1024)
+#define SG_CTL_REPLY_MAX ((size_t)1024 * 1024)
 
 #define SG_CTL_OPS(X)                                                                              \
     X(PUBLISH, "publish")                                                                          \
@@ -56,8 +56,9 @@ struct sg_ctl_request {
     char topic[SG_CTL_TOPIC_MAX + 1]; /* publish, subscribe */
     char seed[SG_CTL_SEED_MAX + 1];   /* join */
     bool own;                         /* subscribe: the node's own messages too */
-    uint8_t *payload;                 /* publish [payload_len]; owned */
+    const uint8_t *payload;           /* publish [payload_len] */
     size_t payload_len;
+    uint8_t *owned; /* what payload points to after decoding; freed by fini */
 };
 
 #define SG_CTL_TEXT_CAP 160

@@ -15,9 +15,9 @@
 
 #define SG_CTL_SERVER_CLIENTS_MAX 64
 #define SG_CTL_SERVER_TOPICS_MAX 8 /* subscriptions of one client */
-#define SG_CTL_SERVER_QUEUE_HIGH (256 * 1024)
+#define SG_CTL_SERVER_QUEUE_HIGH ((size_t)256 * 1024)
 /* Payload bytes that wait in one subscription of a client. */
-#define SG_CTL_SERVER_SUB_BYTES_MAX (4 * 1024 * 1024)
+#define SG_CTL_SERVER_SUB_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define SG_CTL_SERVER_POLL_MAX (SG_CTL_SERVER_CLIENTS_MAX + 1)
 
 struct sg_daemon;

@@ -79,7 +79,9 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
 {
     char id[SG_FMT_CAP];
     char topic[SG_FMT_CAP];
-    const char *reason = event->err != SG_OK ? sg_err_text(event->err) : "by agreement";
+    const char *reason = event->text[0] != '\0' ? event->text
+                         : event->err != SG_OK  ? sg_err_text(event->err)
+                                                : "by agreement";
     sg_fmt_short_id(id, event->peer.b);
     print_time();
     switch (event->kind) {
@@ -102,8 +104,6 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
         fprintf(stderr, "link refused %s: %s", is_zero(event->peer.b) ? "" : id, reason);
         break;
     }
-    if (event->text[0] != '\0')
-        fprintf(stderr, " (%s)", event->text);
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
 }

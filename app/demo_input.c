@@ -7,7 +7,8 @@
 #include "demo.h"
 #include "demo_text.h"
 
-#define INPUT_MAX (64 * 1024 * 1024)
+#define INPUT_MAX_MIB 64
+#define INPUT_MAX ((size_t)INPUT_MAX_MIB * 1024 * 1024)
 
 /* All of a file, up to INPUT_MAX bytes; NULL after a complaint. */
 static char *read_stream(FILE *in, const char *name, size_t *len)
@@ -20,7 +21,7 @@ static char *read_stream(FILE *in, const char *name, size_t *len)
             cap = cap > 0 ? cap * 2 : 65536;
             char *more = cap <= INPUT_MAX ? realloc(text, cap) : NULL;
             if (more == NULL) {
-                sg_complain("%s is too large for the demo (%d MiB)", name, INPUT_MAX >> 20);
+                sg_complain("%s is too large for the demo (%d MiB)", name, INPUT_MAX_MIB);
                 free(text);
                 return NULL;
             }
@@ -43,7 +44,7 @@ static char *read_stream(FILE *in, const char *name, size_t *len)
 /* The text that comes with the program, as a file would have it. */
 static char *own_text(size_t *len)
 {
-    size_t total = 0;
+    size_t total = 1;
     for (size_t i = 0; sg_demo_text[i] != NULL; i++)
         total += strlen(sg_demo_text[i]) + 1;
     char *text = malloc(total);

@@ -32,7 +32,7 @@ static bool send_message(struct sg_demo *demo, uint32_t index)
     struct sg_demo_node *node = &demo->nodes[message->publisher];
     struct sg_bytes payload = sg_demo_payload(demo, index);
     struct sg_ctl_request request = {.op = SG_CTL_PUBLISH, .topic = SG_DEMO_TOPIC};
-    request.payload = (uint8_t *)(uintptr_t)payload.data; /* only read */
+    request.payload = payload.data;
     request.payload_len = payload.len;
     node->pending[node->pending_count++] = index;
     message->state = SG_DEMO_SENT;

@@ -89,7 +89,7 @@ void sg_demo_print_log(const struct sg_demo *demo, size_t index)
 /* ---- starting ------------------------------------------------------------------------------ */
 
 /* In the child: never returns. */
-static void become_node(const struct sg_demo *demo, size_t index, int out_fd, pid_t parent)
+static void become_node(struct sg_demo *demo, size_t index, int out_fd, pid_t parent)
 {
     char dir[SG_APP_PATH_MAX + 32];
     char log[SG_APP_PATH_MAX + 32];
@@ -100,14 +100,14 @@ static void become_node(const struct sg_demo *demo, size_t index, int out_fd, pi
     log_path(demo, index, log);
     sg_demo_socket_path(demo, index, socket);
     snprintf(seed, sizeof(seed), "%s@%s", first->id, first->address);
-    const char *argv[] = {"saorsa",      "node",
-                          "--json",      "--listen",
-                          "127.0.0.1:0", "--dir",
-                          dir,           "--socket",
-                          socket,        "--network",
-                          demo->network, "--topic",
-                          SG_DEMO_TOPIC, index > 0 ? "--seed" : NULL,
-                          seed,          NULL};
+    char *argv[] = {"saorsa",      "node",
+                    "--json",      "--listen",
+                    "127.0.0.1:0", "--dir",
+                    dir,           "--socket",
+                    socket,        "--network",
+                    demo->network, "--topic",
+                    SG_DEMO_TOPIC, index > 0 ? "--seed" : NULL,
+                    seed,          NULL};
     int null_fd = open("/dev/null", O_RDONLY);
     int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     /* A group of its own: Ctrl-C goes to the demo alone, which then stops its nodes. */
@@ -118,7 +118,7 @@ static void become_node(const struct sg_demo *demo, size_t index, int out_fd, pi
     dup2(null_fd, STDIN_FILENO);
     dup2(out_fd, STDOUT_FILENO);
     dup2(log_fd, STDERR_FILENO);
-    execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+    execv("/proc/self/exe", argv);
     perror("/proc/self/exe");
     _exit(SG_EXIT_FAILURE);
 }

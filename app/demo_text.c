@@ -2,6 +2,11 @@
 
 #include <stddef.h>
 
+#define LONG_LINE                                                                                  \
+    "Some lines are long because real messages are, and a test that only ever says hello learns "  \
+    "nothing about buffers, about frames, about what happens when a sentence does not fit where "  \
+    "the previous one did."
+
 const char *const sg_demo_text[] = {
     "A rumour needs no server, only somebody who has heard it and somebody who has not.",
     "Tell it to everyone you know and it arrives, but most will hear it many times.",
@@ -58,12 +63,9 @@ const char *const sg_demo_text[] = {
     "Half-way through this text some nodes may be killed, if you asked for it.",
     "The tree loses branches then, the whispers are answered, and the text goes on.",
     "If you can read this on every node, the repair worked.",
-    "Some lines are long because real messages are, and a test that only ever says hello learns "
-    "nothing about buffers, about frames, about what happens when a sentence does not fit where "
-    "the previous one did.",
+    LONG_LINE,
     "Some are short.",
-    "Some carry more than ASCII: caf\xc3\xa9, na\xc3\xafve, \xce\xbb, \xe2\x88\x9e, "
-    "\xf0\x9f\x8c\xb2.",
+    "Some carry more than ASCII: caf\xc3\xa9, \xce\xbb, \xe2\x88\x9e, \xf0\x9f\x8c\xb2.",
     "Saorsa is Gaelic for freedom: the freedom to speak without asking for a place to speak in.",
     "No server was asked, and none could have said no.",
     "This was the last line; what follows are the figures.",

@@ -3,12 +3,13 @@
 #ifndef SG_APP_HISTOGRAM_H
 #define SG_APP_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define SG_APP_HIST_STEP_BITS 7
 #define SG_APP_HIST_STEPS (1 << SG_APP_HIST_STEP_BITS)
 /* Values below SG_APP_HIST_STEPS have a bucket each, then one group for every higher bit. */
-#define SG_APP_HIST_BUCKETS ((64 - SG_APP_HIST_STEP_BITS + 1) * SG_APP_HIST_STEPS)
+#define SG_APP_HIST_BUCKETS ((size_t)(64 - SG_APP_HIST_STEP_BITS + 1) * SG_APP_HIST_STEPS)
 
 struct sg_app_hist {
     uint64_t count;

@@ -36,7 +36,9 @@ static void add_delivery(struct sg_app_table *table, const struct sg_app_report 
         snprintf(note, sizeof(note), "%llu payloads arrived, %llu are missing",
                  (ull)report->deliveries, (ull)report->missing);
     row(table, "delivered", sg_fmt_share(value, report->delivered), note);
-    row_time(table, "latency P50", report->p50_ns, "from publish to the subscriber's process");
+    row_time(table, "latency P50", report->p50_ns,
+             report->simulation == NULL ? "from publish to the subscriber's process"
+                                        : "from publish to delivery, in virtual time");
     row_time(table, "latency P95", report->p95_ns, "");
     row_time(table, "latency P99", report->p99_ns, "");
     row_time(table, "latency max", report->max_ns, "");
@@ -90,8 +92,8 @@ static void add_simulation(struct sg_app_table *table, const struct sg_app_repor
     snprintf(note, sizeof(note), "active peers of a node; %u parts, %u isolated nodes at the end",
              sim->components, sim->isolated);
     row(table, "overlay", value, note);
-    snprintf(value, sizeof(value), "%.2f M/s",
-             sim->wall_s > 0 ? (double)sim->events / sim->wall_s / 1e6 : 0.0);
+    double speed = sim->wall_s > 0 ? (double)sim->events / sim->wall_s : 0;
+    snprintf(value, sizeof(value), "%.0f k/s", speed / 1e3);
     snprintf(note, sizeof(note), "%llu events: %.1f s of virtual time in %.2f s", (ull)sim->events,
              sim->virtual_s, sim->wall_s);
     row(table, "events", value, note);

@@ -59,7 +59,7 @@ static uint32_t clamp(uint64_t value, uint32_t min, uint32_t max)
 }
 
 /* Tables no larger than the messages and authors of this run can fill, never above the defaults. */
-static void shrink(const struct sg_sim *sim, struct sg_core_config *config)
+static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config *config)
 {
     uint64_t total = sg_sim_total(&sim->config);
     uint64_t authors = total < sim->config.nodes ? total : sim->config.nodes;
@@ -69,13 +69,12 @@ static void shrink(const struct sg_sim *sim, struct sg_core_config *config)
     config->pt.missing_max = clamp(total + 1, 64, config->pt.missing_max);
     config->pt.ihave_queue_max = (uint16_t)clamp(total + 1, 16, config->pt.ihave_queue_max);
     config->scopes_max = 4;
-    /* both views of two scopes, and as many again that came by */
-    config->book_max = clamp(sim->config.nodes, 16, 4u * config->hpv.passive_max);
-    config->links_max = clamp(sim->config.nodes, 16, config->links_max);
+    /* both views of two scopes; 3/4 of a power of two fills a map */
+    config->book_max = clamp(sim->config.nodes, 16, 3u * config->hpv.passive_max);
+    config->links_max = clamp(sim->config.nodes, 16, is_seed ? config->links_max : 96);
     config->keys_max = clamp(authors, 8, config->keys_max);
     config->roots_max = 16; /* only batches use it */
-    /* the boot counts as part of the author, so a restart needs a second window */
-    config->authors_max = clamp(2 * authors, 8, config->authors_max);
+    config->authors_max = clamp(authors + 8, 8, config->authors_max);
 }
 
 void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
@@ -84,7 +83,7 @@ void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_
     const struct sg_mem *mem = extra->core_mem != NULL ? extra->core_mem : sim->mem;
     struct sg_sim_node *self = &sim->nodes[node];
     *config = sg_core_config_default(mem);
-    shrink(sim, config);
+    shrink(sim, node < sim->seeds, config);
     config->suite = extra->suite;
     config->signer = sg_sim_signer(extra->suite, self->public_key);
     config->self = self->id;

@@ -118,6 +118,7 @@ struct sg_sim_ledger {
     uint64_t latency_max;
     uint64_t bytes, payload_bytes, paid_deliveries; /* since the warm-up */
     uint8_t *payload; /* [payload_len] scratch */
+    uint64_t *times;  /* [total] scratch */
 };
 
 enum sg_sim_phase {

@@ -19,11 +19,12 @@ sg_err sg_sim_ledger_init(struct sg_sim *sim)
     SG_TRY(sg_map_init(&ledger->index, sim->mem, total > 0 ? total : 1, sim->config.seed));
     ledger->hist = sg_mem_new(sim->mem, SG_SIM_HIST_SIZE, sizeof(*ledger->hist));
     ledger->payload = sg_mem_new(sim->mem, payload_len > 0 ? payload_len : 1, 1);
-    ledger->messages = sg_mem_new(sim->mem, total > 0 ? total : 1, sizeof(*ledger->messages));
-    ledger->delivered =
-        sg_mem_new(sim->mem, (total > 0 ? total : 1) * ledger->words, sizeof(uint64_t));
+    size_t rows = total > 0 ? total : 1;
+    ledger->messages = sg_mem_new(sim->mem, rows, sizeof(*ledger->messages));
+    ledger->times = sg_mem_new(sim->mem, rows, sizeof(*ledger->times));
+    ledger->delivered = sg_mem_new(sim->mem, rows * ledger->words, sizeof(uint64_t));
     bool ok = ledger->hist != NULL && ledger->payload != NULL && ledger->messages != NULL &&
-              ledger->delivered != NULL;
+              ledger->times != NULL && ledger->delivered != NULL;
     return ok ? SG_OK : SG_ERR_NO_MEMORY;
 }
 
@@ -34,6 +35,7 @@ void sg_sim_ledger_fini(struct sg_sim *sim)
     sg_mem_free(sim->mem, ledger->hist);
     sg_mem_free(sim->mem, ledger->payload);
     sg_mem_free(sim->mem, ledger->messages);
+    sg_mem_free(sim->mem, ledger->times);
     sg_mem_free(sim->mem, ledger->delivered);
 }
 
@@ -261,19 +263,17 @@ static double ratio(uint64_t a, uint64_t b)
     return b == 0 ? 0 : (double)a / (double)b;
 }
 
-static void report_last_nodes(const struct sg_sim *sim, struct sg_sim_report *report)
+static void report_last_nodes(const struct sg_sim_ledger *ledger, struct sg_sim_report *report)
 {
-    const struct sg_sim_ledger *ledger = &sim->ledger;
     size_t count = ledger->count;
-    uint64_t *last = count > 0 ? sg_mem_new(sim->mem, count, sizeof(*last)) : NULL;
-    if (last == NULL)
+    uint64_t *last = ledger->times;
+    if (count == 0)
         return;
     for (size_t i = 0; i < count; i++)
         last[i] = ledger->messages[i].last_at - ledger->messages[i].at;
     qsort(last, count, sizeof(*last), compare_times);
     report->last_node_p50_ns = last[(count * 50 + 99) / 100 - 1];
     report->last_node_p99_ns = last[(count * 99 + 99) / 100 - 1];
-    sg_mem_free(sim->mem, last);
 }
 
 static void report_tree(const struct sg_sim_ledger *ledger, struct sg_sim_report *report)
@@ -314,6 +314,6 @@ void sg_sim_ledger_report(struct sg_sim *sim, struct sg_sim_report *report)
     report->latency_max_ns = ledger->latency_max;
     report->bytes_per_delivery = ratio(ledger->bytes, ledger->paid_deliveries);
     report->control_share = ratio(ledger->bytes - ledger->payload_bytes, ledger->bytes);
-    report_last_nodes(sim, report);
+    report_last_nodes(ledger, report);
     report_tree(ledger, report);
 }

@@ -73,7 +73,7 @@ static_assert(2 * SG_HPV_ACTIVE_HARD + SG_HPV_PENDING_MAX <= SG_HPV_OUT_MAX, "le
 static_assert(4 + SG_HPV_ACTIVE_HARD + SG_HPV_PENDING_MAX <= SG_HPV_OUT_MAX, "joining fits");
 
 /* Longer intervals are a mistake, and this keeps all arithmetic on them far from its limits. */
-#define INTERVAL_MAX_NS (365 * 24 * 3600 * SG_NS_PER_S)
+#define INTERVAL_MAX_NS (UINT64_C(365) * 24 * 3600 * SG_NS_PER_S)
 
 struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
 {

@@ -294,6 +294,8 @@ void sg_core_check(const struct sg_core *core)
         size_t eager = 0;
         size_t lazy = 0;
         assert(sg_map_get(&core->scope_index, scope->topic.b) == i);
+        assert(scope->hpv_due == sg_hpv_deadline(&scope->hpv));
+        assert(scope->pt_due == sg_pt_deadline(scope->pt));
         sg_hpv_check(&scope->hpv);
         sg_pt_check(scope->pt);
         sg_pt_degrees(scope->pt, &eager, &lazy);

@@ -117,6 +117,9 @@ struct sg_scope {
     sg_time_ns linger_until;  /* a scope without subscription is closed then */
     sg_time_ns find_at;       /* next topic walk */
     uint64_t find_pause_ns;
+    /* of the machines, as of their last input: asking them anew after each input of the core costs
+     * more than most inputs */
+    sg_time_ns hpv_due, pt_due;
     struct sg_hpv hpv;
     struct sg_pt *pt;
     struct sg_store store;

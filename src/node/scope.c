@@ -25,6 +25,8 @@ static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
     SG_TRY(sg_pt_new(&scope->pt, &config->pt, core->now, pt_seed));
     /* one more than the machine caches: a message is put in before the oldest is forgotten */
     SG_TRY(sg_store_init(&scope->store, config->mem, config->pt.cache_max + 1, map_seed));
+    scope->hpv_due = sg_hpv_deadline(&scope->hpv);
+    scope->pt_due = sg_pt_deadline(scope->pt);
     return sg_windows_init(&scope->windows, config->mem, config->authors_max, map_seed);
 }
 
@@ -174,6 +176,7 @@ sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct s
 {
     struct sg_hpv_outbox box;
     SG_TRY(sg_hpv_input(&scope->hpv, core->now, in, &box));
+    scope->hpv_due = sg_hpv_deadline(&scope->hpv);
     for (size_t i = 0; i < box.count; i++) {
         const struct sg_hpv_out *out = &box.out[i];
         switch (out->kind) {
@@ -198,6 +201,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
 {
     struct sg_pt_outbox box;
     SG_TRY(sg_pt_input(scope->pt, core->now, in, &box));
+    scope->pt_due = sg_pt_deadline(scope->pt);
     for (size_t i = 0; i < box.count; i++) {
         const struct sg_pt_out *out = &box.out[i];
         switch (out->kind) {
@@ -271,7 +275,7 @@ void sg_scopes_timeout(struct sg_core *core)
 
 sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *scope)
 {
-    sg_time_ns at = sg_time_min(sg_hpv_deadline(&scope->hpv), sg_pt_deadline(scope->pt));
+    sg_time_ns at = sg_time_min(scope->hpv_due, scope->pt_due);
     (void)core;
     at = sg_time_min(at, scope->find_at);
     if (!scope->is_base && scope->subscriptions == 0)

@@ -164,6 +164,17 @@ static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss, uint32_t
         miss->count++;
 }
 
+/* An eager neighbour pushes what it has. When it announces, its lane was full, or the message is
+ * older than the link: the tree will not bring it from there. */
+static void hurry(struct sg_pt *m, struct sg_pt_missing *miss, const struct sg_pt_peer *peer)
+{
+    sg_time_ns due = sg_time_add(m->now, sg_pt_peer_patience(m, peer));
+    if (due >= miss->due)
+        return;
+    miss->due = due;
+    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
+}
+
 void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have)
 {
@@ -174,6 +185,8 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
         miss = add(m, peer, &have->id);
     }
     add_advertiser(m, miss, peer->tag, have->hop);
+    if (peer->is_eager && miss->tries == 0)
+        hurry(m, miss, peer);
 }
 
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id, uint8_t *hop)
@@ -202,32 +215,19 @@ static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_
     return false;
 }
 
-void sg_pt_missing_arrived(struct sg_pt *m, struct sg_pt_seen *entry)
+void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry)
 {
     struct sg_pt_missing *miss = find(m, &entry->key.id);
     if (miss == NULL)
         return;
-    uint64_t lead = sg_time_since(m->now, miss->since);
     if (!was_asked(m, miss, entry->parent)) {
         /* only what comes by itself tells how late the tree is */
-        observe_lead(m, lead);
+        observe_lead(m, sg_time_since(m->now, miss->since));
         if (miss->tries > 0)
             m->stats.grafts_early++;
-    } else if (miss->tries == 1) {
-        entry->is_pulled = true;
-        entry->lead_us = (uint32_t)sg_time_min(lead / SG_NS_PER_US, UINT32_MAX);
     }
     m->stats.missing_recovered++;
     drop(m, miss);
-}
-
-void sg_pt_missing_copy_came(struct sg_pt *m, struct sg_pt_seen *entry)
-{
-    if (!entry->is_pulled)
-        return;
-    entry->is_pulled = false;
-    m->stats.grafts_early++;
-    observe_lead(m, entry->lead_us * SG_NS_PER_US + sg_time_since(m->now, entry->at));
 }
 
 /* The next advertiser that still is a neighbour, or NULL. */

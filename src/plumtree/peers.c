@@ -76,7 +76,7 @@ uint64_t sg_pt_peer_window(const struct sg_pt *m)
         if (window < patience)
             window = patience;
     }
-    return window;
+    return 2 * window;
 }
 
 void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id,

@@ -246,8 +246,6 @@ static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
     m->stats.payloads_duplicate++;
     if (entry != NULL && entry->parent == peer->tag)
         return;
-    if (entry != NULL)
-        sg_pt_missing_copy_came(m, entry);
     if (m->now < peer->quiet_until)
         return;
     if (m->eager_count == 0)

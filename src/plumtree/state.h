@@ -33,12 +33,10 @@ struct sg_pt_peer {
 struct sg_pt_seen {
     struct sg_pt_key key;
     sg_time_ns at;
-    uint32_t parent;  /* tag of who gave it, SG_PT_TAG_NONE for our own */
-    uint32_t lead_us; /* is_pulled: from the first IHAVE for it to its arrival */
-    uint8_t hop;      /* links travelled to reach us */
-    uint8_t served;   /* GRAFTs answered, saturating */
-    bool is_held;     /* false: refused, only seen */
-    bool is_pulled;   /* one GRAFT brought it, and the tree has not yet */
+    uint32_t parent; /* tag of who gave it, SG_PT_TAG_NONE for our own */
+    uint8_t hop;     /* links travelled to reach us */
+    uint8_t served;  /* GRAFTs answered, saturating */
+    bool is_held;    /* false: refused, only seen */
 };
 
 /* Ring by age. The newest `held` entries are the cache, which needs no ring of its own because
@@ -115,7 +113,7 @@ void sg_pt_peer_set_eager(struct sg_pt *m, struct sg_pt_peer *peer, bool is_eage
 void sg_pt_peer_set_rtt(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in);
 /* How long an answer of peer may take: 2 SRTT + 4 var, between the bounds of the graft timer. */
 uint64_t sg_pt_peer_patience(const struct sg_pt *m, const struct sg_pt_peer *peer);
-/* How long a message may be on its way through the tree, roughly: the longest patience. */
+/* How long a message may be on its way through the tree, roughly: twice the longest patience. */
 uint64_t sg_pt_peer_window(const struct sg_pt *m);
 /* Makes peer eager and tells it so; id may be NULL. */
 void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id,
@@ -158,9 +156,7 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id,
                                           uint8_t *hop);
 /* entry came from its parent: no longer missing. */
-void sg_pt_missing_arrived(struct sg_pt *m, struct sg_pt_seen *entry);
-/* A copy of entry came from a peer that was not asked for it. */
-void sg_pt_missing_copy_came(struct sg_pt *m, struct sg_pt_seen *entry);
+void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry);
 void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_missing_deadline(const struct sg_pt *m);
 

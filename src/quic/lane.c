@@ -46,22 +46,26 @@ sg_err sg_quic_lanes_open(struct sg_quic_conn *conn)
 
 /* ---- receiving ---- */
 
-/* The frame at the head of the queue: its header's and its own length. false: not complete. */
-static bool head_frame(const struct sg_quic_lane_io *io, size_t *header, size_t *len)
+/* The frame at the head of the queue: its header's and its own length. false: it is not complete,
+ * or never will be: bad lengths were noticed by check_lengths. */
+static bool head_frame(const struct sg_quic_conn *conn, enum sg_lane lane, size_t *header,
+                       size_t *len)
 {
+    const struct sg_quic_lane_io *io = &conn->lanes[lane];
     size_t have = sg_quic_recvq_len(&io->rx);
     if (have == 0)
         return false;
     struct sg_reader r = sg_reader(sg_bytes(io->rx.data + io->rx.head, have));
     *len = sg_read_varint(&r);
     *header = have - r.left;
-    return r.err == SG_OK && *len <= r.left;
+    return r.err == SG_OK && *len > 0 && *len <= conn->ep->config.limits.frame_max[lane] &&
+           *len <= r.left;
 }
 
 bool sg_quic_lane_has_frame(const struct sg_quic_conn *conn, enum sg_lane lane)
 {
     size_t header, len;
-    return head_frame(&conn->lanes[lane], &header, &len);
+    return head_frame(conn, lane, &header, &len);
 }
 
 static sg_err bad_frame(struct sg_quic_conn *conn, sg_err err, enum sg_close_reason reason)
@@ -112,7 +116,7 @@ bool sg_quic_lane_pull(struct sg_quic_conn *conn, enum sg_lane lane, struct sg_q
 {
     struct sg_quic_lane_io *io = io_of(conn, lane);
     size_t header, len;
-    if (!head_frame(io, &header, &len))
+    if (!head_frame(conn, lane, &header, &len))
         return false;
     event->type = SG_QUIC_FRAME;
     event->frame.lane = lane;

@@ -236,9 +236,8 @@ static void begin_stop(struct sg_node *node)
 static void end_stop(struct sg_node *node)
 {
     sg_rt_enter_any(node);
-    if (node->quic != NULL)
+    if (node->quic != NULL) {
         sg_quic_close_all(node->quic, node->now, SG_CLOSE_SHUTDOWN, false);
-    if (node->udp != NULL) {
         node->out.blocked = false;
         sg_rt_write_socket(node);
         node->udp_stats = *sg_udp_stats(node->udp);

@@ -37,20 +37,23 @@ static void run_core_timers(struct sg_node *node)
     node->more = node->more || sg_core_deadline(node->core) <= node->now;
 }
 
-static void run_events(struct sg_node *node)
+/* Whether there were any. */
+static bool run_events(struct sg_node *node)
 {
     sg_time_ns end = sg_time_add(node->now, SG_RT_TURN_NS);
     struct sg_quic_event event;
-    for (unsigned i = 1; sg_quic_next_event(node->quic, &event); i++) {
+    unsigned i = 1;
+    for (; sg_quic_next_event(node->quic, &event); i++) {
         sg_rt_on_event(node, &event);
         if (i % EVENTS_PER_LOOK != 0)
             continue;
         sg_rt_read_clocks(node);
         if (node->now >= end) {
             node->more = true;
-            return;
+            break;
         }
     }
+    return i > 1;
 }
 
 static void begin(struct sg_node *node)
@@ -70,7 +73,7 @@ void sg_rt_turn(struct sg_node *node)
     if (sg_quic_deadline(node->quic) <= node->now)
         sg_quic_expire(node->quic, node->now);
     run_core_timers(node);
-    run_events(node);
+    (void)run_events(node);
     if (runs) {
         sg_rt_expire_links(node);
         sg_rt_run_seeds(node);
@@ -78,6 +81,9 @@ void sg_rt_turn(struct sg_node *node)
         sg_rt_run_watch(node);
     }
     sg_rt_write_socket(node);
+    /* Writing ends connections that were waiting to say goodbye. */
+    if (run_events(node))
+        node->more = true;
 }
 
 sg_time_ns sg_rt_deadline(struct sg_node *node)

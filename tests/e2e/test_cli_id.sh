@@ -42,8 +42,8 @@ begin 'a damaged identity is an error for every command, and stays as it is'
 cp -a one damaged
 key=$(find damaged -name 'identity*' -type f | head -n 1)
 for length in 0 10; do
-    head -c "$length" one/"${key#damaged/}" >cut
-    cat cut >"$key"
+    head -c "$length" one/"${key#damaged/}" >cut.tmp
+    cat cut.tmp >"$key"
     snapshot damaged >before
     expect_exit 1 saorsa id show --dir damaged
     expect_text last.err 'damaged'

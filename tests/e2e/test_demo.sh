@@ -62,7 +62,7 @@ no_leftovers
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
 has_children() { [ "$(children "$1" | wc -w)" -ge "$2" ]; }
 all_gone() {
-    for pid in $*; do
+    for pid in "$@"; do
         [ ! -d "/proc/$pid" ] || grep -q '^State:.Z' "/proc/$pid/status" || return 1
     done
 }
@@ -78,7 +78,8 @@ got=0
 wait "$DEMO" || got=$?
 [ "$got" = 1 ] || fail "exit code $got"
 expect_text int.err 'interrupted'
-wait_for 'the nodes to end' all_gone "$nodes"
+# shellcheck disable=SC2086  # words wanted
+wait_for 'the nodes to end' all_gone $nodes
 no_leftovers
 
 begin 'a demo that is killed takes its nodes along; --keep keeps the logs'
@@ -89,7 +90,8 @@ wait_for 'three nodes' has_children "$DEMO" 3
 nodes=$(children "$DEMO")
 kill -KILL "$DEMO"
 wait "$DEMO" 2>/dev/null || :
-wait_for 'the nodes to end' all_gone "$nodes"
+# shellcheck disable=SC2086  # words wanted
+wait_for 'the nodes to end' all_gone $nodes
 expect_exit 0 saorsa demo --nodes 2 --messages 5 --rate 0 --keep
 expect_text last.err 'are kept in'
 kept=$(sed -n 's/.*are kept in //p' last.err)

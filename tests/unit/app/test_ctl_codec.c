@@ -153,9 +153,10 @@ static void test_the_longest_request_fits_a_line(void **state)
 {
     struct sg_ctl_request r = {.op = SG_CTL_PUBLISH, .payload_len = SG_CTL_PAYLOAD_MAX};
     (void)state;
-    r.payload = malloc(SG_CTL_PAYLOAD_MAX);
-    assert_non_null(r.payload);
-    memset(r.payload, '\n', SG_CTL_PAYLOAD_MAX); /* two characters each in JSON */
+    r.owned = malloc(SG_CTL_PAYLOAD_MAX);
+    r.payload = r.owned;
+    assert_non_null(r.owned);
+    memset(r.owned, '\n', SG_CTL_PAYLOAD_MAX); /* two characters each in JSON */
     memset(r.topic, '"', SG_CTL_TOPIC_MAX);
     char *line = sg_ctl_request_encode(&r);
     assert_non_null(line);

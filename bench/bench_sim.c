@@ -1,0 +1,173 @@
+/* The simulator: speed and memory.
+ *
+ *   bench_sim [nodes [messages [runs]]]      default 1000 100 3
+ *
+ * Events per second are inputs fed to cores, by real time and by CPU time (other load on a machine
+ * slows the first more than the second), with the checkers, as in 'saorsa sim', and without.
+ * Bytes per node are the most that the cores have allocated at once, by a counting allocator; the
+ * share of the simulator itself (links, queue, books) is counted apart. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "../sim/internal.h"
+
+#define RUNS_MAX 15
+
+struct args {
+    uint32_t nodes, messages, runs;
+};
+
+struct sample {
+    double wall, cpu;
+};
+
+struct counter {
+    size_t live, peak;
+};
+
+/* Each block begins with its size. */
+#define HEAD 16
+
+static void grown(struct counter *counter, size_t by)
+{
+    counter->live += by;
+    if (counter->peak < counter->live)
+        counter->peak = counter->live;
+}
+
+static void *count_realloc(void *user, void *ptr, size_t size)
+{
+    struct counter *counter = user;
+    size_t *old = ptr == NULL ? NULL : (size_t *)(void *)((char *)ptr - HEAD);
+    size_t before = old == NULL ? 0 : *old;
+    size_t *block = realloc(old, size + HEAD);
+    if (block == NULL)
+        return NULL;
+    *block = size;
+    counter->live -= before;
+    grown(counter, size);
+    return (char *)block + HEAD;
+}
+
+static void *count_alloc(void *user, size_t size)
+{
+    return count_realloc(user, NULL, size);
+}
+
+static void count_free(void *user, void *ptr)
+{
+    struct counter *counter = user;
+    if (ptr == NULL)
+        return;
+    size_t *block = (size_t *)(void *)((char *)ptr - HEAD);
+    counter->live -= *block;
+    free(block);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage use;
+    (void)getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
+}
+
+static struct sg_sim_report run(const struct args *args, bool check, struct sg_sim_extra *extra)
+{
+    struct sg_sim_config config;
+    struct sg_sim_report report;
+    sg_sim_config_init(&config);
+    config.nodes = args->nodes;
+    config.messages = args->messages;
+    config.check = check;
+    sg_err err = sg_sim_run_with(&config, extra, &report);
+    if (err != SG_OK) {
+        fprintf(stderr, "bench_sim: %s\n", sg_err_text(err));
+        exit(EXIT_FAILURE);
+    }
+    return report;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void show(const char *what, double *values, size_t count, double events)
+{
+    qsort(values, count, sizeof(*values), compare);
+    double median = values[count / 2];
+    printf("  %-10s %7.2f s  (%.2f .. %.2f)  %8.0f events/s\n", what, median, values[0],
+           values[count - 1], events / median);
+}
+
+static struct sg_sim_report speed(const struct args *args, bool check)
+{
+    double wall[RUNS_MAX];
+    double cpu[RUNS_MAX];
+    struct sg_sim_report report = {.events = 0};
+    for (uint32_t i = 0; i < args->runs; i++) {
+        struct sg_sim_extra extra = sg_sim_extra_default();
+        double before = cpu_seconds();
+        report = run(args, check, &extra);
+        cpu[i] = cpu_seconds() - before;
+        wall[i] = report.wall_seconds;
+    }
+    printf("%s checkers: %" PRIu64 " events, median of %" PRIu32 " runs (min .. max)\n",
+           check ? "with" : "without", report.events, args->runs);
+    show("real time", wall, args->runs, (double)report.events);
+    show("CPU time", cpu, args->runs, (double)report.events);
+    return report;
+}
+
+static void memory(const struct args *args)
+{
+    struct counter cores = {0};
+    struct counter rest = {0};
+    const struct sg_mem core_mem = {count_alloc, count_realloc, count_free, &cores};
+    const struct sg_mem mem = {count_alloc, count_realloc, count_free, &rest};
+    struct sg_sim_extra extra = sg_sim_extra_default();
+    extra.mem = &mem;
+    extra.core_mem = &core_mem;
+    (void)run(args, false, &extra);
+    printf("memory\n  per node   %.1f KB allocated by its core at most, %.1f KB by the simulator\n",
+           (double)cores.peak / args->nodes / 1e3, (double)rest.peak / args->nodes / 1e3);
+}
+
+static void show_result(const struct sg_sim_report *report)
+{
+    printf("result\n  delivered %.6f, missing %" PRIu64 ", RMR %.4f, LDH %.2f (max %" PRIu32
+           "), P50 %.1f ms, P99 %.1f ms\n",
+           report->delivered, report->missing, report->rmr, report->ldh_mean, report->ldh_max,
+           (double)report->latency_p50_ns / 1e6, (double)report->latency_p99_ns / 1e6);
+    printf("  trace hash %016" PRIx64 ", %" PRIu32 " component, %" PRIu32 " isolated\n",
+           report->trace_hash, report->components, report->isolated);
+}
+
+static uint32_t number(int argc, char **argv, int at, uint32_t otherwise)
+{
+    unsigned long value = argc > at ? strtoul(argv[at], NULL, 10) : otherwise;
+    return value > 0 && value < UINT32_MAX ? (uint32_t)value : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    struct args args = {number(argc, argv, 1, 1000), number(argc, argv, 2, 100),
+                        number(argc, argv, 3, 3)};
+    struct rusage use;
+    if (args.runs > RUNS_MAX)
+        args.runs = RUNS_MAX;
+    printf("%" PRIu32 " nodes, %" PRIu32 " messages of 256 bytes\n", args.nodes, args.messages);
+    struct sg_sim_report report = speed(&args, false);
+    (void)getrusage(RUSAGE_SELF, &use);
+    (void)speed(&args, true);
+    memory(&args);
+    printf("  resident   %.1f KB per node at the peak of a run\n",
+           (double)use.ru_maxrss / args.nodes);
+    show_result(&report);
+    return EXIT_SUCCESS;
+}
