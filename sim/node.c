@@ -141,11 +141,11 @@ void sg_sim_node_publish(struct sg_sim *sim, uint32_t at)
     struct sg_sim_node *node = &sim->nodes[at];
     struct sg_core_publish result;
     const struct sg_core_publish_in in = {
+        .wall_ms = sg_sim_wall_ms(sim),
         .topic = sim->topic,
         .payload = sg_sim_ledger_payload(sim, sim->ledger.count),
     };
-    sg_err err =
-        sg_core_publish(node->core, sim->now, sg_sim_wall_ms(sim), &in, &result, &sim->out);
+    sg_err err = sg_core_publish(node->core, sim->now, &in, &result, &sim->out);
     if (err == SG_ERR_NO_MEMORY)
         sim->err = err;
     else if (err != SG_OK)

@@ -64,7 +64,7 @@ struct sg_node_config {
     const char *const *seeds;
     size_t seed_count;
     uint32_t max_connections;   /* [256] QUIC connections, half-open ones included */
-    uint32_t retry_threshold;   /* [32] half-open handshakes before addresses must prove themselves */
+    uint32_t retry_threshold;   /* [32] half-open handshakes before addresses are proved */
     uint32_t event_queue_max;   /* [1024] events kept for sg_node_next_event, oldest dropped */
     uint64_t idle_timeout_ms;   /* [30000] a silent connection is given up */
     uint64_t keep_alive_ms;     /* [10000] */
@@ -78,9 +78,9 @@ SG_API void sg_node_config_init(struct sg_node_config *config);
 /* Makes a node and binds its socket; nothing is sent yet. The caller owns *node and gives it back
  * with sg_node_free. On an error *node is NULL and detail, when not NULL [detail_cap], gets a
  * sentence for people.
- * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED (another
- * process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE, SG_ERR_IO,
- * SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO. */
+ * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED
+ * (another process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
+ * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO. */
 SG_API SG_MUST_USE sg_err sg_node_new(const struct sg_node_config *config, struct sg_node **node,
                                       char *detail, size_t detail_cap);
 /* Starts the loop thread. SG_ERR_INVALID_STATE when it runs or the caller has driven it. */

@@ -26,7 +26,7 @@ struct sg_sim_config {
     double duplicate;        /* [0] probability that a frame comes twice */
     double reorder;          /* [0] probability that a frame overtakes others (other lanes only
                               * unless reorder_within is set) */
-    bool reorder_within;     /* [false] reorder and duplicate within a lane too: harsher than QUIC */
+    bool reorder_within;     /* [false] the same within a lane: harsher than QUIC */
     /* faults; times are virtual, counted from the first publish */
     double kill;               /* [0] share of nodes that crash half-way */
     bool restart;              /* [false] crashed nodes come back 10 s later, same identity */

@@ -166,13 +166,14 @@ SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t 
  * SG_ERR_TOO_LARGE, SG_ERR_LIMIT, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO, SG_ERR_STOPPED; then nothing is
  * sent and no sequence number is used. */
 struct sg_core_publish_in {
+    uint64_t wall_ms; /* as for sg_core_input */
     struct sg_topic_id topic;
     struct sg_bytes payload;
     uint64_t ttl_ms; /* 0 = config.message_ttl_ms */
 };
-SG_MUST_USE sg_err sg_core_publish(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
-                                   const struct sg_core_publish_in *in, struct sg_core_publish *result,
-                                   struct sg_core_outbox *out);
+SG_MUST_USE sg_err sg_core_publish(struct sg_core *core, sg_time_ns now,
+                                   const struct sg_core_publish_in *in,
+                                   struct sg_core_publish *result, struct sg_core_outbox *out);
 /* When to feed IN_TIMEOUT; <= now: at once. */
 sg_time_ns sg_core_deadline(const struct sg_core *core);
 /* Asserts every invariant of the core and of its machines. O(everything). */

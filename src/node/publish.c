@@ -45,13 +45,13 @@ static sg_err check_publish(const struct sg_core *core, const struct sg_core_pub
     return is_base || in->ttl_ms > core->config.ttl_max_ms ? SG_ERR_INVALID_ARGUMENT : SG_OK;
 }
 
-sg_err sg_core_publish(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
+sg_err sg_core_publish(struct sg_core *core, sg_time_ns now,
                        const struct sg_core_publish_in *in, struct sg_core_publish *result,
                        struct sg_core_outbox *out)
 {
     struct sg_held held = {0};
     SG_TRY(check_publish(core, in));
-    sg_core_begin(core, now, wall_ms, out);
+    sg_core_begin(core, now, in->wall_ms, out);
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     sg_err err = scope == NULL ? sg_scope_open(core, &in->topic, &scope) : SG_OK;
     if (err == SG_OK)

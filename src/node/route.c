@@ -46,7 +46,8 @@ void sg_frame_send(struct sg_core *core, const struct sg_peer_id *peer, enum sg_
 }
 
 /* Ids with two hints each, and a handful of flags. */
-#define HPV_BODY_MAX (8 + SG_HPV_SHUFFLE_MAX * (SG_ID_LEN + 1 + SG_HINTS_MAX * (SG_HINT_LEN_MAX + 1)))
+#define ENTRY_MAX (SG_ID_LEN + 1 + SG_HINTS_MAX * (SG_HINT_LEN_MAX + 1))
+#define HPV_BODY_MAX (8 + SG_HPV_SHUFFLE_MAX * ENTRY_MAX)
 
 void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
                  const struct sg_peer_id *peer, const struct sg_hpv_msg *msg)

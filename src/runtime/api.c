@@ -67,18 +67,19 @@ sg_err sg_node_leave(struct sg_node *node)
 sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct sg_bytes payload,
                   struct sg_publish_result *result)
 {
-    const struct sg_core_publish_in in = {.topic = *topic, .payload = payload};
+    struct sg_core_publish_in in = {.topic = *topic, .payload = payload};
     struct sg_core_publish done = {0};
     uint64_t limit = 0;
     if (payload.len > SG_PAYLOAD_MAX)
         return SG_ERR_TOO_LARGE;
     SG_TRY(sg_rt_enter(node));
     sg_err err = SG_OK;
+    in.wall_ms = node->wall_ms;
     uint64_t queued = sg_rt_bytes_queued(node, &limit);
     if (queued > 0 && queued >= limit)
         err = SG_ERR_WOULD_BLOCK;
     if (err == SG_OK)
-        err = sg_core_publish(node->core, node->now, node->wall_ms, &in, &done, &node->outbox);
+        err = sg_core_publish(node->core, node->now, &in, &done, &node->outbox);
     sg_rt_run_outputs(node);
     if (err != SG_OK && err != SG_ERR_WOULD_BLOCK)
         sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));

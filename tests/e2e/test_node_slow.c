@@ -132,7 +132,7 @@ struct storm {
     struct sg_node *node;
     struct sg_topic_id topic;
     atomic_bool is_over;
-    unsigned published;
+    atomic_uint published;
 };
 
 static void *storm(void *arg)
@@ -140,7 +140,8 @@ static void *storm(void *arg)
     struct storm *s = arg;
     while (!atomic_load(&s->is_over)) {
         sg_err err = sg_publish(s->node, &s->topic, (struct sg_bytes){NULL, 0}, NULL);
-        s->published += err == SG_OK;
+        if (err == SG_OK)
+            atomic_fetch_add(&s->published, 1);
     }
     return NULL;
 }
@@ -168,6 +169,7 @@ static void loop_is_not_starved_by_publishers(void **state)
     atomic_store(&s.is_over, true);
     for (int i = 0; i < 2; i++)
         pthread_join(thread[i], NULL);
+    assert_true(atomic_load(&s.published) > 0);
     stop_fast(b);
     stop_fast(s.node);
 }

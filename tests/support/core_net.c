@@ -208,9 +208,9 @@ sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic
                    struct sg_bytes payload, struct sg_core_publish *result)
 {
     struct sg_core_outbox out = {0};
-    struct sg_core_publish_in in = {.topic = *topic, .payload = payload};
     uint64_t wall_ms = NET_WALL_MS + net->now / SG_NS_PER_MS;
-    sg_err err = sg_core_publish(net->core[node], net->now, wall_ms, &in, result, &out);
+    struct sg_core_publish_in in = {.wall_ms = wall_ms, .topic = *topic, .payload = payload};
+    sg_err err = sg_core_publish(net->core[node], net->now, &in, result, &out);
     execute_all(net, node, &out);
     return err;
 }

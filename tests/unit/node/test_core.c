@@ -295,7 +295,8 @@ static bool live_with(size_t allocations)
     struct sg_core *core = NULL;
     struct sg_core_outbox out = {0};
     struct sg_core_publish result;
-    struct sg_core_publish_in in = {.topic = topic, .payload = SG_BYTES_LIT("x")};
+    struct sg_core_publish_in in = {
+        .wall_ms = NET_WALL_MS, .topic = topic, .payload = SG_BYTES_LIT("x")};
     struct sg_core_in subscribe = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = topic};
     struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .peer = {{1}}};
     struct sg_core_in join = {.kind = SG_CORE_IN_SEED, .peer = {{1}}};
@@ -320,7 +321,7 @@ static bool live_with(size_t allocations)
         ok = ok && err == SG_OK;
         sg_core_check(core);
     }
-    err = sg_core_publish(core, 1, NET_WALL_MS, &in, &result, &out);
+    err = sg_core_publish(core, 1, &in, &result, &out);
     assert_true(err == SG_OK || err == SG_ERR_NO_MEMORY);
     sg_core_check(core);
     sg_core_outbox_fini(&out, &failing_mem);
