@@ -2,11 +2,6 @@
 
 #include <stddef.h>
 
-#define LONG_LINE                                                                                  \
-    "Some lines are long because real messages are, and a test that only ever says hello learns "  \
-    "nothing about buffers, about frames, about what happens when a sentence does not fit where "  \
-    "the previous one did."
-
 const char *const sg_demo_text[] = {
     "A rumour needs no server, only somebody who has heard it and somebody who has not.",
     "Tell it to everyone you know and it arrives, but most will hear it many times.",
@@ -63,7 +58,8 @@ const char *const sg_demo_text[] = {
     "Half-way through this text some nodes may be killed, if you asked for it.",
     "The tree loses branches then, the whispers are answered, and the text goes on.",
     "If you can read this on every node, the repair worked.",
-    LONG_LINE,
+    "Some lines are long because real messages are, and a test that says hello learns nothing,",
+    "neither about buffers nor about what happens when a sentence does not fit where others did.",
     "Some are short.",
     "Some carry more than ASCII: caf\xc3\xa9, \xce\xbb, \xe2\x88\x9e, \xf0\x9f\x8c\xb2.",
     "Saorsa is Gaelic for freedom: the freedom to speak without asking for a place to speak in.",

@@ -64,9 +64,9 @@ static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config
     uint64_t total = sg_sim_total(&sim->config);
     uint64_t authors = total < sim->config.nodes ? total : sim->config.nodes;
     config->pt.peers_max = config->hpv.active_max;
-    config->pt.seen_max = clamp(total + 1, 64, config->pt.seen_max);
-    config->pt.cache_max = clamp(total + 1, 64, config->pt.cache_max);
-    config->pt.missing_max = clamp(total + 1, 64, config->pt.missing_max);
+    config->pt.seen_max = clamp(total + 1, 32, config->pt.seen_max);
+    config->pt.cache_max = clamp(total + 1, 32, config->pt.cache_max);
+    config->pt.missing_max = clamp(total + 1, 32, config->pt.missing_max);
     config->pt.ihave_queue_max = (uint16_t)clamp(total + 1, 16, config->pt.ihave_queue_max);
     config->scopes_max = 4;
     /* both views of two scopes; 3/4 of a power of two fills a map */

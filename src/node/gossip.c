@@ -50,15 +50,19 @@ static uint64_t author_tag(const struct sg_peer_id *author)
 }
 
 /* Whether the key has to go in front; from then on it counts as sent. */
-static bool key_is_news(struct sg_link *link, const struct sg_peer_id *author)
+static bool key_is_news(struct sg_core *core, struct sg_link *link,
+                        const struct sg_peer_id *author)
 {
     uint64_t tag = author_tag(author);
+    struct sg_link_proofs *proofs = sg_link_proofs(core, link);
+    if (proofs == NULL)
+        return true; /* sent once too often does no harm */
     for (size_t i = 0; i < SG_LINK_KEYS_MAX; i++) {
-        if (link->keys_sent[i] == tag)
+        if (proofs->keys_sent[i] == tag)
             return false;
     }
-    link->keys_sent[link->keys_next] = tag;
-    link->keys_next = (uint8_t)((link->keys_next + 1) % SG_LINK_KEYS_MAX);
+    proofs->keys_sent[proofs->keys_next] = tag;
+    proofs->keys_next = (uint8_t)((proofs->keys_next + 1) % SG_LINK_KEYS_MAX);
     return true;
 }
 
@@ -94,7 +98,7 @@ static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_p
     struct sg_buf *frame = with_hop(core, scope, held, hop);
     if (frame == NULL)
         return;
-    if (key_is_news(link, &held->author)) {
+    if (key_is_news(core, link, &held->author)) {
         core->stats.keys_sent++;
         send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->key});
     }
@@ -128,9 +132,9 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
         return;
     }
     uint64_t tag = author_tag(&held->author);
-    for (size_t i = 0; i < SG_LINK_KEYS_MAX; i++) {
-        if (link->keys_sent[i] == tag)
-            link->keys_sent[i] = 0;
+    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_KEYS_MAX; i++) {
+        if (link->proofs->keys_sent[i] == tag)
+            link->proofs->keys_sent[i] = 0;
     }
     push(core, scope, &link->peer, held, held->hop);
 }

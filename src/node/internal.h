@@ -46,6 +46,16 @@ struct sg_key {
     uint64_t used;        /* tick of the last use */
 };
 
+/* Keys and roots on their way over a link. */
+struct sg_link_proofs {
+    uint64_t keys_sent[SG_LINK_KEYS_MAX]; /* first 8 bytes of author ids, a ring */
+    struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
+    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
+    uint8_t keys_next;
+    uint8_t roots_next;
+    uint8_t new_keys_next;
+};
+
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
 
 struct sg_link {
@@ -62,12 +72,7 @@ struct sg_link {
      * under way on the other lane */
     struct sg_frame_wait *early;
     uint32_t early_count;
-    uint64_t keys_sent[SG_LINK_KEYS_MAX]; /* first 8 bytes of author ids, a ring */
-    uint8_t keys_next;
-    struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
-    uint8_t roots_next;
-    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
-    uint8_t new_keys_next;
+    struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     struct sg_bucket verify, frames;
     uint32_t points; /* charges, see charge.c */
     sg_time_ns points_at;
@@ -233,6 +238,8 @@ void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reas
 void sg_links_reap(struct sg_core *core);
 void sg_links_timeout(struct sg_core *core);
 void sg_links_fini(struct sg_core *core);
+/* The link's proofs, made on first use; NULL when out of memory. */
+struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link);
 /* Holds a pubsub frame back until the peer's NEIGHBOR answer is here. */
 void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
                         const struct sg_topic_id *topic, struct sg_bytes frame);

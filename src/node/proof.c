@@ -133,8 +133,11 @@ void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg
     }
     if (sg_map_get(&core->roots.index, root) != SG_MAP_NONE)
         return;
-    struct sg_root_wait *slot = &link->roots[link->roots_next];
-    link->roots_next = (uint8_t)((link->roots_next + 1) % SG_LINK_ROOTS_MAX);
+    struct sg_link_proofs *proofs = sg_link_proofs(core, link);
+    if (proofs == NULL)
+        return; /* asked for when it is needed */
+    struct sg_root_wait *slot = &proofs->roots[proofs->roots_next];
+    proofs->roots_next = (uint8_t)((proofs->roots_next + 1) % SG_LINK_ROOTS_MAX);
     sg_buf_unref(slot->frame);
     memcpy(slot->root, root, SG_ID_LEN);
     slot->frame = sg_buf_copy(core->config.mem, frame);
@@ -155,8 +158,11 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     author_of(core, public_key, &author);
     if (sg_map_get(&core->keys.index, author.b) != SG_MAP_NONE)
         return;
-    struct sg_key *slot = &link->new_keys[link->new_keys_next];
-    link->new_keys_next = (uint8_t)((link->new_keys_next + 1) % SG_LINK_NEW_KEYS_MAX);
+    struct sg_link_proofs *proofs = sg_link_proofs(core, link);
+    if (proofs == NULL)
+        return;
+    struct sg_key *slot = &proofs->new_keys[proofs->new_keys_next];
+    proofs->new_keys_next = (uint8_t)((proofs->new_keys_next + 1) % SG_LINK_NEW_KEYS_MAX);
     sg_buf_unref(slot->frame);
     slot->author = author;
     slot->frame = sg_buf_copy(core->config.mem, frame);
@@ -173,8 +179,8 @@ static struct sg_buf *find_key(struct sg_core *core, const struct sg_link *link,
         core->keys.slots[at].used = ++core->keys.tick;
         return core->keys.slots[at].frame;
     }
-    for (size_t i = 0; i < SG_LINK_NEW_KEYS_MAX; i++) {
-        const struct sg_key *key = &link->new_keys[i];
+    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_NEW_KEYS_MAX; i++) {
+        const struct sg_key *key = &link->proofs->new_keys[i];
         if (key->frame != NULL && sg_peer_id_equal(&key->author, author))
             return key->frame;
     }
@@ -242,8 +248,8 @@ static sg_err verify(struct sg_core *core, struct sg_buf *key_frame, struct sg_b
 
 static struct sg_buf *waiting_root(const struct sg_link *link, const uint8_t root[SG_ID_LEN])
 {
-    for (size_t i = 0; i < SG_LINK_ROOTS_MAX; i++) {
-        const struct sg_root_wait *wait = &link->roots[i];
+    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++) {
+        const struct sg_root_wait *wait = &link->proofs->roots[i];
         if (wait->frame != NULL && memcmp(wait->root, root, SG_ID_LEN) == 0)
             return wait->frame;
     }

@@ -2,7 +2,9 @@
 
 #include "plumtree/state.h"
 
+/* The timer is so many times the longest lead of late; both make early pulls rare. */
 #define LEAD_MARGIN 2
+#define LEAD_MEMORY_MS UINT64_C(60000)
 
 sg_err sg_pt_missing_init(struct sg_pt *m)
 {
@@ -115,16 +117,22 @@ static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
     return sg_time_min(wait, m->config.graft_max_ns);
 }
 
-/* Near the longest leads of late, not their mean: each author's messages have a lead of their own,
- * and one that is pulled too early costs copies until a link is pruned again, while one pulled too
- * late costs some time, once. (Mean plus four deviations: 0.1 copies more at 100 messages/s.) */
+/* Near the longest lead of the last minute, not the mean: each author's messages have a lead of
+ * their own, and a message pulled too early costs copies until a link is pruned again, while one
+ * pulled too late costs some time, once. Memory goes by time, not by samples: at 100 messages/s an
+ * average over samples has forgotten the far authors before it hears of them again. */
 static void observe_lead(struct sg_pt *m, uint64_t lead)
 {
+    uint64_t elapsed_ms = sg_time_since(m->now, m->lead_at) / SG_NS_PER_MS;
     lead = sg_time_min(lead, m->config.graft_max_ns);
-    if (m->lead_ns < lead)
+    if (m->lead_ns < lead) {
         m->lead_ns += (lead - m->lead_ns) / 2;
-    else
-        m->lead_ns -= (m->lead_ns - lead) / 256;
+        m->lead_at = m->now;
+    } else if (elapsed_ms > 0) {
+        elapsed_ms = sg_time_min(elapsed_ms, LEAD_MEMORY_MS);
+        m->lead_ns -= (m->lead_ns - lead) * elapsed_ms / LEAD_MEMORY_MS;
+        m->lead_at = m->now;
+    }
 }
 
 static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,

@@ -94,7 +94,8 @@ struct sg_pt {
     uint32_t free_queues;      /* bit per block of queues */
     struct sg_pt_have *queues; /* [peers_max] blocks [ihave_queue_max] */
     sg_time_ns rescue_at;      /* a PRUNE may cause the next rescue from then on */
-    uint64_t lead_ns;          /* IHAVE lead over payload, the longest of late */
+    uint64_t lead_ns;          /* IHAVE lead over payload, near the longest of late .. */
+    sg_time_ns lead_at;        /* .. as of this time */
     struct sg_pt_seen_ring seen;
     struct sg_pt_missing_set missing;
 };

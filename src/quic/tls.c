@@ -42,7 +42,9 @@ static sg_err take_key(struct sg_quic_conn *conn, EVP_PKEY *rpk)
 static sg_err judge(struct sg_quic_conn *conn, X509_STORE_CTX *store)
 {
     EVP_PKEY *rpk = X509_STORE_CTX_get0_rpk(store);
-    if (rpk == NULL) /* an X.509 certificate */
+    /* no X.509 certificate, neither theirs nor our envelope */
+    if (rpk == NULL || SSL_get_negotiated_server_cert_type(conn->ssl) != TLSEXT_cert_type_rpk ||
+        SSL_get_negotiated_client_cert_type(conn->ssl) != TLSEXT_cert_type_rpk)
         return SG_ERR_AUTH;
     SG_TRY(take_key(conn, rpk));
     if (conn->has_expected && !sg_peer_id_equal(&conn->peer, &conn->expected))
@@ -84,7 +86,21 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static bool set_common(SSL_CTX *ctx, EVP_PKEY *key)
+/* A certificate that is never sent: an envelope for our key, signed by itself because OpenSSL
+ * takes no other. With it, OpenSSL finds the encoded key ready made (encoding a bare one takes
+ * 1.5 % of a handshake), and a peer that sends signature_algorithms_cert does not lead into the
+ * code path of CVE-2026-14457, which dereferences the certificate of a key that has none. */
+static X509 *new_envelope(EVP_PKEY *key)
+{
+    X509 *envelope = X509_new();
+    if (envelope != NULL && X509_set_pubkey(envelope, key) == 1 &&
+        X509_sign(envelope, key, NULL) > 0)
+        return envelope;
+    X509_free(envelope);
+    return NULL;
+}
+
+static bool set_common(SSL_CTX *ctx, EVP_PKEY *key, X509 *envelope)
 {
     static const unsigned char rpk_only[] = {TLSEXT_cert_type_rpk};
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -99,10 +115,10 @@ static bool set_common(SSL_CTX *ctx, EVP_PKEY *key)
            SSL_CTX_set1_client_sigalgs_list(ctx, SG_QUIC_SIGALGS) == 1 &&
            SSL_CTX_set1_server_cert_type(ctx, rpk_only, sizeof(rpk_only)) == 1 &&
            SSL_CTX_set1_client_cert_type(ctx, rpk_only, sizeof(rpk_only)) == 1 &&
-           SSL_CTX_use_PrivateKey(ctx, key) == 1;
+           SSL_CTX_use_certificate(ctx, envelope) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1;
 }
 
-static SSL_CTX *new_client(EVP_PKEY *key)
+static SSL_CTX *new_client(EVP_PKEY *key, X509 *envelope)
 {
     static const unsigned char alpn[] = {
         sizeof(SG_QUIC_ALPN) - 1, 's', 'a', 'o', 'r', 's', 'a', '/', '1'};
@@ -110,19 +126,19 @@ static SSL_CTX *new_client(EVP_PKEY *key)
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (ctx == NULL)
         return NULL;
-    if (set_common(ctx, key) && SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn)) == 0)
+    if (set_common(ctx, key, envelope) && SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn)) == 0)
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
 }
 
-static SSL_CTX *new_server(EVP_PKEY *key)
+static SSL_CTX *new_server(EVP_PKEY *key, X509 *envelope)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL)
         return NULL;
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
-    if (set_common(ctx, key) && SSL_CTX_set_num_tickets(ctx, 0) == 1)
+    if (set_common(ctx, key, envelope) && SSL_CTX_set_num_tickets(ctx, 0) == 1)
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
@@ -139,8 +155,12 @@ sg_err sg_quic_tls_init(struct sg_quic_endpoint *ep)
     EVP_PKEY *key = sg_identity_evp(ep->config.identity);
     if (CRYPTO_THREAD_run_once(&once, init_backend) != 1)
         return SG_ERR_CRYPTO;
-    ep->client_ctx = new_client(key);
-    ep->server_ctx = new_server(key);
+    X509 *envelope = new_envelope(key);
+    if (envelope != NULL) {
+        ep->client_ctx = new_client(key, envelope);
+        ep->server_ctx = new_server(key, envelope);
+    }
+    X509_free(envelope); /* the contexts have references */
     ERR_clear_error();
     return ep->client_ctx == NULL || ep->server_ctx == NULL ? SG_ERR_CRYPTO : SG_OK;
 }

@@ -19,6 +19,7 @@ struct raw_options {
     enum raw_key key;
     const char *groups; /* NULL: MLKEM768 */
     const char *alpn;   /* wire form; NULL: "\x08saorsa/1" */
+    bool x509_server;   /* asks the server for a certificate */
 };
 
 /* What to send on a stream of our own, once connected. */
@@ -116,7 +117,8 @@ static inline void raw_tls(struct raw_client *c, const struct raw_options *o, EV
                      1);
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(c->ctx, raw_verify, NULL);
-    SSL_CTX_set1_server_cert_type(c->ctx, rpk, sizeof(rpk));
+    if (!o->x509_server)
+        SSL_CTX_set1_server_cert_type(c->ctx, rpk, sizeof(rpk));
     if (o->key == RAW_KEY_RPK || o->key == RAW_KEY_ED25519) {
         EVP_PKEY *own = o->key == RAW_KEY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : key;
         SSL_CTX_set1_client_cert_type(c->ctx, rpk, sizeof(rpk));

@@ -83,6 +83,25 @@ static void client_with_certificate_is_refused(void **state)
     assert_int_equal(refused(&options, 42).failed_auth, 1); /* bad_certificate */
 }
 
+/* What it gets is no certificate that anybody could read: it gives up by itself. */
+static void client_that_wants_a_certificate_does_not_get_in(void **state)
+{
+    (void)state;
+    struct net net;
+    struct raw_client client;
+    struct raw_options options = {.key = RAW_KEY_RPK, .x509_server = true};
+    net_init(&net, 10 * MS, 3);
+    struct host *b = net_add_endpoint(&net, NULL);
+    raw_add(&net, &client, b, &options, sg_identity_evp(b->identity));
+    net_run(&net, 6000 * MS);
+    assert_int_equal(client.error, NGTCP2_ERR_CRYPTO);
+    assert_int_equal(b->logged, 0);
+    assert_int_equal(host_stats(b).handshakes_done, 0);
+    assert_int_equal(host_stats(b).tls_live, 0);
+    raw_free(&client);
+    net_fini(&net);
+}
+
 static void client_with_classical_key_is_refused(void **state)
 {
     (void)state;
@@ -173,6 +192,7 @@ int main(void)
         cmocka_unit_test(raw_client_with_the_right_key_gets_in),
         cmocka_unit_test(client_without_key_is_refused),
         cmocka_unit_test(client_with_certificate_is_refused),
+        cmocka_unit_test(client_that_wants_a_certificate_does_not_get_in),
         cmocka_unit_test(client_with_classical_key_is_refused),
         cmocka_unit_test(client_with_classical_group_is_refused),
         cmocka_unit_test(client_with_other_protocol_is_refused),
