@@ -36,6 +36,16 @@ static sg_quic_conn_id some_conn(const struct host *host, uint8_t which)
     return count == 0 || which >= 250 ? which : ids[which % count];
 }
 
+static void dial(struct host *from, const struct host *to, bool right_peer)
+{
+    sg_quic_conn_id conn;
+    struct sg_quic_dial d = {.remote = to->addr};
+    if (right_peer)
+        d.expected = sg_identity_peer_id(to->identity);
+    sg_err err = sg_quic_dial(from->ep, from->net->now, &d, &conn);
+    assert(err == SG_OK || err == SG_ERR_LIMIT);
+}
+
 static void use(struct host *host, struct script *s)
 {
     uint8_t what = next(s);
@@ -97,7 +107,7 @@ static void step(struct net *net, struct script *s)
     struct host *host = &net->hosts[(what >> 7) & 1];
     switch (what % 11) {
     case 0:
-        (void)host_dial(host, &net->hosts[(what >> 6) & 1]);
+        dial(host, &net->hosts[(what >> 6) & 1], (what & 32) != 0);
         break;
     case 1:
         sg_quic_close(host->ep, net->now, some_conn(host, next(s)), next(s), (what & 64) != 0);
