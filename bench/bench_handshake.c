@@ -245,7 +245,7 @@ static void print_figure(const char *name, double *values, size_t n, const char 
            values[(3 * n) / 4]);
 }
 
-/* Signing takes 4.3 attempts on average and sometimes 20, so a round is a small sample: the ratio of
+/* Signing takes about five attempts and sometimes 20, so a round is a small sample: the ratio of
  * the sums of all rounds is the steadier figure. */
 static void report_end(const char *name, const struct row *rows, size_t n, int end)
 {

@@ -84,8 +84,9 @@ static void side_open(struct side *s, enum sg_udp_path path)
         die("no identity");
     sg_quic_config_default(&config);
     config.identity = s->identity;
-    if (sg_quic_endpoint_new(&config, s->started, &s->quic) != SG_OK)
-        die("no endpoint");
+    sg_err err = sg_quic_endpoint_new(&config, s->started, &s->quic);
+    if (err != SG_OK)
+        die(sg_err_text(err));
     s->tx = malloc(BATCH_BYTES);
     s->chunk = sg_buf_new(sg_mem_default(), CHUNK);
     if (s->tx == NULL || s->chunk == NULL)
@@ -288,14 +289,14 @@ static struct result run(enum sg_udp_path path, double seconds)
     }
     if (read(address[0], &remote, sizeof remote) != sizeof remote)
         die("no receiver");
+    (void)close(address[1]);
+    (void)close(result[1]);
     struct result r = {.send_cpu = stream_to(&remote, path, seconds)};
     if (read(result[0], report, sizeof report) != sizeof report)
         die("no result");
     (void)waitpid(child, NULL, 0);
-    for (int i = 0; i < 2; i++) {
-        (void)close(address[i]);
-        (void)close(result[i]);
-    }
+    (void)close(address[0]);
+    (void)close(result[0]);
     r.mb_per_s = report[0];
     r.recv_cpu = report[1];
     return r;

@@ -176,14 +176,17 @@ static void up(struct sg_sim *sim, uint32_t conn, unsigned end)
         sg_sim_end_set(sim, conn, end, SG_SIM_END_UP);
         link->core_waits = true;
         link->is_seed = false;
+        link->is_opening = true;
         err = sg_sim_feed(sim, at, &in);
     }
     if (err != SG_OK) {
         refuse(sim, conn, end, err);
         return;
     }
-    if (sg_sim_link_of_conn(sim, conn, end) == NULL)
+    link = sg_sim_link_of_conn(sim, conn, end);
+    if (link == NULL)
         return; /* the core has closed it at once */
+    link->is_opening = false;
     if (sim->conns[conn].state[1 - end] == SG_SIM_END_DEAD) {
         sg_time_ns due = sim->now + sim->extra->idle_timeout_ns;
         sg_sim_conn_event(sim, due, about(conn, SG_SIM_EV_SILENT, end));

@@ -20,14 +20,14 @@
 
 /* What tests and benchmarks may change and see beyond the public API. */
 struct sg_sim_extra {
-    const struct sg_mem *mem;     /* of everything */
+    const struct sg_mem *mem;      /* of everything */
     const struct sg_mem *core_mem; /* of the nodes; NULL = mem */
-    const struct sg_suite *suite; /* the shape of sg_sim_suite */
-    uint32_t senders;             /* messages come from so many nodes; 0 = from all */
-    uint32_t lane_budget;         /* bytes under way per lane before a push is dropped */
+    const struct sg_suite *suite;  /* the shape of sg_sim_suite */
+    uint32_t senders;              /* messages come from so many nodes; 0 = from all */
+    uint32_t lane_budget;          /* bytes under way per lane before a push is dropped */
     uint64_t dial_timeout_ns;
-    uint64_t idle_timeout_ns;  /* a link that hears nothing for so long is down */
-    uint64_t stall_timeout_ns; /* the same, when something was sent */
+    uint64_t idle_timeout_ns;                    /* a link that hears nothing for so long is down */
+    uint64_t stall_timeout_ns;                   /* the same, when something was sent */
     void (*tune)(struct sg_core_config *config); /* NULL = none */
     /* filled in by the run */
     struct sg_core_stats stats; /* over all cores, crashed ones included */
@@ -69,6 +69,7 @@ struct sg_sim_link {
     uint32_t peer;
     bool core_waits; /* the core has asked for it: tell it when it fails */
     bool is_seed;    /* join through it when it is up */
+    bool is_opening; /* the core is being told: it may refuse */
 };
 
 struct sg_sim_node {
@@ -80,8 +81,8 @@ struct sg_sim_node {
     uint32_t boot;
     bool is_far; /* on the other side of the partition */
     sg_time_ns alive_since;
-    sg_time_ns armed; /* of its TIMER event that counts, SG_TIME_NEVER = none */
-    uint32_t spins;   /* timeouts without progress of time */
+    sg_time_ns armed;  /* of its TIMER event that counts, SG_TIME_NEVER = none */
+    uint32_t spins;    /* timeouts without progress of time */
     uint64_t sequence; /* of its last message */
     struct sg_peer_id id;
     uint8_t public_key[SG_SIM_PUBLIC_LEN];
@@ -107,7 +108,7 @@ struct sg_sim_message {
 #define SG_SIM_HIST_SIZE ((64 - SG_SIM_HIST_BITS + 1) << SG_SIM_HIST_BITS)
 
 struct sg_sim_ledger {
-    struct sg_map index; /* message id -> number */
+    struct sg_map index;             /* message id -> number */
     struct sg_sim_message *messages; /* [total] */
     uint32_t count, total, warmup;
     uint64_t *delivered; /* [total][words] a bit per node */
@@ -117,8 +118,8 @@ struct sg_sim_ledger {
     uint64_t *hist; /* [SG_SIM_HIST_SIZE] of latencies: 256 steps per octave */
     uint64_t latency_max;
     uint64_t bytes, payload_bytes, paid_deliveries; /* since the warm-up */
-    uint8_t *payload; /* [payload_len] scratch */
-    uint64_t *times;  /* [total] scratch */
+    uint8_t *payload;                               /* [payload_len] scratch */
+    uint64_t *times;                                /* [total] scratch */
 };
 
 enum sg_sim_phase {
@@ -149,13 +150,13 @@ struct sg_sim {
     struct sg_sim_ledger ledger;
     /* plan.c */
     enum sg_sim_phase phase;
-    uint32_t seeds;   /* nodes 0 .. seeds - 1 */
+    uint32_t seeds; /* nodes 0 .. seeds - 1 */
     uint32_t alive;
     uint32_t *victims; /* [victim_count] */
     uint32_t victim_count;
-    uint64_t interval_ns; /* between messages */
+    uint64_t interval_ns;                         /* between messages */
     sg_time_ns settle_until, publish_at, calm_at; /* calm: faults are over */
-    sg_time_ns cut_at, cut_until; /* partition; never .. 0 when there is none */
+    sg_time_ns cut_at, cut_until;                 /* partition; never .. 0 when there is none */
     /* check.c */
     uint64_t check_every;
     uint32_t *union_find; /* [config.nodes] */

@@ -125,8 +125,7 @@ static void check_delivery(const struct sg_sim *sim, uint32_t node, uint32_t num
         sg_sim_broken(sim, node, "a message is delivered with another author");
     if (in->sequence != message->sequence)
         sg_sim_broken(sim, node, "a message is delivered with another sequence number");
-    if (in->payload.len != sim->config.payload_len ||
-        sg_sim_digest(in->payload) != message->digest)
+    if (in->payload.len != sim->config.payload_len || sg_sim_digest(in->payload) != message->digest)
         sg_sim_broken(sim, node, "a message is delivered with another payload");
 }
 

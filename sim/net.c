@@ -112,8 +112,8 @@ uint32_t sg_sim_conn_new(struct sg_sim *sim, uint32_t dialler, uint32_t acceptor
     }
     struct sg_sim_conn *conn = &sim->conns[at];
     uint64_t delay = pair_delay(sim, dialler, acceptor) / SG_SIM_DELAY_UNIT_NS;
-    *conn = (struct sg_sim_conn){.node = {dialler, acceptor},
-                                 .delay = delay > 0 ? (uint32_t)delay : 1};
+    *conn =
+        (struct sg_sim_conn){.node = {dialler, acceptor}, .delay = delay > 0 ? (uint32_t)delay : 1};
     return at;
 }
 
@@ -189,8 +189,7 @@ static sg_time_ns one_way(struct sg_sim *sim, const struct sg_sim_conn *conn)
     return at;
 }
 
-sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end,
-                          unsigned lane)
+sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end, unsigned lane)
 {
     sg_time_ns at = one_way(sim, conn);
     if (sim->config.reorder_within)
@@ -211,11 +210,10 @@ static void watch(struct sg_sim *sim, uint32_t at, unsigned sender)
     if (!is_dead || conn->watched[sender])
         return;
     conn->watched[sender] = true;
-    sg_sim_conn_event(sim, sim->now + sim->extra->stall_timeout_ns,
-                      (struct sg_sim_event){.kind = SG_SIM_EV_SILENT,
-                                            .index = at,
-                                            .end = (uint8_t)sender,
-                                            .lane = 1});
+    sg_sim_conn_event(
+        sim, sim->now + sim->extra->stall_timeout_ns,
+        (struct sg_sim_event){
+            .kind = SG_SIM_EV_SILENT, .index = at, .end = (uint8_t)sender, .lane = 1});
 }
 
 /* There is no room for a push: the core hears of it, after the outputs at hand. */
@@ -227,11 +225,10 @@ static void drop_push(struct sg_sim *sim, uint32_t conn, unsigned end,
         sim->err = SG_ERR_NO_MEMORY;
         return;
     }
-    sg_sim_conn_event(sim, sim->now,
-                      (struct sg_sim_event){.kind = SG_SIM_EV_PUSH_DROPPED,
-                                            .index = conn,
-                                            .end = (uint8_t)end,
-                                            .buf = id});
+    sg_sim_conn_event(
+        sim, sim->now,
+        (struct sg_sim_event){
+            .kind = SG_SIM_EV_PUSH_DROPPED, .index = conn, .end = (uint8_t)end, .buf = id});
 }
 
 static void send_copy(struct sg_sim *sim, sg_time_ns at, const struct sg_sim_event *frame)
@@ -342,9 +339,8 @@ static void cut_idle_of(struct sg_sim *sim, uint32_t at)
         unsigned end = sim->conns[conn].node[0] == at ? 0 : 1;
         if (sim->conns[conn].state[end] == SG_SIM_END_UP && sg_sim_is_cut(sim, &sim->conns[conn]))
             sg_sim_conn_event(sim, sim->now,
-                              (struct sg_sim_event){.kind = SG_SIM_EV_SILENT,
-                                                    .index = conn,
-                                                    .end = (uint8_t)end});
+                              (struct sg_sim_event){
+                                  .kind = SG_SIM_EV_SILENT, .index = conn, .end = (uint8_t)end});
     }
 }
 

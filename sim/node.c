@@ -82,8 +82,8 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         return;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);
-        sg_sim_push(sim, (struct sg_sim_event){
-                             .at = sim->now, .kind = SG_SIM_EV_SEED, .index = at});
+        sg_sim_push(sim,
+                    (struct sg_sim_event){.at = sim->now, .kind = SG_SIM_EV_SEED, .index = at});
         return;
     }
 }

@@ -81,8 +81,7 @@ static void need_seed(struct sg_sim *sim, uint32_t node)
     uint32_t seed = (uint32_t)sg_prng_below(&sim->prng, sim->seeds);
     if (sim->nodes[node].core == NULL || seed == node || sim->nodes[seed].boot == 0)
         return;
-    const struct sg_sim_link *link =
-        sg_sim_link_find(&sim->nodes[node], &sim->nodes[seed].id);
+    const struct sg_sim_link *link = sg_sim_link_find(&sim->nodes[node], &sim->nodes[seed].id);
     unsigned end = link != NULL && sim->conns[link->conn].node[0] == node ? 0 : 1;
     if (link != NULL && sim->conns[link->conn].state[end] == SG_SIM_END_UP) {
         const struct sg_core_in in = {.kind = SG_CORE_IN_SEED, .peer = sim->nodes[seed].id};
@@ -164,9 +163,8 @@ static void tick(struct sg_sim *sim)
 static uint32_t draw_author(struct sg_sim *sim)
 {
     uint32_t nodes = sim->config.nodes;
-    uint32_t senders = sim->extra->senders > 0 && sim->extra->senders < nodes
-                           ? sim->extra->senders
-                           : nodes;
+    uint32_t senders =
+        sim->extra->senders > 0 && sim->extra->senders < nodes ? sim->extra->senders : nodes;
     uint32_t author = (uint32_t)sg_prng_below(&sim->prng, senders) * (nodes / senders);
     while (sim->nodes[author].core == NULL)
         author = (author + 1) % nodes;

@@ -13,27 +13,24 @@ static void check_peer(const struct sg_pt *m, const struct sg_pt_peer *peer)
     assert(peer->queued < m->config.ihave_queue_max);
     assert(peer->queued == 0 || peer->queued_since <= m->now);
     assert(peer->srtt_ns <= m->config.graft_max_ns && peer->rttvar_ns <= m->config.graft_max_ns);
-    assert(peer->missing <= m->missing.count);
 }
 
 static void check_peers(const struct sg_pt *m)
 {
     uint32_t eager = 0;
-    uint32_t missing = 0;
     uint32_t blocks = m->free_queues;
     assert(m->peers_count <= m->config.peers_max);
     for (uint32_t i = 0; i < m->peers_count; i++) {
         const struct sg_pt_peer *peer = &m->peers[i];
         check_peer(m, peer);
         eager += peer->is_eager ? 1 : 0;
-        missing += peer->missing;
         blocks |= UINT32_C(1) << (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
         for (uint32_t j = 0; j < i; j++) {
             assert(!sg_peer_id_equal(&peer->id, &m->peers[j].id));
             assert(peer->tag != m->peers[j].tag && peer->queue != m->peers[j].queue);
         }
     }
-    assert(eager == m->eager_count && missing <= m->missing.count);
+    assert(eager == m->eager_count);
     assert(blocks == UINT32_MAX >> (32 - m->config.peers_max));
 }
 
@@ -74,20 +71,30 @@ static void check_missing_entry(const struct sg_pt *m, uint32_t at)
     }
 }
 
-static void check_missing(const struct sg_pt *m)
+/* Returns the number of entries. */
+static uint32_t check_queue(const struct sg_pt *m, const struct sg_pt_queue *queue, uint32_t tag)
 {
-    const struct sg_pt_missing_set *set = &m->missing;
-    uint32_t count = 0;
+    const struct sg_pt_missing *entries = m->missing.entries;
     uint32_t older = SG_PT_NONE;
-    assert(set->count <= set->used && set->used <= m->config.missing_max);
-    for (uint32_t at = set->oldest; at != SG_PT_NONE; at = set->entries[at].newer) {
+    uint32_t count = 0;
+    for (uint32_t at = queue->oldest; at != SG_PT_NONE; at = entries[at].newer) {
         check_missing_entry(m, at);
-        assert(set->entries[at].older == older);
-        assert(older == SG_PT_NONE || set->entries[older].serial < set->entries[at].serial);
+        assert(entries[at].older == older);
+        assert(tag == SG_PT_TAG_NONE || entries[at].owner == tag);
         older = at;
         count++;
     }
-    assert(older == set->newest && count == set->count);
+    assert(older == queue->newest && count == queue->count);
+    return count;
+}
+
+static void check_missing(const struct sg_pt *m)
+{
+    const struct sg_pt_missing_set *set = &m->missing;
+    uint32_t count = check_queue(m, &set->orphans, SG_PT_TAG_NONE);
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        count += check_queue(m, &m->peers[i].missing, m->peers[i].tag);
+    assert(count == set->count && set->used <= m->config.missing_max);
     for (uint32_t at = set->free; at != SG_PT_NONE; at = set->entries[at].newer)
         count++;
     assert(count == set->used);

@@ -11,7 +11,8 @@ sg_err sg_pt_missing_init(struct sg_pt *m)
     struct sg_pt_missing_set *set = &m->missing;
     const struct sg_mem *mem = m->config.mem;
     size_t max = m->config.missing_max;
-    set->free = set->oldest = set->newest = SG_PT_NONE;
+    set->free = SG_PT_NONE;
+    sg_pt_queue_init(&set->orphans);
     SG_TRY(sg_pt_index_init(&set->index, mem, m->config.missing_max, &m->prng));
     /* as in seen.c: not zeroed, so not touched */
     set->entries = mem->alloc(mem->user, max * sizeof(*set->entries));
@@ -44,57 +45,40 @@ static struct sg_pt_advertiser *advertisers_of(struct sg_pt *m, const struct sg_
     return m->missing.advertisers + at * m->config.advertisers_max;
 }
 
-/* The list by age. */
-static void list_append(struct sg_pt_missing_set *set, uint32_t at)
+static struct sg_pt_queue *queue_of(struct sg_pt *m, const struct sg_pt_missing *miss)
 {
-    set->entries[at].older = set->newest;
-    set->entries[at].newer = SG_PT_NONE;
-    if (set->newest == SG_PT_NONE)
-        set->oldest = at;
-    else
-        set->entries[set->newest].newer = at;
-    set->newest = at;
-}
-
-static void list_remove(struct sg_pt_missing_set *set, uint32_t at)
-{
-    uint32_t older = set->entries[at].older;
-    uint32_t newer = set->entries[at].newer;
-    if (older == SG_PT_NONE)
-        set->oldest = newer;
-    else
-        set->entries[older].newer = newer;
-    if (newer == SG_PT_NONE)
-        set->newest = older;
-    else
-        set->entries[newer].older = older;
+    struct sg_pt_peer *owner = sg_pt_peer_by_tag(m, miss->owner);
+    return owner == NULL ? &m->missing.orphans : &owner->missing;
 }
 
 static void drop(struct sg_pt *m, struct sg_pt_missing *miss)
 {
     struct sg_pt_missing_set *set = &m->missing;
     uint32_t at = (uint32_t)(miss - set->entries);
-    struct sg_pt_peer *owner = sg_pt_peer_by_tag(m, miss->owner);
-    if (owner != NULL)
-        owner->missing--;
     sg_pt_index_remove(&set->index, at);
     sg_pt_due_remove(set, at);
-    list_remove(set, at);
+    sg_pt_queue_remove(set->entries, queue_of(m, miss), at);
     miss->newer = set->free;
     set->free = at;
 }
 
-/* Room for one more announcement of peer. A peer that fills more than its share with ids that
- * nobody ever sends loses its own announcements, and only its own. */
-static bool make_room(struct sg_pt *m, const struct sg_pt_peer *peer)
+void sg_pt_missing_orphan(struct sg_pt *m, const struct sg_pt_peer *peer)
 {
+    sg_pt_queue_splice(m->missing.entries, &m->missing.orphans, &peer->missing);
+}
+
+/* Who has the most waiting loses the oldest: a neighbour that announces what nobody ever sends
+ * pushes out its own. */
+static void make_room(struct sg_pt *m)
+{
+    const struct sg_pt_queue *longest = &m->missing.orphans;
     if (m->missing.count < m->config.missing_max)
-        return true;
+        return;
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        if (longest->count < m->peers[i].missing.count)
+            longest = &m->peers[i].missing;
     m->stats.missing_overflow++;
-    if (peer->missing > m->config.missing_max / m->peers_count)
-        return false;
-    drop(m, &m->missing.entries[m->missing.oldest]);
-    return true;
+    drop(m, &m->missing.entries[longest->oldest]);
 }
 
 static uint32_t take_entry(struct sg_pt_missing_set *set)
@@ -139,15 +123,15 @@ static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,
                                  const struct sg_msg_id *id)
 {
     struct sg_pt_missing_set *set = &m->missing;
+    make_room(m);
     uint32_t at = take_entry(set);
     struct sg_pt_missing *miss = &set->entries[at];
     *miss = (struct sg_pt_missing){
         .key.id = *id, .owner = peer->tag, .since = m->now, .serial = set->serial++};
     miss->due = sg_time_add(m->now, first_wait(m, peer));
-    peer->missing++;
     sg_pt_index_add(&set->index, at);
     sg_pt_due_add(set, at);
-    list_append(set, at);
+    sg_pt_queue_append(set->entries, &peer->missing, at);
     return miss;
 }
 
@@ -187,11 +171,8 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have)
 {
     struct sg_pt_missing *miss = find(m, &have->id);
-    if (miss == NULL) {
-        if (!make_room(m, peer))
-            return;
+    if (miss == NULL)
         miss = add(m, peer, &have->id);
-    }
     add_advertiser(m, miss, peer->tag, have->hop);
     if (peer->is_eager && miss->tries == 0)
         hurry(m, miss, peer);

@@ -30,6 +30,7 @@ struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id)
         m->last_tag++;
     struct sg_pt_peer *peer = &m->peers[m->peers_count++];
     *peer = (struct sg_pt_peer){.id = *id, .tag = m->last_tag, .is_eager = true};
+    sg_pt_queue_init(&peer->missing);
     peer->queue = m->queues + (size_t)block * m->config.ihave_queue_max;
     m->eager_count++;
     return peer;
@@ -40,6 +41,7 @@ void sg_pt_peer_remove(struct sg_pt *m, struct sg_pt_peer *peer)
     size_t block = (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
     uint32_t at = (uint32_t)(peer - m->peers);
     sg_pt_peer_set_eager(m, peer, false);
+    sg_pt_missing_orphan(m, peer);
     m->free_queues |= UINT32_C(1) << block;
     m->peers_count--;
     memmove(peer, peer + 1, (m->peers_count - at) * sizeof(*peer));

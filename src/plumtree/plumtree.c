@@ -56,11 +56,11 @@
  *    IHAVE carry the hop at which their receiver would have the message. We compare both when the
  *    message comes after the IHAVE, as the report does, and when an IHAVE follows a message that
  *    came less than graft_max_ns ago; older hops describe a tree that is gone.
- * 9. Everything is bounded: ids seen, held and missing, advertisers per id, outputs per input. The
- *    oldest missing id makes room, but a neighbour with more than its share of them loses its own
- *    new announcements instead.
+ * 9. Everything is bounded: ids seen, held and missing, advertisers per id, outputs per input. When
+ *    too many ids are missing, the neighbour that was first to announce the most of them loses its
+ *    oldest: bogus announcements push each other out.
  *
- * Memory: see sg_pt_new. No array is touched before it fills, but for the chain heads (36 KB). */
+ * Memory: see sg_pt_new. No array is touched before it fills, but for the chain heads (37 KB). */
 #include "plumtree/plumtree.h"
 
 #include <assert.h>

@@ -121,7 +121,7 @@ enum sg_pt_known { SG_PT_UNKNOWN, SG_PT_SEEN, SG_PT_CACHED };
 struct sg_pt; /* defined by the implementation in plumtree/state.h */
 
 /* Allocates everything the machine will ever use; *out is owned by the caller. The defaults ask
- * for 1.3 MB in blocks that are touched only as they fill: an idle machine has used 45 KB.
+ * for 1.3 MB in blocks that are touched only as they fill: an idle machine has used 40 KB.
  * SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a hard limit. */
 SG_MUST_USE sg_err sg_pt_new(struct sg_pt **out, const struct sg_pt_config *config, sg_time_ns now,
                              uint64_t seed);

@@ -17,14 +17,21 @@
 /* A GRAFT for an id served so often before counts as repeated (threats.md 13). */
 #define SG_PT_SERVED_FREELY 3
 
+/* Missing entries in the order of their announcement. */
+struct sg_pt_queue {
+    uint32_t oldest;
+    uint32_t newest;
+    uint32_t count;
+};
+
 struct sg_pt_peer {
     struct sg_peer_id id;
     uint32_t tag;
     bool is_eager;
     uint64_t srtt_ns; /* 0 = not known */
     uint64_t rttvar_ns;
-    sg_time_ns quiet_until; /* what it pushes may have been sent before our PRUNE reached it */
-    uint32_t missing;       /* entries that it was the first to announce */
+    sg_time_ns quiet_until;     /* what it pushes may have been sent before our PRUNE reached it */
+    struct sg_pt_queue missing; /* what it was the first to announce */
     uint32_t queued;
     struct sg_pt_have *queue; /* [ihave_queue_max] of m->queues, announced at latest .. */
     sg_time_ns queued_since;  /* .. ihave_flush_ns after this */
@@ -56,10 +63,10 @@ struct sg_pt_advertiser {
 
 struct sg_pt_missing {
     struct sg_pt_key key;
-    uint32_t older; /* neighbours in the list by age; `newer` links the free ones too */
+    uint32_t older; /* in its queue; `newer` links the free ones too */
     uint32_t newer;
     uint32_t place; /* in the heap */
-    uint32_t owner; /* tag of the first advertiser: whose share it is */
+    uint32_t owner; /* tag of the first advertiser, in whose queue it is */
     sg_time_ns since;
     sg_time_ns due;
     uint64_t serial;  /* equal times: the older first */
@@ -75,10 +82,9 @@ struct sg_pt_missing_set {
     uint32_t *heap;                       /* [missing_max] entries, the next one due first */
     struct sg_pt_index index;
     uint32_t count;
-    uint32_t used;   /* entries ever used: the rest is untouched memory */
-    uint32_t free;   /* list through newer */
-    uint32_t oldest; /* list by age */
-    uint32_t newest;
+    uint32_t used;              /* entries ever used: the rest is untouched memory */
+    uint32_t free;              /* list through newer */
+    struct sg_pt_queue orphans; /* first announced by neighbours that are gone */
     uint64_t serial;
 };
 
@@ -153,6 +159,8 @@ SG_MUST_USE sg_err sg_pt_missing_init(struct sg_pt *m);
 void sg_pt_missing_fini(struct sg_pt *m);
 void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have);
+/* peer goes: what it announced first belongs to nobody. */
+void sg_pt_missing_orphan(struct sg_pt *m, const struct sg_pt_peer *peer);
 /* The lazy neighbour that announced id with the fewest hops, or NULL. */
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id,
                                           uint8_t *hop);
@@ -160,6 +168,14 @@ struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_i
 void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry);
 void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_missing_deadline(const struct sg_pt *m);
+
+/* queue.c: missing entries in the order of their announcement */
+void sg_pt_queue_init(struct sg_pt_queue *queue);
+void sg_pt_queue_append(struct sg_pt_missing *entries, struct sg_pt_queue *queue, uint32_t at);
+void sg_pt_queue_remove(struct sg_pt_missing *entries, struct sg_pt_queue *queue, uint32_t at);
+/* Moves all of from to the end of to. */
+void sg_pt_queue_splice(struct sg_pt_missing *entries, struct sg_pt_queue *to,
+                        const struct sg_pt_queue *from);
 
 /* due.c: the heap of missing messages by time */
 void sg_pt_due_add(struct sg_pt_missing_set *set, uint32_t at);

@@ -132,7 +132,8 @@ static void pull_data(struct sg_quic_conn *conn, struct sg_quic_bulk *bulk,
 {
     size_t len = sg_quic_recvq_len(&bulk->rx);
     event->type = SG_QUIC_BULK;
-    event->bulk.bytes = sg_bytes(bulk->rx.data + bulk->rx.head, len);
+    if (len > 0)
+        event->bulk.bytes = sg_bytes(bulk->rx.data + bulk->rx.head, len);
     event->bulk.fin = bulk->fin;
     bulk->rx.head += len;
     conn->ep->stats.receive_queued -= len;

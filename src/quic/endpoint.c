@@ -14,6 +14,10 @@
 #include "crypto/wipe.h"
 #include "wire/limits.h"
 
+#define KIB UINT32_C(1024)
+#define MIB (1024 * KIB)
+#define HOUR_NS (3600 * SG_NS_PER_S)
+
 void sg_quic_config_default(struct sg_quic_config *config)
 {
     *config = (struct sg_quic_config){
@@ -30,12 +34,12 @@ void sg_quic_config_default(struct sg_quic_config *config)
                 .handshake_burst = 64,
                 .reset_rate = 100,
                 .frame_max = {SG_FRAME_MSHIP_MAX, SG_FRAME_PUBSUB_MAX},
-                .lane_window = 256 * 1024,
-                .bulk_window_max = 8 * 1024 * 1024,
+                .lane_window = 256 * KIB,
+                .bulk_window_max = 8 * MIB,
                 .streams_max = 16,
-                .send_budget = {256 * 1024, 4 * 1024 * 1024, 4 * 1024 * 1024},
+                .send_budget = {256 * KIB, 4 * MIB, 4 * MIB},
                 .datagrams_max = 64,
-                .receive_max = 64 * 1024 * 1024,
+                .receive_max = UINT64_C(64) * MIB,
                 .tokens_max = 256,
             },
         .idle_timeout_ns = 30 * SG_NS_PER_S,
@@ -43,7 +47,7 @@ void sg_quic_config_default(struct sg_quic_config *config)
         .handshake_timeout_ns = 5 * SG_NS_PER_S,
         .flush_timeout_ns = 2 * SG_NS_PER_S,
         .token_secret_ns = 120 * SG_NS_PER_S,
-        .new_token_secret_ns = 12 * 3600 * SG_NS_PER_S,
+        .new_token_secret_ns = 12 * HOUR_NS,
         .initial_rtt_ns = 333 * SG_NS_PER_MS,
         .udp_payload_max = 1350,
         .congestion = SG_QUIC_CC_CUBIC,
@@ -72,24 +76,26 @@ static bool config_valid(const struct sg_quic_config *config)
 
 static void *ng_malloc(size_t size, void *user)
 {
-    const struct sg_mem *mem = user;
-    return mem->alloc(mem->user, size);
+    const struct sg_quic_endpoint *ep = user;
+    return ep->mem->alloc(ep->mem->user, size);
 }
 
 static void ng_free(void *ptr, void *user)
 {
-    sg_mem_free(user, ptr);
+    const struct sg_quic_endpoint *ep = user;
+    sg_mem_free(ep->mem, ptr);
 }
 
 static void *ng_calloc(size_t count, size_t size, void *user)
 {
-    return sg_mem_new(user, count, size);
+    const struct sg_quic_endpoint *ep = user;
+    return sg_mem_new(ep->mem, count, size);
 }
 
 static void *ng_realloc(void *ptr, size_t size, void *user)
 {
-    const struct sg_mem *mem = user;
-    return mem->realloc(mem->user, ptr, size);
+    const struct sg_quic_endpoint *ep = user;
+    return ep->mem->realloc(ep->mem->user, ptr, size);
 }
 
 static sg_err init_secrets(struct sg_quic_endpoint *ep)
@@ -111,7 +117,7 @@ static sg_err init_secrets(struct sg_quic_endpoint *ep)
 static void init_plain(struct sg_quic_endpoint *ep)
 {
     const struct sg_quic_limits *limits = &ep->config.limits;
-    ep->ngmem = (ngtcp2_mem){.user_data = (void *)(uintptr_t)ep->mem,
+    ep->ngmem = (ngtcp2_mem){.user_data = ep,
                              .malloc = ng_malloc,
                              .free = ng_free,
                              .calloc = ng_calloc,
@@ -216,8 +222,10 @@ static void recv_one(struct sg_quic_endpoint *ep, const struct sg_quic_rx *rx)
         struct sg_quic_conn *conn = sg_quic_cid_map_get(&ep->cids, sg_bytes(vc.dcid, vc.dcidlen));
         if (conn != NULL)
             sg_quic_conn_read(conn, rx);
-        else if (vc.version != 0)
+        else if (vc.version == NGTCP2_PROTO_VER_V1)
             sg_quic_accept(ep, rx);
+        else if (vc.version != 0 && !ep->stopped) /* ngtcp2 knows more versions than we speak */
+            sg_quic_stateless_version(ep, rx, &vc);
         else if ((rx->data[0] & 0x80) == 0)
             unknown_short(ep, rx, &vc);
         else

@@ -16,6 +16,9 @@
  * Sending is needed after every recv, expire, dial, write and close. Timestamps that go back are
  * taken as the latest one seen.
  *
+ * A dialler is CONNECTED as soon as it has authenticated the peer (one round trip); the peer
+ * authenticates it half a round trip later and may still refuse: CLOSED then follows at once.
+ *
  * A handle (sg_quic_conn_id) is never used twice. A dialled one ends with exactly one event:
  * DIAL_FAILED, or CLOSED after CONNECTED. An accepted one appears with CONNECTED and ends with
  * CLOSED. Frames that arrived before the peer closed are delivered before CLOSED; a local close
@@ -303,8 +306,8 @@ struct sg_quic_conn_info {
     uint64_t packets_lost;
     uint64_t handshake_ns;
     size_t queued[SG_LANE_COUNT];
-    /* Half-open indicator: data waits for acknowledgement without any progress since then;
-     * SG_TIME_NEVER when nothing waits. */
+    /* Half-open indicator: data waits for acknowledgement without any progress since then (at the
+     * earliest since it was first tried to be sent); SG_TIME_NEVER when nothing waits. */
     sg_time_ns stalled_since;
     sg_time_ns last_receive;
 };

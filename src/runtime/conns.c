@@ -157,6 +157,10 @@ static void on_connected(struct sg_node *node, const struct sg_quic_event *event
         on_self(node, conn.id);
         return;
     }
+    if (node->has_left) {
+        sg_quic_close(node->quic, node->now, conn.id, SG_CLOSE_SHUTDOWN, false);
+        return;
+    }
     sg_rt_paths_alive(&node->paths, &event->connected.remote, event->connected.srtt_ns);
     node->has_local_peers = node->has_local_peers || sg_addr_is_loopback(&event->connected.remote);
     struct sg_rt_dial *dial = sg_rt_dials_of_conn(&node->dials, conn.id);

@@ -86,8 +86,18 @@ static void *reserve(const struct sg_mem *mem, void *list, size_t *cap, size_t c
     return grown;
 }
 
+static size_t count_of(const struct sg_rt_links *t, const struct sg_peer_id *peer)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->conn_count; i++)
+        count += sg_peer_id_equal(&t->conns[i]->peer, peer);
+    return count;
+}
+
 sg_err sg_rt_links_connected(struct sg_rt_links *t, sg_time_ns now, const struct sg_rt_conn *conn)
 {
+    if (count_of(t, &conn->peer) >= SG_RT_CONNS_PER_PEER_MAX)
+        return SG_ERR_LIMIT;
     struct sg_rt_conn **list = reserve(t->mem, t->conns, &t->conn_cap, t->conn_count);
     if (list == NULL)
         return SG_ERR_NO_MEMORY;

@@ -25,6 +25,9 @@
 #define SG_RT_LIMBO_NS (3 * SG_NS_PER_S)
 /* Losers kept per peer; the oldest goes at once when there are more. */
 #define SG_RT_SPARES_MAX 2
+/* Connections of one peer in whatever state. More are refused: one identity must not use up the
+ * node's connections by opening them without a HELLO. */
+#define SG_RT_CONNS_PER_PEER_MAX 6
 /* Frames of a connection before its HELLO: what fits an initial flow-control window. */
 #define SG_RT_HELD_MAX 256
 #define SG_RT_HELD_BYTES_MAX (UINT32_C(512) << 10)
@@ -111,7 +114,8 @@ struct sg_rt_conn *sg_rt_links_greeting(const struct sg_rt_links *t, const struc
 
 /* All functions below empty acts first and cost O(connections). */
 
-/* A connection is there; it waits for HELLO. SG_ERR_NO_MEMORY: unknown, close it. */
+/* A connection is there; it waits for HELLO. SG_ERR_NO_MEMORY, SG_ERR_LIMIT (of this peer): it is
+ * not known, close it. */
 SG_MUST_USE sg_err sg_rt_links_connected(struct sg_rt_links *t, sg_time_ns now,
                                          const struct sg_rt_conn *conn);
 /* Its HELLO came and was good. SG_ERR_NO_MEMORY: nothing has changed, close it. */

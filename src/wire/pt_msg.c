@@ -23,6 +23,8 @@ sg_err sg_pt_ihave_decode(struct sg_reader *r, struct sg_pt_have *have, size_t *
     for (size_t i = 0; i < *count; i++) {
         sg_read_copy(&entries, have[i].id.b, SG_ID_LEN);
         have[i].hop = sg_read_u8(&entries);
+        if (have[i].hop == 0) /* as in GOSSIP: the receiver would be a link away */
+            return SG_ERR_MALFORMED;
     }
     return sg_reader_done(&entries);
 }

@@ -20,7 +20,7 @@ enum sg_pt_kind {
     SG_PT_PROOF_WANT = 7
 };
 
-/* One announced message: the sender could give it at this hop count. */
+/* One announced message: with it the receiver would be at this hop, 1 .. SG_PT_HOP_MAX. */
 struct sg_pt_have {
     struct sg_msg_id id;
     uint8_t hop;

@@ -222,6 +222,33 @@ static void a_seed_that_is_ourselves_is_skipped(void **state)
     stop_fast(node);
 }
 
+/* Dead addresses cost a bounded number of handshakes at a time, and little of anything else. */
+static void many_dead_seeds_are_tried_a_few_at_a_time(void **state)
+{
+    (void)state;
+    enum { MANY = 40, AT_ONCE = 16 };
+    struct sg_node *node = start_node(NULL);
+    struct place place = free_place();
+    struct sg_stats stats = {0};
+    struct sg_event event;
+    for (int i = 0; i < MANY; i++) {
+        char seed[96];
+        (void)snprintf(seed, sizeof seed, "127.0.%d.1%s", i + 1, strrchr(place.text, ':'));
+        assert_int_equal(sg_node_join(node, seed), SG_OK);
+    }
+    uint64_t end = now_ms() + PATIENCE_MS;
+    unsigned failed = 0;
+    while (failed < MANY && now_ms() < end) {
+        sg_err err = sg_node_next_event(node, 100, &event);
+        failed += err == SG_OK && event.kind == SG_EVENT_SEED_FAILED;
+        sg_node_stats(node, &stats);
+        assert_true(stats.connections <= AT_ONCE);
+    }
+    assert_int_equal(failed, MANY);
+    assert_true(stats.dials_failed >= MANY);
+    stop_fast(node);
+}
+
 static void bad_seeds_are_refused_at_once(void **state)
 {
     (void)state;
@@ -265,6 +292,7 @@ int main(void)
         cmocka_unit_test(slow_resolver_delays_only_itself),
         cmocka_unit_test(stop_does_not_wait_for_the_resolver),
         cmocka_unit_test(a_seed_that_is_ourselves_is_skipped),
+        cmocka_unit_test(many_dead_seeds_are_tried_a_few_at_a_time),
         cmocka_unit_test(bad_seeds_are_refused_at_once),
         cmocka_unit_test(port_in_use_is_said),
     };

@@ -129,6 +129,23 @@ static void test_full_lanes_drop_pushes_only(void **state)
     assert_true(c.extra.stats.push_dropped > 0);
 }
 
+static void few_links(struct sg_core_config *config)
+{
+    config->hpv.active_target = 4;
+    config->hpv.active_max = 6;
+    config->links_max = 14;
+}
+
+/* Cores refuse links while others linger: both ends agree on what is left. */
+static void test_cores_may_refuse_links(void **state)
+{
+    struct sim_case c = sim_case(43);
+    (void)state;
+    c.extra.tune = few_links;
+    sim_case_run(&c);
+    sim_case_assert_whole(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_long_partition),
         cmocka_unit_test(test_everything_at_once),
         cmocka_unit_test(test_full_lanes_drop_pushes_only),
+        cmocka_unit_test(test_cores_may_refuse_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

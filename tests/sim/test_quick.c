@@ -127,11 +127,10 @@ static void test_invalid_input_is_refused(void **state)
     struct sg_sim_config config;
     struct sg_sim_report report;
     void (*const spoils[])(struct sg_sim_config *) = {
-        no_nodes,       many_nodes,     long_payload, many_messages, long_warmup,
-        no_rate,        negative_rate,  nan_rate,     endless_rate,  much_jitter,
-        total_loss,     nan_loss,       much_reorder, much_kill,     negative_duplicate,
-        nan_partition,  no_time,        endless_time, long_delay,    late_partition,
-        long_partition,
+        no_nodes,      many_nodes,     long_payload,       many_messages, long_warmup, no_rate,
+        negative_rate, nan_rate,       endless_rate,       much_jitter,   total_loss,  nan_loss,
+        much_reorder,  much_kill,      negative_duplicate, nan_partition, no_time,     endless_time,
+        long_delay,    late_partition, long_partition,
     };
     (void)state;
     for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++)

@@ -8,6 +8,7 @@
 
 static const struct trace_machine *const machines[] = {
     &trace_hpv,
+    &trace_pt,
 };
 
 #define WORDS_MAX 64

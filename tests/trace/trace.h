@@ -40,5 +40,6 @@ struct trace_machine {
 };
 
 extern const struct trace_machine trace_hpv;
+extern const struct trace_machine trace_pt;
 
 #endif

@@ -453,8 +453,7 @@ static void report(const char *what, const struct cluster *c, uint32_t from)
                   mean_last_ms_since(c, from), (unsigned long long)sum.grafts_sent,
                   (unsigned long long)sum.grafts_early, (unsigned long long)sum.prunes_sent,
                   (unsigned long long)sum.missing_given_up, (unsigned long long)sum.rescues,
-                  (unsigned long long)sum.optimisations,
-                  (double)c->control / c->messages_count);
+                  (unsigned long long)sum.optimisations, (double)c->control / c->messages_count);
 }
 
 static void test_single(void **state)

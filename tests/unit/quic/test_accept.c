@@ -372,7 +372,7 @@ static bool hold_first(struct net *net, const struct flight *f)
     return false;
 }
 
-/* The server then has the end of a ClientHello only: it asks for the address (transport.md s7.2). */
+/* The server then has the end of a ClientHello only and asks for the address: transport.md s7.2. */
 static void a_lost_first_initial_leads_to_a_retry(void **state)
 {
     (void)state;

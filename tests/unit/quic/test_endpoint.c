@@ -381,7 +381,7 @@ static void many_connections_come_and_go(void **state)
     net_init(&net, 1 * MS, 16);
     struct host *a = net_add_endpoint(&net, NULL);
     struct host *b = net_add_endpoint(&net, NULL);
-    for (int i = 0; i < 120; i++) {
+    for (int i = 0; i < 300; i++) {
         struct host *from = i % 2 == 0 ? a : b;
         struct host *to = i % 2 == 0 ? b : a;
         from->logged = to->logged = 0;
@@ -404,8 +404,8 @@ static void many_connections_come_and_go(void **state)
         assert_int_equal(stats.tls_live, 0);
         assert_int_equal(stats.half_open, 0);
         assert_int_equal(stats.receive_queued, 0);
-        assert_int_equal(stats.tls_created, 120);
-        assert_int_equal(stats.handshakes_done, 120);
+        assert_int_equal(stats.tls_created, 300);
+        assert_int_equal(stats.handshakes_done, 300);
     }
     net_fini(&net);
 }

@@ -23,6 +23,32 @@ static size_t length_of(uint32_t number, enum sg_lane lane)
     return lane == SG_LANE_MSHIP ? mship[number % 8] : pubsub[number % 9];
 }
 
+/* Both hosts write one frame on each lane. */
+static void write_everywhere(struct host *hosts[2], uint32_t sent[2][2])
+{
+    for (int i = 0; i < 4; i++) {
+        enum sg_lane lane = (enum sg_lane)(i % 2);
+        struct host *host = hosts[i / 2];
+        uint32_t *n = &sent[i / 2][lane];
+        sg_err err = host_write(host, host_conn(host), lane, *n, length_of(*n, lane));
+        assert_true(err == SG_OK || err == SG_ERR_WOULD_BLOCK);
+        *n += err == SG_OK;
+    }
+}
+
+static void check_everywhere(struct host *hosts[2], uint32_t sent[2][2], const struct expect *x)
+{
+    for (int i = 0; i < 4; i++) {
+        enum sg_lane lane = (enum sg_lane)(i % 2);
+        struct host *host = hosts[i / 2];
+        assert_true(sent[i / 2][lane] > 30);
+        assert_int_equal(x->next[1 - i / 2][lane], sent[i / 2][lane]);
+        assert_int_equal(sg_quic_lane_queued(host->ep, host_conn(host), lane), 0);
+        assert_int_equal(host_count(host, SG_QUIC_CLOSED), 0);
+        assert_int_equal(host_stats(host).receive_queued, 0);
+    }
+}
+
 static void frames_arrive_once_and_in_order(void **state)
 {
     (void)state;
@@ -39,28 +65,11 @@ static void frames_arrive_once_and_in_order(void **state)
         net.duplicate = 50;
         net.jitter_ns = 20 * MS;
         for (int turn = 0; turn < 60; turn++) {
-            for (int h = 0; h < 2; h++) {
-                for (int lane = 0; lane < 2; lane++) {
-                    uint32_t *n = &sent[h][lane];
-                    sg_err err = host_write(hosts[h], host_conn(hosts[h]), (enum sg_lane)lane, *n,
-                                            length_of(*n, (enum sg_lane)lane));
-                    assert_true(err == SG_OK || err == SG_ERR_WOULD_BLOCK);
-                    *n += err == SG_OK;
-                }
-            }
+            write_everywhere(hosts, sent);
             net_run(&net, 40 * MS);
         }
         net_run(&net, 20000 * MS);
-        for (int h = 0; h < 2; h++) {
-            for (int lane = 0; lane < 2; lane++) {
-                assert_true(sent[h][lane] > 30);
-                assert_int_equal(x.next[1 - h][lane], sent[h][lane]);
-                assert_int_equal(
-                    sg_quic_lane_queued(hosts[h]->ep, host_conn(hosts[h]), (enum sg_lane)lane), 0);
-            }
-            assert_int_equal(host_count(hosts[h], SG_QUIC_CLOSED), 0);
-            assert_int_equal(host_stats(hosts[h]).receive_queued, 0);
-        }
+        check_everywhere(hosts, sent, &x);
         net_fini(&net);
     }
 }

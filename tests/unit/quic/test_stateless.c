@@ -27,6 +27,12 @@ static void negotiates_the_version(void **state)
     assert_int_equal(tx.len, sizeof(expected) + 1);
     assert_memory_equal(tx.buf + 1, expected, sizeof(expected));
     assert_true(sg_addr_equal(&tx.remote, &stranger));
+    const uint8_t v2[] = {0x6b, 0x33, 0x43, 0xcf}; /* ngtcp2 knows it, we do not speak it */
+    memcpy(packet + 1, v2, sizeof(v2));
+    give(&net, b, &stranger, packet, sizeof(packet));
+    assert_true(sg_quic_send(b->ep, net.now, &tx));
+    assert_memory_equal(tx.buf + 1, expected, sizeof(expected));
+    assert_int_equal(host_stats(b).accepts, 0);
     net_fini(&net);
 }
 

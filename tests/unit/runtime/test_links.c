@@ -9,6 +9,7 @@
 
 #include "base/prng.h"
 #include "runtime/links.h"
+#include "unit/base/failing_mem.h"
 
 static const struct sg_peer_id small = {{1}};
 static const struct sg_peer_id large = {{2}};
@@ -195,6 +196,43 @@ static void many_connections_of_one_peer_stay_few(void **state)
         assert_true(t.conn_count <= 1 + SG_RT_SPARES_MAX);
     }
     sg_rt_links_fini(&t);
+}
+
+static void one_peer_cannot_use_up_the_connections(void **state)
+{
+    struct sg_rt_links t;
+    (void)state;
+    sg_rt_links_init(&t, sg_mem_default(), &small);
+    for (sg_rt_conn_id id = 1; id <= SG_RT_CONNS_PER_PEER_MAX; id++)
+        add(&t, 0, id, false);
+    struct sg_rt_conn conn = {.id = 99, .peer = large};
+    assert_int_equal(sg_rt_links_connected(&t, 0, &conn), SG_ERR_LIMIT);
+    assert_null(sg_rt_links_conn(&t, 99));
+    conn.peer.b[0]++;
+    assert_int_equal(sg_rt_links_connected(&t, 0, &conn), SG_OK);
+    sg_rt_links_fini(&t);
+}
+
+static void no_memory_changes_nothing(void **state)
+{
+    struct failing_mem failing;
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct sg_rt_links t;
+        const struct sg_mem *mem = failing_mem_init(&failing, n);
+        const struct sg_rt_conn conn = {.id = 1, .peer = large};
+        sg_rt_links_init(&t, mem, &small);
+        sg_err err = sg_rt_links_connected(&t, 0, &conn);
+        if (err == SG_OK)
+            err = sg_rt_links_hello(&t, 0, 1, 1, &acts);
+        sg_rt_links_check(&t);
+        bool is_last = failing.calls < n;
+        assert_int_equal(err, is_last ? SG_OK : SG_ERR_NO_MEMORY);
+        sg_rt_links_fini(&t);
+        assert_int_equal(failing.live, 0);
+        if (is_last)
+            break;
+    }
 }
 
 /* ---- two ends, any order ---------------------------------------------------------------------- */
@@ -438,6 +476,8 @@ int main(void)
         cmocka_unit_test(restarted_peer_is_a_new_link),
         cmocka_unit_test(drop_closes_all_but_new_attempts),
         cmocka_unit_test(many_connections_of_one_peer_stay_few),
+        cmocka_unit_test(one_peer_cannot_use_up_the_connections),
+        cmocka_unit_test(no_memory_changes_nothing),
         cmocka_unit_test(simultaneous_dials),
         cmocka_unit_test(any_dials),
     };

@@ -39,7 +39,7 @@ static void ihave_comes_back_up_to_its_limit(void **state)
     size_t count = 0;
     (void)state;
     for (size_t i = 0; i < SG_PT_IHAVE_MAX; i++)
-        have[i] = (struct sg_pt_have){.id = {{(uint8_t)i, (uint8_t)(i >> 8)}}, .hop = (uint8_t)i};
+        have[i] = (struct sg_pt_have){.id = {{(uint8_t)i, (uint8_t)(i >> 8)}}, .hop = (uint8_t)(i % 255 + 1)};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         assert_int_equal(decode_ihave(encode_ihave(counts[i]), &count), SG_OK);
         assert_int_equal(count, counts[i]);
@@ -60,6 +60,8 @@ static void bad_ihaves_have_an_error_each(void **state)
     assert_int_equal(decode_ihave(1, &count), SG_ERR_MALFORMED); /* no ids */
     out[0] = 0x20;
     assert_int_equal(decode_ihave(33, &count), SG_ERR_MALFORMED); /* no whole entry */
+    have[0].hop = 0;
+    assert_int_equal(decode_ihave(encode_ihave(1), &count), SG_ERR_MALFORMED);
     memcpy(out, "\x80\x00\x84\x21", 4); /* 1 025 entries */
     assert_int_equal(decode_ihave(sizeof(out), &count), SG_ERR_OVERSIZED);
     memcpy(out, "\x40\x21", 2);

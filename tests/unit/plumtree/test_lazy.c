@@ -1,0 +1,72 @@
+/* lazy.c: nothing that waits is lost, and what an outbox points at stays until the next input. */
+#include "unit/plumtree/fixture.h"
+
+static void test_full_queues_go_at_once(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new queue=2");
+    DO(p, "up parent a b");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    EXPECT(p, "parent gossip m1", "");
+    EXPECT(p, "parent gossip m2", "ihave a m1/2 m2/2\nihave b m1/2 m2/2\n");
+    EXPECT(p, "parent gossip m3", "");
+    EXPECT(p, "a dropped m1", "ihave a m3/2 m1/2\n");
+    EXPECT(p, "run 20", "at 10 ms\nihave b m3/2\n");
+}
+
+/* Two ids fit, three are held: the newest two, oldest first, refused ones left out. */
+static void test_new_neighbour_fills_its_queue_at_most(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new queue=2");
+    DO(p, "broadcast m1");
+    DO(p, "broadcast m2");
+    DO(p, "broadcast m3");
+    EXPECT(p, "up a", "ihave a m2/1 m3/1\n");
+    DO(p, "a refused m4");
+    EXPECT(p, "up b", "");
+    EXPECT(p, "run 10", "at 10 ms\nihave b m3/1\n");
+    DO(p, "new onup=0");
+    DO(p, "broadcast m1");
+    DO(p, "up a");
+    EXPECT(p, "run 10", "");
+}
+
+static void test_outbox_points_at_what_was_queued(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new queue=1");
+    DO(p, "up parent a b");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    DO(p, "parent gossip m1");
+    assert_int_equal(p->out.count, 2);
+    assert_true(p->out.out[0].have != p->out.out[1].have);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal((const char *)p->out.out[i].have[0].id.b, "m1");
+    /* a hop that cannot grow */
+    EXPECT(p, "parent gossip m2 255", "ihave a m2/255\nihave b m2/255\n");
+}
+
+static void test_flush_at_once(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new flush_ms=0");
+    DO(p, "up parent a");
+    DO(p, "a prune");
+    EXPECT(p, "parent gossip m", "");
+    assert_true(sg_pt_deadline(p->pt) <= p->now);
+    EXPECT(p, "timeout", "at 0 ms\nihave a m/2\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PT_TEST(test_full_queues_go_at_once),
+        PT_TEST(test_new_neighbour_fills_its_queue_at_most),
+        PT_TEST(test_outbox_points_at_what_was_queued),
+        PT_TEST(test_flush_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

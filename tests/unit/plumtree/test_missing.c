@@ -1,0 +1,136 @@
+/* missing.c: advertisers, timers, the observed lead. */
+#include "unit/plumtree/fixture.h"
+
+/* The first announcers are kept; one that is gone makes room. */
+static void test_advertisers(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new advertisers=2 tries=6 max_ms=50");
+    DO(p, "up a b c d");
+    DO(p, "a ihave m");
+    DO(p, "b ihave m");
+    DO(p, "b ihave m");
+    DO(p, "c ihave m");
+    EXPECT(p, "run 100", "at 50 ms\ngraft a m\nat 100 ms\ngraft b m\n");
+    DO(p, "down a");
+    DO(p, "d ihave m"); /* in a's place */
+    EXPECT(p, "run 100", "at 150 ms\ngraft d m\nat 200 ms\ngraft b m\n");
+    DO(p, "c ihave m");
+    EXPECT(p, "run 50", "at 250 ms\ngraft d m\n");
+}
+
+/* An announcer that comes while others are asked is the next one. */
+static void test_late_advertiser_is_next(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up a b");
+    DO(p, "a ihave m");
+    DO(p, "run 60");
+    DO(p, "b ihave m");
+    EXPECT(p, "run 50", "at 100 ms\ngraft b m\n");
+}
+
+/* Each round through the advertisers waits twice as long, up to the longest timer. */
+static void test_back_off(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new max_ms=150 tries=5");
+    DO(p, "up a");
+    DO(p, "a ihave m");
+    EXPECT(p, "run 10000",
+           "at 50 ms\ngraft a m\nat 100 ms\ngraft a m\nat 200 ms\ngraft a m\n"
+           "at 350 ms\ngraft a m\nat 500 ms\ngraft a m\n");
+    assert_int_equal(sg_pt_stats(p->pt)->missing_given_up, 1);
+    assert_int_equal(sg_pt_deadline(p->pt), SG_TIME_NEVER);
+}
+
+static uint64_t lead_ms(const struct pt_play *p)
+{
+    return p->pt->lead_ns / SG_NS_PER_MS;
+}
+
+static void late_by(struct pt_play *p, const char *id, unsigned ms)
+{
+    char line[64];
+    snprintf(line, sizeof(line), "a ihave %s", id);
+    DO(p, line);
+    p->now += ms * SG_NS_PER_MS;
+    snprintf(line, sizeof(line), "parent gossip %s", id);
+    DO(p, line);
+}
+
+static void test_lead_rises_fast_and_falls_slowly(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up parent a");
+    DO(p, "a prune");
+    late_by(p, "m1", 200);
+    assert_int_equal(lead_ms(p), 100);
+    late_by(p, "m2", 200);
+    assert_int_equal(lead_ms(p), 150);
+    DO(p, "wait 29950");
+    late_by(p, "m3", 50); /* after half a minute half way down */
+    assert_int_equal(lead_ms(p), 100);
+    DO(p, "wait 600000");
+    late_by(p, "m4", 0);
+    assert_int_equal(lead_ms(p), 0);
+    late_by(p, "m5", 100000); /* not above the longest timer */
+    assert_int_equal(lead_ms(p), 1000);
+}
+
+/* What was asked for does not tell when the tree would have brought it. */
+static void test_lead_is_not_learned_from_answers(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up parent a");
+    DO(p, "a prune");
+    DO(p, "a ihave m");
+    DO(p, "run 60");
+    DO(p, "a gossip m");
+    assert_int_equal(lead_ms(p), 0);
+    assert_int_equal(sg_pt_stats(p->pt)->missing_recovered, 1);
+    assert_int_equal(sg_pt_stats(p->pt)->grafts_early, 0);
+    DO(p, "a ihave n");
+    DO(p, "run 60");
+    DO(p, "parent gossip n");
+    assert_int_equal(lead_ms(p), 30);
+    assert_int_equal(sg_pt_stats(p->pt)->grafts_early, 1);
+}
+
+/* Many at once, filled and emptied several times: the pool is used again. */
+static void test_pool(void **state)
+{
+    struct pt_play *p = *state;
+    char line[32];
+    DO(p, "new missing=8 tries=1");
+    DO(p, "up a b");
+    for (int i = 0; i < 100; i++) {
+        snprintf(line, sizeof(line), "%c ihave m%d n%d o%d", "ab"[i % 2], i, i, i / 2);
+        DO(p, line);
+        if (i % 3 == 0)
+            DO(p, "run 55");
+        if (i % 7 != 0)
+            continue;
+        snprintf(line, sizeof(line), "a gossip n%d", i);
+        DO(p, line);
+    }
+    DO(p, "run 1000");
+    assert_int_equal(p->pt->missing.count, 0);
+    assert_int_equal(p->pt->missing.used, 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PT_TEST(test_advertisers),
+        PT_TEST(test_late_advertiser_is_next),
+        PT_TEST(test_back_off),
+        PT_TEST(test_lead_rises_fast_and_falls_slowly),
+        PT_TEST(test_lead_is_not_learned_from_answers),
+        PT_TEST(test_pool),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
