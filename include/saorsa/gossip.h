@@ -134,7 +134,7 @@ struct sg_message {
     struct sg_peer_id author;   /* who signed it */
     struct sg_peer_id last_hop; /* the neighbour it came from; the node itself for own messages */
     struct sg_msg_id id;
-    uint64_t sequence; /* of the author on this topic; grows, with gaps after a restart */
+    uint64_t sequence; /* of the author; grows, with gaps: one count for all its topics */
     uint64_t time_ms;  /* the author's wall clock, milliseconds since 1970 */
     uint64_t age_us;   /* by the wall clocks of author and receiver; 0 when that is negative */
     uint8_t hops;      /* links the message crossed on its way here */
@@ -172,7 +172,7 @@ struct sg_publish_result {
 /* Publishes payload [0 .. 65536] on a topic, signed by this node. A node may publish without a
  * subscription: it joins the topic's overlay for as long as the topic is in use (60 s).
  * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
- * message is kept for message_ttl_ms and offered to those who come, and neighbors is 0.
+ * message is kept for 60 s and offered to those who come, and neighbors is 0.
  * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full: try again later),
  * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_CRYPTO. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,

@@ -42,6 +42,13 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
     entry->first_hand = first_hand;
 }
 
+void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer)
+{
+    uint32_t at = sg_map_get(&book->index, peer->b);
+    if (at != SG_MAP_NONE)
+        book->entries[at].first_hand = false;
+}
+
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints)
 {
     uint32_t at = sg_map_get(&book->index, peer->b);

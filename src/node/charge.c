@@ -1,5 +1,8 @@
 /* What misbehaviour costs. Points decay by one a second; at the limit the link is closed and the
- * peer banned for a while. Only the authenticated link pays, never a name in a body. */
+ * peer banned for a while. Only the authenticated link pays, never a name in a body, and only for
+ * what no correct peer does: a message that is late, dated ahead, or a second one under the same
+ * number passed an honest relay's checks a moment ago, on another clock or in another order. Were
+ * it charged, an author could make honest neighbours ban each other. */
 #include "node/internal.h"
 
 #define POINTS_BAN 100
@@ -72,11 +75,11 @@ static enum sg_charge count_refused(struct sg_core_stats *stats, sg_err err)
     }
     if (err == SG_ERR_EXPIRED) {
         stats->refused_expired++;
-        return SG_CHARGE_LATE;
+        return SG_CHARGE_NONE;
     }
     if (err == SG_ERR_FUTURE) {
         stats->refused_future++;
-        return SG_CHARGE_LATE;
+        return SG_CHARGE_NONE;
     }
     if (err == SG_ERR_LIMIT) {
         stats->refused_overload++;
@@ -84,7 +87,7 @@ static enum sg_charge count_refused(struct sg_core_stats *stats, sg_err err)
     }
     if (err == SG_ERR_VERSION) {
         stats->refused_version++;
-        return SG_CHARGE_PROTOCOL;
+        return SG_CHARGE_VERSION;
     }
     stats->refused_malformed++;
     return err == SG_ERR_PROTOCOL ? SG_CHARGE_PROTOCOL : SG_CHARGE_MALFORMED;
@@ -95,5 +98,6 @@ void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_i
     enum sg_charge points = count_refused(&core->stats, err);
     sg_trace(&core->config.trace, SG_TRACE_REFUSE, link->peer.b, id == NULL ? NULL : id->b,
              (uint64_t)(-(int64_t)err));
-    sg_charge(core, link, points);
+    if (points != SG_CHARGE_NONE)
+        sg_charge(core, link, points);
 }

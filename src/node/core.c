@@ -20,6 +20,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .keys_max = 512,
         .roots_max = 512,
         .authors_max = 512,
+        .held_bytes_max = UINT64_C(32) << 20,
         .verify_rate = 1000,
         .verify_burst = 2000,
         .frame_rate = 20000,
@@ -44,6 +45,7 @@ static bool config_is_good(const struct sg_core_config *config)
     /* every active neighbour must find a place in the tree */
     bool tree_fits = config->pt.peers_max >= config->hpv.active_max;
     bool fits_sequence = config->boot <= UINT32_MAX;
+    has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20);
     return has_parts && has_network && has_room && tree_fits && fits_sequence &&
            config->message_ttl_ms <= config->ttl_max_ms;
 }
@@ -162,8 +164,10 @@ static void input_rtt(struct sg_core *core, const struct sg_core_in *in)
 static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
-    struct sg_pt_in dropped = {
-        .kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
+    struct sg_pt_in dropped = {.kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
+    /* a ROOT has no id: without it the GOSSIP is asked for again by PROOF_WANT */
+    if (sg_msg_id_equal(&in->id, &(struct sg_msg_id){{0}}))
+        return;
     core->stats.push_dropped++;
     sg_trace(&core->config.trace, SG_TRACE_PUSH_DROPPED, in->peer.b, in->id.b, 0);
     if (scope != NULL)
@@ -195,7 +199,10 @@ static sg_err input_unsubscribe(struct sg_core *core, const struct sg_core_in *i
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     if (scope == NULL || scope->subscriptions == 0)
         return SG_ERR_NOT_FOUND;
-    if (--scope->subscriptions == 0)
+    scope->subscriptions--;
+    /* what was just published is still offered to the neighbours */
+    scope->linger_until = scope->offered_until;
+    if (scope->subscriptions == 0 && core->now >= scope->offered_until)
         sg_scope_close(core, scope);
     return SG_OK;
 }

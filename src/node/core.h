@@ -38,6 +38,7 @@ struct sg_core_config {
     uint32_t keys_max;        /* [512] author keys kept after a good signature */
     uint32_t roots_max;       /* [512] verified batch roots */
     uint32_t authors_max;     /* [512] replay windows per scope */
+    uint64_t held_bytes_max;  /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
     uint32_t verify_rate;     /* [1000] signature checks per second and link */
     uint32_t verify_burst;    /* [2000] */
     uint32_t frame_rate;      /* [20000] frames per second and link, see charge.c */
@@ -163,8 +164,9 @@ SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t 
                                  const struct sg_core_in *in, struct sg_core_outbox *out);
 /* Signs and broadcasts payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. The
  * node's own subscription is served by a DELIVER with hops 0 and last_hop self.
- * SG_ERR_TOO_LARGE, SG_ERR_LIMIT, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO, SG_ERR_STOPPED; then nothing is
- * sent and no sequence number is used. */
+ * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT,
+ * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO, SG_ERR_STOPPED; then the message does not exist and no sequence
+ * number is used, though the topic may have been opened. */
 struct sg_core_publish_in {
     uint64_t wall_ms; /* as for sg_core_input */
     struct sg_topic_id topic;

@@ -5,8 +5,6 @@
  * is never forwarded. */
 #include "node/internal.h"
 
-#include <assert.h>
-
 struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_scope *scope,
                                const struct sg_gossip *msg)
 {
@@ -104,7 +102,7 @@ static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_p
     }
     sg_trace(&core->config.trace, SG_TRACE_PUSH, peer->b, held->id.b, hop);
     send_part(core, scope, peer,
-              (struct sg_frame_wait){.buf = held->root, .id = held->id, .droppable = true});
+              (struct sg_frame_wait){.buf = held->root, .droppable = true});
     send_part(core, scope, peer,
               (struct sg_frame_wait){.buf = frame, .id = held->id, .droppable = true});
     core->stats.payload_bytes_out += frame->len;
@@ -115,8 +113,8 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
              const struct sg_msg_id *id, uint8_t hop)
 {
     struct sg_held *held = sg_store_get(&scope->store, id);
-    assert(held != NULL); /* the machine pushes cached messages only */
-    push(core, scope, peer, held, hop);
+    if (held != NULL) /* else it went early, for want of memory (sg_hold) */
+        push(core, scope, peer, held, hop);
 }
 
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
@@ -127,10 +125,8 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
         return;
     /* each answer costs what a verification would: the same budget bounds it */
     if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
-                        core->config.verify_burst)) {
-        sg_refuse(core, link, id, SG_ERR_LIMIT);
+                        core->config.verify_burst))
         return;
-    }
     uint64_t tag = author_tag(&held->author);
     for (size_t i = 0; link->proofs != NULL && i < SG_LINK_KEYS_MAX; i++) {
         if (link->proofs->keys_sent[i] == tag)
@@ -201,6 +197,19 @@ static void never_again(struct sg_core *core, const struct sg_link *link, struct
     (void)sg_scope_pt(core, scope, &in);
 }
 
+/* The link's budget of verifications is used up, which is no fault of the peer: many authors may
+ * publish at once. The message counts as announced, so it is asked for again after a while. */
+static void verify_later(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
+                         const struct sg_msg_id *id)
+{
+    struct sg_pt_have have = {.id = *id, .hop = 1};
+    struct sg_pt_in in = {
+        .kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = &have, .count = 1};
+    core->stats.refused_overload++;
+    sg_trace(&core->config.trace, SG_TRACE_REFUSE, link->peer.b, id->b, (uint64_t)-SG_ERR_LIMIT);
+    (void)sg_scope_pt(core, scope, &in);
+}
+
 /* Holds a verified message, delivers and forwards it. */
 static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                      const struct sg_gossip *msg, struct sg_held *held)
@@ -213,7 +222,7 @@ static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope
     if (held->gossip == NULL)
         return SG_ERR_NO_MEMORY;
     SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &msg->author, msg->sequence));
-    SG_TRY(sg_store_put(&scope->store, held));
+    SG_TRY(sg_hold(core, scope, held));
     struct sg_msg_id id = held->id;
     *held = (struct sg_held){0}; /* the store owns the references now */
     sg_deliver(core, scope, &link->peer, sg_store_get(&scope->store, &id));
@@ -226,6 +235,17 @@ static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope
     return sg_scope_pt(core, scope, &in);
 }
 
+static void duplicate(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
+                      const struct sg_pt_have *copy)
+{
+    struct sg_pt_in in = {.kind = SG_PT_IN_DUPLICATE,
+                          .peer = link->peer,
+                          .id = copy->id,
+                          .hop = copy->hop};
+    sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, link->peer.b, copy->id.b, copy->hop);
+    (void)sg_scope_pt(core, scope, &in);
+}
+
 void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                        struct sg_reader *r)
 {
@@ -236,15 +256,10 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     if (err == SG_OK)
         sg_message_id(core, &scope->topic, &msg, &held.id);
     if (err == SG_OK && sg_pt_known(scope->pt, &held.id) != SG_PT_UNKNOWN) {
-        struct sg_pt_in in = {.kind = SG_PT_IN_DUPLICATE,
-                              .peer = link->peer,
-                              .id = held.id,
-                              .hop = msg.hop};
-        sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, link->peer.b, held.id.b, msg.hop);
-        (void)sg_scope_pt(core, scope, &in);
+        duplicate(core, link, scope, &(struct sg_pt_have){held.id, msg.hop});
         return;
     }
-    core->stats.payload_bytes_in += msg.payload.len;
+    core->stats.payload_bytes_in += err == SG_OK ? msg.payload.len : 0;
     if (err == SG_OK)
         err = check_time(core, &msg);
     if (err == SG_OK && !sg_windows_is_new(&scope->windows, &msg.author, msg.sequence))
@@ -255,13 +270,14 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     }
     if (err == SG_OK)
         err = accept(core, link, scope, &msg, &held);
-    sg_buf_unref(held.gossip);
-    sg_buf_unref(held.root);
-    sg_buf_unref(held.key);
+    struct sg_msg_id id = held.id;
+    sg_held_drop(&held);
     if (err == SG_ERR_NOT_FOUND)
-        ask_for_proof(core, link, scope, &held.id);
-    else if (err == SG_ERR_LIMIT || sg_err_class_of(err) == SG_ERR_CLASS_PEER)
-        sg_refuse(core, link, &held.id, err);
+        ask_for_proof(core, link, scope, &id);
+    else if (err == SG_ERR_LIMIT)
+        verify_later(core, link, scope, &id);
+    else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER)
+        sg_refuse(core, link, &id, err);
     if (err == SG_ERR_EXPIRED)
-        never_again(core, link, scope, &held.id);
+        never_again(core, link, scope, &id);
 }

@@ -73,7 +73,7 @@ struct sg_link {
     struct sg_frame_wait *early;
     uint32_t early_count;
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
-    struct sg_bucket verify, frames;
+    struct sg_bucket verify, frames, walks;
     uint32_t points; /* charges, see charge.c */
     sg_time_ns points_at;
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
@@ -89,6 +89,7 @@ struct sg_held {
     struct sg_buf *root;   /* ROOT frame */
     struct sg_buf *key;    /* KEY frame */
     uint8_t hop;
+    uint64_t serial; /* grows: the oldest has the lowest */
     uint32_t next_free;
 };
 
@@ -96,6 +97,8 @@ struct sg_store {
     struct sg_map index;
     struct sg_held *slots; /* [index.max] */
     uint32_t free_head;
+    uint64_t serial;
+    uint64_t bytes;
     uint32_t touched; /* slots used at least once: the others are untouched memory */
 };
 
@@ -118,7 +121,8 @@ struct sg_scope {
     struct sg_topic_id topic;
     bool is_base;
     uint32_t subscriptions;
-    uint32_t sequence;        /* counter of our own messages */
+    bool is_closing;
+    sg_time_ns offered_until; /* our own messages are offered so long, also after unsubscribing */
     sg_time_ns linger_until;  /* a scope without subscription is closed then */
     sg_time_ns find_at;       /* next topic walk */
     uint64_t find_pause_ns;
@@ -187,6 +191,8 @@ struct sg_core {
     struct sg_map scope_index;
     struct sg_scope **scopes; /* [scopes_max], the first scope_count; [0] is the base */
     uint32_t scope_count;
+    uint32_t sequence;   /* counter of our own messages, over all topics: a scope may come and go,
+                          * its subscribers' replay windows stay */
     bool topics_dirty;
     sg_time_ns topics_at;
     struct sg_book book;
@@ -208,8 +214,9 @@ void sg_core_begin(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
 void sg_core_end(struct sg_core *core);
 
 /* ---- outbox.c ---- */
-/* Appends; takes over the reference of out->buf, also on failure (counted in outbox_lost). */
-void sg_emit(struct sg_core *core, const struct sg_core_out *out);
+/* Appends; takes over the reference of out->buf, also on failure (false, and counted in
+ * outbox_lost). */
+bool sg_emit(struct sg_core *core, const struct sg_core_out *out);
 
 /* ---- book.c ---- */
 sg_err sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max, uint64_t seed);
@@ -217,6 +224,8 @@ void sg_book_fini(struct sg_book *book, const struct sg_mem *mem);
 /* Learns hints; hearsay never replaces what was observed first hand. */
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand);
+/* A dial failed: from now on hearsay may replace what was observed. */
+void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer);
 /* No hints: count 0. */
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer,
                  struct sg_hints *hints);
@@ -236,6 +245,10 @@ void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
 void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason);
 /* Closes the doomed links; their scopes hear of it. */
 void sg_links_reap(struct sg_core *core);
+/* Takes one of the link's tokens for frames that make others work: SHUFFLE, TOPICS, TOPIC_FIND,
+ * TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics at once sends
+ * 768 walks. */
+bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link);
 void sg_links_timeout(struct sg_core *core);
 void sg_links_fini(struct sg_core *core);
 /* The link's proofs, made on first use; NULL when out of memory. */
@@ -309,7 +322,8 @@ void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
                    const struct sg_gossip *msg, uint8_t root[SG_ID_LEN]);
 /* Signature input of a root. */
 extern const struct sg_bytes sg_batch_context;
-/* Finds or checks the proof of a message: *root and *key are borrowed frames for the store.
+/* Finds or checks the proof of a message: proof->root and proof->key get
+ * references to their frames.
  * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the link's budget of verifications.
  * SG_ERR_BAD_PROOF, SG_ERR_BAD_SIGNATURE: charge the peer. */
 SG_MUST_USE sg_err sg_proof_check(struct sg_core *core, struct sg_link *link,
@@ -332,12 +346,20 @@ SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *
                                      const struct sg_peer_id *author, uint64_t seq);
 
 /* ---- store.c ---- */
+/* Puts a message in and, when all scopes together hold more than held_bytes_max, lets go of the
+ * oldest ones of the scope that holds most: they can no longer be grafted. Errors of
+ * sg_store_put. */
+SG_MUST_USE sg_err sg_hold(struct sg_core *core, struct sg_scope *scope,
+                           const struct sg_held *held);
+void sg_held_drop(struct sg_held *held);
 sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max, uint64_t seed);
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
 /* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS: nothing is taken. */
 SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_held *held);
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
+/* Forgets the oldest message, if there is any. O(slots), so for want of memory only. */
+void sg_store_forget_oldest(struct sg_store *s);
 
 /* ---- topics.c ---- */
 void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
@@ -354,9 +376,10 @@ void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope);
 enum sg_charge {
     SG_CHARGE_MALFORMED = 20, /* bytes no correct peer sends */
     SG_CHARGE_PROTOCOL = 10,
-    SG_CHARGE_LATE = 1,     /* may be a slow network */
+    SG_CHARGE_VERSION = 1,  /* may be a newer node */
+    SG_CHARGE_FLOOD = 1,
     SG_CHARGE_FORGED = 100, /* bad signature or proof: nobody forwards without checking */
-    SG_CHARGE_FLOOD = 1
+    SG_CHARGE_NONE = 0      /* an honest relay can be the one who brings it */
 };
 /* At 100 points the link is doomed and its peer banned for a while. */
 void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points);

@@ -5,6 +5,12 @@
 
 #include <assert.h>
 
+/* See sg_link_may_walk. */
+#define WALK_RATE 20
+#define WALK_BURST 1024
+/* One round trip's worth of messages that overtook a NEIGHBOR answer. */
+#define EARLY_BYTES_MAX (UINT64_C(256) << 10)
+
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer)
 {
     uint32_t at = sg_map_get(&core->link_index, peer->b);
@@ -63,6 +69,21 @@ static void watch_linger(struct sg_core *core)
     core->links_check_at = sg_time_min(core->links_check_at, due);
 }
 
+/* SHUFFLE and TOPIC_FIND name their origin, who is answered directly: somebody could have us dial
+ * many made-up ones. A quarter of the table is enough for all dials of our own. */
+static uint32_t dialing_max(const struct sg_core *core)
+{
+    return core->config.links_max < 4 ? 1 : core->config.links_max / 4;
+}
+
+static uint32_t count_dialing(const struct sg_core *core)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < core->link_count; i++)
+        count += core->links[i]->state == SG_LINK_DIALING ? 1 : 0;
+    return count;
+}
+
 /* NULL when the table or memory is full. */
 static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *peer)
 {
@@ -81,6 +102,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->unneeded_since = link->uses > 0 ? SG_TIME_NEVER : core->now;
     link->points_at = core->now;
     link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
+    link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
     core->links[core->link_count++] = link;
     watch_linger(core);
@@ -131,19 +153,29 @@ static void emit_send(struct sg_core *core, const struct sg_peer_id *peer,
     sg_emit(core, &out);
 }
 
-static struct sg_link *dial(struct sg_core *core, const struct sg_peer_id *peer)
+/* SG_ERR_NOT_FOUND: the peer cannot be dialled. SG_ERR_LIMIT: we have no room for it now, which is
+ * no fault of the peer. */
+static sg_err dial(struct sg_core *core, const struct sg_peer_id *peer, struct sg_link **out)
 {
-    struct sg_core_out out = {.kind = SG_CORE_OUT_DIAL, .peer = *peer};
-    sg_book_get(&core->book, peer, &out.hints);
-    if (out.hints.count == 0 || sg_is_banned(core, peer))
-        return NULL;
+    struct sg_core_out dial = {.kind = SG_CORE_OUT_DIAL, .peer = *peer};
+    sg_book_get(&core->book, peer, &dial.hints);
+    if (dial.hints.count == 0 || sg_is_banned(core, peer))
+        return SG_ERR_NOT_FOUND;
+    if (count_dialing(core) >= dialing_max(core))
+        return SG_ERR_LIMIT;
     struct sg_link *link = link_new(core, peer);
     if (link == NULL)
-        return NULL;
+        return SG_ERR_LIMIT;
+    if (!sg_emit(core, &dial)) {
+        /* nobody would ever answer a dial that was not asked for */
+        unlist(core, link);
+        link_free(core, link);
+        return SG_ERR_LIMIT;
+    }
     core->stats.dials++;
-    sg_trace(&core->config.trace, SG_TRACE_DIAL, peer->b, NULL, out.hints.count);
-    sg_emit(core, &out);
-    return link;
+    sg_trace(&core->config.trace, SG_TRACE_DIAL, peer->b, NULL, dial.hints.count);
+    *out = link;
+    return SG_OK;
 }
 
 static void note_unreachable(struct sg_core *core, const struct sg_peer_id *peer,
@@ -158,10 +190,10 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait)
 {
     struct sg_link *link = sg_link_find(core, peer);
-    if (link == NULL)
-        link = dial(core, peer);
-    if (link == NULL || link->doomed != SG_CLOSE_NONE) {
+    sg_err err = link == NULL ? dial(core, peer, &link) : SG_OK;
+    if (err == SG_ERR_NOT_FOUND || (err == SG_OK && link->doomed != SG_CLOSE_NONE))
         note_unreachable(core, peer, &wait->topic);
+    if (err != SG_OK || link->doomed != SG_CLOSE_NONE) {
         sg_buf_unref(wait->buf);
         return;
     }
@@ -171,9 +203,46 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
         (void)append(core, &link->queue, &link->queue_count, wait);
 }
 
+static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        if (sg_hpv_is_pending(&core->scopes[i]->hpv, peer))
+            return true;
+    }
+    return false;
+}
+
+bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link)
+{
+    return sg_bucket_take(&link->walks, core->now, WALK_RATE, WALK_BURST);
+}
+
+static void close_link(struct sg_core *core, struct sg_link *link);
+
+/* Strangers that nobody needs must not keep others out. */
+static void make_room(struct sg_core *core)
+{
+    struct sg_link *longest = NULL;
+    if (core->link_count < core->config.links_max)
+        return;
+    for (uint32_t i = 0; i < core->link_count; i++) {
+        struct sg_link *link = core->links[i];
+        bool is_unneeded = link->state == SG_LINK_UP && link->uses == 0;
+        if (is_unneeded && !is_pending_somewhere(core, &link->peer) &&
+            (longest == NULL || link->unneeded_since < longest->unneeded_since))
+            longest = link;
+    }
+    if (longest == NULL)
+        return;
+    longest->doomed = SG_CLOSE_OVERLOAD;
+    close_link(core, longest);
+}
+
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_link *link = sg_link_find(core, &in->peer);
+    if (link == NULL)
+        make_room(core);
     if (link == NULL)
         link = link_new(core, &in->peer);
     if (link == NULL)
@@ -215,8 +284,10 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     if (link == NULL)
         return;
     bool dial_failed = link->state == SG_LINK_DIALING;
-    if (dial_failed)
+    if (dial_failed) {
         core->stats.dials_failed++;
+        sg_book_doubt(&core->book, &in->peer);
+    }
     sg_trace(&core->config.trace, SG_TRACE_LINK_DOWN, in->peer.b, NULL,
              (uint64_t)(-(int64_t)in->err));
     unlist(core, link);
@@ -274,13 +345,26 @@ void sg_links_reap(struct sg_core *core)
     }
 }
 
-static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
+/* Lets go of frames whose scope is gone or no longer waits for the peer's answer. */
+static void prune_early(struct sg_core *core, struct sg_link *link)
 {
-    for (uint32_t i = 0; i < core->scope_count; i++) {
-        if (sg_hpv_is_pending(&core->scopes[i]->hpv, peer))
-            return true;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < link->early_count; i++) {
+        struct sg_scope *scope = sg_scope_find(core, &link->early[i].topic);
+        if (scope != NULL && sg_hpv_is_pending(&scope->hpv, &link->peer))
+            link->early[kept++] = link->early[i];
+        else
+            sg_buf_unref(link->early[i].buf);
     }
-    return false;
+    link->early_count = kept;
+}
+
+static uint64_t early_bytes(const struct sg_link *link)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < link->early_count; i++)
+        bytes += link->early[i].buf->len;
+    return bytes;
 }
 
 void sg_links_timeout(struct sg_core *core)
@@ -290,6 +374,9 @@ void sg_links_timeout(struct sg_core *core)
     core->links_check_at = SG_TIME_NEVER;
     for (uint32_t i = 0; i < core->link_count; i++) {
         struct sg_link *link = core->links[i];
+        prune_early(core, link);
+        if (link->early_count > 0)
+            watch_linger(core);
         if (link->uses > 0 || link->state == SG_LINK_DIALING)
             continue;
         sg_time_ns due = sg_time_add(link->unneeded_since, core->config.link_linger_ns);
@@ -307,6 +394,11 @@ void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
                         const struct sg_topic_id *topic, struct sg_bytes frame)
 {
     struct sg_frame_wait wait = {.topic = *topic, .lane = SG_LANE_PUBSUB};
+    prune_early(core, link);
+    if (early_bytes(link) + frame.len > EARLY_BYTES_MAX)
+        return;
+    if (link->early_count == 0)
+        watch_linger(core);
     wait.buf = sg_buf_copy(core->config.mem, frame);
     if (wait.buf != NULL)
         (void)append(core, &link->early, &link->early_count, &wait);

@@ -25,13 +25,14 @@ static bool grow(struct sg_core_outbox *box, const struct sg_mem *mem)
     return true;
 }
 
-void sg_emit(struct sg_core *core, const struct sg_core_out *out)
+bool sg_emit(struct sg_core *core, const struct sg_core_out *out)
 {
     struct sg_core_outbox *box = core->out;
     if (box->count == box->cap && !grow(box, core->config.mem)) {
         core->stats.outbox_lost++;
         sg_buf_unref(out->buf);
-        return;
+        return false;
     }
     box->out[box->count++] = *out;
+    return true;
 }

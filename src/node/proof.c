@@ -271,6 +271,7 @@ sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct s
     uint32_t at = sg_map_get(&core->roots.index, root);
     if (key != NULL && at != SG_MAP_NONE) {
         give_proof(proof, core->roots.slots[at].frame, key);
+        keep_key(core, &msg->author, key);
         return SG_OK; /* the author is hashed into the root */
     }
     struct sg_buf *frame = waiting_root(link, root);

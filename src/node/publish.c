@@ -1,6 +1,8 @@
 /* Publishing: a lone message is a batch of one, signed and sent at once. */
 #include "node/internal.h"
 
+#include <assert.h>
+
 static sg_err sign(struct sg_core *core, const uint8_t root[SG_ID_LEN], struct sg_buf **frame)
 {
     uint8_t signature[SG_SIG_MAX];
@@ -18,7 +20,7 @@ static sg_err compose(struct sg_core *core, const struct sg_scope *scope,
     uint64_t ttl_ms = in->ttl_ms == 0 ? core->config.message_ttl_ms : in->ttl_ms;
     struct sg_gossip msg = {.hop = 1,
                             .author = core->config.self,
-                            .sequence = (core->config.boot << 32) | (scope->sequence + 1),
+                            .sequence = (core->config.boot << 32) | (core->sequence + 1),
                             .time_ms = core->wall_ms,
                             .expiry_ms = core->wall_ms + ttl_ms,
                             .batch_count = 1,
@@ -45,41 +47,62 @@ static sg_err check_publish(const struct sg_core *core, const struct sg_core_pub
     return is_base || in->ttl_ms > core->config.ttl_max_ms ? SG_ERR_INVALID_ARGUMENT : SG_OK;
 }
 
-sg_err sg_core_publish(struct sg_core *core, sg_time_ns now,
-                       const struct sg_core_publish_in *in, struct sg_core_publish *result,
-                       struct sg_core_outbox *out)
+/* Composes the message and holds it; from then on it exists. */
+static sg_err hold_own(struct sg_core *core, struct sg_scope *scope,
+                       const struct sg_core_publish_in *in, struct sg_msg_id *id)
 {
     struct sg_held held = {0};
+    const struct sg_mem *mem = core->config.mem;
+    uint64_t sequence = (core->config.boot << 32) | (core->sequence + 1);
+    sg_err err = compose(core, scope, in, &held);
+    /* an own message that comes back after the seen set forgot it is a replay as well */
+    if (err == SG_OK)
+        err = sg_windows_accept(&scope->windows, mem, &core->config.self, sequence);
+    if (err == SG_OK)
+        err = sg_hold(core, scope, &held);
+    if (err != SG_OK) {
+        sg_held_drop(&held);
+        return err;
+    }
+    core->sequence++;
+    *id = held.id;
+    return SG_OK;
+}
+
+static void announce_own(struct sg_core *core, struct sg_scope *scope, const struct sg_msg_id *id,
+                         struct sg_core_publish *result)
+{
+    struct sg_pt_in broadcast = {.kind = SG_PT_IN_BROADCAST, .id = *id};
+    uint64_t before = sg_pt_stats(scope->pt)->payloads_sent;
+    sg_err err = sg_scope_pt(core, scope, &broadcast);
+    assert(err == SG_OK); /* a new sequence number gives a new id */
+    (void)err;
+    uint64_t pushed = sg_pt_stats(scope->pt)->payloads_sent - before;
+    *result = (struct sg_core_publish){.id = *id,
+                                       .sequence = (core->config.boot << 32) | core->sequence,
+                                       .neighbors = scope->hpv.active_count,
+                                       .pushed = (uint32_t)pushed,
+                                       .announced = scope->hpv.active_count - (uint32_t)pushed};
+}
+
+sg_err sg_core_publish(struct sg_core *core, sg_time_ns now, const struct sg_core_publish_in *in,
+                       struct sg_core_publish *result, struct sg_core_outbox *out)
+{
+    struct sg_msg_id id;
     SG_TRY(check_publish(core, in));
     sg_core_begin(core, now, in->wall_ms, out);
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     sg_err err = scope == NULL ? sg_scope_open(core, &in->topic, &scope) : SG_OK;
     if (err == SG_OK)
-        err = compose(core, scope, in, &held);
-    if (err == SG_OK)
-        err = sg_store_put(&scope->store, &held);
-    if (err != SG_OK) {
-        sg_buf_unref(held.gossip);
-        sg_buf_unref(held.root);
-        sg_buf_unref(held.key);
-        sg_core_end(core);
-        return err;
+        err = hold_own(core, scope, in, &id);
+    if (err == SG_OK) {
+        scope->linger_until = sg_time_add(core->now, core->config.scope_linger_ns);
+        scope->offered_until = scope->linger_until;
+        core->stats.published++;
+        sg_trace(&core->config.trace, SG_TRACE_PUBLISH, NULL, id.b, in->payload.len);
+        sg_deliver(core, scope, &core->config.self, sg_store_get(&scope->store, &id));
+        announce_own(core, scope, &id, result);
     }
-    size_t eager = 0;
-    size_t lazy = 0;
-    scope->sequence++;
-    scope->linger_until = sg_time_add(core->now, core->config.scope_linger_ns);
-    core->stats.published++;
-    sg_trace(&core->config.trace, SG_TRACE_PUBLISH, NULL, held.id.b, in->payload.len);
-    sg_pt_degrees(scope->pt, &eager, &lazy);
-    *result = (struct sg_core_publish){.id = held.id,
-                                       .sequence = (core->config.boot << 32) | scope->sequence,
-                                       .neighbors = scope->hpv.active_count,
-                                       .pushed = (uint32_t)eager,
-                                       .announced = (uint32_t)lazy};
-    sg_deliver(core, scope, &core->config.self, sg_store_get(&scope->store, &held.id));
-    struct sg_pt_in broadcast = {.kind = SG_PT_IN_BROADCAST, .id = held.id};
-    (void)sg_scope_pt(core, scope, &broadcast);
     sg_core_end(core);
-    return SG_OK;
+    return err;
 }

@@ -107,6 +107,10 @@ static void route_hpv(struct sg_core *core, struct sg_link *link, const struct s
         sg_refuse(core, link, NULL, err);
         return;
     }
+    if (msg.kind == SG_HPV_SHUFFLE && !sg_link_may_walk(core, link)) {
+        core->stats.refused_overload++;
+        return;
+    }
     struct sg_scope *scope = sg_scope_find(core, topic);
     if (scope == NULL) {
         answer_unknown_scope(core, link, topic, &msg);
@@ -203,6 +207,10 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
             sg_proof_root_arrived(core, link, r, frame);
         else
             sg_proof_key_arrived(core, link, r, frame);
+        return;
+    }
+    if (sg_scope_is_base(topic)) { /* it holds every node, and carries no payload */
+        sg_refuse(core, link, NULL, SG_ERR_PROTOCOL);
         return;
     }
     struct sg_scope *scope = sg_scope_find(core, topic);

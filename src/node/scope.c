@@ -71,21 +71,17 @@ sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, stru
     return SG_OK;
 }
 
+static_assert(sizeof(struct sg_pt_stats) % sizeof(uint64_t) == 0, "counters only");
+
 static void add_pt_stats(struct sg_pt_stats *sum, const struct sg_pt_stats *add)
 {
-    sum->payloads_new += add->payloads_new;
-    sum->payloads_duplicate += add->payloads_duplicate;
-    sum->payloads_sent += add->payloads_sent;
-    sum->ihaves_sent += add->ihaves_sent;
-    sum->ihaves_received += add->ihaves_received;
-    sum->grafts_sent += add->grafts_sent;
-    sum->grafts_received += add->grafts_received;
-    sum->grafts_unanswerable += add->grafts_unanswerable;
-    sum->prunes_sent += add->prunes_sent;
-    sum->prunes_received += add->prunes_received;
-    sum->missing_recovered += add->missing_recovered;
-    sum->missing_given_up += add->missing_given_up;
-    sum->missing_overflow += add->missing_overflow;
+    uint64_t to[sizeof(*sum) / sizeof(uint64_t)];
+    uint64_t from[sizeof(*add) / sizeof(uint64_t)];
+    memcpy(to, sum, sizeof(to));
+    memcpy(from, add, sizeof(from));
+    for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
+        to[i] += from[i];
+    memcpy(sum, to, sizeof(to));
 }
 
 void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats)
@@ -98,6 +94,7 @@ void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats)
 void sg_scope_close(struct sg_core *core, struct sg_scope *scope)
 {
     struct sg_hpv_in in = {.kind = SG_HPV_IN_LEAVE};
+    scope->is_closing = true; /* the tree is not repaired any more */
     (void)sg_scope_hpv(core, scope, &in);
     uint32_t at = sg_map_get(&core->scope_index, scope->topic.b);
     assert(at != SG_MAP_NONE && core->scopes[at] == scope);
@@ -153,7 +150,8 @@ static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
                           const struct sg_peer_id *peer)
 {
     struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_DOWN, .peer = *peer};
-    (void)sg_scope_pt(core, scope, &in);
+    if (!scope->is_closing)
+        (void)sg_scope_pt(core, scope, &in);
     sg_link_count_uses(core, peer);
     neighbor_event(core, scope, peer, false);
     if (!scope->is_base) {
@@ -233,10 +231,17 @@ void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg
         (void)sg_scope_hpv(core, scope, &in);
 }
 
+/* Whether a topic has a free place and nobody to ask but those who failed before. */
 static bool needs_contacts(const struct sg_scope *scope)
 {
-    return !scope->is_base && scope->hpv.passive_count == 0 &&
-           scope->hpv.active_count < scope->hpv.config.active_target;
+    const struct sg_hpv *hpv = &scope->hpv;
+    if (scope->is_base || hpv->active_count >= hpv->config.active_target)
+        return false;
+    for (uint16_t i = 0; i < hpv->passive_count && hpv->active_count > 0; i++) {
+        if (hpv->trial[i].failures == 0)
+            return false;
+    }
+    return true;
 }
 
 static void find_timeout(struct sg_core *core, struct sg_scope *scope)

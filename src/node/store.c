@@ -14,7 +14,13 @@ sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max,
     return SG_ERR_NO_MEMORY;
 }
 
-static void drop(struct sg_held *held)
+/* Keys are shared by all messages of an author, so they do not count. */
+static uint64_t weight_of(const struct sg_held *held)
+{
+    return held->gossip->len + held->root->len;
+}
+
+void sg_held_drop(struct sg_held *held)
 {
     sg_buf_unref(held->gossip);
     sg_buf_unref(held->root);
@@ -25,7 +31,7 @@ static void drop(struct sg_held *held)
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem)
 {
     for (uint32_t i = 0; i < s->touched; i++)
-        drop(&s->slots[i]);
+        sg_held_drop(&s->slots[i]);
     sg_mem_free(mem, s->slots);
     sg_map_fini(&s->index);
 }
@@ -44,6 +50,8 @@ sg_err sg_store_put(struct sg_store *s, const struct sg_held *held)
     else
         s->touched++;
     s->slots[at] = *held;
+    s->slots[at].serial = ++s->serial;
+    s->bytes += weight_of(held);
     return SG_OK;
 }
 
@@ -58,8 +66,53 @@ void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id)
     uint32_t at = sg_map_get(&s->index, id->b);
     if (at == SG_MAP_NONE)
         return;
-    drop(&s->slots[at]);
+    s->bytes -= weight_of(&s->slots[at]);
+    sg_held_drop(&s->slots[at]);
     s->slots[at].next_free = s->free_head;
     s->free_head = at;
     (void)sg_map_remove(&s->index, id->b);
+}
+
+static struct sg_store *heaviest(struct sg_core *core)
+{
+    struct sg_store *store = &core->scopes[0]->store;
+    for (uint32_t i = 1; i < core->scope_count; i++) {
+        if (core->scopes[i]->store.bytes > store->bytes)
+            store = &core->scopes[i]->store;
+    }
+    return store;
+}
+
+static uint64_t held_bytes(const struct sg_core *core)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        bytes += core->scopes[i]->store.bytes;
+    return bytes;
+}
+
+sg_err sg_hold(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held)
+{
+    SG_TRY(sg_store_put(&scope->store, held));
+    while (held_bytes(core) > core->config.held_bytes_max) {
+        struct sg_store *store = heaviest(core);
+        if (store->index.count < 2)
+            break; /* it may be the newest, which is yet to be delivered; one each is little */
+        sg_store_forget_oldest(store);
+    }
+    return SG_OK;
+}
+
+void sg_store_forget_oldest(struct sg_store *s)
+{
+    const struct sg_held *oldest = NULL;
+    for (uint32_t i = 0; i < s->touched; i++) {
+        const struct sg_held *held = &s->slots[i];
+        if (held->gossip != NULL && (oldest == NULL || held->serial < oldest->serial))
+            oldest = held;
+    }
+    if (oldest == NULL)
+        return;
+    struct sg_msg_id id = oldest->id;
+    sg_store_forget(s, &id);
 }

@@ -130,7 +130,7 @@ void sg_topics_find(struct sg_core *core, struct sg_scope *scope)
     const struct sg_hpv *base = &core->scopes[0]->hpv;
     struct sg_topic_msg msg = {.kind = SG_TOPIC_FIND,
                                .topic = scope->topic,
-                               .ttl = FIND_TTL,
+                               .ttl = FIND_TTL - 1, /* the first step is ours */
                                .count = 1,
                                .id = {core->config.self}};
     uint16_t order[SG_HPV_ACTIVE_HARD];
@@ -146,7 +146,8 @@ void sg_topics_find(struct sg_core *core, struct sg_scope *scope)
     sg_trace(&core->config.trace, SG_TRACE_TOPIC_FIND, NULL, scope->topic.b, FIND_TTL);
     uint64_t pause = sg_prng_jitter(&core->prng, scope->find_pause_ns, 20);
     scope->find_at = sg_time_add(core->now, pause);
-    scope->find_pause_ns *= 2;
+    if (count > 0) /* nobody was asked otherwise */
+        scope->find_pause_ns *= 2;
     if (scope->find_pause_ns > core->config.find_interval_max_ns)
         scope->find_pause_ns = core->config.find_interval_max_ns;
 }
@@ -219,7 +220,8 @@ static void receive_found(struct sg_core *core, const struct sg_link *link,
         return;
     sg_trace(&core->config.trace, SG_TRACE_TOPIC_FOUND, link->peer.b, msg->topic.b, msg->count);
     for (uint8_t i = 0; i < msg->count; i++) {
-        if (!sg_peer_id_equal(&msg->id[i], &link->peer))
+        bool is_self = sg_peer_id_equal(&msg->id[i], &core->config.self);
+        if (!is_self && !sg_peer_id_equal(&msg->id[i], &link->peer))
             sg_book_learn(&core->book, &msg->id[i], &msg->hints[i], false);
         sg_scope_meet(core, scope, &msg->id[i]);
     }
@@ -231,6 +233,10 @@ void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_rea
     sg_err err = sg_topic_msg_decode(r, &msg);
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
+        return;
+    }
+    if (!sg_link_may_walk(core, link)) {
+        core->stats.refused_overload++;
         return;
     }
     switch (msg.kind) {

@@ -63,7 +63,7 @@ static void check_missing_entry(const struct sg_pt *m, uint32_t at)
     assert(miss->place < set->count && set->heap[miss->place] == at);
     assert(miss->count >= 1 && miss->count <= m->config.advertisers_max);
     assert(miss->tries <= m->config.graft_tries_max);
-    assert(miss->grafted >> miss->count == 0 && miss->next <= miss->count);
+    assert(miss->grafted >> miss->count == 0 && (miss->asked & ~miss->grafted) == 0);
     assert(miss->since <= m->now && miss->since <= miss->due);
     if (miss->place > 0) {
         const struct sg_pt_missing *above = &set->entries[set->heap[(miss->place - 1) / 2]];

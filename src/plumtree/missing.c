@@ -151,6 +151,7 @@ static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss, uint32_t
     if (at == m->config.advertisers_max)
         return;
     list[at] = (struct sg_pt_advertiser){tag, hop};
+    miss->asked = (uint16_t)(miss->asked & ~(1U << at));
     miss->grafted = (uint16_t)(miss->grafted & ~(1U << at));
     if (at == miss->count)
         miss->count++;
@@ -219,20 +220,37 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry)
     drop(m, miss);
 }
 
-/* The next advertiser that still is a neighbour, or NULL. */
-static struct sg_pt_peer *next_advertiser(struct sg_pt *m, struct sg_pt_missing *miss)
+/* Place of the advertiser to ask next in this round, or count: the first eager neighbour, because
+ * asking it adds no link to the tree, otherwise the first. */
+static uint8_t pick(struct sg_pt *m, const struct sg_pt_missing *miss)
 {
     const struct sg_pt_advertiser *list = advertisers_of(m, miss);
-    for (uint32_t i = 0; i < miss->count; i++) {
-        uint8_t at = miss->next < miss->count ? miss->next : 0;
-        miss->next = (uint8_t)(at + 1);
-        struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[at].tag);
-        if (peer != NULL) {
-            miss->grafted = (uint16_t)(miss->grafted | 1U << at);
-            return peer;
-        }
+    uint8_t first = miss->count;
+    for (uint8_t i = 0; i < miss->count; i++) {
+        const struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
+        if (peer == NULL || (miss->asked >> i & 1) != 0)
+            continue;
+        if (peer->is_eager)
+            return i;
+        if (first == miss->count)
+            first = i;
     }
-    return NULL;
+    return first;
+}
+
+/* NULL when none is a neighbour any more. */
+static struct sg_pt_peer *next_advertiser(struct sg_pt *m, struct sg_pt_missing *miss)
+{
+    uint8_t at = pick(m, miss);
+    if (at == miss->count) {
+        miss->asked = 0;
+        at = pick(m, miss);
+    }
+    if (at == miss->count)
+        return NULL;
+    miss->asked = (uint16_t)(miss->asked | 1U << at);
+    miss->grafted = (uint16_t)(miss->grafted | 1U << at);
+    return sg_pt_peer_by_tag(m, advertisers_of(m, miss)[at].tag);
 }
 
 /* Asks the next advertiser, or gives up. */

@@ -72,9 +72,9 @@
 /* one TIMEOUT: flushes, grafts, forgotten ids */
 static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT_OUT_MAX,
               "outbox too small for TIMEOUT");
-/* one GOSSIP: forget, a push or flush per neighbour, graft to the sender, graft and prune */
-static_assert(1 + SG_PT_PEERS_HARD + 3 <= SG_PT_OUT_MAX, "outbox too small for GOSSIP");
-static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.grafted has 16 bits");
+/* one GOSSIP: forget, a push or flush per neighbour, graft and prune */
+static_assert(1 + SG_PT_PEERS_HARD + 2 <= SG_PT_OUT_MAX, "outbox too small for GOSSIP");
+static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.asked has 16 bits");
 static_assert(SG_PT_PEERS_HARD <= 32, "sg_pt.free_queues has 32 bits");
 
 struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
@@ -225,9 +225,9 @@ static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_
     m->stats.payloads_new++;
     sg_pt_missing_arrived(m, entry);
     spread(m, entry, out);
+    optimise(m, entry, shorter, hop, out);
     if (!peer->is_eager && m->now >= peer->quiet_until)
         sg_pt_peer_graft(m, peer, NULL, out);
-    optimise(m, entry, shorter, hop, out);
 }
 
 static void on_refused(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,

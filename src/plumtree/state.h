@@ -71,8 +71,8 @@ struct sg_pt_missing {
     sg_time_ns due;
     uint64_t serial;  /* equal times: the older first */
     uint16_t grafted; /* bit per advertiser: has been asked */
+    uint16_t asked;   /* .. in this round */
     uint8_t count;    /* advertisers */
-    uint8_t next;     /* the advertiser to ask next */
     uint8_t tries;    /* GRAFTs sent */
 };
 

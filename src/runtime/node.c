@@ -167,6 +167,7 @@ static sg_err make_endpoint(struct sg_node *node, const struct making *m)
     if (quic.limits.half_open_max > config->max_connections)
         quic.limits.half_open_max = config->max_connections;
     quic.idle_timeout_ns = config->idle_timeout_ms * SG_NS_PER_MS;
+    node->lane_budget = quic.limits.send_budget[SG_LANE_PUBSUB];
     quic.keep_alive_ns = config->keep_alive_ms * SG_NS_PER_MS;
     return sg_quic_endpoint_new(&quic, node->now, &node->quic);
 }

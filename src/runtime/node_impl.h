@@ -105,6 +105,7 @@ struct sg_node {
     bool dual_stack;
     bool is_broken; /* the socket's descriptor is gone: a bug somewhere in the program */
     struct sg_quic_endpoint *quic;
+    uint64_t lane_budget; /* of pubsub, per connection */
     struct sg_core *core;
     struct sg_core_outbox outbox;
     bool is_draining; /* outputs are being carried out further up the stack */

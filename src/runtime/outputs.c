@@ -149,8 +149,6 @@ void sg_rt_run_outputs(struct sg_node *node)
 
 uint64_t sg_rt_bytes_queued(const struct sg_node *node, uint64_t *limit)
 {
-    struct sg_quic_config defaults;
-    sg_quic_config_default(&defaults);
     uint64_t queued = 0;
     uint64_t budget = 0;
     for (size_t i = 0; i < node->links.link_count; i++) {
@@ -161,7 +159,7 @@ uint64_t sg_rt_bytes_queued(const struct sg_node *node, uint64_t *limit)
             if (link->main != 0)
                 queued += sg_quic_lane_queued(node->quic, link->main, which);
         }
-        budget += defaults.limits.send_budget[SG_LANE_PUBSUB];
+        budget += node->lane_budget;
     }
     budget = budget / 100 * BUDGET_PERCENT;
     *limit = budget < SG_RT_QUEUED_MAX ? budget : SG_RT_QUEUED_MAX;

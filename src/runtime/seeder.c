@@ -218,7 +218,10 @@ bool sg_rt_seed_lost(struct sg_node *node, sg_quic_conn_id conn, const struct sg
     if (seed == NULL)
         return false;
     seed->conn = 0;
-    if (sg_err_class_of(loss->err) == SG_ERR_CLASS_PEER)
+    bool is_linked = seed->knows_peer && sg_rt_links_find(&node->links, &seed->peer) != NULL;
+    if (loss->reason == SG_CLOSE_DUPLICATE && is_linked)
+        join(node, seed); /* it dialled us meanwhile, and that connection survived */
+    else if (sg_err_class_of(loss->err) == SG_ERR_CLASS_PEER)
         fail(node, seed, loss); /* its other addresses lead to the same node */
     else
         dial_next(node, seed, *loss);

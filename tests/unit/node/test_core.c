@@ -184,7 +184,12 @@ static void limits_are_errors_without_effect(void **state)
                      SG_OK);
     assert_int_equal(net_input(&net, 0, &in), SG_ERR_LIMIT);
     assert_int_equal(net_input(&net, 0, &up), SG_OK);
-    up.peer.b[0] = 2;
+    up.peer.b[0] = 2; /* takes the place of the first, which nobody needs */
+    assert_int_equal(net_input(&net, 0, &up), SG_OK);
+    assert_int_equal(net.last_close[0], SG_CLOSE_OVERLOAD);
+    struct sg_core_in join = {.kind = SG_CORE_IN_SEED, .peer = up.peer};
+    assert_int_equal(net_input(&net, 0, &join), SG_OK);
+    up.peer.b[0] = 3; /* the second is waited for */
     assert_int_equal(net_input(&net, 0, &up), SG_ERR_LIMIT);
     in.topic = (struct sg_topic_id){{0}};
     assert_int_equal(net_input(&net, 0, &in), SG_ERR_INVALID_ARGUMENT);

@@ -273,6 +273,113 @@ static void verifications_are_bounded_per_link(void **state)
     net_fini(&net);
 }
 
+/* ---- what a review found ---- */
+
+static void a_publisher_that_forgot_its_topic_goes_on_counting(void **state)
+{
+    struct sg_core_publish first;
+    struct sg_core_publish second;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_subscribe(&net, 1, &topic);
+    net_join(&net, 1, 0);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("1"), &first), SG_OK);
+    net_run(&net, 100 * SG_NS_PER_S); /* the scope of a mere publisher closes after 60 s */
+    assert_null(sg_scope_find(net.core[0], &topic));
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("2"), &second), SG_OK);
+    net_run(&net, 10 * SG_NS_PER_S);
+    assert_true(second.sequence > first.sequence);
+    assert_int_equal(net_delivered(&net, 1, &first.id), 1);
+    assert_int_equal(net_delivered(&net, 1, &second.id), 1);
+    net_fini(&net);
+}
+
+static void an_author_refuses_a_replay_of_its_own_message(void **state)
+{
+    (void)state;
+    struct sg_msg_id id = setup_message();
+    is_cut = false;
+    net_run(&net, 400 * SG_NS_PER_S); /* beyond seen_ns */
+    struct sg_buf *frames[] = {key, root, gossip};
+    size_t before = net_delivered(&net, 0, &id);
+    for (size_t i = 0; i < 3; i++)
+        net_inject(&net, 1, 0, SG_LANE_PUBSUB, sg_buf_bytes(frames[i]));
+    assert_int_equal(net_delivered(&net, 0, &id), before);
+    teardown_message();
+}
+
+static void late_and_early_messages_cost_an_honest_relay_nothing(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    expect_refused_at(670000, true, SG_ERR_EXPIRED);
+    (void)setup_message();
+    struct sg_buf *frames[] = {key, root, gossip};
+    uint64_t wall = NET_WALL_MS + net.now / SG_NS_PER_MS;
+    for (int round = 0; round < 200; round++) {
+        for (size_t i = 0; i < 3; i++) {
+            struct sg_core_outbox out = {0};
+            struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
+                                    .peer = *net_id(&net, 0),
+                                    .lane = SG_LANE_PUBSUB,
+                                    .bytes = sg_buf_bytes(frames[i])};
+            assert_int_equal(sg_core_input(net.core[1], net.now, wall - 610000, &in, &out),
+                             SG_OK);
+            sg_core_outbox_fini(&out, net.mem);
+        }
+    }
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.refused_future, 200);
+    assert_int_equal(stats.charges, 0);
+    teardown_message();
+}
+
+static void the_base_scope_carries_no_payload(void **state)
+{
+    struct sg_core_stats stats;
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE};
+    struct sg_gossip msg = {.hop = 1, .batch_count = 1, .payload = SG_BYTES_LIT("x")};
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    sg_frame_head_encode(&w, &head);
+    sg_gossip_encode(&w, &msg);
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.refused_malformed, 1);
+    assert_int_equal(stats.proofs_wanted, 0);
+    net_fini(&net);
+}
+
+static void little_memory(struct sg_core_config *config)
+{
+    config->held_bytes_max = UINT64_C(1) << 20;
+}
+
+static void held_messages_are_bounded_in_bytes(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 2, little_memory);
+    net_settle(&net, &topic);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result),
+                         SG_OK);
+        net_run(&net, 10 * SG_NS_PER_MS);
+        assert_int_equal(net_delivered(&net, 1, &result.id), 1);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct sg_scope *scope = sg_scope_find(net.core[i], &topic);
+        assert_true(scope->store.bytes <= UINT64_C(1) << 20);
+        assert_in_range(scope->store.index.count, 10, 16);
+    }
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +391,11 @@ int main(void)
         cmocka_unit_test(dates_are_checked_before_the_signature),
         cmocka_unit_test(a_replay_after_the_seen_set_forgot_is_refused),
         cmocka_unit_test(verifications_are_bounded_per_link),
+        cmocka_unit_test(a_publisher_that_forgot_its_topic_goes_on_counting),
+        cmocka_unit_test(an_author_refuses_a_replay_of_its_own_message),
+        cmocka_unit_test(late_and_early_messages_cost_an_honest_relay_nothing),
+        cmocka_unit_test(the_base_scope_carries_no_payload),
+        cmocka_unit_test(held_messages_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,59 @@ static void frames_wait_for_the_dial_in_order(void **state)
     net_fini(&net);
 }
 
+static void made_up_origins_do_not_fill_the_link_table(void **state)
+{
+    struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .peer = {{0xee}}};
+    struct sg_hpv_msg msg = {.kind = SG_HPV_SHUFFLE, .ttl = 0, .count = 2};
+    struct sg_core_outbox out = {0};
+    uint8_t frame[512];
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (uint16_t i = 0; i < 400; i++) {
+        struct sg_frame_head head = {.family = SG_FAMILY_HYPARVIEW};
+        struct sg_hints hints[2] = {{.count = 1}, {.count = 1}};
+        struct sg_writer w = sg_writer(frame, sizeof(frame));
+        hints[0].hint[0].len = hints[1].hint[0].len = 1;
+        msg.id[0] = (struct sg_peer_id){{1, (uint8_t)i, (uint8_t)(i >> 8)}};
+        msg.id[1] = (struct sg_peer_id){{2, (uint8_t)i, (uint8_t)(i >> 8)}};
+        sg_frame_head_encode(&w, &head);
+        sg_hpv_msg_encode(&w, &msg, hints);
+        struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
+                                .peer = *net_id(&net, 0),
+                                .lane = SG_LANE_MSHIP,
+                                .bytes = sg_bytes(frame, w.len)};
+        assert_int_equal(sg_core_input(net.core[1], net.now, NET_WALL_MS, &in, &out), SG_OK);
+    }
+    assert_true(net.core[1]->link_count <= 1 + 256 / 4);
+    assert_int_equal(sg_core_input(net.core[1], net.now, NET_WALL_MS, &up, &out), SG_OK);
+    sg_core_outbox_fini(&out, net.mem);
+    net_fini(&net);
+}
+
+static void early_frames_do_not_outlive_the_request(void **state)
+{
+    struct sg_hpv_in failed = {.kind = SG_HPV_IN_FAILED};
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    struct sg_link *link = sg_link_find(net.core[0], net_id(&net, 1));
+    struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    failed.peer = *net_id(&net, 1);
+    sg_core_begin(net.core[0], net.now, NET_WALL_MS, &net.out);
+    (void)!sg_scope_hpv(net.core[0], scope, &failed);
+    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = failed.peer};
+    (void)!sg_scope_hpv(net.core[0], scope, &join);
+    sg_link_hold_early(net.core[0], link, &topic, SG_BYTES_LIT("x"));
+    assert_int_equal(link->early_count, 1);
+    (void)!sg_scope_hpv(net.core[0], scope, &failed);
+    sg_core_end(net.core[0]);
+    sg_core_outbox_clear(&net.out);
+    net_run(&net, 30 * SG_NS_PER_S);
+    assert_int_equal(link->early_count, 0);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +171,8 @@ int main(void)
         cmocka_unit_test(a_peer_without_address_is_a_failed_candidate),
         cmocka_unit_test(messages_that_overtake_the_neighbor_answer_are_kept),
         cmocka_unit_test(frames_wait_for_the_dial_in_order),
+        cmocka_unit_test(made_up_origins_do_not_fill_the_link_table),
+        cmocka_unit_test(early_frames_do_not_outlive_the_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

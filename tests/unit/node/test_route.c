@@ -186,7 +186,7 @@ static void a_flood_of_frames_is_cut_off(void **state)
     for (int i = 0; i < 50000 && net.is_linked[1][0]; i++)
         net_inject(&net, 0, 1, SG_LANE_MSHIP, sg_buf_bytes(tells[0]));
     sg_core_stats(net.core[1], &stats);
-    assert_int_equal(stats.refused_overload, 100);
+    assert_true(stats.refused_overload >= 100);
     assert_false(net.is_linked[1][0]);
     sg_buf_unref(tells[0]);
     net_fini(&net);

@@ -85,12 +85,45 @@ static void sixty_topics_share_one_link(void **state)
     net_fini(&net);
 }
 
+/* The neighbour that is gone stays a candidate, and must not keep the topic from searching. */
+static void an_isolated_topic_goes_on_searching(void **state)
+{
+    static const struct sg_topic_id topic = {{1, 2, 3}};
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, NET_NODES_MAX, narrow);
+    for (size_t i = 1; i < NET_NODES_MAX; i++) {
+        net_join(&net, i, i - 1);
+        net_run(&net, SG_NS_PER_S);
+    }
+    net_subscribe(&net, 0, &topic);
+    net_subscribe(&net, 1, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_int_equal(sg_core_neighbors(net.core[0], &topic, NULL, 0), 1);
+    net.is_down[1] = true;
+    for (size_t i = 0; i < NET_NODES_MAX; i++) {
+        struct sg_core_in in = {
+            .kind = SG_CORE_IN_LINK_DOWN, .peer = *net_id(&net, 1), .err = SG_ERR_TIMEOUT};
+        net.is_linked[i][1] = false;
+        if (i != 1)
+            assert_int_equal(net_input(&net, i, &in), SG_OK);
+    }
+    net_run(&net, 10 * 60 * SG_NS_PER_S);
+    net_subscribe(&net, 11, &topic);
+    net_run(&net, 60 * SG_NS_PER_S);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 11, &result.id), 1);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_walk_finds_subscribers_beyond_the_neighbors),
         cmocka_unit_test(traffic_of_a_topic_touches_its_subscribers_only),
         cmocka_unit_test(sixty_topics_share_one_link),
+        cmocka_unit_test(an_isolated_topic_goes_on_searching),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

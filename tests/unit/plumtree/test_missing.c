@@ -13,10 +13,24 @@ static void test_advertisers(void **state)
     DO(p, "c ihave m");
     EXPECT(p, "run 100", "at 50 ms\ngraft a m\nat 100 ms\ngraft b m\n");
     DO(p, "down a");
-    DO(p, "d ihave m"); /* in a's place */
-    EXPECT(p, "run 100", "at 150 ms\ngraft d m\nat 200 ms\ngraft b m\n");
+    DO(p, "d ihave m"); /* in a's place, so it is the first of the next round too */
+    EXPECT(p, "run 100", "at 150 ms\ngraft d m\nat 200 ms\ngraft d m\n");
     DO(p, "c ihave m");
-    EXPECT(p, "run 50", "at 250 ms\ngraft d m\n");
+    EXPECT(p, "run 50", "at 250 ms\ngraft b m\n");
+}
+
+/* Eager neighbours are asked first: that adds no link to the tree. */
+static void test_eager_advertisers_first(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up parent a b c");
+    DO(p, "a prune");
+    DO(p, "c prune");
+    DO(p, "a ihave m");
+    DO(p, "b ihave m");
+    DO(p, "c ihave m");
+    EXPECT(p, "run 160", "at 50 ms\ngraft b m\nat 100 ms\ngraft a m\nat 150 ms\ngraft c m\n");
 }
 
 /* An announcer that comes while others are asked is the next one. */
@@ -104,7 +118,7 @@ static void test_lead_is_not_learned_from_answers(void **state)
 static void test_pool(void **state)
 {
     struct pt_play *p = *state;
-    char line[32];
+    char line[96];
     DO(p, "new missing=8 tries=1");
     DO(p, "up a b");
     for (int i = 0; i < 100; i++) {
@@ -126,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PT_TEST(test_advertisers),
+        PT_TEST(test_eager_advertisers_first),
         PT_TEST(test_late_advertiser_is_next),
         PT_TEST(test_back_off),
         PT_TEST(test_lead_rises_fast_and_falls_slowly),

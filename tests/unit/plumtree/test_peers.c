@@ -54,7 +54,7 @@ static void test_rescue_draws_evenly(void **state)
 {
     struct pt_play *p = *state;
     int drawn[3] = {0};
-    char line[32];
+    char line[96];
     for (int seed = 0; seed < 3000; seed++) {
         snprintf(line, sizeof(line), "new seed=%d", seed);
         DO(p, line);

@@ -235,7 +235,7 @@ static void no_memory_changes_nothing(void **state)
     }
 }
 
-/* ---- two ends, any order ---------------------------------------------------------------------- */
+/* ---- two ends, any order --------------------------------------------------------------------- */
 
 /* Two tables, connections between them, and messages that take their time but keep their order
  * within a connection. */
