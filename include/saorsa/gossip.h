@@ -63,12 +63,12 @@ struct sg_node_config {
      * node has no neighbour. With an id, any other peer at that address is refused. */
     const char *const *seeds;
     size_t seed_count;
-    uint32_t max_connections;   /* [256] QUIC connections, half-open ones included */
-    uint32_t retry_threshold;   /* [32] half-open handshakes before addresses are proved */
-    uint32_t event_queue_max;   /* [1024] events kept for sg_node_next_event, oldest dropped */
-    uint64_t idle_timeout_ms;   /* [30000] a silent connection is given up */
-    uint64_t keep_alive_ms;     /* [10000] */
-    uint64_t message_ttl_ms;    /* [60000] default expiry of published messages */
+    uint32_t max_connections;     /* [256] QUIC connections, half-open ones included */
+    uint32_t retry_threshold;     /* [32] half-open handshakes before addresses are proved */
+    uint32_t event_queue_max;     /* [1024] events kept for sg_node_next_event, oldest dropped */
+    uint64_t idle_timeout_ms;     /* [30000] a silent connection is given up */
+    uint64_t keep_alive_ms;       /* [10000] */
+    uint64_t message_ttl_ms;      /* [60000] default expiry of published messages */
     uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
 };
 
@@ -215,8 +215,8 @@ struct sg_stats {
     uint64_t bytes_queued; /* in send queues */
     /* messages */
     uint64_t published;
-    uint64_t delivered;          /* to this node, own ones excluded */
-    uint64_t payloads_received;  /* new and duplicate */
+    uint64_t delivered;         /* to this node, own ones excluded */
+    uint64_t payloads_received; /* new and duplicate */
     uint64_t payloads_duplicate;
     uint64_t payloads_sent;
     uint64_t subscriber_dropped;

@@ -42,16 +42,16 @@ struct sg_sim_config {
 
 struct sg_sim_report {
     uint64_t trace_hash;
-    uint64_t events;      /* steps simulated */
-    uint64_t virtual_ns;  /* how far the virtual clock went */
-    double wall_seconds;  /* real time: the only field that differs between runs */
-    double delivered;     /* share of (message, living node) pairs that were delivered, 0..1 */
+    uint64_t events;     /* steps simulated */
+    uint64_t virtual_ns; /* how far the virtual clock went */
+    double wall_seconds; /* real time: the only field that differs between runs */
+    double delivered;    /* share of (message, living node) pairs that were delivered, 0..1 */
     uint64_t deliveries;
     uint64_t missing;
     uint64_t latency_p50_ns, latency_p95_ns, latency_p99_ns, latency_max_ns;
     uint64_t last_node_p50_ns, last_node_p99_ns; /* per message: when its last node had it */
-    double rmr;            /* payloads / deliveries - 1, after warm-up */
-    double ldh_mean;       /* last delivery hop */
+    double rmr;                                  /* payloads / deliveries - 1, after warm-up */
+    double ldh_mean;                             /* last delivery hop */
     uint32_t ldh_max;
     double bytes_per_delivery; /* frames, without QUIC and UDP */
     double control_share;      /* of those bytes */

@@ -10,14 +10,15 @@ static uint64_t load64(const uint8_t *p)
     return v;
 }
 
-/* ids are hash values: two words mixed with a secret seed spread them and hide the order */
+/* all words of the key count: not every id is a hash value, some are what a peer made up */
 static uint32_t home_of(const struct sg_map *map, const uint8_t *key)
 {
-    uint64_t h = load64(key) ^ map->seed;
-    h = (h ^ (h >> 32)) * UINT64_C(0xd6e8feb86659fd93);
-    h ^= load64(key + 8) + (h >> 29);
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    return (uint32_t)(h >> 32) & map->mask;
+    uint64_t h = map->seed;
+    for (size_t i = 0; i < SG_ID_LEN; i += 8) {
+        h = (h ^ load64(key + i)) * UINT64_C(0xd6e8feb86659fd93);
+        h ^= h >> 32;
+    }
+    return (uint32_t)(h >> 16) & map->mask;
 }
 
 sg_err sg_map_init(struct sg_map *map, const struct sg_mem *mem, uint32_t max, uint64_t seed)

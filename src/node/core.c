@@ -38,8 +38,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
 static bool config_is_good(const struct sg_core_config *config)
 {
     bool has_parts = config->mem != NULL && config->suite != NULL && config->signer.sign != NULL;
-    bool has_network =
-        config->network.len >= 1 && config->network.len <= SG_NETWORK_NAME_MAX;
+    bool has_network = config->network.len >= 1 && config->network.len <= SG_NETWORK_NAME_MAX;
     bool has_room = config->links_max > 0 && config->scopes_max > 0 && config->book_max > 0 &&
                     config->keys_max > 0 && config->roots_max > 0 && config->authors_max > 0;
     /* every active neighbour must find a place in the tree */
@@ -147,10 +146,8 @@ static void input_frame(struct sg_core *core, const struct sg_core_in *in)
 static void input_rtt(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_link *link = sg_link_find(core, &in->peer);
-    struct sg_pt_in rtt = {.kind = SG_PT_IN_RTT,
-                           .peer = in->peer,
-                           .srtt_ns = in->srtt_ns,
-                           .rttvar_ns = in->rttvar_ns};
+    struct sg_pt_in rtt = {
+        .kind = SG_PT_IN_RTT, .peer = in->peer, .srtt_ns = in->srtt_ns, .rttvar_ns = in->rttvar_ns};
     if (link == NULL)
         return;
     link->srtt_ns = in->srtt_ns;

@@ -48,8 +48,7 @@ static uint64_t author_tag(const struct sg_peer_id *author)
 }
 
 /* Whether the key has to go in front; from then on it counts as sent. */
-static bool key_is_news(struct sg_core *core, struct sg_link *link,
-                        const struct sg_peer_id *author)
+static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct sg_peer_id *author)
 {
     uint64_t tag = author_tag(author);
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
@@ -101,8 +100,7 @@ static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_p
         send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->key});
     }
     sg_trace(&core->config.trace, SG_TRACE_PUSH, peer->b, held->id.b, hop);
-    send_part(core, scope, peer,
-              (struct sg_frame_wait){.buf = held->root, .droppable = true});
+    send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->root, .droppable = true});
     send_part(core, scope, peer,
               (struct sg_frame_wait){.buf = frame, .id = held->id, .droppable = true});
     core->stats.payload_bytes_out += frame->len;
@@ -184,8 +182,7 @@ void sg_deliver(struct sg_core *core, const struct sg_scope *scope,
     out.message.payload = msg.payload;
     if (!is_own)
         core->stats.delivered++;
-    sg_trace(&core->config.trace, SG_TRACE_DELIVER, last_hop->b, held->id.b,
-             out.message.hops);
+    sg_trace(&core->config.trace, SG_TRACE_DELIVER, last_hop->b, held->id.b, out.message.hops);
     sg_emit(core, &out);
 }
 
@@ -203,8 +200,7 @@ static void verify_later(struct sg_core *core, const struct sg_link *link, struc
                          const struct sg_msg_id *id)
 {
     struct sg_pt_have have = {.id = *id, .hop = 1};
-    struct sg_pt_in in = {
-        .kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = &have, .count = 1};
+    struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = &have, .count = 1};
     core->stats.refused_overload++;
     sg_trace(&core->config.trace, SG_TRACE_REFUSE, link->peer.b, id->b, (uint64_t)-SG_ERR_LIMIT);
     (void)sg_scope_pt(core, scope, &in);
@@ -238,10 +234,8 @@ static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope
 static void duplicate(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
                       const struct sg_pt_have *copy)
 {
-    struct sg_pt_in in = {.kind = SG_PT_IN_DUPLICATE,
-                          .peer = link->peer,
-                          .id = copy->id,
-                          .hop = copy->hop};
+    struct sg_pt_in in = {
+        .kind = SG_PT_IN_DUPLICATE, .peer = link->peer, .id = copy->id, .hop = copy->hop};
     sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, link->peer.b, copy->id.b, copy->hop);
     (void)sg_scope_pt(core, scope, &in);
 }

@@ -164,7 +164,7 @@ struct sg_roots {
         uint8_t root[SG_ID_LEN];
         struct sg_peer_id author;
         struct sg_buf *frame;
-    } *slots;            /* [index.max], a ring */
+    } * slots; /* [index.max], a ring */
     uint32_t next;
 };
 
@@ -191,7 +191,7 @@ struct sg_core {
     struct sg_map scope_index;
     struct sg_scope **scopes; /* [scopes_max], the first scope_count; [0] is the base */
     uint32_t scope_count;
-    uint32_t sequence;   /* counter of our own messages, over all topics: a scope may come and go,
+    uint32_t sequence; /* counter of our own messages, over all topics: a scope may come and go,
                           * its subscribers' replay windows stay */
     bool topics_dirty;
     sg_time_ns topics_at;
@@ -227,8 +227,7 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
 /* A dial failed: from now on hearsay may replace what was observed. */
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer);
 /* No hints: count 0. */
-void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer,
-                 struct sg_hints *hints);
+void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints);
 
 /* ---- links.c ---- */
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer);
@@ -254,8 +253,8 @@ void sg_links_fini(struct sg_core *core);
 /* The link's proofs, made on first use; NULL when out of memory. */
 struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link);
 /* Holds a pubsub frame back until the peer's NEIGHBOR answer is here. */
-void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
-                        const struct sg_topic_id *topic, struct sg_bytes frame);
+void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                        struct sg_bytes frame);
 /* Routes the held frames of a scope. */
 void sg_link_release_early(struct sg_core *core, struct sg_link *link,
                            const struct sg_topic_id *topic);
@@ -376,7 +375,7 @@ void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope);
 enum sg_charge {
     SG_CHARGE_MALFORMED = 20, /* bytes no correct peer sends */
     SG_CHARGE_PROTOCOL = 10,
-    SG_CHARGE_VERSION = 1,  /* may be a newer node */
+    SG_CHARGE_VERSION = 1, /* may be a newer node */
     SG_CHARGE_FLOOD = 1,
     SG_CHARGE_FORGED = 100, /* bad signature or proof: nobody forwards without checking */
     SG_CHARGE_NONE = 0      /* an honest relay can be the one who brings it */

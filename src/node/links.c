@@ -390,8 +390,8 @@ void sg_links_timeout(struct sg_core *core)
     }
 }
 
-void sg_link_hold_early(struct sg_core *core, struct sg_link *link,
-                        const struct sg_topic_id *topic, struct sg_bytes frame)
+void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                        struct sg_bytes frame)
 {
     struct sg_frame_wait wait = {.topic = *topic, .lane = SG_LANE_PUBSUB};
     prune_early(core, link);

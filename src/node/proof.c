@@ -30,9 +30,9 @@ void sg_message_id(const struct sg_core *core, const struct sg_topic_id *topic,
     put64(numbers + 16, msg->expiry_ms);
     core->config.suite->hash(&msg->payload, 1, payload_hash);
     const struct sg_bytes parts[] = {
-        SG_BYTES_LIT("saorsa msg v1"),       sg_bytes(core->network, SG_HASH_LEN),
-        sg_bytes(topic->b, SG_ID_LEN),       sg_bytes(msg->author.b, SG_ID_LEN),
-        sg_bytes(numbers, sizeof(numbers)),  sg_bytes(payload_hash, SG_HASH_LEN),
+        SG_BYTES_LIT("saorsa msg v1"),      sg_bytes(core->network, SG_HASH_LEN),
+        sg_bytes(topic->b, SG_ID_LEN),      sg_bytes(msg->author.b, SG_ID_LEN),
+        sg_bytes(numbers, sizeof(numbers)), sg_bytes(payload_hash, SG_HASH_LEN),
     };
     core->config.suite->hash(parts, sizeof(parts) / sizeof(parts[0]), id->b);
 }
@@ -78,10 +78,10 @@ void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
         else
             node_hash(suite, at, sibling, at);
     }
-    const struct sg_bytes parts[] = {
-        SG_BYTES_LIT("saorsa root v1"), sg_bytes(core->network, SG_HASH_LEN),
-        sg_bytes(msg->author.b, SG_ID_LEN), sg_bytes(&msg->batch_count, 1),
-        sg_bytes(at, SG_HASH_LEN)};
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa root v1"),
+                                     sg_bytes(core->network, SG_HASH_LEN),
+                                     sg_bytes(msg->author.b, SG_ID_LEN),
+                                     sg_bytes(&msg->batch_count, 1), sg_bytes(at, SG_HASH_LEN)};
     suite->hash(parts, 5, root);
 }
 

@@ -147,10 +147,8 @@ static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_sc
         sg_refuse(core, link, NULL, err);
         return;
     }
-    struct sg_pt_in in = {.kind = SG_PT_IN_GRAFT,
-                          .peer = link->peer,
-                          .has_id = graft.has_id,
-                          .id = graft.id};
+    struct sg_pt_in in = {
+        .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = graft.has_id, .id = graft.id};
     (void)sg_scope_pt(core, scope, &in);
 }
 
@@ -218,8 +216,7 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
         core->stats.refused_unknown_scope++;
         return;
     }
-    if (!sg_hpv_is_active(&scope->hpv, &link->peer) &&
-        sg_hpv_is_pending(&scope->hpv, &link->peer))
+    if (!sg_hpv_is_active(&scope->hpv, &link->peer) && sg_hpv_is_pending(&scope->hpv, &link->peer))
         sg_link_hold_early(core, link, topic, frame);
     else
         route_scoped(core, link, scope, r);

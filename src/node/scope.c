@@ -124,8 +124,7 @@ static void neighbor_event(struct sg_core *core, const struct sg_scope *scope,
     sg_emit(core, &out);
 }
 
-static void neighbor_up(struct sg_core *core, struct sg_scope *scope,
-                        const struct sg_peer_id *peer)
+static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
 {
     struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_UP, .peer = *peer};
     struct sg_link *link = sg_link_find(core, peer);

@@ -177,10 +177,8 @@ static void answer_find(struct sg_core *core, const struct sg_scope *scope,
                         const struct sg_peer_id *origin)
 {
     const struct sg_hpv *hpv = &scope->hpv;
-    struct sg_topic_msg msg = {.kind = SG_TOPIC_FOUND,
-                               .topic = scope->topic,
-                               .count = 1,
-                               .id = {core->config.self}};
+    struct sg_topic_msg msg = {
+        .kind = SG_TOPIC_FOUND, .topic = scope->topic, .count = 1, .id = {core->config.self}};
     uint16_t start = (uint16_t)sg_prng_below(&core->prng, hpv->active_count);
     for (uint16_t i = 0; i < hpv->active_count && msg.count < SG_TOPIC_FOUND_MAX; i++) {
         const struct sg_peer_id *peer = &hpv->active[(start + i) % hpv->active_count].id;
@@ -192,8 +190,7 @@ static void answer_find(struct sg_core *core, const struct sg_scope *scope,
     send_topic_msg(core, origin, &msg);
 }
 
-static void receive_find(struct sg_core *core, const struct sg_link *link,
-                         struct sg_topic_msg *msg)
+static void receive_find(struct sg_core *core, const struct sg_link *link, struct sg_topic_msg *msg)
 {
     struct sg_peer_id next;
     struct sg_scope *scope = sg_scope_find(core, &msg->topic);

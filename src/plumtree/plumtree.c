@@ -37,9 +37,10 @@
  *    its place.
  * 4. The timer is measured: max(2 SRTT + 4 var of the announcer, twice the longest lead of IHAVE
  *    over payload of late), see missing.c. Only messages that come by themselves teach the lead. An
- *    announcement by an eager neighbour waits for the round trip alone: it would have pushed. After
- *    the first announcer the next is asked after one round trip, then all again with pauses that
- *    double, graft_tries_max times; then the id is forgotten until somebody announces it again.
+ *    announcement by an eager neighbour waits for the round trip alone: it would have pushed. The
+ *    announcers are asked in turn, eager ones first, because asking those adds no link; after each
+ *    one round trip, then all again with pauses that double, graft_tries_max times; then the id is
+ *    forgotten until somebody announces it again.
  * 5. With no eager neighbour left a node is alone in its tree, so that any link can be added
  *    without closing a cycle: a lazy neighbour drawn at random is grafted at once (trap 25) when
  *    the last eager one goes down, when it prunes us (at most once per graft_max_ns: two hostile

@@ -304,6 +304,9 @@ static void on_closed(struct sg_node *node, const struct sg_quic_event *event)
     bool was_seed = was_new && sg_rt_seed_lost(node, event->conn, &loss);
     if (!was_seed && !was_ours)
         report_closed(node, conn, event);
+    /* The overlays may still have something to tell it, and would dial. */
+    if (event->closed.by_peer && event->closed.reason == SG_CLOSE_SHUTDOWN)
+        sg_rt_paths_gone(&node->paths, node->now, &event->closed.remote);
     const struct sg_rt_act why = {.err = err, .reason = (enum sg_close_reason)event->closed.reason};
     struct sg_rt_acts acts;
     sg_rt_links_closed(&node->links, node->now, event->conn, &why, &acts);

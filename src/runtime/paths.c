@@ -65,6 +65,11 @@ void sg_rt_paths_failed(struct sg_rt_paths *t, sg_time_ns now, const struct sg_a
     path->until = sg_time_add(now, sg_prng_jitter(prng, pause, 20));
 }
 
+void sg_rt_paths_gone(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr)
+{
+    take(t, addr, &anybody)->until = sg_time_add(now, SG_RT_PATH_GONE_NS);
+}
+
 void sg_rt_paths_alive(struct sg_rt_paths *t, const struct sg_addr *addr, uint64_t srtt_ns)
 {
     struct sg_rt_path *path = take(t, addr, &anybody);

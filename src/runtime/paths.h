@@ -18,6 +18,8 @@
 /* The pause after a failure doubles from one to the other, +- 20 %. */
 #define SG_RT_PATH_PAUSE_NS SG_NS_PER_S
 #define SG_RT_PATH_PAUSE_MAX_NS (60 * SG_NS_PER_S)
+/* A node that said it stops is not dialled for so long: nobody is there. */
+#define SG_RT_PATH_GONE_NS (10 * SG_NS_PER_S)
 
 struct sg_rt_path {
     struct sg_addr addr;    /* family 0: free */
@@ -40,6 +42,8 @@ bool sg_rt_paths_may_dial(struct sg_rt_paths *t, sg_time_ns now, const struct sg
 /* A dial failed. peer NULL: nobody answered at all. */
 void sg_rt_paths_failed(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr,
                         const struct sg_peer_id *peer, struct sg_prng *prng);
+/* The node at addr has said that it stops. */
+void sg_rt_paths_gone(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr);
 /* A connection with addr is or was up; srtt_ns 0: not measured. Its failures are forgotten. */
 void sg_rt_paths_alive(struct sg_rt_paths *t, const struct sg_addr *addr, uint64_t srtt_ns);
 /* The RTT to assume for a dial; 0: no idea, take the endpoint's default. */

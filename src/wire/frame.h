@@ -43,9 +43,9 @@ SG_MUST_USE sg_err sg_frame_head_decode(struct sg_reader *r, struct sg_frame_hea
 /* HELLO, the only frame of the link family: the first frame on the mship lane of a connection, in
  * both directions. */
 struct sg_hello {
-    uint8_t suite;                /* struct sg_suite.id */
-    uint8_t network[SG_ID_LEN];   /* hash of the network's name */
-    uint64_t boot;                /* boot counter: a restarted node outranks its ghost */
+    uint8_t suite;              /* struct sg_suite.id */
+    uint8_t network[SG_ID_LEN]; /* hash of the network's name */
+    uint64_t boot;              /* boot counter: a restarted node outranks its ghost */
 };
 #define SG_HELLO_MAX 64
 /* Writes the whole frame, head included. */

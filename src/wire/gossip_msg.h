@@ -17,8 +17,8 @@ struct sg_gossip {
     uint8_t hop;
     struct sg_peer_id author;
     uint64_t sequence;
-    uint64_t time_ms;   /* author's wall clock, since 1970 */
-    uint64_t expiry_ms; /* the same clock */
+    uint64_t time_ms;    /* author's wall clock, since 1970 */
+    uint64_t expiry_ms;  /* the same clock */
     uint8_t batch_count; /* 1 .. SG_BATCH_MAX messages under the root */
     uint8_t batch_index; /* < batch_count */
     uint8_t path_len;    /* nodes of the path: sg_batch_path_len(batch_count, batch_index) */

@@ -226,7 +226,7 @@ static void a_seed_that_is_ourselves_is_skipped(void **state)
 static void many_dead_seeds_are_tried_a_few_at_a_time(void **state)
 {
     (void)state;
-    enum { MANY = 40, AT_ONCE = 16 };
+    enum { MANY = 20, AT_ONCE = 16 };
     struct sg_node *node = start_node(NULL);
     struct place place = free_place();
     struct sg_stats stats = {0};

@@ -177,6 +177,28 @@ static void with_a_dead_peer(void **state)
     stop_fast(b);
 }
 
+/* Peers come, talk and stop: the node that stays knows at once, and dials none of them again. */
+static void goodbyes_are_heard(void **state)
+{
+    (void)state;
+    struct sg_topic_id topic = topic_of("goodbye");
+    struct sg_node *hub = start_node(NULL);
+    struct sg_subscription *sub = subscribe(hub, &topic);
+    struct sg_stats stats = {0};
+    for (int i = 0; i < 30; i++) {
+        struct sg_node *peer = start_node(place_of(hub).text);
+        (void)subscribe(peer, &topic);
+        wait_neighbors(peer, &topic, 1);
+        publish(peer, &topic, "bye");
+        expect_text(sub, "bye", peer);
+        stop_fast(peer);
+        (void)wait_event(hub, SG_EVENT_ISOLATED);
+    }
+    sg_node_stats(hub, &stats);
+    assert_int_equal(stats.dials, 0);
+    stop_fast(hub);
+}
+
 #define MANY 8
 
 static void many_at_once(void **state)
@@ -203,6 +225,7 @@ int main(void)
         cmocka_unit_test(while_others_wait_in_next),
         cmocka_unit_test(with_full_queues),
         cmocka_unit_test(with_a_dead_peer),
+        cmocka_unit_test(goodbyes_are_heard),
         cmocka_unit_test(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,8 +86,7 @@ static void link_up(struct net *net, size_t node, size_t peer, bool dialled)
 
 static void link_down(struct net *net, size_t node, size_t peer, sg_err why)
 {
-    struct sg_core_in in = {
-        .kind = SG_CORE_IN_LINK_DOWN, .peer = *net_id(net, peer), .err = why};
+    struct sg_core_in in = {.kind = SG_CORE_IN_LINK_DOWN, .peer = *net_id(net, peer), .err = why};
     net->is_linked[node][peer] = false;
     (void)!net_input(net, node, &in);
 }
@@ -171,10 +170,8 @@ sg_err net_input(struct net *net, size_t node, const struct sg_core_in *in)
 
 void net_inject(struct net *net, size_t from, size_t to, enum sg_lane lane, struct sg_bytes bytes)
 {
-    struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
-                            .peer = *net_id(net, from),
-                            .lane = lane,
-                            .bytes = bytes};
+    struct sg_core_in in = {
+        .kind = SG_CORE_IN_FRAME, .peer = *net_id(net, from), .lane = lane, .bytes = bytes};
     /* a copy of exactly this size, so that the sanitizer sees every read past its end */
     uint8_t *copy = malloc(bytes.len > 0 ? bytes.len : 1);
     assert(copy != NULL);

@@ -180,8 +180,7 @@ static void limits_are_errors_without_effect(void **state)
     net_init(&net, 1, few_scopes);
     assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result),
                      SG_ERR_TOO_LARGE);
-    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big) - 1), &result),
-                     SG_OK);
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big) - 1), &result), SG_OK);
     assert_int_equal(net_input(&net, 0, &in), SG_ERR_LIMIT);
     assert_int_equal(net_input(&net, 0, &up), SG_OK);
     up.peer.b[0] = 2; /* takes the place of the first, which nobody needs */
@@ -210,19 +209,16 @@ static void hello_is_checked_for_network_profile_and_version(void **state)
     assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot), SG_OK);
     assert_int_equal(boot, 1);
     for (size_t cut = 0; cut < len; cut++)
-        assert_int_equal(
-            sg_core_hello_check(net.core[1], peer, sg_bytes(frame, cut), &boot),
-            SG_ERR_TRUNCATED);
+        assert_int_equal(sg_core_hello_check(net.core[1], peer, sg_bytes(frame, cut), &boot),
+                         SG_ERR_TRUNCATED);
     frame[len] = 0;
     assert_int_equal(sg_core_hello_check(net.core[1], peer, sg_bytes(frame, len + 1), &boot),
                      SG_ERR_TRAILING);
     frame[4] ^= 1; /* head is 3 bytes, then suite, then network */
-    assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot),
-                     SG_ERR_WRONG_NETWORK);
+    assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot), SG_ERR_WRONG_NETWORK);
     frame[4] ^= 1;
     frame[3] ^= 1;
-    assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot),
-                     SG_ERR_WRONG_PROFILE);
+    assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot), SG_ERR_WRONG_PROFILE);
     frame[3] ^= 1;
     frame[1] ^= 2;
     assert_int_equal(sg_core_hello_check(net.core[1], peer, hello, &boot), SG_ERR_VERSION);

@@ -152,9 +152,8 @@ static void a_forged_signature_bans_the_link(void **state)
     assert_int_equal(net.last_close[1], SG_CLOSE_BANNED);
     assert_false(net.is_linked[1][0]);
     size_t len = sg_core_hello(net.core[0], hello);
-    assert_int_equal(
-        sg_core_hello_check(net.core[1], net_id(&net, 0), sg_bytes(hello, len), &boot),
-        SG_ERR_BANNED);
+    assert_int_equal(sg_core_hello_check(net.core[1], net_id(&net, 0), sg_bytes(hello, len), &boot),
+                     SG_ERR_BANNED);
     teardown_message();
 }
 
@@ -229,9 +228,9 @@ static void dates_are_checked_before_the_signature(void **state)
 {
     (void)state;
     expect_refused_at(0, true, SG_OK);
-    expect_refused_at(590000, true, SG_OK);            /* expired, but clocks may differ */
-    expect_refused_at(670000, true, SG_ERR_EXPIRED);   /* 60 s of life and 10 min of skew */
-    expect_refused_at(590000, false, SG_OK);           /* a clock that is ahead */
+    expect_refused_at(590000, true, SG_OK);          /* expired, but clocks may differ */
+    expect_refused_at(670000, true, SG_ERR_EXPIRED); /* 60 s of life and 10 min of skew */
+    expect_refused_at(590000, false, SG_OK);         /* a clock that is ahead */
     expect_refused_at(610000, false, SG_ERR_FUTURE);
 }
 
@@ -324,8 +323,7 @@ static void late_and_early_messages_cost_an_honest_relay_nothing(void **state)
                                     .peer = *net_id(&net, 0),
                                     .lane = SG_LANE_PUBSUB,
                                     .bytes = sg_buf_bytes(frames[i])};
-            assert_int_equal(sg_core_input(net.core[1], net.now, wall - 610000, &in, &out),
-                             SG_OK);
+            assert_int_equal(sg_core_input(net.core[1], net.now, wall - 610000, &in, &out), SG_OK);
             sg_core_outbox_fini(&out, net.mem);
         }
     }
@@ -367,8 +365,7 @@ static void held_messages_are_bounded_in_bytes(void **state)
     net_init(&net, 2, little_memory);
     net_settle(&net, &topic);
     for (int i = 0; i < 50; i++) {
-        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result),
-                         SG_OK);
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
         net_run(&net, 10 * SG_NS_PER_MS);
         assert_int_equal(net_delivered(&net, 1, &result.id), 1);
     }

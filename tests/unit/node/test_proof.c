@@ -68,10 +68,9 @@ static void make_batch(struct batch *batch, uint8_t count)
     }
     uint8_t top[SG_ID_LEN];
     tree(batch, 0, count, top);
-    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa root v1"),
-                                     sg_bytes(net.core[0]->network, SG_HASH_LEN),
-                                     sg_bytes(net_id(&net, 0)->b, SG_ID_LEN),
-                                     sg_bytes(&count, 1), sg_bytes(top, SG_ID_LEN)};
+    const struct sg_bytes parts[] = {
+        SG_BYTES_LIT("saorsa root v1"), sg_bytes(net.core[0]->network, SG_HASH_LEN),
+        sg_bytes(net_id(&net, 0)->b, SG_ID_LEN), sg_bytes(&count, 1), sg_bytes(top, SG_ID_LEN)};
     sg_suite_default()->hash(parts, 5, batch->root);
     for (uint8_t i = 0; i < count; i++) {
         batch->msg[i].path = batch->path[i];
@@ -90,12 +89,12 @@ static void inject_proof(const struct batch *batch)
 {
     uint8_t signature[SG_SIG_MAX];
     const struct sg_signer *signer = sg_identity_signer(net.identity[0]);
-    assert_int_equal(signer->sign(signer->state, sg_batch_context,
-                                  sg_bytes(batch->root, SG_ID_LEN), signature),
-                     SG_OK);
+    assert_int_equal(
+        signer->sign(signer->state, sg_batch_context, sg_bytes(batch->root, SG_ID_LEN), signature),
+        SG_OK);
     inject_frame(sg_buf_ref(net.core[0]->own_key));
-    inject_frame(sg_root_frame(net.core[0], batch->root,
-                               sg_bytes(signature, signer->suite->sig_len)));
+    inject_frame(
+        sg_root_frame(net.core[0], batch->root, sg_bytes(signature, signer->suite->sig_len)));
 }
 
 static void inject_message(const struct sg_gossip *msg)
@@ -207,8 +206,7 @@ static void full_key_caches_forget_the_one_unused_for_longest(void **state)
     net_settle(&net, &topic);
     for (int round = 0; round < 3; round++) {
         for (size_t author = 0; author < 5; author++) {
-            assert_int_equal(net_publish(&net, author, &topic, SG_BYTES_LIT("x"), &result),
-                             SG_OK);
+            assert_int_equal(net_publish(&net, author, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
             net_run(&net, SG_NS_PER_S);
             for (size_t i = 0; i < 5; i++)
                 assert_int_equal(net_delivered(&net, i, &result.id), 1);

@@ -54,6 +54,18 @@ static void wrong_peer_concerns_that_peer_only(void **state)
     assert_true(sg_rt_paths_may_dial(&paths, 1, &addr, &bob));
 }
 
+static void a_node_that_stopped_is_left_alone_until_it_is_back(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(1);
+    sg_rt_paths_gone(&paths, 5, &addr);
+    assert_false(sg_rt_paths_may_dial(&paths, 4 + SG_RT_PATH_GONE_NS, &addr, &alice));
+    assert_true(sg_rt_paths_may_dial(&paths, 5 + SG_RT_PATH_GONE_NS, &addr, &alice));
+    sg_rt_paths_gone(&paths, 5, &addr);
+    sg_rt_paths_alive(&paths, &addr, 0);
+    assert_true(sg_rt_paths_may_dial(&paths, 6, &addr, &alice));
+}
+
 static void table_is_bounded(void **state)
 {
     (void)state;
@@ -98,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(dead_address_is_left_alone_for_longer_and_longer, reset),
         cmocka_unit_test_setup(wrong_peer_concerns_that_peer_only, reset),
+        cmocka_unit_test_setup(a_node_that_stopped_is_left_alone_until_it_is_back, reset),
         cmocka_unit_test_setup(table_is_bounded, reset),
         cmocka_unit_test_setup(round_trip_times, reset),
         cmocka_unit_test_setup(small_datagrams_after_silence_every_other_time, reset),

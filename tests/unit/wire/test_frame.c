@@ -60,8 +60,7 @@ static void bad_heads_have_an_error_each(void **state)
     assert_int_equal(decode((const uint8_t *)"\x01\x00\x00", 3, &head), SG_ERR_VERSION);
     assert_int_equal(decode((const uint8_t *)"\x01\x01\x01\x05", 4, &head), SG_ERR_MALFORMED);
     assert_int_equal(decode((const uint8_t *)"\x01\x01\x21\x05", 4, &head), SG_ERR_OVERSIZED);
-    assert_int_equal(decode((const uint8_t *)"\x01\x01\x40\x00", 4, &head),
-                     SG_ERR_NOT_CANONICAL);
+    assert_int_equal(decode((const uint8_t *)"\x01\x01\x40\x00", 4, &head), SG_ERR_NOT_CANONICAL);
     assert_int_equal(decode(zero, sizeof(zero), &head), SG_ERR_NOT_CANONICAL);
 }
 

@@ -36,8 +36,8 @@ static struct sg_gossip lone(void)
 
 static void a_lone_message_has_these_bytes(void **state)
 {
-    static const uint8_t tail[] = {0, 0, 0, 1, 0, 0, 0, 2,   0,   0,   0,   0, 0, 0, 0x0a, 0x0b,
-                                   0, 0, 0, 0, 0, 0, 0x0c, 0x0d, 1, 2, 'h', 'i'};
+    static const uint8_t tail[] = {0,    0,    0, 1, 0, 0, 0, 2, 0,    0,    0, 0, 0,   0,
+                                   0x0a, 0x0b, 0, 0, 0, 0, 0, 0, 0x0c, 0x0d, 1, 2, 'h', 'i'};
     struct sg_gossip msg = lone();
     (void)state;
     assert_int_equal(encode(&msg), 2 + 32 + sizeof(tail));

@@ -39,7 +39,8 @@ static void ihave_comes_back_up_to_its_limit(void **state)
     size_t count = 0;
     (void)state;
     for (size_t i = 0; i < SG_PT_IHAVE_MAX; i++)
-        have[i] = (struct sg_pt_have){.id = {{(uint8_t)i, (uint8_t)(i >> 8)}}, .hop = (uint8_t)(i % 255 + 1)};
+        have[i] = (struct sg_pt_have){.id = {{(uint8_t)i, (uint8_t)(i >> 8)}},
+                                      .hop = (uint8_t)(i % 255 + 1)};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         assert_int_equal(decode_ihave(encode_ihave(counts[i]), &count), SG_OK);
         assert_int_equal(count, counts[i]);
