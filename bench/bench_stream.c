@@ -237,8 +237,6 @@ static void pump(struct side *s, sg_time_ns end)
         return;
     if (s->stream == 0 && sg_quic_bulk_open(s->quic, s->conn, &s->stream) != SG_OK)
         return;
-    if (s->started == 0)
-        return; /* finished */
     while (sg_clock_now() < end) {
         if (sg_quic_bulk_write(s->quic, s->conn, s->stream, s->chunk) != SG_OK)
             return;

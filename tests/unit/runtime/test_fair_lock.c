@@ -6,50 +6,76 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <sched.h>
 
 #include "runtime/fair_lock.h"
 
-static struct sg_rt_lock lock;
-static atomic_bool is_over;
-static uint64_t total;
+#define WAITERS 5
 
-static void *hog(void *arg)
+static struct sg_rt_lock lock;
+static uint64_t total;
+static int order[WAITERS];
+static int served;
+
+/* How many hold the lock or stand in line. */
+static uint64_t in_line(void)
 {
-    (void)arg;
-    while (!atomic_load(&is_over)) {
-        sg_rt_lock_enter(&lock);
-        for (volatile int i = 0; i < 2000; i++)
-            continue;
-        total++;
-        sg_rt_lock_leave(&lock);
-    }
+    uv_mutex_lock(&lock.mutex);
+    uint64_t count = lock.next - lock.serving;
+    uv_mutex_unlock(&lock.mutex);
+    return count;
+}
+
+static void *take_once(void *arg)
+{
+    sg_rt_lock_enter(&lock);
+    order[served++] = *(const int *)arg;
+    sg_rt_lock_leave(&lock);
     return NULL;
 }
 
-/* A thread that takes the lock again and again lets another one in after each turn. */
+static void first_come_first_served(void **state)
+{
+    (void)state;
+    pthread_t thread[WAITERS];
+    int number[WAITERS];
+    assert_int_equal(sg_rt_lock_init(&lock), SG_OK);
+    served = 0;
+    sg_rt_lock_enter(&lock);
+    for (int i = 0; i < WAITERS; i++) {
+        number[i] = i;
+        pthread_create(&thread[i], NULL, take_once, &number[i]);
+        while (in_line() != (uint64_t)i + 2)
+            sched_yield();
+    }
+    sg_rt_lock_leave(&lock);
+    for (int i = 0; i < WAITERS; i++)
+        pthread_join(thread[i], NULL);
+    for (int i = 0; i < WAITERS; i++)
+        assert_int_equal(order[i], i);
+    sg_rt_lock_fini(&lock);
+}
+
+/* Who gives the lock back and wants it again at once stands behind who waits already. */
 static void a_hog_starves_nobody(void **state)
 {
     (void)state;
-    pthread_t thread[2];
     assert_int_equal(sg_rt_lock_init(&lock), SG_OK);
-    atomic_store(&is_over, false);
-    for (int i = 0; i < 2; i++)
-        pthread_create(&thread[i], NULL, hog, NULL);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 100; i++) {
+        pthread_t thread;
+        int number = i;
+        served = 0;
         sg_rt_lock_enter(&lock);
-        uint64_t before = total;
-        uint64_t ticket = lock.next;
+        pthread_create(&thread, NULL, take_once, &number);
+        while (in_line() != 2)
+            sched_yield();
         sg_rt_lock_leave(&lock);
         sg_rt_lock_enter(&lock);
-        /* at most those who stood in line before us had a turn */
-        assert_true(total - before <= lock.serving - (ticket - 1));
+        int had_its_turn = served;
         sg_rt_lock_leave(&lock);
+        pthread_join(thread, NULL);
+        assert_int_equal(had_its_turn, 1);
     }
-    atomic_store(&is_over, true);
-    for (int i = 0; i < 2; i++)
-        pthread_join(thread[i], NULL);
     sg_rt_lock_fini(&lock);
 }
 
@@ -81,6 +107,7 @@ static void excludes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_come_first_served),
         cmocka_unit_test(a_hog_starves_nobody),
         cmocka_unit_test(excludes),
     };
