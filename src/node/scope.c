@@ -9,8 +9,23 @@
  * holds up the others. */
 #define TIMEOUT_STEPS_MAX 4
 
+/* Up to so many scopes are compared one by one, which touches less memory than the table. */
+#define FEW_SCOPES 4
+
+static struct sg_scope *find_among_few(const struct sg_core *core,
+                                       const struct sg_topic_id *topic)
+{
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        if (sg_topic_id_equal(&core->scopes[i]->topic, topic))
+            return core->scopes[i];
+    }
+    return NULL;
+}
+
 struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic_id *topic)
 {
+    if (core->scope_count <= FEW_SCOPES)
+        return find_among_few(core, topic);
     uint32_t at = sg_map_get(&core->scope_index, topic->b);
     return at == SG_MAP_NONE ? NULL : core->scopes[at];
 }
