@@ -7,7 +7,7 @@
  *     sg_node_config_init(&config);
  *     config.state_dir = "/var/lib/me";
  *     struct sg_node *node;
- *     if (sg_node_new(&config, &node) == SG_OK && sg_node_start(node) == SG_OK) { ... }
+ *     if (sg_node_new(&config, &node, NULL, 0) == SG_OK && sg_node_start(node) == SG_OK) ...
  *
  * Threads. With sg_node_start the node runs its own loop thread and every function here may be
  * called from any thread. Without it the caller drives: poll sg_node_fd for reading until
@@ -80,15 +80,19 @@ SG_API void sg_node_config_init(struct sg_node_config *config);
  * sentence for people.
  * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED
  * (another process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
- * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO. */
+ * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO, SG_ERR_UNREACHABLE (listen is no
+ * address of this machine), SG_ERR_NOT_FOUND (a boot counter without its key), SG_ERR_UNSUPPORTED
+ * (key file of a newer version), SG_ERR_LIMIT (descriptors). */
 SG_API SG_MUST_USE sg_err sg_node_new(const struct sg_node_config *config, struct sg_node **node,
                                       char *detail, size_t detail_cap);
-/* Starts the loop thread. SG_ERR_INVALID_STATE when it runs or the caller has driven it. */
+/* Starts the loop thread. SG_ERR_INVALID_STATE when it runs or the caller has driven it,
+ * SG_ERR_STOPPED, SG_ERR_LIMIT (threads). */
 SG_API SG_MUST_USE sg_err sg_node_start(struct sg_node *node);
 /* Says goodbye to the peers, ends the loop thread and closes the socket; below one second.
  * Blocked calls return SG_ERR_STOPPED. A second call does nothing. */
 SG_API void sg_node_stop(struct sg_node *node);
-/* Stops when needed and frees everything, subscriptions included. NULL is allowed. */
+/* Stops when needed and frees everything, subscriptions included. NULL is allowed. No other call on
+ * the node may be under way or follow. */
 SG_API void sg_node_free(struct sg_node *node);
 
 /* Caller-driven mode. The descriptor becomes readable when there is work. */
@@ -150,7 +154,8 @@ SG_API SG_MUST_USE sg_err sg_subscribe(struct sg_node *node, const struct sg_top
                                        struct sg_subscription **sub);
 /* Takes the next message, waiting up to timeout_ms (-1 = for ever, 0 = not at all; in
  * caller-driven mode only 0). SG_ERR_TIMEOUT, SG_ERR_WOULD_BLOCK (timeout_ms 0 and nothing there),
- * SG_ERR_CLOSED (policy SG_FULL_CLOSE), SG_ERR_STOPPED. */
+ * SG_ERR_CLOSED (policy SG_FULL_CLOSE), SG_ERR_STOPPED, SG_ERR_INVALID_STATE (a timeout other than
+ * 0 in caller-driven mode). */
 SG_API SG_MUST_USE sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
                                                struct sg_message **message);
 /* A descriptor that is readable while messages wait; owned by the subscription. */

@@ -12,8 +12,7 @@
 /* Up to so many scopes are compared one by one, which touches less memory than the table. */
 #define FEW_SCOPES 4
 
-static struct sg_scope *find_among_few(const struct sg_core *core,
-                                       const struct sg_topic_id *topic)
+static struct sg_scope *find_among_few(const struct sg_core *core, const struct sg_topic_id *topic)
 {
     for (uint32_t i = 0; i < core->scope_count; i++) {
         if (sg_topic_id_equal(&core->scopes[i]->topic, topic))

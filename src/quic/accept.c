@@ -115,7 +115,8 @@ static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
         ep->stats.refused_prefix++;
         return false;
     }
-    if (ep->live >= limits->connections_max) {
+    /* an eighth of the places is for our own dials, or strangers could isolate us */
+    if (ep->live >= limits->connections_max - limits->connections_max / 8) {
         ep->stats.refused_full++;
         send_refusal(ep, in, NGTCP2_CONNECTION_REFUSED);
         return false;

@@ -1,6 +1,7 @@
 /* Life of a connection: made by dial.c or accept.c, fed with datagrams and timers, and settled
  * after each step. ngtcp2's callbacks only take notes: what must not happen inside ngtcp2 (opening
  * streams, freeing TLS, closing) happens in sg_quic_conn_settle. */
+#include "crypto/wipe.h"
 #include "quic/internal.h"
 
 #include <string.h>
@@ -309,6 +310,7 @@ void sg_quic_conn_free(struct sg_quic_conn *conn)
     if (conn->nc != NULL)
         ngtcp2_conn_del(conn->nc);
     conn->nc = NULL;
+    sg_wipe(conn->exporter, sizeof(conn->exporter));
     sg_quic_conn_clear_tx(conn);
     sg_quic_conn_clear_rx(conn);
     sg_quic_cid_map_remove_all(&ep->cids, &conn->cids);

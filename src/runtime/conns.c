@@ -57,7 +57,8 @@ static void link_up(struct sg_node *node, const struct sg_rt_act *act)
         link->srtt_told_ns = info.srtt_ns;
     sg_rt_paths_alive(&node->paths, &info.remote, info.srtt_ns);
     if (sg_rt_feed(node, &in) != SG_OK)
-        sg_rt_break_link(node, &act->peer, SG_CLOSE_OVERLOAD, SG_ERR_LIMIT);
+        sg_rt_break_link(node, &act->peer, node->has_left ? SG_CLOSE_SHUTDOWN : SG_CLOSE_OVERLOAD,
+                         SG_ERR_LIMIT);
 }
 
 static void link_down(struct sg_node *node, const struct sg_rt_act *act)

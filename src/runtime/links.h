@@ -30,7 +30,7 @@
 #define SG_RT_CONNS_PER_PEER_MAX 6
 /* Frames of a connection before its HELLO: what fits an initial flow-control window. */
 #define SG_RT_HELD_MAX 256
-#define SG_RT_HELD_BYTES_MAX (UINT32_C(512) << 10)
+#define SG_RT_HELD_BYTES_MAX (UINT32_C(128) << 10)
 /* Control frames that wait for room in a lane. Behind 256 KiB in the lane itself this is a peer
  * that does not read. */
 #define SG_RT_BACKLOG_MAX 1024

@@ -35,10 +35,12 @@ sg_err sg_rt_enter(struct sg_node *node)
 void sg_rt_leave(struct sg_node *node)
 {
     int mode = atomic_load(&node->mode);
-    if (mode == SG_RT_THREADED || mode == SG_RT_STOPPING)
+    if (mode == SG_RT_THREADED || mode == SG_RT_STOPPING) {
         (void)uv_async_send(&node->wake);
-    else if (mode == SG_RT_DRIVEN)
+    } else if (mode == SG_RT_DRIVEN) {
         sg_rt_write_socket(node);
+        node->rearm = true; /* the socket may be full, or the write may have ended a connection */
+    }
     sg_rt_leave_quiet(node);
 }
 

@@ -37,6 +37,9 @@ static void send_frame(struct sg_node *node, const struct sg_core_out *out)
     if (link == NULL || out->lane >= SG_FRAME_LANE_COUNT)
         return; /* the core learns in a moment that the link is gone */
     sg_err err = SG_ERR_WOULD_BLOCK;
+    /* no WRITABLE event follows where memory was short: what waits is tried again first */
+    if (link->main != 0 && link->backlog[out->lane].count != 0)
+        sg_rt_flush_backlog(node, link);
     if (link->main != 0 && link->backlog[out->lane].count == 0)
         err = sg_quic_write_frame(node->quic, link->main, out->lane, out->buf);
     if (err == SG_OK) {

@@ -93,9 +93,11 @@ sg_time_ns sg_rt_deadline(struct sg_node *node)
     sg_time_ns at = sg_time_min(sg_quic_deadline(node->quic), node->stop_at);
     if (atomic_load(&node->mode) == SG_RT_STOPPING)
         return at;
-    if (!node->has_left)
+    /* who has left asks neither machines nor seeds any more */
+    if (!node->has_left) {
         at = sg_time_min(at, sg_core_deadline(node->core));
+        at = sg_time_min(at, sg_rt_seeds_deadline(&node->seeds));
+    }
     at = sg_time_min(at, sg_rt_links_deadline(&node->links));
-    at = sg_time_min(at, sg_rt_seeds_deadline(&node->seeds));
     return sg_time_min(at, node->watch_at);
 }
