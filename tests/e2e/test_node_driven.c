@@ -98,11 +98,45 @@ static void idle_node_sleeps(void **state)
     stop_fast(idle);
 }
 
+/* Seeds that wait for their next try are nobody's business after a leave. */
+static void a_node_that_has_left_sleeps(void **state)
+{
+    (void)state;
+    const char *seeds[] = {"nobody.invalid:1"};
+    struct sg_node_config config;
+    struct sg_event event = {0};
+    sg_node_config_init(&config);
+    config.listen = "127.0.0.1:0";
+    config.seeds = seeds;
+    config.seed_count = 1;
+    struct sg_node *lone = NULL;
+    assert_int_equal(sg_node_new(&config, &lone, NULL, 0), SG_OK);
+    struct pollfd p = {.fd = sg_node_fd(lone), .events = POLLIN};
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (event.kind != SG_EVENT_SEED_FAILED) {
+        assert_true(now_ms() < end);
+        assert_int_equal(sg_node_drive(lone), SG_OK);
+        (void)poll(&p, 1, 10);
+        if (sg_node_next_event(lone, 0, &event) != SG_OK)
+            event.kind = SG_EVENT_JOINED;
+    }
+    assert_int_equal(sg_node_leave(lone), SG_OK);
+    int turns = 0;
+    for (end = now_ms() + 1000; now_ms() < end; turns++) {
+        int wait = sg_node_deadline_ms(lone);
+        (void)poll(&p, 1, wait < 0 || wait > 100 ? 100 : wait);
+        assert_int_equal(sg_node_drive(lone), SG_OK);
+    }
+    assert_in_range(turns, 1, 100);
+    sg_node_free(lone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_in_one_thread),
         cmocka_unit_test(idle_node_sleeps),
+        cmocka_unit_test(a_node_that_has_left_sleeps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
