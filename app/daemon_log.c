@@ -25,6 +25,18 @@ static const char *kind_name(enum sg_event_kind kind)
         return "seed_failed";
     case SG_EVENT_REFUSED:
         return "refused";
+    case SG_EVENT_MEMBER_JOIN:
+        return "member_join";
+    case SG_EVENT_MEMBER_SUSPECT:
+        return "member_suspect";
+    case SG_EVENT_MEMBER_REFUTED:
+        return "member_refuted";
+    case SG_EVENT_MEMBER_FAIL:
+        return "member_fail";
+    case SG_EVENT_MEMBER_LEAVE:
+        return "member_leave";
+    case SG_EVENT_MEMBER_UPDATE:
+        return "member_update";
     }
     return "unknown";
 }
@@ -103,6 +115,14 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
     case SG_EVENT_REFUSED:
         fprintf(stderr, "link refused %s: %s", is_zero(event->peer.b) ? "" : id, reason);
         break;
+    case SG_EVENT_MEMBER_JOIN:
+    case SG_EVENT_MEMBER_SUSPECT:
+    case SG_EVENT_MEMBER_REFUTED:
+    case SG_EVENT_MEMBER_FAIL:
+    case SG_EVENT_MEMBER_LEAVE:
+    case SG_EVENT_MEMBER_UPDATE:
+        fprintf(stderr, "%s %s", kind_name(event->kind), id);
+        break;
     }
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
@@ -117,6 +137,12 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, ui
     switch (event->kind) {
     case SG_EVENT_PEER_UP:
     case SG_EVENT_PEER_DOWN:
+    case SG_EVENT_MEMBER_JOIN:
+    case SG_EVENT_MEMBER_SUSPECT:
+    case SG_EVENT_MEMBER_REFUTED:
+    case SG_EVENT_MEMBER_FAIL:
+    case SG_EVENT_MEMBER_LEAVE:
+    case SG_EVENT_MEMBER_UPDATE:
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
     case SG_EVENT_ISOLATED:

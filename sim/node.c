@@ -80,6 +80,9 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
     case SG_CORE_OUT_NEIGHBOR_DOWN:
         sg_sim_hash(sim, at, what, ids, load64(out->topic.b));
         return;
+    case SG_CORE_OUT_NEED_CACHE:
+    case SG_CORE_OUT_MEMBER:
+        return;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);
         sg_sim_push(sim,

@@ -70,6 +70,12 @@ struct sg_node_config {
     uint64_t keep_alive_ms;       /* [10000] */
     uint64_t message_ttl_ms;      /* [60000] default expiry of published messages */
     uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
+    uint32_t members_max;   /* [256] of the member table; of a larger network it is a sample */
+    uint32_t contact_slots; /* [2] neighbour places reserved for contacts, 3 in hostile
+                                   * networks; see sg_contact_add */
+    /* Metadata this node tells all members about itself from the start [meta_len <= 512]; copied. */
+    const uint8_t *meta;
+    size_t meta_len;
 };
 
 /* Fills in the defaults in brackets. */
@@ -115,6 +121,53 @@ SG_API void sg_node_last_error(struct sg_node *node, char *text, size_t cap);
 SG_API SG_MUST_USE sg_err sg_node_join(struct sg_node *node, const char *seed);
 /* Tells the neighbours goodbye and leaves the overlay; the node can be stopped afterwards. */
 SG_API SG_MUST_USE sg_err sg_node_leave(struct sg_node *node);
+
+/* ---- members ------------------------------------------------------------------------------- */
+
+enum sg_member_state {
+    SG_MEMBER_ALIVE = 1,
+    SG_MEMBER_SUSPECT = 2, /* did not answer; still counted as living */
+    SG_MEMBER_FAILED = 3   /* remembered for a day and probed again */
+};
+
+struct sg_member {
+    struct sg_peer_id id;
+    enum sg_member_state state;
+    uint64_t incarnation; /* boot counter in the high, refutations and updates in the low 32 bits */
+    uint64_t state_ms;    /* so long in this state */
+    uint64_t heard_ms;    /* since the last sign of life at first hand; UINT64_MAX = never */
+    char address[64];     /* "" when not known */
+    bool is_linked, is_neighbor, is_contact;
+    size_t meta_len;
+    uint8_t meta[512];
+};
+
+/* Copies up to cap known members, without this node, living ones first; returns how many there are.
+ * Above members_max nodes it is a sample: the neighbours, and a uniform choice of the others. */
+SG_API size_t sg_node_members(struct sg_node *node, struct sg_member *members, size_t cap);
+/* New metadata of this node [0 .. 512], signed and told to all members; each call is a new version.
+ * SG_ERR_TOO_LARGE, SG_ERR_STOPPED, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_API SG_MUST_USE sg_err sg_node_set_meta(struct sg_node *node, struct sg_bytes meta);
+/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is no
+ * longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
+SG_API SG_MUST_USE sg_err sg_node_force_leave(struct sg_node *node, const struct sg_peer_id *peer);
+
+/* Contacts: peers the user vouches for. Some neighbour places are kept for them, they are dialled
+ * first and never give way to strangers: this is what keeps an attacker with many identities from
+ * surrounding a node. Kept in state_dir, if there is one. */
+struct sg_contact {
+    struct sg_peer_id id;
+    char address[64]; /* the newest known one, "" when none */
+    bool is_neighbor;
+};
+/* peer: "<peer id>" or "<peer id>@host:port" (IP address). Adding it again renews the address.
+ * SG_ERR_INVALID_ARGUMENT (form, or this node itself), SG_ERR_LIMIT (32 contacts), SG_ERR_NO_SPACE,
+ * SG_ERR_IO, SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_contact_add(struct sg_node *node, const char *peer);
+/* SG_ERR_NOT_FOUND, SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_contact_remove(struct sg_node *node, const struct sg_peer_id *peer);
+/* Copies up to cap, returns how many there are. */
+SG_API size_t sg_contacts(struct sg_node *node, struct sg_contact *contacts, size_t cap);
 
 /* ---- broadcast ----------------------------------------------------------------------------- */
 
@@ -186,12 +239,18 @@ SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic
 /* ---- events and state ---------------------------------------------------------------------- */
 
 enum sg_event_kind {
-    SG_EVENT_PEER_UP,     /* peer became a neighbour; topic is zero for the base overlay */
-    SG_EVENT_PEER_DOWN,   /* peer stopped being one; err says why (SG_OK: by agreement) */
-    SG_EVENT_JOINED,      /* the first neighbour of the base overlay is there */
-    SG_EVENT_ISOLATED,    /* no neighbour left; the node keeps trying */
-    SG_EVENT_SEED_FAILED, /* a seed could not be reached or was refused: err, text */
-    SG_EVENT_REFUSED      /* a connection was refused or closed for cause: err, text */
+    SG_EVENT_PEER_UP,        /* peer became a neighbour; topic is zero for the base overlay */
+    SG_EVENT_PEER_DOWN,      /* peer stopped being one; err says why (SG_OK: by agreement) */
+    SG_EVENT_JOINED,         /* the first neighbour of the base overlay is there */
+    SG_EVENT_ISOLATED,       /* no neighbour left; the node keeps trying */
+    SG_EVENT_SEED_FAILED,    /* a seed could not be reached or was refused: err, text */
+    SG_EVENT_REFUSED,        /* a connection was refused or closed for cause: err, text */
+    SG_EVENT_MEMBER_JOIN,    /* peer is a member now, or again */
+    SG_EVENT_MEMBER_SUSPECT, /* peer does not answer */
+    SG_EVENT_MEMBER_REFUTED, /* a suspect peer is alive after all */
+    SG_EVENT_MEMBER_FAIL,    /* peer has failed */
+    SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
+    SG_EVENT_MEMBER_UPDATE   /* peer has new metadata */
 };
 
 struct sg_event {
@@ -247,6 +306,15 @@ struct sg_stats {
     uint64_t refused_network;
     uint64_t refused_overload; /* over the link's token bucket of signature checks */
     uint64_t peers_banned;
+    /* members */
+    uint32_t members; /* now: alive and suspect, without this node */
+    uint32_t health;  /* now: 0 = healthy .. 7 = this node is too slow to judge others */
+    uint64_t probes;
+    uint64_t probes_failed;
+    uint64_t suspicions;
+    uint64_t refutations; /* of this node's own death */
+    uint64_t failures;
+    uint64_t failures_undone; /* verdicts that a sign of life has cleared */
     /* links */
     uint64_t handshakes_done;
     uint64_t handshakes_failed;

@@ -225,6 +225,8 @@ static sg_err verify(const struct sg_hpv *m, const struct sg_hpv_in *in)
     case SG_HPV_IN_TIMEOUT:
     case SG_HPV_IN_CANDIDATES:
     case SG_HPV_IN_FAILED:
+    case SG_HPV_IN_DEAD:
+    case SG_HPV_IN_CONTACT:
     case SG_HPV_IN_LEAVE:
         return SG_OK;
     }
@@ -292,6 +294,12 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
         break;
     case SG_HPV_IN_MESSAGE:
         on_message(m, &in->peer, in->msg, out);
+        break;
+    case SG_HPV_IN_DEAD:
+        sg_hpv_on_failed(m, &in->peer, out);
+        sg_hpv_passive_remove(m, &in->peer);
+        break;
+    case SG_HPV_IN_CONTACT:
         break;
     case SG_HPV_IN_LEAVE:
         sg_hpv_leave(m, out);

@@ -11,6 +11,8 @@
 /* The most a config may ask for: arrays are sized by them. */
 #define SG_HPV_ACTIVE_HARD 32
 #define SG_HPV_PASSIVE_HARD 512
+/* Contacts a node may name. */
+#define SG_HPV_CONTACTS_MAX 32
 /* No input gives more outputs than this (static_assert in hyparview.c). */
 #define SG_HPV_OUT_MAX 96
 
@@ -30,6 +32,10 @@ struct sg_hpv_config {
     uint64_t neighbor_timeout_ns;   /* [5 s] a JOIN or NEIGHBOR without answer has failed */
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */
+    uint8_t contact_slots; /* [2] active places that only contacts take; 0 = none. Held free
+                                     * of strangers only while we know contacts to fill them */
+    uint8_t chosen_min;    /* [2] active links we asked for: no stranger who asked us evicts
+                                     * below it */
 };
 
 /* Defaults in brackets above. */
@@ -41,12 +47,16 @@ enum sg_hpv_in_kind {
     SG_HPV_IN_CANDIDATES, /* peers [count]: heard of elsewhere (cache, topic walk): passive view */
     SG_HPV_IN_FAILED,     /* peer: the link went down or could not be opened */
     SG_HPV_IN_MESSAGE,    /* peer = the authenticated sender, msg */
+    SG_HPV_IN_DEAD,       /* peer: the failure detector's verdict; leaves all views for good */
+    SG_HPV_IN_CONTACT,    /* peer, on: is (not) a contact: named by the user, dialled first, never
+                           * evicted for a stranger, never forgotten */
     SG_HPV_IN_LEAVE       /* say DISCONNECT to all and go quiet */
 };
 
 struct sg_hpv_in {
     enum sg_hpv_in_kind kind;
     struct sg_peer_id peer;
+    bool on;                        /* CONTACT */
     const struct sg_hpv_msg *msg;   /* MESSAGE; borrowed */
     const struct sg_peer_id *peers; /* CANDIDATES [count]; borrowed */
     size_t count;
@@ -77,6 +87,7 @@ struct sg_hpv_outbox {
 struct sg_hpv_active {
     struct sg_peer_id id;
     sg_time_ns since;
+    bool is_chosen; /* we asked for the link */
 };
 
 /* What asking a peer of the passive view has taught. */

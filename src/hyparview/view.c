@@ -18,7 +18,7 @@ void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, struct s
     assert(sg_hpv_active_find(m, peer) == SG_HPV_NONE);
     sg_hpv_passive_remove(m, peer);
     sg_hpv_pending_remove(m, peer);
-    m->active[m->active_count++] = (struct sg_hpv_active){*peer, m->last_now};
+    m->active[m->active_count++] = (struct sg_hpv_active){.id = *peer, .since = m->last_now};
     sg_hpv_repair_reset(m);
     sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_UP, peer);
 }

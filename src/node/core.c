@@ -248,6 +248,11 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return input_subscribe(core, in);
     case SG_CORE_IN_UNSUBSCRIBE:
         return input_unsubscribe(core, in);
+    case SG_CORE_IN_CANDIDATE:
+    case SG_CORE_IN_CONTACT:
+    case SG_CORE_IN_META:
+    case SG_CORE_IN_FORGET:
+        return SG_OK;
     case SG_CORE_IN_LEAVE:
         input_leave(core);
         return SG_OK;

@@ -17,6 +17,7 @@
 #include "crypto/suite.h"
 #include "hyparview/hyparview.h"
 #include "plumtree/plumtree.h"
+#include "swim/swim.h"
 #include "wire/frame.h"
 #include "wire/hpv_msg.h"
 #include "wire/link.h"
@@ -32,6 +33,8 @@ struct sg_core_config {
     struct sg_trace trace;
     struct sg_hpv_config hpv;      /* mem is filled in */
     struct sg_pt_config pt;        /* mem is filled in */
+    struct sg_swim_config swim;    /* mem is filled in */
+    struct sg_bytes meta;          /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
     uint32_t links_max;            /* [256] */
     uint32_t scopes_max;           /* [257] base and 256 topics */
     uint32_t book_max;             /* [2048] peers with address hints, oldest forgotten first */
@@ -59,14 +62,18 @@ struct sg_core;
 
 enum sg_core_in_kind {
     SG_CORE_IN_TIMEOUT,
-    SG_CORE_IN_LINK_UP,      /* peer, dialled, hints (observed address), srtt_ns, rttvar_ns */
+    SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns */
     SG_CORE_IN_LINK_DOWN,    /* peer, err: the link is gone, or the dial asked for has failed */
-    SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns */
+    SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns, lost_permille */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
-    SG_CORE_IN_FRAME,        /* peer, lane, bytes (borrowed) */
+    SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
     SG_CORE_IN_SUBSCRIBE,    /* topic: counted */
     SG_CORE_IN_UNSUBSCRIBE,  /* topic */
+    SG_CORE_IN_CANDIDATE,    /* peer, hints: an entry of the peer cache, the answer to NEED_CACHE */
+    SG_CORE_IN_CONTACT,      /* peer, hints, on: is (no longer) a contact, see hyparview.h */
+    SG_CORE_IN_META,         /* bytes [<= SG_SWIM_META_MAX]: new metadata of this node */
+    SG_CORE_IN_FORGET,       /* peer: give up a dead member */
     SG_CORE_IN_LEAVE         /* say goodbye everywhere; nothing but CLOSE follows */
 };
 
@@ -77,22 +84,38 @@ struct sg_core_in {
     struct sg_msg_id id;
     enum sg_lane lane;
     bool dialled;
+    bool on;
     sg_err err;
     struct sg_bytes bytes;
+    uint64_t boot;          /* LINK_UP: of the peer's HELLO */
+    uint16_t lost_permille; /* LINK_RTT: packets lost since the last one */
     struct sg_hints hints;
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
 };
 
 enum sg_core_out_kind {
-    SG_CORE_OUT_SEND,          /* peer, lane, buf (one reference), droppable, topic, id */
+    SG_CORE_OUT_SEND,          /* peer, lane, buf (one reference), droppable, topic, id. On
+                                * SG_LANE_DATAGRAM it may be lost without a word */
     SG_CORE_OUT_DIAL,          /* peer, hints; answered by LINK_UP or LINK_DOWN */
     SG_CORE_OUT_CLOSE,         /* peer, reason; after what was sent before is flushed. The core
                                 * has forgotten the link: no LINK_DOWN is wanted */
     SG_CORE_OUT_DELIVER,       /* message */
     SG_CORE_OUT_NEIGHBOR_UP,   /* peer, topic */
     SG_CORE_OUT_NEIGHBOR_DOWN, /* peer, topic, err */
-    SG_CORE_OUT_NEED_SEEDS     /* no neighbour, nothing left to try: dial the seeds */
+    SG_CORE_OUT_NEED_CACHE,    /* no neighbour, no candidate: feed CANDIDATEs from the peer cache */
+    SG_CORE_OUT_NEED_SEEDS,    /* nor in the cache and the member table: dial the seeds */
+    SG_CORE_OUT_MEMBER         /* peer, member: something happened to a member */
+};
+
+enum sg_core_member_kind {
+    SG_CORE_MEMBER_JOIN,
+    SG_CORE_MEMBER_SUSPECT,
+    SG_CORE_MEMBER_REFUTED,
+    SG_CORE_MEMBER_FAIL,
+    SG_CORE_MEMBER_LEAVE,
+    SG_CORE_MEMBER_UPDATE, /* new metadata: sg_core_member gives it */
+    SG_CORE_MEMBER_DROPPED /* out of the table, to make room; no verdict */
 };
 
 /* A message for this node. The payload points into buf. */
@@ -117,6 +140,8 @@ struct sg_core_out {
     struct sg_buf *buf; /* SEND, DELIVER: owned by the outbox */
     struct sg_hints hints;
     struct sg_core_message message;
+    enum sg_core_member_kind member; /* MEMBER */
+    sg_incarnation incarnation;
 };
 
 /* Ordered outputs; grows as needed. Zero-initialise, then reuse. */
@@ -147,8 +172,10 @@ struct sg_core_stats {
     uint64_t refused_malformed, refused_version, refused_overload, refused_unknown_scope;
     uint64_t proofs_wanted, keys_sent, push_dropped;
     uint64_t dials, dials_failed, links_refused, peers_banned, charges;
-    uint64_t outbox_lost;  /* outputs lost to a failed allocation */
+    uint64_t outbox_lost; /* outputs lost to a failed allocation */
+    uint64_t records_made, records_verified, records_refused;
     struct sg_pt_stats pt; /* summed over all scopes, closed ones included */
+    struct sg_swim_stats swim;
 };
 
 /* *out is owned by the caller. SG_ERR_NO_MEMORY, SG_ERR_INVALID_ARGUMENT. */
@@ -185,6 +212,8 @@ void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats);
 /* Now: links up, scopes, base views, eager and lazy neighbours over all topics. */
 struct sg_core_gauges {
     uint32_t links, topics, base_active, base_passive, eager, lazy;
+    uint32_t members; /* alive and suspect, without this node */
+    uint8_t health;   /* Lifeguard's local health, 0 = healthy */
 };
 void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);
 /* Whether peer is in the base active view, and in how many topics' active views. */
@@ -193,6 +222,22 @@ void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer,
 /* Active view of a scope (NULL topic: base): copies up to cap ids, returns how many there are. */
 size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *topic,
                          struct sg_peer_id *peers, size_t cap);
+
+/* The i-th known member, living ones first, without this node; false when there are fewer. meta is
+ * borrowed until the next input. The order holds until then. */
+struct sg_core_member {
+    struct sg_swim_view view;
+    struct sg_hints hints;
+    struct sg_bytes meta;
+    bool is_contact;
+};
+bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member);
+SG_MUST_USE sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *peer,
+                                       struct sg_core_member *member);
+/* Peers worth keeping in a cache on disk, best first: neighbours, other links, members, passive view;
+ * without hints none. Copies up to cap, returns how many. */
+size_t sg_core_cache(const struct sg_core *core, struct sg_peer_id *peers, struct sg_hints *hints,
+                     size_t cap);
 
 /* HELLO, the first frame of each connection on the mship lane in both directions. Checked by
  * whoever owns connections before LINK_UP is fed; no other frame is read before it. */

@@ -247,6 +247,8 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
     case SG_FAMILY_PLUMTREE:
         route_pt(core, link, &head.scope, &r, frame);
         return;
+    case SG_FAMILY_SWIM:
+        return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))
             sg_topics_receive(core, link, &r);

@@ -132,6 +132,9 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
     case SG_CORE_OUT_NEIGHBOR_DOWN:
         sg_rt_report_neighbor(node, out);
         break;
+    case SG_CORE_OUT_NEED_CACHE:
+    case SG_CORE_OUT_MEMBER:
+        break;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_rt_want_seeds(node);
         break;

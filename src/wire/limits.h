@@ -8,6 +8,7 @@
 #define SG_WIRE_HYPARVIEW_VERSION 1
 #define SG_WIRE_PLUMTREE_VERSION 1
 #define SG_WIRE_TOPIC_VERSION 1
+#define SG_WIRE_SWIM_VERSION 1
 
 /* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
  * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
@@ -32,6 +33,19 @@
 #define SG_HPV_SHUFFLE_MAX 16
 /* ARWL is 6; a longer walk on the wire is an amplification attempt. */
 #define SG_HPV_TTL_MAX 16
+
+/* SWIM: a packet with its frame head fits one QUIC DATAGRAM frame (1 152 bytes, transport.md) in a
+ * 1 200 byte UDP datagram. */
+#define SG_SWIM_PACKET_MAX 1152
+/* Rumors in one packet: 1 152 bytes hold 15 accusations of 73 bytes. */
+#define SG_SWIM_RUMORS_MAX 15
+/* Entries of 32 + 8 + 2 + at most 41 bytes in a frame of the mship lane (16 KiB). */
+#define SG_SWIM_TABLE_MAX 128
+/* Application metadata of a member: an address, a name, a role; records are kept for each member
+ * and told to newcomers. */
+#define SG_SWIM_META_MAX 512
+/* As many as one TABLE can name. */
+#define SG_SWIM_WANT_MAX 128
 
 /* protocol.md 4: IHAVE batches of at most 1 024 ids. */
 #define SG_PT_IHAVE_MAX 1024

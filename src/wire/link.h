@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-/* The lanes in order of priority; the value is the first byte of each stream. */
-enum sg_lane { SG_LANE_MSHIP = 0, SG_LANE_PUBSUB = 1, SG_LANE_BULK = 2 };
+/* The lanes in order of priority; the value is the first byte of each stream. DATAGRAM stands for
+ * DATAGRAM frames where a lane is asked for: no stream, no order, losable, at most
+ * SG_SWIM_PACKET_MAX bytes; its value is never on the wire. */
+enum sg_lane { SG_LANE_MSHIP = 0, SG_LANE_PUBSUB = 1, SG_LANE_BULK = 2, SG_LANE_DATAGRAM = 3 };
 #define SG_LANE_COUNT 3       /* for budgets: mship, pubsub, all bulk streams together */
 #define SG_FRAME_LANE_COUNT 2 /* the lanes that carry frames */
 

@@ -146,6 +146,8 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_NEIGHBOR_UP:
     case SG_CORE_OUT_NEIGHBOR_DOWN:
+    case SG_CORE_OUT_NEED_CACHE:
+    case SG_CORE_OUT_MEMBER:
         break;
     }
 }
