@@ -119,8 +119,7 @@ static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
     uint32_t prefix_max = local ? 0 : limits->half_open_prefix_max;
     uint32_t from_prefix = prefix_max == 0 ? 0 : half_open_of_prefix(ep, remote);
     bool prefix_full = prefix_max != 0 && from_prefix >= prefix_max;
-    bool pressed = ep->half_open_count >= limits->retry_threshold ||
-                   is_short_of_handshakes(ep);
+    bool pressed = ep->half_open_count >= limits->retry_threshold || is_short_of_handshakes(ep);
 
     if (!proved(in) && (pressed || prefix_full)) {
         if (sg_quic_bucket_table_take(&ep->initials, remote, ep->now))
