@@ -185,8 +185,9 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, st
     case SG_EVENT_PEER_DOWN:
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
-    case SG_EVENT_ISOLATED:
         return true;
+    case SG_EVENT_ISOLATED:
+        return daemon->leave_by_ns == 0; /* who has left is alone on purpose */
     case SG_EVENT_MEMBER_SUSPECT:
     case SG_EVENT_MEMBER_REFUTED:
     case SG_EVENT_MEMBER_UPDATE:

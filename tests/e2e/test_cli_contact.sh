@@ -48,7 +48,7 @@ expect_exit 1 contact rm "$(id_at 12)"
 expect_text last.err 'is no contact'
 expect_exit 1 contact rm zzzzzz
 expect_text last.err 'no member or contact begins with zzzzzz'
-expect_exit 0 contact rm "$(printf %.8s "$ID" | tr a-z A-Z)"
+expect_exit 0 contact rm "$(printf %.8s "$ID" | tr '[:lower:]' '[:upper:]')"
 has_contacts 1 || fail 'it is still there'
 for i in 1 2 3; do expect_exit 0 contact add "$(id_at "$i")"; done
 expect_exit 1 contact rm "$(id_at 1 | cut -c 1-6)"

@@ -44,7 +44,7 @@ assert set(by_id) == {sys.argv[1], sys.argv[3]}, by_id.keys()
 for m in members:
     assert set(m) == {"id", "state", "incarnation", "state_ms", "heard_ms", "address", "linked",
                       "neighbor", "contact", "meta"}, m
-    assert isinstance(m["incarnation"], str) and int(m["incarnation"]) >> 32 == 1, m
+    assert isinstance(m["incarnation"], str) and int(m["incarnation"]) >> 32 > 0, m
     assert m["state_ms"] >= 0 and m["contact"] is False, m
     assert m["linked"] or not m["neighbor"], m
 assert by_id[sys.argv[1]]["address"] == sys.argv[2]
@@ -69,7 +69,7 @@ expect_exit 1 force_leave "$(cut -c 1-6 b.id)"
 expect_text last.err 'is alive'
 expect_exit 1 force_leave "$(cat a.id)"
 expect_text last.err 'this node itself'
-expect_exit 1 force_leave "$(cut -c 1-51 a.id | tr a-z b-za)a"
+expect_exit 1 force_leave "$(cut -c 1-51 a.id | tr '[:lower:]' b-za)a"
 expect_text last.err 'no member'
 expect_exit 1 force_leave zzzzzz
 expect_text last.err 'no member or contact begins with zzzzzz'
@@ -104,6 +104,8 @@ wait_for 'the update as an object' saw_event objects.out member_update b
 grep -q "update .*$(short b).*role=b" people.out || fail 'an update without the metadata'
 
 begin 'kill -9 is seen as fail'
+boot="next(int(m['incarnation']) >> 32 for m in o['members'] if m['id'] == '$(cat c.id)')"
+first=$(json a.members "$boot")
 kill -KILL "$C"
 wait "$C" 2>/dev/null || :
 wait_for 'the failure' saw people.out fail c
@@ -126,8 +128,7 @@ begin 'when it comes back it is welcome, with a higher incarnation'
 start_node c --seed "$(cat a.addr)"
 wait_for 'c to be back' is_state a c alive
 wait_for 'the join' saw people.out join c
-[ "$(json a.members "[int(m['incarnation']) >> 32 for m in o['members'] if m['id'] == '$(cat c.id)']")" \
-    = '[2]' ] || fail 'its boot counter did not grow'
+[ "$(json a.members "$boot")" -gt "$first" ] || fail 'its boot counter did not grow'
 
 begin 'leave: the node ends, the others know why'
 expect_exit 0 saorsa leave --dir "$PWD/b" --json
