@@ -83,6 +83,12 @@ expect_exit 2 contact list x
 expect_exit 2 contact add "$ID" x
 has_contacts 4 || fail 'a refused contact is there all the same'
 
+begin 'a seed with a cut id'
+expect_exit 1 saorsa join "zzzzzz@127.0.0.1:7000" --dir "$PWD/a"
+expect_text last.err 'no member or contact begins with zzzzzz'
+expect_exit 1 saorsa join "$(id_at 1 | cut -c 1-6)@127.0.0.1:7000" --dir "$PWD/a"
+expect_text last.err 'is ambiguous'
+
 begin 'at most 32'
 for i in $(seq 4 31); do expect_exit 0 contact add "$(id_at "$i")"; done
 has_contacts 31 || fail "$(contacts) contacts"
