@@ -37,6 +37,8 @@ static const char *kind_name(enum sg_event_kind kind)
         return "member_leave";
     case SG_EVENT_MEMBER_UPDATE:
         return "member_update";
+    case SG_EVENT_STATE_FAILED:
+        return "state_failed";
     }
     return "unknown";
 }
@@ -56,6 +58,7 @@ bool sg_daemon_is_member_event(enum sg_event_kind kind)
     case SG_EVENT_ISOLATED:
     case SG_EVENT_SEED_FAILED:
     case SG_EVENT_REFUSED:
+    case SG_EVENT_STATE_FAILED:
         return false;
     case SG_EVENT_MEMBER_JOIN:
     case SG_EVENT_MEMBER_SUSPECT:
@@ -163,6 +166,9 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
     case SG_EVENT_MEMBER_UPDATE:
         fprintf(stderr, "member     %s has new metadata", id);
         break;
+    case SG_EVENT_STATE_FAILED:
+        fputs(reason, stderr);
+        break;
     }
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
@@ -185,6 +191,7 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, st
     case SG_EVENT_PEER_DOWN:
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
+    case SG_EVENT_STATE_FAILED:
         return true;
     case SG_EVENT_ISOLATED:
         return daemon->leave_by_ns == 0; /* who has left is alone on purpose */
