@@ -2,11 +2,6 @@
 
 #include <assert.h>
 
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Multilinear hashing (Lemire, Kaser, "Strongly universal string hashing is fast", 2014): an id in
  * an IHAVE is whatever its sender likes, all 32 bytes of it, and whatever it likes must not make a
  * long chain. The upper half of the sum is pairwise independent for anyone without the keys. */
@@ -14,7 +9,7 @@ static uint32_t *head_of(const struct sg_pt_index *ix, const struct sg_msg_id *i
 {
     uint64_t sum = ix->keys[0];
     for (size_t i = 0; i < SG_ID_LEN / 4; i++)
-        sum += ix->keys[i + 1] * load32(id->b + 4 * i);
+        sum += ix->keys[i + 1] * sg_load32(id->b + 4 * i);
     return &ix->heads[(uint32_t)(sum >> 32) & ix->mask];
 }
 
