@@ -109,6 +109,8 @@ void sg_sim_metrics_begin(struct sg_sim *sim)
     struct sg_sim_metrics *m = sim->metrics;
     m->packets = m->packet_bytes = m->frames = m->bytes = m->dials = m->changes = 0;
     m->alive_then = sim->now;
+    m->figures[SG_SIM_FIG_JOINED_IN] =
+        (double)(sim->now - SG_NS_PER_S - sim->scenario->join_ns) / 1e9;
     static const enum sg_sim_figure_id zeroed[] = {
         SG_SIM_FIG_FAILS, SG_SIM_FIG_FAILS_LIVING, SG_SIM_FIG_FAILS_LIVING_HEALTHY,
         SG_SIM_FIG_FP,    SG_SIM_FIG_FP_HEALTHY,   SG_SIM_FIG_EVICTED,
@@ -219,7 +221,7 @@ void sg_sim_metrics_start(struct sg_sim *sim, uint32_t node)
     m->death_of[node] = SG_SIM_NONE;
     if (at == SG_SIM_NONE)
         return;
-    m->deaths[at].is_void = true;
+    /* who has not heard of it by now never will: "waiting" stays as it is */
     forget_waits(sim, &m->deaths[at]);
 }
 

@@ -9,6 +9,7 @@
 /* enum name, name, unit, what it is */
 #define SG_SIM_FIGURES(X)                                                                          \
     X(ALIVE, "alive", "", "nodes that live at the end")                                            \
+    X(JOINED_IN, "joined_in", "s", "from the last start until the overlay is one part")            \
     X(DELIVERED, "delivered", "%", "of the pairs of message and living node")                      \
     X(MISSING, "missing", "", "deliveries that never came")                                        \
     X(LATENCY_P50, "latency_p50", "s", "publish to delivery")                                      \
@@ -132,7 +133,6 @@ struct sg_sim_death {
     sg_time_ns first_suspect, first_fail, last_fail; /* SG_TIME_NEVER, SG_TIME_NEVER, 0 */
     uint32_t waiting;                                /* survivors that have not heard of it */
     uint32_t knew;
-    bool is_void; /* it came back before all knew */
     uint64_t *waits; /* [words] their bits; NULL once nobody waits */
 };
 

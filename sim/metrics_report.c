@@ -98,7 +98,7 @@ static void finish_deaths(struct sg_sim *sim)
         if (death->first_fail != SG_TIME_NEVER)
             sg_sim_metrics_add(sim, SG_SIM_SPREAD_FIRST_FAIL,
                                (double)(death->first_fail - death->at) / 1e9);
-        if (death->is_void || death->knew == 0)
+        if (death->knew == 0)
             continue;
         kills++;
         if (death->waiting > 0)

@@ -1,6 +1,7 @@
 /* What the actions of a scenario do: who is hit, and how.
  *
- * Whom: drawn among the honest living, never node 0, the seed that everybody knows (unless named).
+ * Whom: drawn among the honest living, never node 0, the seed that everybody knows (unless named,
+ * or all are hit).
  * A stalled node neither receives nor gets anything out, but its timers go on, as in the Lifeguard
  * paper; a frozen one (SIGSTOP) does nothing at all; for a suspended one the monotonic clock stands
  * still as well. Frames wait for them in their buffers. A lost disk is a new key, hence a new id:
@@ -90,7 +91,7 @@ static bool may_be_hit(const struct sg_sim *sim, uint32_t node, bool dead)
 {
     const struct sg_sim_node *n = &sim->nodes[node];
     bool is_dead = n->core == NULL;
-    return node != 0 && n->boot > 0 && !n->is_gone && n->role == SG_SIM_HONEST &&
+    return n->boot > 0 && !n->is_gone && n->role == SG_SIM_HONEST &&
            !n->is_leaving && is_dead == dead;
 }
 
@@ -130,7 +131,7 @@ static uint32_t choose(struct sg_sim *sim, const struct sg_sim_who *who, bool de
     if (who->kind == SG_SIM_WHO_SEEDS || who->kind == SG_SIM_WHO_NODE)
         return choose_named(sim, who, dead);
     for (uint32_t i = 0; i < sim->config.nodes; i++) {
-        if (may_be_hit(sim, i, dead))
+        if (may_be_hit(sim, i, dead) && (i > 0 || who->kind == SG_SIM_WHO_ALL))
             sim->victims[count++] = i;
     }
     uint32_t want = wanted(sim, who);
