@@ -2,15 +2,16 @@
  * that had the node as a member has given its verdict.
  *
  * What counts as wrong: a verdict about an honest node that lives and can be reached. A node that
- * has been cut off or has stood still for REACH_NS may rightly be given up, and for as long again
- * after that ended, because suspicions run. */
+ * stands still for more than STILL_NS, or is cut off, may rightly be given up, and for a while
+ * after that ended, because suspicions run. A pause of 2 s is no excuse. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "metrics.h"
 
-#define REACH_NS (5 * SG_NS_PER_S)
+#define STILL_NS (2 * SG_NS_PER_S)
+#define AFTER_NS (5 * SG_NS_PER_S)
 /* A node was healthy when it has not been stalled for so long. */
 #define HEALTHY_NS (10 * SG_NS_PER_S)
 #define TENTH_NS (100 * SG_NS_PER_MS)
@@ -237,8 +238,8 @@ void sg_sim_metrics_healed(struct sg_sim *sim)
 static bool is_still(const struct sg_sim *sim, const struct sg_sim_node *node)
 {
     const struct sg_sim_faults *f = &node->faults;
-    return f->mute_until > 0 && sim->now >= f->mute_since + REACH_NS &&
-           f->mute_until - f->mute_since >= REACH_NS && sim->now < f->mute_until + REACH_NS;
+    return f->mute_until - f->mute_since > STILL_NS && sim->now > f->mute_since + STILL_NS &&
+           sim->now < f->mute_until + AFTER_NS;
 }
 
 static bool was_healthy(const struct sg_sim *sim, uint32_t node)
@@ -254,7 +255,7 @@ static bool is_living(const struct sg_sim *sim, uint32_t observer, uint32_t node
     uint64_t healed = sim->metrics->healed_at;
     return n->core != NULL && n->role == SG_SIM_HONEST && !n->is_leaving && !is_still(sim, n) &&
            !is_still(sim, &sim->nodes[observer]) && !sg_sim_are_cut(sim, observer, node) &&
-           (healed == 0 || sim->now >= healed + REACH_NS);
+           (healed == 0 || sim->now >= healed + AFTER_NS);
 }
 
 static void add(struct sg_sim *sim, enum sg_sim_figure_id id)

@@ -7,6 +7,8 @@
 /* Member tables looked at per sample, evenly spread; and sources of the shortest paths. */
 #define OBSERVERS 32
 #define SOURCES 64
+/* Who has started a moment ago is still joining. */
+#define JOINING_NS (5 * SG_NS_PER_S)
 
 static bool counts(const struct sg_sim *sim, uint32_t node)
 {
@@ -175,7 +177,10 @@ void sg_sim_graph_look(struct sg_sim *sim, bool wants_shape, struct sg_sim_graph
     for (uint32_t i = 0; i < sim->config.nodes; i++) {
         if (!counts(sim, i))
             continue;
-        graph->isolated += unite(sim, i, graph) == 0 && graph->alive > 1 ? 1 : 0;
+        bool is_joining = sim->now < sim->nodes[i].alive_since + JOINING_NS;
+        bool is_alone = unite(sim, i, graph) == 0 && graph->alive > 1;
+        graph->isolated += is_alone && !is_joining ? 1 : 0;
+        graph->components -= is_alone && is_joining ? 1 : 0;
         if (seen++ % step == 0)
             look_at_table(sim, i, graph);
     }
