@@ -70,10 +70,12 @@ struct sg_node_config {
     uint64_t keep_alive_ms;       /* [10000] */
     uint64_t message_ttl_ms;      /* [60000] default expiry of published messages */
     uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
-    uint32_t members_max;   /* [256] of the member table; of a larger network it is a sample */
-    uint32_t contact_slots; /* [2] neighbour places reserved for contacts, 3 in hostile
+    uint32_t members_max;         /* [256] of the member table, <= 4096; of a larger network it is a
+                                   * sample */
+    uint32_t contact_slots;       /* [2] neighbour places reserved for contacts, <= 8; 3 in hostile
                                    * networks; see sg_contact_add */
-    /* Metadata this node tells all members about itself from the start [meta_len <= 512]; copied. */
+    /* Metadata this node tells all members about itself from the start [meta_len <= 512]; borrowed
+     * until sg_node_new returns. */
     const uint8_t *meta;
     size_t meta_len;
 };
@@ -264,6 +266,9 @@ struct sg_event {
 /* Takes the next event; timeout and errors as for sg_subscription_next. */
 SG_API SG_MUST_USE sg_err sg_node_next_event(struct sg_node *node, int timeout_ms,
                                              struct sg_event *event);
+/* A descriptor that is readable while events wait, and once the node is stopped; owned by the node.
+ * -1: the process has no descriptor left. */
+SG_API int sg_node_event_fd(const struct sg_node *node);
 
 /* Everything the node counts, as numbers that only grow unless said otherwise. */
 struct sg_stats {
@@ -314,7 +319,10 @@ struct sg_stats {
     uint64_t suspicions;
     uint64_t refutations; /* of this node's own death */
     uint64_t failures;
-    uint64_t failures_undone; /* verdicts that a sign of life has cleared */
+    uint64_t failures_undone;  /* verdicts that a sign of life has cleared */
+    uint64_t probe_packets_in; /* DATAGRAM frames: pings, acks, news */
+    uint64_t probe_packets_out;
+    uint64_t probe_packets_dropped; /* here, for want of room or of a link */
     /* links */
     uint64_t handshakes_done;
     uint64_t handshakes_failed;

@@ -3,6 +3,7 @@
 #ifndef SG_NODE_INTERNAL_H
 #define SG_NODE_INTERNAL_H
 
+#include "base/bucket.h"
 #include "base/map.h"
 #include "node/core.h"
 #include "wire/frame.h"
@@ -18,14 +19,6 @@
 #define SG_LINK_NEW_KEYS_MAX 2
 #define SG_BANS_MAX 64
 #define SG_TODO_MAX 64
-
-/* Tokens in thousandths, so that slow rates do not round away. */
-struct sg_bucket {
-    uint64_t milli;
-    sg_time_ns at;
-};
-/* Takes one token; false when there is none. rate per second. */
-bool sg_bucket_take(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint32_t burst);
 
 struct sg_frame_wait {
     struct sg_buf *buf;

@@ -169,3 +169,8 @@ sg_err sg_node_next_event(struct sg_node *node, int timeout_ms, struct sg_event 
         return SG_ERR_INVALID_STATE;
     return sg_rt_events_next(&node->events, timeout_ms, event);
 }
+
+int sg_node_event_fd(const struct sg_node *node)
+{
+    return sg_rt_events_fd(&((struct sg_node *)(uintptr_t)node)->events);
+}

@@ -186,6 +186,9 @@ static sg_err make_core(struct sg_node *node, const struct making *m)
     core.links_max = config->max_connections;
     core.message_ttl_ms = config->message_ttl_ms;
     core.hpv.shuffle_interval_ns = config->shuffle_interval_ms * SG_NS_PER_MS;
+    core.hpv.contact_slots = (uint8_t)config->contact_slots;
+    core.swim.members_max = (uint16_t)config->members_max;
+    core.meta = sg_bytes(config->meta, config->meta_len);
     core.seed = sg_prng_next(&node->prng);
     return sg_core_new(&node->core, &core, node->now);
 }

@@ -5,7 +5,7 @@
  * loop alone; API calls only send `wake`. Nothing here blocks on the network: the socket does not,
  * names are resolved elsewhere, and readers of messages have locks of their own.
  *
- * One turn (turn.c): read the socket -> QUIC timers -> core timers -> QUIC events -> seeds, dials,
+ * One turn (turn.c): read the socket -> QUIC timers -> QUIC events -> core timers -> seeds, dials,
  * links, watchdog -> write the socket. Events become inputs of the core (conns.c), the core's
  * outputs are carried out in order (outputs.c). Each step is bounded in number or time; what is
  * left over makes the next turn come at once, after the others who wait for the lock. */
@@ -45,7 +45,8 @@
 #define SG_RT_BATCH_ROOM_MIN 16384
 /* sg_publish refuses above so many bytes in all send queues. */
 #define SG_RT_QUEUED_MAX (UINT64_C(32) << 20)
-/* Links are looked at for stalls and round-trip times so often, if anything was sent. */
+/* Links are looked at for stalls so often, if anything was sent, and for round-trip times and
+ * losses so often, if the node is awake. */
 #define SG_RT_WATCH_NS SG_NS_PER_S
 /* A connection without progress is given up after the longer of this and 8 PTO. */
 #define SG_RT_STALL_NS (10 * SG_NS_PER_S)
@@ -77,7 +78,8 @@ struct sg_rt_counters {
     uint64_t handshake_sum_us;
     uint64_t handshake_last_us;
     uint64_t dials_failed;
-    uint64_t packets_lost; /* of connections that are gone */
+    uint64_t packets_lost;      /* of connections that are gone */
+    uint64_t datagrams_dropped; /* by the runtime: no room, no link */
     uint64_t turns;
 };
 
@@ -121,6 +123,8 @@ struct sg_node {
     uint32_t base_neighbors;
     bool has_local_peers; /* somebody was met at a loopback address */
     sg_time_ns watch_at;
+    sg_time_ns look_at; /* no alarm: links are looked at when the node is awake anyway */
+    unsigned postponed; /* turns in a row whose core timers had to wait */
     sg_time_ns stop_at; /* STOPPING: end of the goodbyes */
     struct sg_rt_counters counters;
     char last_error[SG_RT_ERROR_CAP];
@@ -191,6 +195,7 @@ void sg_rt_expire_links(struct sg_node *node);
 /* ---- report.c: events for the program ---- */
 
 void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out);
+void sg_rt_report_member(struct sg_node *node, const struct sg_core_out *out);
 /* A connection was refused or closed for cause. */
 void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
                           const char *what);
@@ -244,6 +249,11 @@ bool sg_rt_seed_is_self(struct sg_node *node, sg_quic_conn_id conn);
 /* Something was sent: look at the links after a while. */
 void sg_rt_watch(struct sg_node *node);
 void sg_rt_run_watch(struct sg_node *node);
+
+/* ---- members.c ---- */
+
+/* The first address of hints as text [cap], "" when there is none. */
+void sg_rt_hint_text(const struct sg_hints *hints, char *text, size_t cap);
 
 /* ---- loop.c ---- */
 

@@ -34,6 +34,41 @@ void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out)
     }
 }
 
+void sg_rt_report_member(struct sg_node *node, const struct sg_core_out *out)
+{
+    struct sg_event event = {.peer = out->peer, .err = SG_OK};
+    const char *text = "";
+    switch (out->member) {
+    case SG_CORE_MEMBER_JOIN:
+        event.kind = SG_EVENT_MEMBER_JOIN;
+        break;
+    case SG_CORE_MEMBER_SUSPECT:
+        event.kind = SG_EVENT_MEMBER_SUSPECT;
+        text = "does not answer";
+        break;
+    case SG_CORE_MEMBER_REFUTED:
+        event.kind = SG_EVENT_MEMBER_REFUTED;
+        text = "is alive after all";
+        break;
+    case SG_CORE_MEMBER_FAIL:
+        event.kind = SG_EVENT_MEMBER_FAIL;
+        event.err = SG_ERR_TIMEOUT;
+        text = "has failed";
+        break;
+    case SG_CORE_MEMBER_LEAVE:
+        event.kind = SG_EVENT_MEMBER_LEAVE;
+        text = "has left";
+        break;
+    case SG_CORE_MEMBER_UPDATE:
+        event.kind = SG_EVENT_MEMBER_UPDATE;
+        break;
+    case SG_CORE_MEMBER_DROPPED: /* of the sample; nothing happened to it */
+        return;
+    }
+    (void)snprintf(event.text, sizeof event.text, "%s", text);
+    sg_rt_events_push(&node->events, &event);
+}
+
 void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
                           const char *what)
 {
