@@ -24,16 +24,12 @@
 
 #define MEMBERS_MAX 320
 #define KILLS_MAX 100
+#define BURNERS_MAX 16
 #define PATIENCE_MS 120000
 #define SETTLE_MS 5000
 #define PAUSE_MS 3000 /* before a kill; and up to a second more, so that phases differ */
 #define NS_PER_MS 1000000u
 #define READ_MAX 256
-
-struct options {
-    unsigned nodes, kills, idle_s, burners, burn_s, seed;
-    bool respawn;
-};
 
 struct member {
     pid_t pid; /* 0 = dead */
@@ -56,7 +52,7 @@ struct kill {
 };
 
 struct bench {
-    struct options opt;
+    struct cluster_options opt;
     char dir[64];
     int events[2];
     struct member members[MEMBERS_MAX];
@@ -402,10 +398,10 @@ static void idle(void)
 /* Busy processes from outside, for a while. */
 static void burn(void)
 {
-    pid_t burners[16];
+    pid_t burners[BURNERS_MAX];
     struct counts before = the.counts;
-    if (the.opt.burners > 16)
-        die("16 burners at most");
+    if (the.opt.burners > BURNERS_MAX)
+        die("too many burners");
     for (unsigned i = 0; i < the.opt.burners; i++) {
         burners[i] = fork();
         if (burners[i] < 0)
@@ -553,46 +549,13 @@ static void print(void)
     printf("  \"agreeing_tables\": %u, \"living\": %u}\n", the.agree, living());
 }
 
-static unsigned number_of(const char *text)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || value > 100000)
-        die("a number was expected");
-    return (unsigned)value;
-}
-
-static void parse(int argc, char **argv)
-{
-    struct options *o = &the.opt;
-    *o = (struct options){.nodes = 24, .kills = 5, .idle_s = 60, .burn_s = 30, .seed = 1};
-    const struct {
-        const char *name;
-        unsigned *value;
-    } known[] = {{"--nodes", &o->nodes},     {"--kills", &o->kills}, {"--idle", &o->idle_s},
-                 {"--burners", &o->burners}, {"--burn", &o->burn_s}, {"--seed", &o->seed}};
-    for (int i = 1; i < argc; i++) {
-        size_t k = 0;
-        while (k < sizeof known / sizeof known[0] && strcmp(argv[i], known[k].name) != 0)
-            k++;
-        if (strcmp(argv[i], "--respawn") == 0)
-            o->respawn = true;
-        else if (k < sizeof known / sizeof known[0] && i + 1 < argc)
-            *known[k].value = number_of(argv[++i]);
-        else
-            die("usage: see the top of bench_cluster.c");
-    }
-    unsigned all = o->nodes + (o->respawn ? o->kills : 0);
-    if (o->nodes < 3 || o->kills > KILLS_MAX || all > MEMBERS_MAX ||
-        (!o->respawn && o->kills + 2 > o->nodes))
-        die("too few or too many nodes or kills");
-}
-
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "--node") == 0)
-        return cluster_node_main(number_of(argv[2]), argv[3], "bench");
-    parse(argc, argv);
+        return cluster_node_main((uint32_t)strtoul(argv[2], NULL, 10), argv[3], "bench");
+    if (!cluster_parse(argc, argv, &the.opt) || the.opt.kills > KILLS_MAX ||
+        the.opt.nodes + (the.opt.respawn ? the.opt.kills : 0) > MEMBERS_MAX)
+        die("wrong options, see the top of bench_cluster.c");
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(the.dir, sizeof the.dir, "%s", "/tmp/saorsa-cluster-XXXXXX");
     if (mkdtemp(the.dir) == NULL || pipe2(the.events, O_CLOEXEC) != 0)

@@ -34,6 +34,14 @@ struct cluster_record {
     char address[CLUSTER_ADDRESS_CAP];
 };
 
+struct cluster_options {
+    unsigned nodes, kills, idle_s, burners, burn_s, seed;
+    bool respawn; /* replace each killed node by a new one */
+};
+
+/* False when the options make no sense. */
+bool cluster_parse(int argc, char **argv, struct cluster_options *options);
+
 /* The process of one node; dir is its state folder. Returns the exit code. */
 int cluster_node_main(uint32_t number, const char *dir, const char *network);
 
