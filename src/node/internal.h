@@ -67,7 +67,9 @@ struct sg_link {
     uint32_t early_count;
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     struct sg_bucket verify, frames, walks;
-    uint32_t points; /* charges, see charge.c */
+    sg_time_ns heard_at; /* SWIM was told last */
+    bool is_watched;     /* by SWIM */
+    uint32_t points;     /* charges, see charge.c */
     sg_time_ns points_at;
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
     uint64_t *digests;               /* [digest_count] */
@@ -119,6 +121,7 @@ struct sg_scope {
     sg_time_ns linger_until;  /* a scope without subscription is closed then */
     sg_time_ns find_at;       /* next topic walk */
     uint64_t find_pause_ns;
+    uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     /* of the machines, as of their last input: asking them anew after each input of the core costs
      * more than most inputs */
     sg_time_ns hpv_due, pt_due;
@@ -167,6 +170,20 @@ struct sg_keys {
     uint64_t tick;
 };
 
+/* The newest record of a member, as it came. */
+struct sg_record {
+    struct sg_peer_id peer;
+    sg_incarnation incarnation;
+    struct sg_buf *frame;
+    uint16_t meta_at, meta_len; /* in frame */
+};
+
+struct sg_records {
+    struct sg_map index;
+    struct sg_record *slots; /* [index.max]; NULL until the first record comes */
+    uint32_t count;
+};
+
 struct sg_core {
     struct sg_core_config config;
     uint8_t network[SG_HASH_LEN];
@@ -194,6 +211,16 @@ struct sg_core {
     struct sg_buf *own_key; /* KEY frame */
     struct sg_ban bans[SG_BANS_MAX];
     uint32_t bans_next;
+    struct sg_swim *swim;
+    sg_time_ns swim_due; /* its deadline, as of its last input */
+    sg_time_ns rejoin_at;
+    struct sg_records records;
+    struct sg_buf *own_record; /* NULL until there is something to say */
+    uint8_t *meta;             /* [meta_len] */
+    uint16_t meta_len;
+    uint8_t ladder; /* the rung to try next while isolated */
+    uint8_t contact_count;
+    struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
     bool any_doomed;
     struct sg_todo todo[SG_TODO_MAX];
     uint32_t todo_count;
@@ -230,6 +257,10 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the reference
+ * of wait->buf. */
+void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait);
 /* Counts anew how many scopes have the peer in their active view. */
 void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
 /* Notes that a link is to be closed; sg_links_reap does it at the end of the input, so that nobody
@@ -251,6 +282,47 @@ void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct
 /* Routes the held frames of a scope. */
 void sg_link_release_early(struct sg_core *core, struct sg_link *link,
                            const struct sg_topic_id *topic);
+
+/* ---- members.c ---- */
+SG_MUST_USE sg_err sg_members_init(struct sg_core *core);
+/* One step of SWIM with all its outputs. The error is the machine's. */
+sg_err sg_members_input(struct sg_core *core, const struct sg_swim_in *in);
+void sg_members_timeout(struct sg_core *core);
+void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boot);
+void sg_members_link_down(struct sg_core *core, const struct sg_peer_id *peer, bool is_failure);
+/* SWIM watches the links that are in use. */
+void sg_members_watch(struct sg_core *core, struct sg_link *link);
+/* A frame came over the link. */
+void sg_members_heard(struct sg_core *core, struct sg_link *link);
+/* Body of a datagram, and of a SWIM frame of the mship lane. */
+void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
+void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                      struct sg_bytes frame);
+/* No neighbour, and no candidate that could be asked now: peer cache, member table, seeds, one
+ * after the other. */
+void sg_members_isolated(struct sg_core *core);
+
+/* ---- records.c ---- */
+/* Takes over config.meta. */
+SG_MUST_USE sg_err sg_records_init(struct sg_core *core);
+void sg_records_fini(struct sg_core *core);
+SG_MUST_USE sg_err sg_record_set_meta(struct sg_core *core, struct sg_bytes meta);
+/* Signs a record of this node and tells everybody. */
+void sg_record_announce(struct sg_core *core, sg_incarnation incarnation, bool leaves);
+/* Tells a new peer our record, if there is one. */
+void sg_record_greet(struct sg_core *core, const struct sg_peer_id *peer);
+void sg_record_forget(struct sg_core *core, const struct sg_peer_id *peer);
+bool sg_record_is_held(const struct sg_core *core, const struct sg_peer_id *peer,
+                       sg_incarnation incarnation);
+/* A member's metadata in this life, empty when it has none; borrowed until the next input. */
+struct sg_bytes sg_record_meta(const struct sg_core *core, const struct sg_peer_id *peer,
+                               sg_incarnation incarnation);
+void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                       struct sg_bytes frame);
+/* Asks the peer for the records it has and we lack. */
+void sg_record_ask(struct sg_core *core, const struct sg_link *link,
+                   const struct sg_swim_table *table);
+void sg_record_wanted(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
 
 /* ---- scope.c ---- */
 struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic_id *topic);

@@ -203,6 +203,19 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
         (void)append(core, &link->queue, &link->queue_count, wait);
 }
 
+void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait)
+{
+    struct sg_link *link = sg_link_find(core, peer);
+    sg_err err = link == NULL ? dial(core, peer, &link) : SG_OK;
+    if (err != SG_OK || link->doomed != SG_CLOSE_NONE)
+        sg_buf_unref(wait->buf); /* a probe that cannot be made fails by its timeout */
+    else if (link->state == SG_LINK_UP)
+        emit_send(core, peer, wait);
+    else
+        (void)append(core, &link->queue, &link->queue_count, wait);
+}
+
 static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
 {
     for (uint32_t i = 0; i < core->scope_count; i++) {
@@ -262,6 +275,7 @@ sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
     sg_mem_free(core->config.mem, link->queue);
     link->queue = NULL;
     link->queue_count = 0;
+    sg_members_link_up(core, link, in->boot);
     return SG_OK;
 }
 
@@ -294,6 +308,8 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     core->down_err = in->err;
     tell_scopes(core, &in->peer, dial_failed);
     core->down_err = SG_OK;
+    /* CLOSED: one end said so; the others are signs that the peer may be dead */
+    sg_members_link_down(core, &in->peer, in->err != SG_OK && in->err != SG_ERR_CLOSED);
     link_free(core, link);
 }
 
@@ -310,6 +326,7 @@ void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer)
         link->unneeded_since = core->now;
         watch_linger(core);
     }
+    sg_members_watch(core, link);
 }
 
 void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason)
@@ -330,6 +347,7 @@ static void close_link(struct sg_core *core, struct sg_link *link)
     core->down_err = out.reason == SG_CLOSE_BANNED ? SG_ERR_BANNED : SG_OK;
     tell_scopes(core, &peer, false);
     core->down_err = SG_OK;
+    sg_members_link_down(core, &peer, false);
     link_free(core, link);
 }
 

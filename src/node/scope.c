@@ -101,6 +101,7 @@ static void add_pt_stats(struct sg_pt_stats *sum, const struct sg_pt_stats *add)
 void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats)
 {
     *stats = core->stats;
+    stats->swim = *sg_swim_stats(core->swim);
     for (uint32_t i = 0; i < core->scope_count; i++)
         add_pt_stats(&stats->pt, sg_pt_stats(core->scopes[i]->pt));
 }
@@ -153,8 +154,10 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
         (void)sg_scope_pt(core, scope, &in);
     }
     neighbor_event(core, scope, peer, true);
-    if (scope->is_base)
+    if (scope->is_base) {
+        core->ladder = 0;
         sg_topics_tell(core, peer);
+    }
     if (link != NULL && link->early_count > 0)
         sg_link_release_early(core, link, &scope->topic);
 }
@@ -175,10 +178,9 @@ static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
 
 static void isolated(struct sg_core *core, struct sg_scope *scope)
 {
-    struct sg_core_out out = {.kind = SG_CORE_OUT_NEED_SEEDS};
     sg_trace(&core->config.trace, SG_TRACE_ISOLATED, NULL, scope->topic.b, 0);
     if (scope->is_base)
-        sg_emit(core, &out);
+        sg_members_isolated(core);
     else
         sg_topics_ask_neighbors(core, scope);
 }

@@ -39,6 +39,9 @@ struct net {
     size_t delivery_count;
     enum sg_close_reason last_close[NET_NODES_MAX]; /* by the node that closed */
     size_t need_seeds[NET_NODES_MAX];
+    size_t need_cache[NET_NODES_MAX];
+    size_t member_events[NET_NODES_MAX][NET_NODES_MAX][SG_CORE_MEMBER_DROPPED + 1];
+    sg_time_ns failed_at[NET_NODES_MAX][NET_NODES_MAX]; /* last FAIL of [1] at [0] */
     sg_time_ns now;
     /* Sees each frame before it arrives; false drops it. May be NULL. */
     bool (*filter)(struct net *net, const struct net_frame *frame);
@@ -58,6 +61,10 @@ void net_join(struct net *net, size_t node, size_t contact);
 void net_subscribe(struct net *net, size_t node, const struct sg_topic_id *topic);
 sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic,
                    struct sg_bytes payload, struct sg_core_publish *result);
+/* The node is gone without a word: it hears and does nothing any more. */
+void net_crash(struct net *net, size_t node);
+/* How often a node was told this of another one. */
+size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_member_kind kind);
 /* Runs for duration of virtual time; all invariants are checked after each step. */
 void net_run(struct net *net, uint64_t duration_ns);
 /* How often a node was given a message. */
