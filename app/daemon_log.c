@@ -37,6 +37,8 @@ static const char *kind_name(enum sg_event_kind kind)
         return "member_leave";
     case SG_EVENT_MEMBER_UPDATE:
         return "member_update";
+    case SG_EVENT_STATE_FAILED:
+        return "state_failed";
     }
     return "unknown";
 }
@@ -163,6 +165,9 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
     case SG_EVENT_MEMBER_UPDATE:
         fprintf(stderr, "member     %s has new metadata", id);
         break;
+    case SG_EVENT_STATE_FAILED:
+        fputs(reason, stderr);
+        break;
     }
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
@@ -186,6 +191,7 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, st
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
     case SG_EVENT_ISOLATED:
+    case SG_EVENT_STATE_FAILED:
         return true;
     case SG_EVENT_MEMBER_SUSPECT:
     case SG_EVENT_MEMBER_REFUTED:

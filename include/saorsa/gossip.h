@@ -87,7 +87,7 @@ SG_API void sg_node_config_init(struct sg_node_config *config);
  * with sg_node_free. On an error *node is NULL and detail, when not NULL [detail_cap], gets a
  * sentence for people.
  * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED
- * (another process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
+ * (another process runs this identity), SG_ERR_CORRUPT (a file in state_dir), SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
  * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO, SG_ERR_UNREACHABLE (listen is no
  * address of this machine), SG_ERR_NOT_FOUND (a boot counter without its key), SG_ERR_UNSUPPORTED
  * (key file of a newer version), SG_ERR_LIMIT (descriptors). */
@@ -150,8 +150,8 @@ SG_API size_t sg_node_members(struct sg_node *node, struct sg_member *members, s
 /* New metadata of this node [0 .. 512], signed and told to all members; each call is a new version.
  * SG_ERR_TOO_LARGE, SG_ERR_STOPPED, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_API SG_MUST_USE sg_err sg_node_set_meta(struct sg_node *node, struct sg_bytes meta);
-/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is no
- * longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
+/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is
+ * no longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
 SG_API SG_MUST_USE sg_err sg_node_force_leave(struct sg_node *node, const struct sg_peer_id *peer);
 
 /* Contacts: peers the user vouches for. Some neighbour places are kept for them, they are dialled
@@ -163,10 +163,12 @@ struct sg_contact {
     bool is_neighbor;
 };
 /* peer: "<peer id>" or "<peer id>@host:port" (IP address). Adding it again renews the address.
- * SG_ERR_INVALID_ARGUMENT (form, or this node itself), SG_ERR_LIMIT (32 contacts), SG_ERR_NO_SPACE,
- * SG_ERR_IO, SG_ERR_STOPPED. */
+ * On an error nothing has changed. Waits for the disk.
+ * SG_ERR_INVALID_ARGUMENT (form, or this node itself), SG_ERR_LIMIT (32 contacts), SG_ERR_STOPPED;
+ * of the disk: SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_PERMISSION, SG_ERR_LOCKED, SG_ERR_CORRUPT,
+ * SG_ERR_NO_MEMORY. */
 SG_API SG_MUST_USE sg_err sg_contact_add(struct sg_node *node, const char *peer);
-/* SG_ERR_NOT_FOUND, SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_STOPPED. */
+/* SG_ERR_NOT_FOUND, SG_ERR_STOPPED, and those of the disk as above. */
 SG_API SG_MUST_USE sg_err sg_contact_remove(struct sg_node *node, const struct sg_peer_id *peer);
 /* Copies up to cap, returns how many there are. */
 SG_API size_t sg_contacts(struct sg_node *node, struct sg_contact *contacts, size_t cap);
@@ -252,7 +254,9 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_REFUTED, /* a suspect peer is alive after all */
     SG_EVENT_MEMBER_FAIL,    /* peer has failed */
     SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
-    SG_EVENT_MEMBER_UPDATE   /* peer has new metadata */
+    SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
+    SG_EVENT_STATE_FAILED    /* the state folder cannot be written: err, text; told once, the node
+                              * runs on and tries again */
 };
 
 struct sg_event {

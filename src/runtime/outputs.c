@@ -150,6 +150,7 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
         sg_rt_report_member(node, out);
         break;
     case SG_CORE_OUT_NEED_CACHE:
+        sg_rt_cache_wanted(node);
         break;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_rt_want_seeds(node);

@@ -82,6 +82,7 @@ static bool run_events(struct sg_node *node)
 static void begin(struct sg_node *node)
 {
     node->has_begun = true;
+    sg_rt_contacts_begin(node); /* first: they are dialled before the others */
     sg_rt_want_seeds(node);
 }
 
@@ -103,6 +104,7 @@ void sg_rt_turn(struct sg_node *node)
         sg_rt_run_seeds(node);
         sg_rt_run_dials(node);
         sg_rt_run_watch(node);
+        sg_rt_run_cache(node);
     }
     sg_rt_write_socket(node);
     /* Writing ends connections that were waiting to say goodbye. */
@@ -121,6 +123,8 @@ sg_time_ns sg_rt_deadline(struct sg_node *node)
     if (!node->has_left) {
         at = sg_time_min(at, sg_core_deadline(node->core));
         at = sg_time_min(at, sg_rt_seeds_deadline(&node->seeds));
+        at = sg_time_min(at, sg_rt_reseed_deadline(node));
+        at = sg_time_min(at, sg_rt_dial_deadline(node));
     }
     at = sg_time_min(at, sg_rt_links_deadline(&node->links));
     return sg_time_min(at, node->watch_at);
