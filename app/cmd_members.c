@@ -267,10 +267,11 @@ const struct sg_command sg_cmd_members = {
     .usage = "[--watch] [--all] [--json] [...]",
     .about =
         "STATE is alive; suspect: does not answer, but may be slow; or failed: given up, but\n"
-        "remembered for a day in case it comes back. INCARNATION counts the starts of that node,\n"
-        "and after the point its news about itself. SINCE is how long it is in this state, HEARD\n"
-        "when this node heard from it directly. FLAGS: a neighbour in the overlay, linked for\n"
-        "another reason, a contact. META is what the node says about itself ('saorsa meta').\n"
+        "remembered for a day in case it comes back. INCARNATION grows with each start of that\n"
+        "node and, after the point, each time it speaks up for itself. SINCE is how long it is in\n"
+        "this state, HEARD when this node last heard from it directly. FLAGS: a neighbour in the\n"
+        "overlay, linked for another reason, a contact. META is what the node says about itself\n"
+        "('saorsa meta').\n"
         "\n"
         "Known are up to --members-max nodes ('saorsa node --help'); of a larger network it is a\n"
         "sample. --watch ends with exit code 0 at SIGINT, with 3 when the node ends.",

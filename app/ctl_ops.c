@@ -7,6 +7,7 @@
 #include "ctl_conn.h"
 #include "ctl_ops.h"
 #include "json_out.h"
+#include "peer_ref.h"
 
 static bool set(json_t *object, const char *key, json_t *value)
 {
@@ -186,9 +187,20 @@ static json_t *answer_status(struct sg_daemon *daemon)
     return sg_ctl_checked(answer, ok);
 }
 
+/* The id of a seed may be cut like any other; a seed without one is taken as it is. */
 static json_t *answer_join(struct sg_daemon *daemon, const struct sg_ctl_request *request)
 {
-    sg_err err = sg_node_join(daemon->node, request->seed);
+    char full[SG_APP_PEER_TEXT_CAP];
+    char why[SG_APP_WHY_CAP];
+    const char *seed = request->seed;
+    size_t len = strcspn(seed, "@");
+    if (seed[len] == '@' && len >= SG_APP_REF_MIN && len < SG_ID_TEXT_LEN) {
+        sg_err err = sg_app_expand(daemon->node, seed, full, why);
+        if (err != SG_OK)
+            return sg_ctl_error(sg_ctl_op_name(SG_CTL_JOIN), err, why);
+        seed = full;
+    }
+    sg_err err = sg_node_join(daemon->node, seed);
     if (err == SG_ERR_INVALID_ARGUMENT)
         return sg_ctl_error(sg_ctl_op_name(SG_CTL_JOIN), err,
                             "a seed is written host:port or <peer id>@host:port");

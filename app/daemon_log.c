@@ -58,6 +58,7 @@ bool sg_daemon_is_member_event(enum sg_event_kind kind)
     case SG_EVENT_ISOLATED:
     case SG_EVENT_SEED_FAILED:
     case SG_EVENT_REFUSED:
+    case SG_EVENT_STATE_FAILED:
         return false;
     case SG_EVENT_MEMBER_JOIN:
     case SG_EVENT_MEMBER_SUSPECT:
@@ -190,9 +191,10 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, st
     case SG_EVENT_PEER_DOWN:
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
-    case SG_EVENT_ISOLATED:
     case SG_EVENT_STATE_FAILED:
         return true;
+    case SG_EVENT_ISOLATED:
+        return daemon->leave_by_ns == 0; /* who has left is alone on purpose */
     case SG_EVENT_MEMBER_SUSPECT:
     case SG_EVENT_MEMBER_REFUTED:
     case SG_EVENT_MEMBER_UPDATE:

@@ -84,6 +84,9 @@ static json_t *finished(json_t *object, bool ok)
     X(refutations)                                                                                 \
     X(failures)                                                                                    \
     X(failures_undone)                                                                             \
+    X(probe_packets_in)                                                                            \
+    X(probe_packets_out)                                                                           \
+    X(probe_packets_dropped)                                                                       \
     X(handshakes_done)                                                                             \
     X(handshakes_failed)                                                                           \
     X(handshake_last_us)                                                                           \

@@ -83,6 +83,22 @@ sg_err sg_app_resolve(struct sg_node *node, struct sg_bytes text, struct sg_peer
     return SG_OK;
 }
 
+sg_err sg_app_expand(struct sg_node *node, const char *peer, char *full, char *why)
+{
+    struct sg_peer_id id;
+    char id_text[SG_ID_TEXT_LEN + 1];
+    size_t len = strcspn(peer, "@");
+    sg_err err = sg_app_resolve(node, (struct sg_bytes){(const uint8_t *)peer, len}, &id, why);
+    if (err != SG_OK)
+        return err;
+    sg_id_to_text(id.b, id_text);
+    int used = snprintf(full, SG_APP_PEER_TEXT_CAP, "%s%s", id_text, peer + len);
+    if (used > 0 && used < SG_APP_PEER_TEXT_CAP)
+        return SG_OK;
+    (void)snprintf(why, SG_APP_WHY_CAP, "the address is too long");
+    return SG_ERR_INVALID_ARGUMENT;
+}
+
 static bool is_self(struct sg_node *node, const struct sg_peer_id *id)
 {
     struct sg_peer_id self;
@@ -104,21 +120,17 @@ static const char *why_no_contact(sg_err err)
 sg_err sg_app_contact_add(struct sg_node *node, const char *peer, char *why)
 {
     struct sg_peer_id id;
-    char id_text[SG_ID_TEXT_LEN + 1];
-    char full[SG_ID_TEXT_LEN + 72];
-    const char *at = strchr(peer, '@');
-    size_t len = at != NULL ? (size_t)(at - peer) : strlen(peer);
-    sg_err err = sg_app_resolve(node, (struct sg_bytes){(const uint8_t *)peer, len}, &id, why);
+    char full[SG_APP_PEER_TEXT_CAP];
+    sg_err err = sg_app_expand(node, peer, full, why);
     if (err != SG_OK)
         return err;
-    if (is_self(node, &id)) {
+    err = sg_id_from_text(full, SG_ID_TEXT_LEN, id.b);
+    if (err == SG_OK && is_self(node, &id)) {
         (void)snprintf(why, SG_APP_WHY_CAP, "that is this node itself: it needs no contact to it");
         return SG_ERR_INVALID_ARGUMENT;
     }
-    sg_id_to_text(id.b, id_text);
-    int used = snprintf(full, sizeof(full), "%s%s", id_text, at != NULL ? at : "");
-    err = used > 0 && (size_t)used < sizeof(full) ? sg_contact_add(node, full)
-                                                  : SG_ERR_INVALID_ARGUMENT;
+    if (err == SG_OK)
+        err = sg_contact_add(node, full);
     if (err != SG_OK)
         (void)snprintf(why, SG_APP_WHY_CAP, "%s", why_no_contact(err));
     return err;

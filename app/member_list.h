@@ -23,6 +23,11 @@ const struct sg_member *sg_app_members_find(const struct sg_app_members *members
  * wrong: SG_ERR_INVALID_ARGUMENT (form, ambiguous), SG_ERR_NOT_FOUND, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_app_resolve(struct sg_node *node, struct sg_bytes text, struct sg_peer_id *id,
                                   char *why);
+#define SG_APP_PEER_TEXT_CAP 384 /* "ID@HOST:PORT" with the longest DNS name */
+
+/* Writes peer, "ID" or "ID@HOST:PORT" with an id as sg_app_resolve takes it, with the whole id to
+ * full [SG_APP_PEER_TEXT_CAP]. Errors of sg_app_resolve. */
+SG_MUST_USE sg_err sg_app_expand(struct sg_node *node, const char *peer, char *full, char *why);
 /* Adds a contact, "ID" or "ID@HOST:PORT" with an id as sg_app_resolve takes it. Errors of it and of
  * sg_contact_add, with a sentence in why [SG_APP_WHY_CAP]. */
 SG_MUST_USE sg_err sg_app_contact_add(struct sg_node *node, const char *peer, char *why);

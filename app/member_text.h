@@ -9,7 +9,7 @@
 
 #include "format.h"
 
-/* "3.1": boot counter and refutations; text is returned. */
+/* "3.1": boot counter, refutations and updates since; text is returned. */
 const char *sg_member_incarnation(char text[SG_FMT_CAP], const json_t *member);
 /* "neighbour contact", "linked", "-": how the node knows it; static. */
 const char *sg_member_flags(const json_t *member);
