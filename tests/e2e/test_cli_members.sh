@@ -85,7 +85,7 @@ begin 'watching: the table first, then each change as it comes'
 watch() {
     name=$1
     shift
-    saorsa members --watch --dir "$PWD/a" "$@" >"$name.out" 2>"$name.err" &
+    "$SAORSA_BIN" members --watch --dir "$PWD/a" "$@" >"$name.out" 2>"$name.err" &
     WATCH=$!
     PIDS="$PIDS $WATCH"
     wait_for "the table of $name" has_line "$name.out"
