@@ -64,7 +64,9 @@ struct bench {
     uint64_t last_join_ns;
     struct counts counts;
     struct kill kills[KILLS_MAX];
-    double create_ms, converge_ms, idle_cpu, idle_s, bytes_per_s, datagrams_per_s;
+    double create_ms, converge_ms, idle_cpu, idle_s;
+    double rates[CLUSTER_COUNTS];  /* of one node, idle, per second */
+    double connections, neighbors; /* of one node, idle */
     struct counts idle, burn;
     double cpu_min, cpu_max; /* of one node, percent */
     struct cluster_memory memory;
@@ -354,23 +356,28 @@ static void converge(void)
     the.converge_ms = (double)(the.last_join_ns - begin) / NS_PER_MS;
 }
 
-static void sum_tables(double *bytes, double *datagrams)
+/* Asks all nodes; sums is of their counts. */
+static void sum_tables(double sums[CLUSTER_COUNTS])
 {
+    memset(sums, 0, CLUSTER_COUNTS * sizeof sums[0]);
     ask_tables();
-    *bytes = *datagrams = 0;
+    the.connections = the.neighbors = 0;
     for (unsigned i = 0; i < the.count; i++) {
-        *bytes += (double)the.members[i].table.bytes;
-        *datagrams += (double)the.members[i].table.datagrams;
+        const struct cluster_record *t = &the.members[i].table;
+        for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
+            sums[k] += (double)t->counts[k];
+        the.connections += (double)t->connections / the.count;
+        the.neighbors += (double)t->neighbors / the.count;
     }
 }
 
 static void idle(void)
 {
     static uint64_t cpu[MEMBERS_MAX];
-    double bytes[2];
-    double datagrams[2];
+    double first[CLUSTER_COUNTS];
+    double last[CLUSTER_COUNTS];
     listen_for(SETTLE_MS);
-    sum_tables(&bytes[0], &datagrams[0]);
+    sum_tables(first);
     struct counts before = the.counts;
     for (unsigned i = 0; i < the.count; i++)
         cpu[i] = cluster_cpu_ns(the.members[i].pid);
@@ -384,10 +391,10 @@ static void idle(void)
         the.cpu_min = share < the.cpu_min ? share : the.cpu_min;
         the.cpu_max = share > the.cpu_max ? share : the.cpu_max;
     }
-    sum_tables(&bytes[1], &datagrams[1]);
+    sum_tables(last);
     the.idle_s = took_ns / 1e9;
-    the.bytes_per_s = (bytes[1] - bytes[0]) / the.idle_s;
-    the.datagrams_per_s = (datagrams[1] - datagrams[0]) / the.idle_s;
+    for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
+        the.rates[k] = (last[k] - first[k]) / the.idle_s / the.count;
     the.idle.wrong = the.counts.wrong - before.wrong;
     the.idle.suspicions = the.counts.suspicions - before.suspicions;
     for (unsigned i = 0; i < the.count; i++) {
@@ -522,6 +529,17 @@ static void print_memory(const char *name, const double kb[CLUSTER_MEMORY_KINDS]
     printf("\"sum\": %.0f},\n", sum);
 }
 
+static void print_rates(void)
+{
+    static const char *const names[CLUSTER_COUNTS] = {
+        "bytes", "datagrams", "probe_packets", "probes", "dials", "handshakes", "signatures"};
+    printf("  \"connections\": %.1f, \"neighbors\": %.1f, \"node_rates\": {", the.connections,
+           the.neighbors);
+    for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
+        printf("%s\"%s\": %.2f", k > 0 ? ", " : "", names[k], the.rates[k]);
+    puts("},");
+}
+
 static void print(void)
 {
     unsigned missed = 0;
@@ -532,8 +550,7 @@ static void print(void)
     printf("  \"create_ms\": %.1f, \"converge_ms\": %.1f,\n", the.create_ms, the.converge_ms);
     printf("  \"idle_s\": %.1f, \"idle_cpu_percent\": %.3f,\n", the.idle_s, the.idle_cpu);
     printf("  \"node_cpu_min\": %.4f, \"node_cpu_max\": %.4f,\n", the.cpu_min, the.cpu_max);
-    printf("  \"idle_bytes_per_s\": %.0f, \"idle_datagrams_per_s\": %.1f,\n", the.bytes_per_s,
-           the.datagrams_per_s);
+    print_rates();
     printf("  \"idle_false_positives\": %u, \"idle_suspicions\": %u,\n", the.idle.wrong,
            the.idle.suspicions);
     printf("  \"burners\": %u, \"burn_s\": %u,\n", the.opt.burners,

@@ -21,6 +21,18 @@ enum cluster_record_type {
     CLUSTER_TABLE      /* counts, in answer to the command "table" */
 };
 
+/* What a node does while nothing happens, as its statistics count it. */
+enum cluster_count {
+    CLUSTER_BYTES, /* sent */
+    CLUSTER_DATAGRAMS,
+    CLUSTER_PROBE_PACKETS,
+    CLUSTER_PROBES,
+    CLUSTER_DIALS,
+    CLUSTER_HANDSHAKES,
+    CLUSTER_SIGNATURES, /* made and verified, those of handshakes not included */
+    CLUSTER_COUNTS
+};
+
 /* Below PIPE_BUF, so a write is never mixed with another. */
 struct cluster_record {
     uint32_t node; /* number of the node, as given by the parent */
@@ -29,7 +41,7 @@ struct cluster_record {
     uint32_t kind;
     uint32_t alive, suspect, failed; /* entries of the member table */
     uint32_t connections, neighbors;
-    uint64_t datagrams, bytes; /* sent since the start */
+    uint64_t counts[CLUSTER_COUNTS]; /* since the start */
     struct sg_peer_id peer;
     char address[CLUSTER_ADDRESS_CAP];
 };

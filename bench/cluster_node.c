@@ -63,8 +63,13 @@ static bool tell_table(const struct process *p)
     sg_node_stats(p->node, &stats);
     r.connections = stats.connections;
     r.neighbors = stats.base_active;
-    r.datagrams = stats.datagrams_out;
-    r.bytes = stats.bytes_out;
+    r.counts[CLUSTER_BYTES] = stats.bytes_out;
+    r.counts[CLUSTER_DATAGRAMS] = stats.datagrams_out;
+    r.counts[CLUSTER_PROBE_PACKETS] = stats.probe_packets_out;
+    r.counts[CLUSTER_PROBES] = stats.probes;
+    r.counts[CLUSTER_DIALS] = stats.dials;
+    r.counts[CLUSTER_HANDSHAKES] = stats.handshakes_done;
+    r.counts[CLUSTER_SIGNATURES] = stats.signatures_made + stats.signatures_verified;
     return tell(&r);
 }
 

@@ -167,7 +167,7 @@ def size_rows(nodes, ours, peer):
     row("RSS, heap of all agents in one process, MB", "",
         ", ".join(spread(peer.all(k, 1 / 1024), 1) for k in ("rss_kb", "heap_kb")))
     row("traffic of one node, idle, bytes/s",
-        spread([r["idle_bytes_per_s"] / nodes for r in ours.rows], 0), "")
+        spread([r["node_rates"]["bytes"] for r in ours.rows], 0), "")
     return rows
 
 
@@ -255,6 +255,10 @@ def compare(opt, has_peer):
         ours, peer = Figures(ours), Figures(peer)
         rows += size_rows(nodes, ours, peer)
         missed += slower(nodes, ours, peer)
+        notes.append(f"One of our nodes among {nodes}, idle, per second: " + ", ".join(
+            f"{what.replace('_', ' ')} {rate:.1f}" for what, rate in
+            ours.rows[0]["node_rates"].items()) +
+            f"; connections {ours.rows[0]['connections']:.1f}.")
         notes.append(f"Memory of one of our processes among {nodes}, MB RSS / PSS: "
                      f"{memory_text(ours)}.")
     head = ("members: figure", "ours", "published", "memberlist" + (" " + version).rstrip())
