@@ -182,7 +182,15 @@ struct sg_records {
     struct sg_map index;
     struct sg_record *slots; /* [index.max]; NULL until the first record comes */
     uint32_t count;
+    /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
+     * forwarded again, also when its subject has left and is forgotten */
+    uint64_t *recent;
+    uint32_t recent_next;
+    uint64_t recent_key;
 };
+
+/* Copies of one record arrive within the time of a flood; meanwhile at most so many others do. */
+#define SG_RECENT_MAX 1024
 
 struct sg_core {
     struct sg_core_config config;

@@ -308,8 +308,11 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     core->down_err = in->err;
     tell_scopes(core, &in->peer, dial_failed);
     core->down_err = SG_OK;
-    /* CLOSED: one end said so; the others are signs that the peer may be dead */
-    sg_members_link_down(core, &in->peer, in->err != SG_OK && in->err != SG_ERR_CLOSED);
+    /* CLOSED: one end said so; resource: this node had no room to dial. The others are signs that
+     * the peer may be dead. */
+    bool is_sign = in->err != SG_OK && in->err != SG_ERR_CLOSED &&
+                   sg_err_class_of(in->err) != SG_ERR_CLASS_RESOURCE;
+    sg_members_link_down(core, &in->peer, is_sign);
     link_free(core, link);
 }
 

@@ -48,7 +48,7 @@ static struct sg_record *find(const struct sg_core *core, const struct sg_peer_i
     return at == SG_MAP_NONE ? NULL : &records->slots[at];
 }
 
-/* Most nodes hear of few records: the table is made for the first one. */
+/* Most nodes hear of few records: the tables are made for the first one. */
 static sg_err open_table(struct sg_core *core)
 {
     struct sg_records *records = &core->records;
@@ -56,12 +56,46 @@ static sg_err open_table(struct sg_core *core)
     if (records->slots != NULL)
         return SG_OK;
     uint64_t seed = sg_prng_next(&core->prng);
+    records->recent_key = sg_prng_next(&core->prng) | 1;
     SG_TRY(sg_map_init(&records->index, core->config.mem, max, seed));
+    records->recent = sg_mem_new(core->config.mem, SG_RECENT_MAX, sizeof(*records->recent));
     records->slots = sg_mem_new(core->config.mem, max, sizeof(*records->slots));
-    if (records->slots != NULL)
+    if (records->recent != NULL && records->slots != NULL)
         return SG_OK;
+    sg_mem_free(core->config.mem, records->recent);
+    sg_mem_free(core->config.mem, records->slots);
     sg_map_fini(&records->index);
+    *records = (struct sg_records){0};
     return SG_ERR_NO_MEMORY;
+}
+
+/* Keyed, so that nobody can choose an id whose records look as if they had been seen; never 0. */
+static uint64_t tag_of(const struct sg_records *records, const struct sg_peer_id *subject,
+                       sg_incarnation incarnation)
+{
+    uint64_t word;
+    memcpy(&word, subject->b, sizeof(word));
+    word = (word ^ records->recent_key) * UINT64_C(0x9e3779b97f4a7c15);
+    word = (word ^ word >> 32 ^ incarnation) * UINT64_C(0xd6e8feb86659fd93);
+    return word | 1;
+}
+
+static bool was_recent(const struct sg_records *records, const struct sg_peer_id *subject,
+                       sg_incarnation incarnation)
+{
+    uint64_t tag = tag_of(records, subject, incarnation);
+    for (uint32_t i = 0; records->recent != NULL && i < SG_RECENT_MAX; i++) {
+        if (records->recent[i] == tag)
+            return true;
+    }
+    return false;
+}
+
+static void remember(struct sg_records *records, const struct sg_peer_id *subject,
+                     sg_incarnation incarnation)
+{
+    records->recent[records->recent_next] = tag_of(records, subject, incarnation);
+    records->recent_next = (records->recent_next + 1) % SG_RECENT_MAX;
 }
 
 /* Keeps a record of a member in place of an older one; a full table keeps what it has. */
@@ -70,7 +104,7 @@ static void keep(struct sg_core *core, const struct sg_record *record)
     struct sg_records *records = &core->records;
     struct sg_record *slot = find(core, &record->peer);
     if (slot == NULL) {
-        if (open_table(core) != SG_OK || records->count == records->index.max)
+        if (records->count == records->index.max)
             return;
         if (sg_map_put(&records->index, record->peer.b, records->count) != SG_OK)
             return;
@@ -107,6 +141,7 @@ void sg_records_fini(struct sg_core *core)
         sg_buf_unref(records->slots[i].frame);
     if (records->slots != NULL)
         sg_map_fini(&records->index);
+    sg_mem_free(core->config.mem, records->recent);
     sg_mem_free(core->config.mem, records->slots);
     sg_buf_unref(core->own_record);
     sg_mem_free(core->config.mem, core->meta);
@@ -243,6 +278,8 @@ static bool is_news(const struct sg_core *core, const struct sg_peer_id *subject
     struct sg_swim_view view;
     if (held != NULL && record->incarnation <= held->incarnation)
         return false;
+    if (was_recent(&core->records, subject, record->incarnation))
+        return false;
     if (sg_swim_find(core->swim, subject, &view) != SG_OK)
         return true;
     return record->incarnation >= view.incarnation;
@@ -268,8 +305,11 @@ static void accept(struct sg_core *core, struct sg_link *link, const struct sg_p
     struct sg_buf *copy = sg_buf_copy(core->config.mem, frame);
     bool is_update = !record->leaves && meta_differs(core, subject, record);
     struct sg_swim_view view;
-    if (copy == NULL)
+    if (copy == NULL || open_table(core) != SG_OK) {
+        sg_buf_unref(copy);
         return;
+    }
+    remember(&core->records, subject, record->incarnation);
     flood(core, copy, link);
     (void)sg_members_input(core, &in);
     if (!record->leaves && sg_swim_find(core->swim, subject, &view) == SG_OK &&

@@ -95,7 +95,7 @@ static void link_down(struct net *net, size_t node, size_t peer, sg_err why)
 static void execute_dial(struct net *net, size_t node, const struct sg_peer_id *to)
 {
     size_t peer = node_of(net, to);
-    if (peer == net->count || net->is_down[peer]) {
+    if (peer == net->count || net->is_down[peer] || net->is_cut[peer] || net->is_cut[node]) {
         struct sg_core_in in = {
             .kind = SG_CORE_IN_LINK_DOWN, .peer = *to, .err = SG_ERR_UNREACHABLE};
         (void)!net_input(net, node, &in);
@@ -112,8 +112,9 @@ static void execute_close(struct net *net, size_t node, const struct sg_core_out
     size_t peer = node_of(net, &out->peer);
     net->last_close[node] = out->reason;
     net->is_linked[node][peer] = false;
-    if (peer < net->count && !net->is_down[peer] && net->is_linked[peer][node])
-        link_down(net, peer, node, SG_OK);
+    /* behind what was sent before */
+    if (peer < net->count && net->is_linked[peer][node])
+        enqueue(net, &(struct net_frame){node, peer, SG_LANE_MSHIP, NULL});
 }
 
 static void keep_delivery(struct net *net, size_t node, const struct sg_core_out *out)
@@ -239,14 +240,25 @@ sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic
     return err;
 }
 
+static bool passes(struct net *net, const struct net_frame *frame)
+{
+    if (frame->to >= net->count || net->is_down[frame->to] || net->is_cut[frame->to] ||
+        net->is_cut[frame->from])
+        return false;
+    return frame->buf == NULL || net->filter == NULL || net->filter(net, frame);
+}
+
 static void arrive(struct net *net)
 {
     struct net_frame frame = net->queue[net->head];
     net->head = (net->head + 1) % NET_QUEUE_MAX;
-    bool passes = net->filter == NULL || net->filter(net, &frame);
-    if (passes && frame.to < net->count && !net->is_down[frame.to] &&
-        net->is_linked[frame.to][frame.from])
-        net_inject(net, frame.from, frame.to, frame.lane, sg_buf_bytes(frame.buf));
+    bool is_linked = frame.to < net->count && net->is_linked[frame.to][frame.from];
+    if (is_linked && passes(net, &frame)) {
+        if (frame.buf != NULL)
+            net_inject(net, frame.from, frame.to, frame.lane, sg_buf_bytes(frame.buf));
+        else if (!net->is_linked[frame.from][frame.to]) /* else a new link has come since */
+            link_down(net, frame.to, frame.from, SG_OK);
+    }
     sg_buf_unref(frame.buf);
 }
 

@@ -23,7 +23,7 @@ struct net_delivery {
 struct net_frame {
     size_t from, to;
     enum sg_lane lane;
-    struct sg_buf *buf;
+    struct sg_buf *buf; /* NULL: the sender closes the link */
 };
 
 struct net {
@@ -32,6 +32,7 @@ struct net {
     struct sg_identity *identity[NET_NODES_MAX];
     bool is_linked[NET_NODES_MAX][NET_NODES_MAX];
     bool is_down[NET_NODES_MAX];
+    bool is_cut[NET_NODES_MAX]; /* runs, but nothing comes or goes, dials included */
     struct sg_core_outbox out;
     struct net_frame queue[NET_QUEUE_MAX];
     size_t head, tail;
