@@ -158,34 +158,40 @@ void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
 
 /* ---- tables ---- */
 
-static void on_accused_entry(struct sg_swim *m, const struct sg_swim_entry *entry, uint16_t from)
+static void on_accused_entry(struct sg_swim *m, const struct sg_swim_entry *entry,
+                             const struct sg_peer_id *from)
 {
     /* memberlist takes a foreign verdict for its own suspicion; with proofs it is the sender's */
-    bool is_theirs = m->config.proofs && from != SG_SWIM_NONE;
     struct sg_swim_rumor rumor = {.kind = SG_SWIM_SUSPECT,
                                   .member = entry->member,
                                   .incarnation = entry->incarnation,
-                                  .accuser = is_theirs ? m->member[from].id : m->self};
+                                  .accuser = m->config.proofs ? *from : m->self};
     uint16_t slot = sg_swim_slot(m, &entry->member);
-    if (slot != SG_SWIM_NONE && slot != from)
-        sg_swim_accuse(m, slot, &rumor, from);
+    if (slot != SG_SWIM_NONE && !sg_peer_id_equal(&entry->member, from))
+        sg_swim_accuse(m, slot, &rumor, sg_swim_slot(m, from));
 }
 
-static void on_entry(struct sg_swim *m, const struct sg_swim_entry *entry, uint16_t from)
+static bool is_newcomer(const struct sg_swim *m)
 {
-    struct sg_swim_rumor rumor = {
-        .kind = SG_SWIM_ALIVE, .member = entry->member, .incarnation = entry->incarnation};
+    return m->config.proofs && (!m->has_table || m->now < m->settled_at);
+}
+
+static void on_entry(struct sg_swim *m, const struct sg_swim_entry *entry,
+                     const struct sg_peer_id *from)
+{
+    struct sg_swim_rumor rumor = {.kind = SG_SWIM_ALIVE,
+                                  .member = entry->member,
+                                  .incarnation = entry->incarnation};
     if (sg_peer_id_equal(&entry->member, &m->self)) {
         rumor.kind = entry->state == SG_SWIM_IS_ALIVE ? SG_SWIM_ALIVE : SG_SWIM_SUSPECT;
         sg_swim_on_own_rumor(m, &rumor);
     } else if (entry->state != SG_SWIM_IS_ALIVE) {
         on_accused_entry(m, entry, from);
-    } else if (m->config.proofs && (!m->has_table || m->now < m->settled_at) &&
-               sg_swim_slot(m, &entry->member) == SG_SWIM_NONE) {
-        /* a newcomer learns what the others know already */
+    } else if (is_newcomer(m) && sg_swim_slot(m, &entry->member) == SG_SWIM_NONE) {
+        /* what it learns, the others know already */
         (void)sg_swim_learn(m, &entry->member, entry->incarnation);
     } else {
-        sg_swim_on_rumor(m, &rumor, from);
+        sg_swim_on_rumor(m, &rumor, sg_swim_slot(m, from));
     }
 }
 
@@ -211,7 +217,7 @@ void sg_swim_on_table(struct sg_swim *m, const struct sg_peer_id *from,
         (!m->member[slot].is_proven || table->entry[0].incarnation > m->member[slot].incarnation))
         sg_swim_renew(m, slot, table->entry[0].incarnation);
     for (uint8_t i = m->config.proofs ? 1 : 0; i < table->count; i++)
-        on_entry(m, &table->entry[i], slot);
+        on_entry(m, &table->entry[i], from);
     if (!m->has_table)
         m->settled_at = sg_time_add(m->now, SETTLE_NS);
     m->has_table = true;

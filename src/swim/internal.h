@@ -61,6 +61,7 @@ struct sg_swim_member {
     bool is_met : 1;    /* heard of at first hand */
     bool is_told : 1;   /* JOIN has been said */
     bool is_lossy : 1;
+    bool is_cleared : 1; /* alive again by a sign of life, with the incarnation that was accused */
 };
 
 struct sg_swim_suspicion {

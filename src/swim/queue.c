@@ -122,6 +122,8 @@ void sg_swim_tell(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint16_t
     queue_make_place(m);
     if (!queue_reserve(m))
         return;
+    if (from != SG_SWIM_NONE && m->member[from].state == 0)
+        from = SG_SWIM_NONE; /* it was about the teller, who is forgotten now */
     is_news = is_news && m->config.flood && m->watched_count > 0;
     m->queued[m->queued_count++] = (struct sg_swim_queued){
         .rumor = *rumor, .order = m->order++, .from = from, .is_news = is_news};

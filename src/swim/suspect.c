@@ -9,6 +9,10 @@
 
 /* Time for others to accuse somebody whom we alone could not reach and have never met. */
 #define PRIVATE_FACTOR 2
+/* What we heard at first hand outweighs hearsay about the same incarnation for so long: time for the
+ * member's record to come. Without this the accusations still under way would start the suspicion
+ * anew, as news to be flooded, and so on for ever. */
+#define CALM_NS (3 * SG_NS_PER_S)
 #define SUSPICIONS_FIRST 4
 
 /* ---- suspicion records ---- */
@@ -179,6 +183,9 @@ void sg_swim_accuse(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
         confirm(m, slot, &said, from);
         return;
     }
+    bool is_ours = sg_peer_id_equal(&rumor->accuser, &m->self);
+    if (!is_ours && e->is_cleared && sg_time_since(m->now, e->since) < CALM_NS)
+        return;
     if (!m->config.proofs)
         e->incarnation = said.incarnation;
     start_suspicion(m, slot, &said, from);
@@ -308,9 +315,11 @@ void sg_swim_life(struct sg_swim *m, uint16_t slot)
     if (e->state == SG_SWIM_IS_SUSPECT) {
         bool was_public = !m->suspicion[e->suspicion].is_private;
         clear(m, slot);
+        e->is_cleared = true;
         if (was_public)
             tell_accused(m, slot, SG_SWIM_SUSPECT);
     } else if (e->state == SG_SWIM_IS_DEAD && come_back(m, slot)) {
+        e->is_cleared = true;
         tell_accused(m, slot, SG_SWIM_DEAD);
         sg_swim_ask_table(m, &e->id);
     }
@@ -324,8 +333,10 @@ void sg_swim_renew(struct sg_swim *m, uint16_t slot, sg_incarnation incarnation)
     e->incarnation = incarnation;
     e->is_proven = true;
     say_join(m, slot);
-    if (is_new)
+    if (is_new) {
         sg_swim_untell(m, &e->id);
+        e->is_cleared = false;
+    }
     switch ((enum sg_swim_state)e->state) {
     case SG_SWIM_IS_ALIVE:
         if (is_new && was_told)
