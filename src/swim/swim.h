@@ -20,7 +20,7 @@
 #define SG_SWIM_INDIRECT_HARD 8
 #define SG_SWIM_CONFIRMATIONS_HARD 8
 /* No input gives more outputs than this (static_assert in swim.c). */
-#define SG_SWIM_OUT_MAX 192
+#define SG_SWIM_OUT_MAX 384
 /* Rumors over all packets of one outbox; packets of one flood share theirs. */
 #define SG_SWIM_OUT_RUMORS_MAX 128
 

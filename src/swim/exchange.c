@@ -1,0 +1,218 @@
+/* What comes by links and frames: links themselves, tables (push/pull), records, hearsay. */
+#include "swim/internal.h"
+
+/* A newcomer asks so many of its first links for their table, until one has come. */
+#define TABLES_ASKED_MAX 3
+/* A table may be several frames. */
+#define SETTLE_NS (5 * SG_NS_PER_S)
+
+void sg_swim_ask_table(struct sg_swim *m, const struct sg_peer_id *peer)
+{
+    sg_swim_emit(m, SG_SWIM_OUT_TABLE, peer);
+    m->out->out[m->out->count - 1].wants_reply = true;
+}
+
+void sg_swim_push_pull(struct sg_swim *m)
+{
+    uint16_t slot;
+    if (sg_swim_pick(m, SG_SWIM_TO_TABLE, SG_SWIM_NONE, 1, &slot) == 1)
+        sg_swim_ask_table(m, &m->member[slot].id);
+    sg_swim_timer_set(m, SG_SWIM_T_PUSH_PULL, sg_swim_after(m, m->config.push_pull_ns));
+}
+
+uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation)
+{
+    const struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
+    if (gone != NULL && (m->config.proofs || incarnation <= gone->incarnation))
+        return SG_SWIM_NONE;
+    uint16_t slot = sg_swim_add(m, id, incarnation, false);
+    if (slot == SG_SWIM_NONE)
+        return slot;
+    m->member[slot].is_told = true;
+    sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
+    return slot;
+}
+
+void sg_swim_on_hearsay(struct sg_swim *m, const struct sg_swim_in *in)
+{
+    for (size_t i = 0; i < in->count && sg_swim_has_room(m); i++) {
+        const struct sg_peer_id *id = &in->peers[i];
+        if (sg_peer_id_equal(id, &m->self) || sg_swim_slot(m, id) != SG_SWIM_NONE)
+            continue;
+        if (!m->config.proofs)
+            (void)sg_swim_learn(m, id, 0);
+        else if (sg_swim_gone_find(m, id) == NULL)
+            (void)sg_swim_add(m, id, 0, false); /* JOIN when somebody confirms that it lives */
+    }
+}
+
+/* ---- links ---- */
+
+/* A member known before: its word about itself counts, but not below what it signed. */
+static void on_known_link(struct sg_swim *m, uint16_t slot, sg_incarnation incarnation)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    bool is_ghost = e->is_proven && incarnation >> 32 < e->incarnation >> 32;
+    sg_swim_set_linked(m, slot, true);
+    if (!e->is_proven || incarnation > e->incarnation)
+        sg_swim_renew(m, slot, incarnation);
+    sg_swim_life(m, slot);
+    if (!is_ghost)
+        return;
+    /* it has lost its boot counter: let it jump past what is known of it */
+    struct sg_swim_rumor rumor = {
+        .kind = SG_SWIM_ALIVE, .member = e->id, .incarnation = e->incarnation};
+    sg_swim_tell_one(m, &e->id, &rumor);
+}
+
+static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
+                        sg_incarnation incarnation)
+{
+    struct sg_swim_gone *gone = sg_swim_gone_find(m, peer);
+    if (gone != NULL && gone->has_left && incarnation <= gone->incarnation)
+        return;
+    uint16_t slot = sg_swim_add(m, peer, incarnation, true);
+    if (slot == SG_SWIM_NONE)
+        return;
+    if (gone != NULL)
+        gone->is_used = false;
+    m->member[slot].is_proven = true;
+    sg_swim_set_linked(m, slot, true);
+    struct sg_swim_rumor rumor = {
+        .kind = SG_SWIM_ALIVE, .member = *peer, .incarnation = incarnation};
+    sg_swim_tell(m, &rumor, slot, true);
+    m->member[slot].is_told = true;
+    sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
+    sg_swim_life(m, slot);
+}
+
+void sg_swim_on_link_up(struct sg_swim *m, const struct sg_swim_in *in)
+{
+    uint16_t slot = sg_swim_slot(m, &in->peer);
+    if (slot == SG_SWIM_NONE)
+        on_new_link(m, &in->peer, in->incarnation);
+    else
+        on_known_link(m, slot, in->incarnation);
+    sg_swim_period_soon(m);
+    if (!m->has_table && m->tables_asked < TABLES_ASKED_MAX) {
+        m->tables_asked++;
+        sg_swim_ask_table(m, &in->peer);
+    }
+}
+
+void sg_swim_on_link_down(struct sg_swim *m, const struct sg_swim_in *in)
+{
+    uint16_t slot = sg_swim_slot(m, &in->peer);
+    if (slot == SG_SWIM_NONE)
+        return;
+    sg_swim_set_linked(m, slot, false);
+    if (m->config.dial_interval_ns == 0)
+        return;
+    if (in->is_failure)
+        sg_swim_probe_unlinked(m, slot);
+    else
+        sg_swim_probe_cancel(m, slot);
+}
+
+/* ---- records ---- */
+
+static void on_goodbye(struct sg_swim *m, uint16_t slot, const struct sg_swim_in *in)
+{
+    if (slot != SG_SWIM_NONE) {
+        const struct sg_swim_member *e = &m->member[slot];
+        if (e->is_proven && in->incarnation < e->incarnation)
+            return;
+        if (e->is_told)
+            sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
+        sg_swim_untell(m, &in->peer);
+        sg_swim_remove(m, slot);
+    }
+    sg_swim_gone_add(m, &in->peer, in->incarnation, true);
+}
+
+void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
+{
+    uint16_t slot = sg_swim_slot(m, &in->peer);
+    const struct sg_swim_gone *gone = sg_swim_gone_find(m, &in->peer);
+    if (sg_peer_id_equal(&in->peer, &m->self)) {
+        /* of an earlier life whose boot counter is lost */
+        if (in->incarnation > m->incarnation)
+            sg_swim_refute(m, in->incarnation);
+        return;
+    }
+    if (in->leaves) {
+        on_goodbye(m, slot, in);
+        return;
+    }
+    if (slot == SG_SWIM_NONE) {
+        if (gone != NULL && in->incarnation <= gone->incarnation)
+            return;
+        slot = sg_swim_add(m, &in->peer, in->incarnation, false);
+        if (slot != SG_SWIM_NONE)
+            sg_swim_renew(m, slot, in->incarnation);
+        return;
+    }
+    if (!m->member[slot].is_proven || in->incarnation > m->member[slot].incarnation)
+        sg_swim_renew(m, slot, in->incarnation);
+}
+
+/* ---- tables ---- */
+
+static void on_accused_entry(struct sg_swim *m, const struct sg_swim_entry *entry, uint16_t from)
+{
+    /* memberlist takes a foreign verdict for its own suspicion; with proofs it is the sender's */
+    bool is_theirs = m->config.proofs && from != SG_SWIM_NONE;
+    struct sg_swim_rumor rumor = {.kind = SG_SWIM_SUSPECT,
+                                  .member = entry->member,
+                                  .incarnation = entry->incarnation,
+                                  .accuser = is_theirs ? m->member[from].id : m->self};
+    uint16_t slot = sg_swim_slot(m, &entry->member);
+    if (slot != SG_SWIM_NONE && slot != from)
+        sg_swim_accuse(m, slot, &rumor, from);
+}
+
+static void on_entry(struct sg_swim *m, const struct sg_swim_entry *entry, uint16_t from)
+{
+    struct sg_swim_rumor rumor = {
+        .kind = SG_SWIM_ALIVE, .member = entry->member, .incarnation = entry->incarnation};
+    if (sg_peer_id_equal(&entry->member, &m->self)) {
+        rumor.kind = entry->state == SG_SWIM_IS_ALIVE ? SG_SWIM_ALIVE : SG_SWIM_SUSPECT;
+        sg_swim_on_own_rumor(m, &rumor);
+    } else if (entry->state != SG_SWIM_IS_ALIVE) {
+        on_accused_entry(m, entry, from);
+    } else if (m->config.proofs && (!m->has_table || m->now < m->settled_at) &&
+               sg_swim_slot(m, &entry->member) == SG_SWIM_NONE) {
+        /* a newcomer learns what the others know already */
+        (void)sg_swim_learn(m, &entry->member, entry->incarnation);
+    } else {
+        sg_swim_on_rumor(m, &rumor, from);
+    }
+}
+
+static bool may_reply(struct sg_swim *m, uint16_t slot)
+{
+    uint32_t second = (uint32_t)(m->now / SG_NS_PER_S) + 1;
+    if (slot == SG_SWIM_NONE)
+        return !m->config.proofs;
+    if (m->member[slot].replied == second && m->config.proofs)
+        return false;
+    m->member[slot].replied = second;
+    return true;
+}
+
+void sg_swim_on_table(struct sg_swim *m, const struct sg_peer_id *from,
+                      const struct sg_swim_table *table)
+{
+    uint16_t slot = sg_swim_slot(m, from);
+    if (table->wants_reply && may_reply(m, slot))
+        sg_swim_emit(m, SG_SWIM_OUT_TABLE, from);
+    /* what it says of itself first: over its own link that is as good as a HELLO */
+    if (slot != SG_SWIM_NONE && m->config.proofs &&
+        (!m->member[slot].is_proven || table->entry[0].incarnation > m->member[slot].incarnation))
+        sg_swim_renew(m, slot, table->entry[0].incarnation);
+    for (uint8_t i = m->config.proofs ? 1 : 0; i < table->count; i++)
+        on_entry(m, &table->entry[i], slot);
+    if (!m->has_table)
+        m->settled_at = sg_time_add(m->now, SETTLE_NS);
+    m->has_table = true;
+}

@@ -1,0 +1,450 @@
+/* The member table. Slots grow on demand up to the config's maximum; ids are found by a hash keyed
+ * with a secret of this machine, so that nobody can choose ids that collide, or that always get
+ * into the sample when more are known than fit. */
+#include "swim/internal.h"
+
+#include <assert.h>
+
+#define SLOTS_FIRST 16
+
+/* ---- rank: SipHash-1-3 (Aumasson, Bernstein 2012) of 32 bytes ---- */
+
+static uint64_t rotl(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotl(v[1], 13) ^ v[0];
+    v[0] = rotl(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotl(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotl(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotl(v[1], 17) ^ v[2];
+    v[2] = rotl(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value |= (uint64_t)p[i] << (8 * i);
+    return value;
+}
+
+uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
+{
+    uint64_t v[4] = {
+        m->key[0] ^ UINT64_C(0x736f6d6570736575), m->key[1] ^ UINT64_C(0x646f72616e646f6d),
+        m->key[0] ^ UINT64_C(0x6c7967656e657261), m->key[1] ^ UINT64_C(0x7465646279746573)};
+    for (size_t i = 0; i < SG_ID_LEN; i += 8)
+        sip_word(v, load64(id->b + i));
+    sip_word(v, (uint64_t)SG_ID_LEN << 56);
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+}
+
+/* ---- index ---- */
+
+/* Where the id is, or the empty place where it would go. */
+static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id, uint32_t rank)
+{
+    uint32_t at = rank & m->index_mask;
+    for (; m->index[at] != 0; at = (at + 1) & m->index_mask) {
+        const struct sg_swim_member *e = &m->member[m->index[at] - 1];
+        if (e->rank == rank && sg_peer_id_equal(&e->id, id))
+            break;
+    }
+    return at;
+}
+
+uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id)
+{
+    if (m->slot_cap == 0)
+        return SG_SWIM_NONE;
+    uint16_t slot = m->index[index_place(m, id, sg_swim_rank(m, id))];
+    return slot == 0 ? SG_SWIM_NONE : (uint16_t)(slot - 1);
+}
+
+static void index_put(struct sg_swim *m, uint16_t slot)
+{
+    const struct sg_swim_member *e = &m->member[slot];
+    m->index[index_place(m, &e->id, e->rank)] = (uint16_t)(slot + 1);
+}
+
+/* Deletion by backward shift. */
+static void index_remove(struct sg_swim *m, uint16_t slot)
+{
+    uint32_t hole = index_place(m, &m->member[slot].id, m->member[slot].rank);
+    for (uint32_t at = (hole + 1) & m->index_mask; m->index[at] != 0;
+         at = (at + 1) & m->index_mask) {
+        uint32_t home = m->member[m->index[at] - 1].rank & m->index_mask;
+        /* may it move back to the hole without passing its home? */
+        if (((at - home) & m->index_mask) >= ((at - hole) & m->index_mask)) {
+            m->index[hole] = m->index[at];
+            hole = at;
+        }
+    }
+    m->index[hole] = 0;
+}
+
+/* ---- growth ---- */
+
+struct grown {
+    struct sg_swim_member *member;
+    uint16_t *ring, *dead, *index;
+    uint32_t index_slots;
+};
+
+static void commit_growth(struct sg_swim *m, const struct grown *g, uint16_t cap)
+{
+    const struct sg_mem *mem = m->config.mem;
+    if (m->slot_cap > 0) {
+        memcpy(g->member, m->member, m->slot_cap * sizeof(*m->member));
+        memcpy(g->ring, m->ring, m->ring_count * sizeof(*m->ring));
+        memcpy(g->dead, m->dead, m->dead_count * sizeof(*m->dead));
+    }
+    sg_mem_free(mem, m->member);
+    sg_mem_free(mem, m->ring);
+    sg_mem_free(mem, m->dead);
+    sg_mem_free(mem, m->index);
+    m->member = g->member;
+    m->ring = g->ring;
+    m->dead = g->dead;
+    m->index = g->index;
+    m->index_mask = g->index_slots - 1;
+    for (uint16_t slot = 0; slot < m->slot_cap; slot++)
+        if (m->member[slot].state != 0)
+            index_put(m, slot);
+    for (uint16_t slot = cap; slot-- > m->slot_cap;) {
+        m->member[slot] = (struct sg_swim_member){.place = m->slot_free, .heap_at = SG_SWIM_NONE};
+        m->slot_free = slot;
+    }
+    m->slot_cap = cap;
+}
+
+static sg_err grow(struct sg_swim *m)
+{
+    const struct sg_mem *mem = m->config.mem;
+    uint32_t most = (uint32_t)m->config.members_max + m->config.dead_max + 1;
+    uint32_t cap = m->slot_cap == 0 ? SLOTS_FIRST : 2 * (uint32_t)m->slot_cap;
+    if (cap > most)
+        cap = most;
+    SG_TRY(sg_swim_timers_reserve(m, m->suspicion_cap, cap));
+    struct grown g = {.index_slots = 1};
+    while (g.index_slots * 2 / 3 < cap)
+        g.index_slots *= 2;
+    g.member = sg_mem_new(mem, cap, sizeof(*g.member));
+    g.ring = sg_mem_new(mem, cap, sizeof(*g.ring));
+    g.dead = sg_mem_new(mem, cap, sizeof(*g.dead));
+    g.index = sg_mem_new(mem, g.index_slots, sizeof(*g.index));
+    if (g.member == NULL || g.ring == NULL || g.dead == NULL || g.index == NULL) {
+        sg_mem_free(mem, g.member);
+        sg_mem_free(mem, g.ring);
+        sg_mem_free(mem, g.dead);
+        sg_mem_free(mem, g.index);
+        return SG_ERR_NO_MEMORY;
+    }
+    commit_growth(m, &g, (uint16_t)cap);
+    return SG_OK;
+}
+
+sg_err sg_swim_reserve(struct sg_swim *m)
+{
+    return m->slot_free == SG_SWIM_NONE ? grow(m) : SG_OK;
+}
+
+/* ---- ring ---- */
+
+static void ring_put(struct sg_swim *m, uint16_t at, uint16_t slot)
+{
+    m->ring[at] = slot;
+    m->member[slot].place = at;
+}
+
+/* At a random place, as SWIM s4.3 asks: those before ring_next have had their turn. */
+static void ring_insert(struct sg_swim *m, uint16_t slot)
+{
+    uint16_t at = (uint16_t)sg_prng_below(&m->prng, (uint64_t)m->ring_count + 1);
+    uint16_t last = m->ring_count++;
+    if (at < m->ring_next) {
+        if (m->ring_next < last)
+            ring_put(m, last, m->ring[m->ring_next]);
+        ring_put(m, m->ring_next, m->ring[at]);
+        m->ring_next++;
+    } else if (at < last) {
+        ring_put(m, last, m->ring[at]);
+    }
+    ring_put(m, at, slot);
+}
+
+static void ring_remove(struct sg_swim *m, uint16_t slot)
+{
+    uint16_t at = m->member[slot].place;
+    assert(m->ring[at] == slot);
+    if (at < m->ring_next) {
+        m->ring_next--;
+        ring_put(m, at, m->ring[m->ring_next]);
+        at = m->ring_next;
+    }
+    m->ring_count--;
+    if (at < m->ring_count)
+        ring_put(m, at, m->ring[m->ring_count]);
+}
+
+void sg_swim_ring_shuffle(struct sg_swim *m)
+{
+    for (uint16_t i = m->ring_count; i > 1; i--) {
+        uint16_t k = (uint16_t)sg_prng_below(&m->prng, i);
+        uint16_t other = m->ring[k];
+        ring_put(m, k, m->ring[i - 1]);
+        ring_put(m, (uint16_t)(i - 1), other);
+    }
+    m->ring_next = 0;
+}
+
+/* ---- members ---- */
+
+/* Makes room for a member of this rank; false when it is not worth that. */
+static bool make_room(struct sg_swim *m, uint32_t rank, bool is_linked)
+{
+    uint16_t worst = SG_SWIM_NONE;
+    if (m->ring_count < m->config.members_max)
+        return true;
+    for (uint16_t i = 0; i < m->ring_count; i++) {
+        const struct sg_swim_member *e = &m->member[m->ring[i]];
+        if (!e->is_linked && (worst == SG_SWIM_NONE || e->rank > m->member[worst].rank))
+            worst = m->ring[i];
+    }
+    if (worst == SG_SWIM_NONE || (!is_linked && m->member[worst].rank <= rank))
+        return false;
+    if (m->member[worst].is_told)
+        sg_swim_event(m, SG_SWIM_OUT_DROPPED, worst);
+    sg_swim_remove(m, worst);
+    return true;
+}
+
+uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
+                     bool is_linked)
+{
+    uint32_t rank = sg_swim_rank(m, id);
+    if (sg_swim_reserve(m) != SG_OK || !make_room(m, rank, is_linked))
+        return SG_SWIM_NONE;
+    uint16_t slot = m->slot_free;
+    struct sg_swim_member *e = &m->member[slot];
+    m->slot_free = e->place;
+    *e = (struct sg_swim_member){.id = *id,
+                                 .incarnation = incarnation,
+                                 .since = m->now,
+                                 .due = SG_TIME_NEVER,
+                                 .rank = rank,
+                                 .heap_at = SG_SWIM_NONE,
+                                 .suspicion = SG_SWIM_NONE,
+                                 .state = SG_SWIM_IS_ALIVE};
+    index_put(m, slot);
+    ring_insert(m, slot);
+    return slot;
+}
+
+static void dead_remove(struct sg_swim *m, uint16_t slot)
+{
+    uint16_t at = m->member[slot].place;
+    m->dead_count--;
+    for (; at < m->dead_count; at++) {
+        m->dead[at] = m->dead[at + 1];
+        m->member[m->dead[at]].place = at;
+    }
+}
+
+/* Nobody may point to a slot that will be somebody else's. */
+static void cut_references(struct sg_swim *m, uint16_t slot)
+{
+    sg_swim_probe_cancel(m, slot);
+    sg_swim_relay_cancel(m, slot);
+    for (uint8_t i = 0; i < SG_SWIM_PROBES_MAX; i++)
+        for (uint8_t k = 0; k < m->probe[i].asked; k++)
+            if (m->probe[i].relay[k] == slot)
+                m->probe[i].relay[k] = SG_SWIM_NONE;
+    for (uint16_t i = 0; i < m->queued_count; i++)
+        if (m->queued[i].from == slot)
+            m->queued[i].from = SG_SWIM_NONE;
+}
+
+void sg_swim_remove(struct sg_swim *m, uint16_t slot)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    sg_swim_suspicion_end(m, slot);
+    cut_references(m, slot);
+    sg_swim_set_linked(m, slot, false);
+    if (e->state == SG_SWIM_IS_DEAD)
+        dead_remove(m, slot);
+    else
+        ring_remove(m, slot);
+    index_remove(m, slot);
+    *e = (struct sg_swim_member){.place = m->slot_free, .heap_at = SG_SWIM_NONE};
+    m->slot_free = slot;
+}
+
+/* The dead that is given up for another: the longest dead of those never met, else of all. */
+static uint16_t dead_to_forget(const struct sg_swim *m)
+{
+    for (uint16_t i = 0; i < m->dead_count; i++)
+        if (!m->member[m->dead[i]].is_met)
+            return m->dead[i];
+    return m->dead[0];
+}
+
+void sg_swim_bury(struct sg_swim *m, uint16_t slot)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    if (m->dead_count == m->config.dead_max) {
+        uint16_t old = dead_to_forget(m);
+        sg_swim_event(m, SG_SWIM_OUT_LEFT, old);
+        sg_swim_remove(m, old);
+    }
+    sg_swim_set_watched(m, slot, false);
+    ring_remove(m, slot);
+    e->state = SG_SWIM_IS_DEAD;
+    e->since = m->now;
+    e->place = m->dead_count;
+    m->dead[m->dead_count++] = slot;
+}
+
+bool sg_swim_revive(struct sg_swim *m, uint16_t slot)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    if (!make_room(m, e->rank, true))
+        return false;
+    dead_remove(m, slot);
+    e->state = SG_SWIM_IS_ALIVE;
+    e->since = m->now;
+    ring_insert(m, slot);
+    return true;
+}
+
+void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    if (!is_linked) {
+        sg_swim_set_watched(m, slot, false);
+        m->lossy_count = (uint16_t)(m->lossy_count - e->is_lossy);
+        e->is_lossy = false;
+    }
+    if (e->is_linked == is_linked)
+        return;
+    e->is_linked = is_linked;
+    m->linked_count = (uint16_t)(is_linked ? m->linked_count + 1 : m->linked_count - 1);
+}
+
+void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    if (e->is_watched == is_watched)
+        return;
+    e->is_watched = is_watched;
+    m->watched_count = (uint16_t)(is_watched ? m->watched_count + 1 : m->watched_count - 1);
+    if (!is_watched)
+        sg_swim_timer_set(m, (uint16_t)(SG_SWIM_T_WATCH + slot), SG_TIME_NEVER);
+}
+
+/* ---- who has gone ---- */
+
+struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id)
+{
+    uint32_t rank = sg_swim_rank(m, id);
+    for (uint8_t i = 0; i < SG_SWIM_GONE_MAX; i++)
+        if (m->gone[i].is_used && m->gone[i].rank == rank && m->gone[i].until > m->now)
+            return &m->gone[i];
+    return NULL;
+}
+
+void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
+                      bool has_left)
+{
+    struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
+    if (gone == NULL) {
+        gone = &m->gone[m->gone_next];
+        m->gone_next = (uint8_t)((m->gone_next + 1) % SG_SWIM_GONE_MAX);
+    }
+    *gone = (struct sg_swim_gone){.rank = sg_swim_rank(m, id),
+                                  .is_used = true,
+                                  .has_left = has_left,
+                                  .incarnation = incarnation,
+                                  .until = sg_time_add(m->now, SG_SWIM_GONE_NS)};
+}
+
+/* ---- random choice ---- */
+
+static bool is_chosen_from(const struct sg_swim *m, enum sg_swim_choice choice, uint16_t slot)
+{
+    const struct sg_swim_member *e = &m->member[slot];
+    bool needs_link = m->config.dial_interval_ns > 0;
+    if (needs_link && !e->is_linked)
+        return false;
+    switch (choice) {
+    case SG_SWIM_TO_GOSSIP:
+        return e->state != SG_SWIM_IS_DEAD ||
+               (!needs_link && sg_time_since(m->now, e->since) < m->config.gossip_dead_ns);
+    case SG_SWIM_TO_RELAY:
+    case SG_SWIM_TO_TABLE:
+        return e->state == SG_SWIM_IS_ALIVE;
+    }
+    return false;
+}
+
+/* Slots in a fixed order: the ring, then the dead. */
+static uint16_t slot_at(const struct sg_swim *m, uint32_t i)
+{
+    return i < m->ring_count ? m->ring[i] : m->dead[i - m->ring_count];
+}
+
+/* Which of n, count different ones, ascending (Floyd 1987). */
+static void draw(struct sg_swim *m, uint32_t n, uint8_t count, uint32_t *which)
+{
+    uint8_t have = 0;
+    for (uint32_t j = n - count; j < n; j++) {
+        uint32_t pick = (uint32_t)sg_prng_below(&m->prng, (uint64_t)j + 1);
+        for (uint8_t i = 0; i < have; i++)
+            if (which[i] == pick)
+                pick = j;
+        uint8_t at = have++;
+        for (; at > 0 && which[at - 1] > pick; at--)
+            which[at] = which[at - 1];
+        which[at] = pick;
+    }
+}
+
+uint8_t sg_swim_pick(struct sg_swim *m, enum sg_swim_choice choice, uint16_t but, uint8_t count,
+                     uint16_t *slots)
+{
+    uint32_t which[SG_SWIM_INDIRECT_HARD];
+    uint32_t total = (uint32_t)m->ring_count + m->dead_count;
+    uint32_t n = 0, seen = 0;
+    uint8_t got = 0;
+    assert(count <= SG_SWIM_INDIRECT_HARD);
+    for (uint32_t i = 0; i < total; i++)
+        n += slot_at(m, i) != but && is_chosen_from(m, choice, slot_at(m, i));
+    if (count > n)
+        count = (uint8_t)n;
+    draw(m, n, count, which);
+    for (uint32_t i = 0; i < total && got < count; i++) {
+        if (slot_at(m, i) == but || !is_chosen_from(m, choice, slot_at(m, i)))
+            continue;
+        if (seen++ == which[got])
+            slots[got++] = slot_at(m, i);
+    }
+    return got;
+}
