@@ -194,9 +194,9 @@ struct sg_record {
 };
 
 struct sg_records {
-    struct sg_map index;
-    struct sg_record *slots; /* [index.max]; NULL until the first record comes */
-    uint32_t count;
+    struct sg_index index;
+    struct sg_record *slots; /* [max]; NULL until the first record comes */
+    uint32_t count, max;
     /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
      * forwarded again, also when its subject has left and is forgotten */
     uint64_t *recent;
