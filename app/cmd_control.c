@@ -108,24 +108,6 @@ const struct sg_command sg_cmd_peers = {
 
 /* ---- join, stop ---------------------------------------------------------------------------- */
 
-static int ask_and_report(const struct control_args *args, const struct sg_ctl_request *request)
-{
-    struct sg_ctl_client client;
-    json_t *answer;
-    int code;
-    if (!sg_ctl_client_open(&client, &args->paths, &code))
-        return code;
-    code = sg_ctl_client_ask(&client, request, &answer);
-    sg_ctl_client_close(&client);
-    if (code != SG_EXIT_OK)
-        return code;
-    code = sg_ctl_client_explain(answer);
-    if (args->json && code == SG_EXIT_OK)
-        code = sg_json_print(json_pack("{s:b}", "ok", 1)) ? SG_EXIT_OK : SG_EXIT_FAILURE;
-    json_decref(answer);
-    return code;
-}
-
 static int run_join(int argc, char **argv)
 {
     struct control_args args = {0};
@@ -142,7 +124,7 @@ static int run_join(int argc, char **argv)
     if (rest.items[0][0] == '\0' || strlen(rest.items[0]) > SG_CTL_SEED_MAX)
         return sg_opt_usage_error(&sg_cmd_join, "a seed is written HOST:PORT or ID@HOST:PORT");
     memcpy(request.seed, rest.items[0], strlen(rest.items[0]) + 1);
-    return ask_and_report(&args, &request);
+    return sg_ctl_client_do(&args.paths, args.json, &request);
 }
 
 const struct sg_command sg_cmd_join = {
@@ -168,13 +150,16 @@ static int run_stop(int argc, char **argv)
     int code;
     if (!sg_opt_begin(&set, argc, argv, &rest, &code))
         return code;
-    return ask_and_report(&args, &request);
+    return sg_ctl_client_do(&args.paths, args.json, &request);
 }
 
 const struct sg_command sg_cmd_stop = {
     .name = "stop",
     .summary = "Stop the node: it says goodbye to its peers and ends.",
     .usage = "[--json] [...]",
+    .about =
+        "Returns at once; the node ends within a second, as at SIGINT and SIGTERM. 'saorsa leave'\n"
+        "gives the goodbyes more time and returns when the node has ended.",
     .example = "  saorsa stop",
     .run = run_stop,
 };

@@ -20,8 +20,9 @@ static int run(int argc, char **argv)
         {"input", SG_OPT_TEXT, &options.input, "FILE",
          "lines to publish, - for stdin [a text that comes with\nthe program]", 0, 0},
         {"kill", SG_OPT_COUNT, &options.kill, "K",
-         "kill K nodes half-way; the others must still get every\nmessage [0]", 0,
-         SG_DEMO_NODES_MAX},
+         "kill K nodes half-way; the others must still get every\n"
+         "message, and notice: the report says how soon [0]",
+         0, SG_DEMO_NODES_MAX},
         {"seed", SG_OPT_COUNT, &options.seed, "N", "who publishes and who is killed [1]", 0, 0},
         {"timeout", SG_OPT_COUNT, &options.timeout_s, "S",
          "give up after S seconds [60 + the time publishing takes]", 1, 86400},

@@ -12,7 +12,7 @@ void sg_command_overview(FILE *out)
     fprintf(out, "saorsa %s: a post-quantum gossip overlay\n\nusage: saorsa COMMAND [OPTIONS]\n\n",
             sg_version());
     for (size_t i = 0; sg_command_at(i) != NULL; i++)
-        fprintf(out, "  %-8s %s\n", sg_command_at(i)->name, sg_command_at(i)->summary);
+        fprintf(out, "  %-11s %s\n", sg_command_at(i)->name, sg_command_at(i)->summary);
     fputs("\n'saorsa COMMAND --help' explains one command. See it work: saorsa demo\n"
           "\nexit codes: 0 done, 1 failed, 2 wrong usage, 3 no node is running, 4 timed out\n"
           "environment: SAORSA_DIR state folder, SAORSA_SOCKET control socket\n",

@@ -7,12 +7,16 @@
 #include "command.h"
 #include "daemon.h"
 #include "json_out.h"
+#include "meta_arg.h"
 #include "options.h"
 #include "passphrase.h"
 #include "paths.h"
 #include "signals.h"
 
 #define REPEAT_NS UINT64_C(60000000000) /* the same complaint at most once a minute */
+/* Lines about members of one kind per minute: all that happens in a small network, and no more than
+ * a page when a large one falls apart. */
+#define MEMBER_BURST 32
 
 struct node_args {
     struct sg_app_path_options paths;
@@ -21,6 +25,10 @@ struct node_args {
     const char *passphrase_file;
     struct sg_opt_list seeds;
     struct sg_opt_list topics;
+    struct sg_opt_list contacts;
+    const char *meta;
+    uint64_t contact_slots;
+    uint64_t members_max;
     bool ephemeral;
     bool json;
     bool verbose;
@@ -36,7 +44,8 @@ static int explain(sg_err err, const char *detail)
     return SG_EXIT_FAILURE;
 }
 
-static int make_node(const struct node_args *args, const char *dir, struct sg_node **node)
+/* Makes the node of daemon->dir with the metadata of daemon->meta. */
+static int make_node(const struct node_args *args, struct sg_daemon *daemon)
 {
     struct sg_node_config config;
     char detail[256] = "";
@@ -44,7 +53,7 @@ static int make_node(const struct node_args *args, const char *dir, struct sg_no
     if (!sg_passphrase_read(args->passphrase_file, passphrase))
         return SG_EXIT_FAILURE;
     sg_node_config_init(&config);
-    config.state_dir = dir;
+    config.state_dir = daemon->dir;
     config.passphrase = passphrase[0] != '\0' ? passphrase : NULL;
     config.seeds = args->seeds.items;
     config.seed_count = args->seeds.count;
@@ -52,9 +61,29 @@ static int make_node(const struct node_args *args, const char *dir, struct sg_no
         config.listen = args->listen;
     if (args->network != NULL)
         config.network = args->network;
-    sg_err err = sg_node_new(&config, node, detail, sizeof(detail));
+    config.members_max = (uint32_t)args->members_max;
+    config.contact_slots = (uint32_t)args->contact_slots;
+    config.meta = daemon->meta;
+    config.meta_len = daemon->meta_len;
+    sg_err err = sg_node_new(&config, &daemon->node, detail, sizeof(detail));
     sg_passphrase_wipe(passphrase);
     return err == SG_OK ? SG_EXIT_OK : explain(err, detail);
+}
+
+static int add_contacts(struct sg_daemon *daemon, const struct sg_opt_list *contacts)
+{
+    for (size_t i = 0; i < contacts->count; i++) {
+        char why[SG_APP_WHY_CAP];
+        sg_err err = sg_app_contact_add(daemon->node, contacts->items[i], why);
+        if (err == SG_ERR_INVALID_ARGUMENT)
+            return sg_opt_usage_error(&sg_cmd_node, "--contact %.130s: %s", contacts->items[i],
+                                      why);
+        if (err != SG_OK) {
+            sg_complain("cannot start: --contact %.130s: %s", contacts->items[i], why);
+            return SG_EXIT_FAILURE;
+        }
+    }
+    return SG_EXIT_OK;
 }
 
 static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list *names)
@@ -114,6 +143,19 @@ static int serve(struct sg_daemon *daemon, const struct node_args *args)
     return code;
 }
 
+static int run_daemon(const struct node_args *args, struct sg_daemon *daemon)
+{
+    int code = make_node(args, daemon);
+    if (code != SG_EXIT_OK)
+        return code;
+    code = add_contacts(daemon, &args->contacts);
+    if (code == SG_EXIT_OK)
+        code = serve(daemon, args);
+    sg_node_stop(daemon->node);
+    sg_node_free(daemon->node);
+    return code;
+}
+
 static int start(const struct node_args *args)
 {
     static struct sg_daemon daemon; /* large */
@@ -126,24 +168,24 @@ static int start(const struct node_args *args)
         sg_complain("no descriptors left");
         return SG_EXIT_FAILURE;
     }
-    int code = make_node(args, args->ephemeral ? NULL : dir, &daemon.node);
+    int code = SG_EXIT_OK;
+    if (args->meta != NULL)
+        code = sg_meta_arg_read(args->meta, daemon.meta, &daemon.meta_len);
     if (code != SG_EXIT_OK)
         return code;
-    sg_app_limiter_init(&daemon.limiter, REPEAT_NS);
+    sg_app_limiter_init(&daemon.limiter, REPEAT_NS, 1);
+    sg_app_limiter_init(&daemon.member_limiter, REPEAT_NS, MEMBER_BURST);
     daemon.network = args->network != NULL ? args->network : "saorsa";
     daemon.dir = args->ephemeral ? NULL : dir;
     daemon.socket = socket;
     daemon.json = args->json;
     daemon.verbose = args->verbose;
-    code = serve(&daemon, args);
-    sg_node_stop(daemon.node);
-    sg_node_free(daemon.node);
-    return code;
+    return run_daemon(args, &daemon);
 }
 
 static int run(int argc, char **argv)
 {
-    struct node_args args = {0};
+    struct node_args args = {.contact_slots = 2, .members_max = 256};
     const struct sg_opt opts[] = {
         {"listen", SG_OPT_TEXT, &args.listen, "ADDR:PORT",
          "UDP address to listen at [0.0.0.0:0, port 0 = any free]", 0, 0},
@@ -152,6 +194,21 @@ static int run(int argc, char **argv)
          "node is accepted at that address",
          0, 0},
         {"topic", SG_OPT_LIST, &args.topics, "NAME", "subscribe at start, may be repeated", 0, 0},
+        {"contact", SG_OPT_LIST, &args.contacts, "ID[@ADDR:PORT]",
+         "a peer you vouch for, may be repeated; kept in the state\n"
+         "folder, see 'saorsa contact --help'",
+         0, 0},
+        {"contact-slots", SG_OPT_COUNT, &args.contact_slots, "N",
+         "neighbour places that are kept for contacts [2]; 3 where\n"
+         "strangers may be hostile",
+         0, 8},
+        {"meta", SG_OPT_TEXT, &args.meta, "TEXT|@FILE",
+         "tell all members this about the node, up to 512 bytes;\n"
+         "'saorsa meta' changes it later",
+         0, 0},
+        {"members-max", SG_OPT_COUNT, &args.members_max, "N",
+         "how many members to know of [256]; of a larger network a\nsample", 16,
+         SG_CTL_MEMBERS_MAX},
         {"network", SG_OPT_TEXT, &args.network, "NAME",
          "nodes of different networks never mix [saorsa]", 0, 0},
         {"dir", SG_OPT_TEXT, &args.paths.dir, "DIR",
@@ -167,7 +224,7 @@ static int run(int argc, char **argv)
         {"json", SG_OPT_FLAG, &args.json, NULL,
          "print the ready line and events as JSON objects on stdout", 0, 0},
         {"verbose", SG_OPT_FLAG, &args.verbose, NULL,
-         "log the overlays of topics and every message, too", 0, 0},
+         "log the overlays of topics, every message, and suspicions\nabout members, too", 0, 0},
     };
     const struct sg_opt_set set = {&sg_cmd_node, opts, SG_COUNT(opts), 0, 0};
     struct sg_opt_args rest;

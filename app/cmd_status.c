@@ -4,6 +4,7 @@
 #include "ctl_client.h"
 #include "format.h"
 #include "json_out.h"
+#include "member_text.h"
 #include "options.h"
 #include "table.h"
 
@@ -11,8 +12,7 @@ typedef unsigned long long ull;
 
 static const char *text_of(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "none";
+    return sg_json_get_text(object, key, "none");
 }
 
 static void row(struct sg_app_table *table, const char *name)
@@ -58,6 +58,31 @@ static void add_overlay(struct sg_app_table *table, const json_t *status, const 
     sg_app_table_add(table, "%llu eager, %llu lazy links over all topics",
                      (ull)sg_json_count(stats, "neighbors_eager"),
                      (ull)sg_json_count(stats, "neighbors_lazy"));
+}
+
+static void add_members(struct sg_app_table *table, const json_t *status, const json_t *stats)
+{
+    char meta[64];
+    ull health = (ull)sg_json_count(stats, "health");
+    row(table, "members");
+    sg_app_table_add(table, "%llu others; %llu failures seen, %llu of them undone",
+                     (ull)sg_json_count(stats, "members"), (ull)sg_json_count(stats, "failures"),
+                     (ull)sg_json_count(stats, "failures_undone"));
+    row(table, "health");
+    if (health == 0)
+        sg_app_table_add(table, "good; %llu probes, %llu without an answer",
+                         (ull)sg_json_count(stats, "probes"),
+                         (ull)sg_json_count(stats, "probes_failed"));
+    else
+        sg_app_table_add(table,
+                         "%llu of 7: this node is slow itself, and judges others with more "
+                         "patience",
+                         health);
+    sg_member_meta(meta, sizeof(meta), status);
+    if (meta[0] == '\0')
+        return;
+    row(table, "metadata");
+    sg_app_table_add(table, "%s", meta);
 }
 
 static void add_traffic(struct sg_app_table *table, const json_t *stats)
@@ -111,6 +136,7 @@ static int print_status(const json_t *status)
     sg_app_table_init(&table, 2);
     add_identity(&table, status, stats);
     add_overlay(&table, status, stats);
+    add_members(&table, status, stats);
     add_traffic(&table, stats);
     add_refused(&table, stats);
     sg_app_table_print(&table, "", stdout);
@@ -151,7 +177,7 @@ static int run(int argc, char **argv)
 
 const struct sg_command sg_cmd_status = {
     .name = "status",
-    .summary = "Show who the node is, its overlays, traffic and counters.",
+    .summary = "Show who the node is, its overlays, members, traffic and counters.",
     .usage = "[--json] [...]",
     .example = "  saorsa status\n  saorsa status --json | jq .stats.delivered",
     .run = run,

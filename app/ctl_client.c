@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "json_out.h"
 
 static int complain_connect(const char *path, int error)
 {
@@ -130,7 +131,7 @@ int sg_ctl_client_ask(struct sg_ctl_client *client, const struct sg_ctl_request 
     char *line = sg_ctl_request_encode(request);
     *answer = NULL;
     if (line == NULL) {
-        sg_complain("topics and seeds must be UTF-8 text");
+        sg_complain("topics, seeds and peers must be UTF-8 text");
         return SG_EXIT_USAGE;
     }
     /* A node that turned us away has said why and closed: read that before complaining. */
@@ -165,4 +166,38 @@ int sg_ctl_client_ask_simple(struct sg_ctl_client *client, enum sg_ctl_op op, js
         *answer = NULL;
     }
     return code;
+}
+
+int sg_ctl_client_do(const struct sg_app_path_options *options, bool json,
+                     const struct sg_ctl_request *request)
+{
+    struct sg_ctl_client client;
+    json_t *answer;
+    int code;
+    if (!sg_ctl_client_open(&client, options, &code))
+        return code;
+    code = sg_ctl_client_ask(&client, request, &answer);
+    sg_ctl_client_close(&client);
+    if (code != SG_EXIT_OK)
+        return code;
+    code = sg_ctl_client_explain(answer);
+    if (json && code == SG_EXIT_OK)
+        code = sg_json_print(json_pack("{s:b}", "ok", 1)) ? SG_EXIT_OK : SG_EXIT_FAILURE;
+    json_decref(answer);
+    return code;
+}
+
+int sg_ctl_client_wait_end(struct sg_ctl_client *client)
+{
+    uint64_t deadline = sg_app_now_ns() + SG_CTL_CLIENT_ANSWER_MS * UINT64_C(1000000);
+    for (;;) {
+        char ignored[256];
+        struct pollfd fd = {.fd = client->fd, .events = POLLIN};
+        if (poll(&fd, 1, sg_app_poll_ms(sg_app_now_ns(), deadline)) == 0) {
+            sg_complain("the node at %s has left but does not end", client->path);
+            return SG_EXIT_TIMEOUT;
+        }
+        if (fd.revents != 0 && read(client->fd, ignored, sizeof(ignored)) <= 0)
+            return SG_EXIT_OK;
+    }
 }

@@ -35,6 +35,14 @@ int sg_ctl_client_ask_simple(struct sg_ctl_client *client, enum sg_ctl_op op, js
 /* Complains about an answer that says no and gives the exit code. */
 int sg_ctl_client_explain(const json_t *answer);
 
+/* The whole of a simple command: connects, asks, complains about a no; with json prints
+ * {"ok": true} when all is well. Gives the exit code. */
+int sg_ctl_client_do(const struct sg_app_path_options *options, bool json,
+                     const struct sg_ctl_request *request);
+/* Waits until the node has closed the connection; SG_EXIT_TIMEOUT after a complaint when it does
+ * not. */
+int sg_ctl_client_wait_end(struct sg_ctl_client *client);
+
 enum sg_ctl_client_result {
     SG_CTL_CLIENT_OBJECT,
     SG_CTL_CLIENT_MORE,

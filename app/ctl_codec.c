@@ -42,8 +42,16 @@ static const char *members_of(enum sg_ctl_op op)
         return "topic own ";
     case SG_CTL_JOIN:
         return "seed ";
+    case SG_CTL_FORCE_LEAVE:
+    case SG_CTL_CONTACT_ADD:
+    case SG_CTL_CONTACT_RM:
+        return "peer ";
+    case SG_CTL_META_SET:
+        return "text base64 ";
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
+    case SG_CTL_MEMBERS:
+    case SG_CTL_CONTACTS:
     case SG_CTL_STATUS:
     case SG_CTL_LEAVE:
     case SG_CTL_STOP:
@@ -138,8 +146,21 @@ static sg_err read_payload(const json_t *object, struct sg_ctl_request *request,
     if (err == SG_ERR_TOO_LARGE)
         snprintf(text, SG_CTL_TEXT_CAP, "a payload has at most %d bytes", SG_CTL_PAYLOAD_MAX);
     else if (err == SG_ERR_MALFORMED)
-        snprintf(text, SG_CTL_TEXT_CAP, "publish wants either \"text\" or valid \"base64\"");
+        snprintf(text, SG_CTL_TEXT_CAP, "%s wants either \"text\" or valid \"base64\"",
+                 OP_NAMES[request->op]);
     return err;
+}
+
+static sg_err read_meta(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    sg_err err = read_payload(object, request, text);
+    bool is_long = err == SG_OK && request->payload_len > SG_CTL_META_MAX;
+    if (!is_long && err != SG_ERR_TOO_LARGE)
+        return err;
+    snprintf(text, SG_CTL_TEXT_CAP, "metadata has at most %d bytes", SG_CTL_META_MAX);
+    if (is_long)
+        sg_ctl_request_fini(request);
+    return SG_ERR_TOO_LARGE;
 }
 
 static sg_err read_own(const json_t *object, struct sg_ctl_request *request, char *text)
@@ -165,8 +186,16 @@ static sg_err read_members(const json_t *object, struct sg_ctl_request *request,
         return err != SG_OK ? err : read_own(object, request, text);
     case SG_CTL_JOIN:
         return read_name(object, "seed", request->seed, sizeof(request->seed), text);
+    case SG_CTL_FORCE_LEAVE:
+    case SG_CTL_CONTACT_ADD:
+    case SG_CTL_CONTACT_RM:
+        return read_name(object, "peer", request->peer, sizeof(request->peer), text);
+    case SG_CTL_META_SET:
+        return read_meta(object, request, text);
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
+    case SG_CTL_MEMBERS:
+    case SG_CTL_CONTACTS:
     case SG_CTL_STATUS:
     case SG_CTL_LEAVE:
     case SG_CTL_STOP:
@@ -233,8 +262,16 @@ static bool set_members(json_t *object, const struct sg_ctl_request *request)
                set(object, "own", json_boolean(request->own));
     case SG_CTL_JOIN:
         return set(object, "seed", json_string(request->seed));
+    case SG_CTL_FORCE_LEAVE:
+    case SG_CTL_CONTACT_ADD:
+    case SG_CTL_CONTACT_RM:
+        return set(object, "peer", json_string(request->peer));
+    case SG_CTL_META_SET:
+        return sg_json_set_payload(object, payload);
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
+    case SG_CTL_MEMBERS:
+    case SG_CTL_CONTACTS:
     case SG_CTL_STATUS:
     case SG_CTL_LEAVE:
     case SG_CTL_STOP:

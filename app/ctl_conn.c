@@ -63,10 +63,16 @@ void sg_ctl_conn_event(struct sg_ctl_conn *conn, json_t *event)
         conn->events_dropped++;
         return;
     }
-    if (conn->events_dropped > 0)
-        sg_ctl_conn_send(conn, dropped_notice(NULL, conn->events_dropped));
-    conn->events_dropped = 0;
+    sg_ctl_conn_tell_left_out(conn);
     sg_ctl_conn_send(conn, json_incref(event));
+}
+
+void sg_ctl_conn_tell_left_out(struct sg_ctl_conn *conn)
+{
+    if (conn->events_dropped == 0 || conn->closing || sg_ctl_conn_is_behind(conn))
+        return;
+    sg_ctl_conn_send(conn, dropped_notice(NULL, conn->events_dropped));
+    conn->events_dropped = 0;
 }
 
 bool sg_ctl_conn_wants_input(const struct sg_ctl_conn *conn)

@@ -41,6 +41,8 @@ bool sg_ctl_conn_is_behind(const struct sg_ctl_conn *conn);
 void sg_ctl_conn_send(struct sg_ctl_conn *conn, json_t *object);
 /* Queues an event for a client that wants events; borrowed. */
 void sg_ctl_conn_event(struct sg_ctl_conn *conn, json_t *event);
+/* Tells a client that has read on how many events it missed. */
+void sg_ctl_conn_tell_left_out(struct sg_ctl_conn *conn);
 /* Whether more requests should be read: none wait, and answers have room. */
 bool sg_ctl_conn_wants_input(const struct sg_ctl_conn *conn);
 /* Reads once and answers lines. */

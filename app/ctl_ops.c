@@ -5,8 +5,9 @@
 
 #include "clock.h"
 #include "ctl_conn.h"
-#include "daemon.h"
+#include "ctl_ops.h"
 #include "json_out.h"
+#include "peer_ref.h"
 
 static bool set(json_t *object, const char *key, json_t *value)
 {
@@ -18,8 +19,7 @@ static json_t *count(uint64_t value)
     return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
 }
 
-/* What the answer becomes when it could not be completed. */
-static json_t *checked(json_t *answer, bool ok)
+json_t *sg_ctl_checked(json_t *answer, bool ok)
 {
     if (ok)
         return answer;
@@ -27,8 +27,7 @@ static json_t *checked(json_t *answer, bool ok)
     return sg_ctl_error(NULL, SG_ERR_NO_MEMORY, NULL);
 }
 
-/* An error with the node's sentence about it. */
-static json_t *failed(struct sg_daemon *daemon, enum sg_ctl_op op, sg_err err)
+json_t *sg_ctl_failed(struct sg_daemon *daemon, enum sg_ctl_op op, sg_err err)
 {
     char text[256];
     switch (sg_err_class_of(err)) {
@@ -56,15 +55,15 @@ static json_t *answer_publish(struct sg_daemon *daemon, const struct sg_ctl_requ
     if (err == SG_OK)
         err = sg_publish(daemon->node, &topic, payload, &result);
     if (err != SG_OK)
-        return failed(daemon, SG_CTL_PUBLISH, err);
+        return sg_ctl_failed(daemon, SG_CTL_PUBLISH, err);
     json_t *answer = sg_ctl_answer(SG_CTL_PUBLISH);
     bool ok = set(answer, "id", sg_json_id(result.id.b)) &&
-              set(answer, "sequence", count(result.sequence)) &&
+              set(answer, "sequence", sg_json_large(result.sequence)) &&
               set(answer, "neighbors", count(result.neighbors)) &&
               set(answer, "pushed", count(result.pushed)) &&
               set(answer, "announced", count(result.announced)) &&
               set(answer, "published_ns", count(now));
-    return checked(answer, ok);
+    return sg_ctl_checked(answer, ok);
 }
 
 static sg_err subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
@@ -96,7 +95,8 @@ static json_t *answer_subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *co
                                 const struct sg_ctl_request *request)
 {
     sg_err err = subscribe(daemon, conn, request);
-    return err == SG_OK ? sg_ctl_answer(SG_CTL_SUBSCRIBE) : failed(daemon, SG_CTL_SUBSCRIBE, err);
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_SUBSCRIBE)
+                        : sg_ctl_failed(daemon, SG_CTL_SUBSCRIBE, err);
 }
 
 static json_t *answer_events(struct sg_ctl_conn *conn)
@@ -121,7 +121,7 @@ static json_t *answer_peers(struct sg_daemon *daemon)
         ok = set(answer, "peers", array);
     else
         json_decref(array);
-    return checked(answer, ok);
+    return sg_ctl_checked(answer, ok);
 }
 
 void sg_ctl_server_add_topic(struct sg_daemon *daemon, json_t *array, const char *name)
@@ -154,6 +154,16 @@ static json_t *topics_json(struct sg_daemon *daemon)
     return array;
 }
 
+static json_t *meta_json(const struct sg_daemon *daemon)
+{
+    json_t *object = json_object();
+    if (object != NULL &&
+        sg_json_set_payload(object, (struct sg_bytes){daemon->meta, daemon->meta_len}))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *answer_status(struct sg_daemon *daemon)
 {
     static const struct sg_topic_id BASE;
@@ -173,23 +183,36 @@ static json_t *answer_status(struct sg_daemon *daemon)
               set(answer, "clients", count(sg_ctl_server_client_count(daemon->server))) &&
               set(answer, "neighbors", sg_app_neighbors_json(&daemon->neighbors, &BASE)) &&
               set(answer, "topics", topics_json(daemon)) &&
-              set(answer, "stats", sg_json_stats(&stats));
-    return checked(answer, ok);
+              set(answer, "meta", meta_json(daemon)) && set(answer, "stats", sg_json_stats(&stats));
+    return sg_ctl_checked(answer, ok);
 }
 
+/* The id of a seed may be cut like any other; a seed without one is taken as it is. */
 static json_t *answer_join(struct sg_daemon *daemon, const struct sg_ctl_request *request)
 {
-    sg_err err = sg_node_join(daemon->node, request->seed);
+    char full[SG_APP_PEER_TEXT_CAP];
+    char why[SG_APP_WHY_CAP];
+    const char *seed = request->seed;
+    size_t len = strcspn(seed, "@");
+    if (seed[len] == '@' && len >= SG_APP_REF_MIN && len < SG_ID_TEXT_LEN) {
+        sg_err err = sg_app_expand(daemon->node, seed, full, why);
+        if (err != SG_OK)
+            return sg_ctl_error(sg_ctl_op_name(SG_CTL_JOIN), err, why);
+        seed = full;
+    }
+    sg_err err = sg_node_join(daemon->node, seed);
     if (err == SG_ERR_INVALID_ARGUMENT)
         return sg_ctl_error(sg_ctl_op_name(SG_CTL_JOIN), err,
                             "a seed is written host:port or <peer id>@host:port");
-    return err == SG_OK ? sg_ctl_answer(SG_CTL_JOIN) : failed(daemon, SG_CTL_JOIN, err);
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_JOIN) : sg_ctl_failed(daemon, SG_CTL_JOIN, err);
 }
 
 static json_t *answer_leave(struct sg_daemon *daemon)
 {
     sg_err err = sg_node_leave(daemon->node);
-    return err == SG_OK ? sg_ctl_answer(SG_CTL_LEAVE) : failed(daemon, SG_CTL_LEAVE, err);
+    if (err == SG_OK && daemon->leave_by_ns == 0)
+        daemon->leave_by_ns = sg_app_now_ns() + SG_DAEMON_LEAVE_NS;
+    return err == SG_OK ? sg_ctl_answer(SG_CTL_LEAVE) : sg_ctl_failed(daemon, SG_CTL_LEAVE, err);
 }
 
 static json_t *answer_stop(struct sg_daemon *daemon)
@@ -210,6 +233,18 @@ static json_t *answer_for(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
         return answer_events(conn);
     case SG_CTL_PEERS:
         return answer_peers(daemon);
+    case SG_CTL_MEMBERS:
+        return sg_ctl_answer_members(daemon);
+    case SG_CTL_FORCE_LEAVE:
+        return sg_ctl_answer_force_leave(daemon, request);
+    case SG_CTL_CONTACTS:
+        return sg_ctl_answer_contacts(daemon);
+    case SG_CTL_CONTACT_ADD:
+        return sg_ctl_answer_contact_add(daemon, request);
+    case SG_CTL_CONTACT_RM:
+        return sg_ctl_answer_contact_rm(daemon, request);
+    case SG_CTL_META_SET:
+        return sg_ctl_answer_meta_set(daemon, request);
     case SG_CTL_STATUS:
         return answer_status(daemon);
     case SG_CTL_JOIN:

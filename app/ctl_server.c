@@ -8,10 +8,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "ctl_conn.h"
 #include "daemon.h"
 #include "paths.h"
+
+/* How long nobody is accepted when there are no descriptors for it: the socket stays readable all
+ * the time, and asking at once would take a whole processor. */
+#define PAUSE_NS UINT64_C(1000000000)
 
 struct sg_ctl_server {
     struct sg_daemon *daemon;
@@ -21,8 +26,8 @@ struct sg_ctl_server {
     ino_t ino;
     struct sg_ctl_conn *conns[SG_CTL_SERVER_CLIENTS_MAX];
     size_t count;
-    size_t polled; /* conns that the last sg_ctl_server_poll filled in */
-    bool accepting;
+    size_t polled;            /* conns that the last sg_ctl_server_poll filled in */
+    uint64_t paused_until_ns; /* 0: accepting */
 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
@@ -158,8 +163,11 @@ static void turn_away(int fd, sg_err err, const char *text)
 static void accept_client(struct sg_ctl_server *server)
 {
     int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            server->paused_until_ns = sg_app_now_ns() + PAUSE_NS;
         return;
+    }
     if (!is_same_user(fd)) {
         turn_away(fd, SG_ERR_PERMISSION, "this node belongs to another user");
         return;
@@ -189,7 +197,9 @@ static void remove_dead(struct sg_ctl_server *server)
 
 size_t sg_ctl_server_poll(struct sg_ctl_server *server, struct pollfd *fds)
 {
-    fds[0] = (struct pollfd){.fd = server->fd, .events = POLLIN};
+    if (server->paused_until_ns != 0 && sg_app_now_ns() >= server->paused_until_ns)
+        server->paused_until_ns = 0;
+    fds[0] = (struct pollfd){.fd = server->fd, .events = server->paused_until_ns == 0 ? POLLIN : 0};
     server->polled = server->count;
     for (size_t i = 0; i < server->count; i++) {
         const struct sg_ctl_conn *conn = server->conns[i];
@@ -224,6 +234,7 @@ bool sg_ctl_server_pump(struct sg_ctl_server *server)
         struct sg_ctl_conn *conn = server->conns[i];
         if (conn->backlog && !conn->closing)
             sg_ctl_conn_answer_waiting(conn, server->daemon);
+        sg_ctl_conn_tell_left_out(conn);
         bool left = sg_ctl_conn_pump(conn);
         sg_ctl_conn_flush(conn);
         if (!conn->dead && !conn->closing && !sg_ctl_conn_is_behind(conn))
@@ -231,6 +242,20 @@ bool sg_ctl_server_pump(struct sg_ctl_server *server)
     }
     remove_dead(server);
     return more;
+}
+
+uint64_t sg_ctl_server_due_ns(const struct sg_ctl_server *server)
+{
+    return server->paused_until_ns;
+}
+
+bool sg_ctl_server_has_watchers(const struct sg_ctl_server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->conns[i]->events)
+            return true;
+    }
+    return false;
 }
 
 void sg_ctl_server_event(struct sg_ctl_server *server, json_t *event)

@@ -3,13 +3,15 @@
  *   - a client whose queue is above SG_CTL_SERVER_QUEUE_HIGH gets no more messages taken from its
  *     subscriptions, whose own bounded queues then drop the oldest; it is told how many went;
  *   - its requests are not read either, so answers cannot pile up;
- *   - events that find the queue above the mark are left out and counted. */
+ *   - events that find the queue above the mark are left out and counted; the client is told how
+ *     many as soon as it has read on. */
 #ifndef SG_APP_CTL_SERVER_H
 #define SG_APP_CTL_SERVER_H
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -37,8 +39,12 @@ void sg_ctl_server_handle(struct sg_ctl_server *server, const struct pollfd *fds
 /* Moves waiting messages to their clients and sends what goes. True when more can be moved at
  * once. */
 bool sg_ctl_server_pump(struct sg_ctl_server *server);
-/* Sends an event to the clients that asked for events; borrowed. */
+/* Whether some client asked for events. */
+bool sg_ctl_server_has_watchers(const struct sg_ctl_server *server);
+/* Sends an event to the clients that asked for events; borrowed, may be NULL. */
 void sg_ctl_server_event(struct sg_ctl_server *server, json_t *event);
+/* When (CLOCK_MONOTONIC) to poll again though nothing is ready; 0: never. */
+uint64_t sg_ctl_server_due_ns(const struct sg_ctl_server *server);
 size_t sg_ctl_server_client_count(const struct sg_ctl_server *server);
 
 /* ---- for the handlers of requests (ctl_ops.c) --------------------------------------------- */

@@ -37,6 +37,8 @@ static const char *kind_name(enum sg_event_kind kind)
         return "member_leave";
     case SG_EVENT_MEMBER_UPDATE:
         return "member_update";
+    case SG_EVENT_STATE_FAILED:
+        return "state_failed";
     }
     return "unknown";
 }
@@ -47,10 +49,41 @@ static bool is_zero(const uint8_t id[SG_ID_LEN])
     return memcmp(id, ZERO, SG_ID_LEN) == 0;
 }
 
+bool sg_daemon_is_member_event(enum sg_event_kind kind)
+{
+    switch (kind) {
+    case SG_EVENT_PEER_UP:
+    case SG_EVENT_PEER_DOWN:
+    case SG_EVENT_JOINED:
+    case SG_EVENT_ISOLATED:
+    case SG_EVENT_SEED_FAILED:
+    case SG_EVENT_REFUSED:
+    case SG_EVENT_STATE_FAILED:
+        return false;
+    case SG_EVENT_MEMBER_JOIN:
+    case SG_EVENT_MEMBER_SUSPECT:
+    case SG_EVENT_MEMBER_REFUTED:
+    case SG_EVENT_MEMBER_FAIL:
+    case SG_EVENT_MEMBER_LEAVE:
+    case SG_EVENT_MEMBER_UPDATE:
+        return true;
+    }
+    return false;
+}
+
+static json_int_t wall_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 json_t *sg_daemon_event_json(const struct sg_event *event)
 {
     json_t *object = json_object();
-    bool ok = json_object_set_new(object, "event", json_string(kind_name(event->kind))) == 0;
+    bool ok = json_object_set_new(object, "event", json_string(kind_name(event->kind))) == 0 &&
+              json_object_set_new(object, "time_ms", json_integer(wall_clock_ms())) == 0 &&
+              json_object_set_new(object, "at_ns", json_integer((json_int_t)sg_app_now_ns())) == 0;
     if (ok && !is_zero(event->peer.b))
         ok = json_object_set_new(object, "peer", sg_json_id(event->peer.b)) == 0;
     if (ok && !is_zero(event->topic.b))
@@ -116,62 +149,102 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
         fprintf(stderr, "link refused %s: %s", is_zero(event->peer.b) ? "" : id, reason);
         break;
     case SG_EVENT_MEMBER_JOIN:
+        fprintf(stderr, "member     %s joined", id);
+        break;
     case SG_EVENT_MEMBER_SUSPECT:
+        fprintf(stderr, "member     %s does not answer", id);
+        break;
     case SG_EVENT_MEMBER_REFUTED:
+        fprintf(stderr, "member     %s is alive after all", id);
+        break;
     case SG_EVENT_MEMBER_FAIL:
+        fprintf(stderr, "member     %s FAILED", id);
+        break;
     case SG_EVENT_MEMBER_LEAVE:
+        fprintf(stderr, "member     %s left", id);
+        break;
     case SG_EVENT_MEMBER_UPDATE:
-        fprintf(stderr, "%s %s", kind_name(event->kind), id);
+        fprintf(stderr, "member     %s has new metadata", id);
+        break;
+    case SG_EVENT_STATE_FAILED:
+        fputs(reason, stderr);
         break;
     }
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
 }
 
-/* Whether the operator wants to see this event now. What strangers can cause has one key for all
- * its texts, so that they cannot fill the log. */
-static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, uint64_t *left_out)
-{
+/* Why an event may be left out of the log: its limiter and the key that it counts under; no
+ * limiter for what is always said. What strangers can cause has one key for all its texts, so that
+ * they cannot fill the log. */
+struct place {
+    struct sg_app_limiter *limiter;
     char key[192];
-    *left_out = 0;
+};
+
+/* Whether the operator wants to see such events at all. */
+static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, struct place *place)
+{
+    place->limiter = NULL;
     switch (event->kind) {
     case SG_EVENT_PEER_UP:
     case SG_EVENT_PEER_DOWN:
-    case SG_EVENT_MEMBER_JOIN:
-    case SG_EVENT_MEMBER_SUSPECT:
-    case SG_EVENT_MEMBER_REFUTED:
-    case SG_EVENT_MEMBER_FAIL:
-    case SG_EVENT_MEMBER_LEAVE:
-    case SG_EVENT_MEMBER_UPDATE:
         return daemon->verbose || is_zero(event->topic.b);
     case SG_EVENT_JOINED:
+    case SG_EVENT_STATE_FAILED:
+        return true;
     case SG_EVENT_ISOLATED:
+        return daemon->leave_by_ns == 0; /* who has left is alone on purpose */
+    case SG_EVENT_MEMBER_SUSPECT:
+    case SG_EVENT_MEMBER_REFUTED:
+    case SG_EVENT_MEMBER_UPDATE:
+        return daemon->verbose;
+    case SG_EVENT_MEMBER_JOIN:
+    case SG_EVENT_MEMBER_FAIL:
+    case SG_EVENT_MEMBER_LEAVE:
+        place->limiter = daemon->verbose ? NULL : &daemon->member_limiter;
+        snprintf(place->key, sizeof(place->key), "%s", kind_name(event->kind));
         return true;
     case SG_EVENT_SEED_FAILED:
-        snprintf(key, sizeof(key), "seed %s %.128s", sg_err_name(event->err), event->text);
-        return sg_app_limiter_pass(&daemon->limiter, sg_app_now_ns(), key, left_out);
+        place->limiter = &daemon->limiter;
+        snprintf(place->key, sizeof(place->key), "seed %s %.128s", sg_err_name(event->err),
+                 event->text);
+        return true;
     case SG_EVENT_REFUSED:
-        snprintf(key, sizeof(key), "refused %s", sg_err_name(event->err));
-        return sg_app_limiter_pass(&daemon->limiter, sg_app_now_ns(), key, left_out);
+        place->limiter = &daemon->limiter;
+        snprintf(place->key, sizeof(place->key), "refused %s", sg_err_name(event->err));
+        return true;
     }
     return true;
 }
 
+static void log_json(const struct sg_event *event, uint64_t left_out)
+{
+    json_t *object = sg_daemon_event_json(event);
+    if (left_out > 0)
+        (void)json_object_set_new(object, "repeated", json_integer((json_int_t)left_out));
+    (void)sg_json_print(object);
+}
+
 void sg_daemon_log_event(struct sg_daemon *daemon, const struct sg_event *event)
 {
-    uint64_t left_out;
-    if (!is_wanted(daemon, event, &left_out))
+    struct place place;
+    uint64_t left_out = 0;
+    uint64_t now = sg_app_now_ns();
+    if (!is_wanted(daemon, event, &place))
+        return;
+    if (place.limiter != NULL && !sg_app_limiter_pass(place.limiter, now, place.key, &left_out))
         return;
     if (daemon->json) {
-        json_t *object = sg_daemon_event_json(event);
-        if (left_out > 0)
-            (void)json_object_set_new(object, "repeated", json_integer((json_int_t)left_out));
-        (void)sg_json_print(object);
+        log_json(event, left_out);
         return;
     }
     print_event(daemon, event);
     if (left_out > 0)
         fprintf(stderr, " (and %llu times before)", (unsigned long long)left_out);
+    if (place.limiter == &daemon->member_limiter &&
+        sg_app_limiter_is_spent(place.limiter, now, place.key))
+        fputs(" (more of these are only counted for a minute: see 'saorsa members')", stderr);
     fputc('\n', stderr);
 }
 

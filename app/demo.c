@@ -83,6 +83,8 @@ static bool join(struct sg_demo *demo)
         !sg_demo_wait(demo, sg_demo_is_joined, "all nodes to join one overlay"))
         return false;
     demo->joined_ns = sg_app_now_ns() - started;
+    if (demo->options.kill > 0 && !sg_demo_watch_members(demo))
+        return false;
     return sg_demo_ask_status(demo);
 }
 
@@ -116,7 +118,8 @@ static bool publish(struct sg_demo *demo)
         return false;
     bool ok = sg_demo_publish_until(demo, count) && sg_demo_settle(demo);
     demo->end_ns = sg_app_now_ns();
-    return ok && sg_demo_snapshot(demo, SG_DEMO_END) && measure_idle(demo);
+    return ok && sg_demo_snapshot(demo, SG_DEMO_END) && sg_demo_await_detection(demo) &&
+           measure_idle(demo);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -159,14 +162,15 @@ static void fini(struct sg_demo *demo)
     sg_demo_track_fini(demo);
     sg_demo_unload(demo);
     free(demo->nodes);
+    free(demo->detected_ns);
 }
 
 /* Prints the report and gives the exit code. */
 static int conclude(struct sg_demo *demo, bool finished, size_t unclean)
 {
     struct sg_app_report report;
-    struct sg_app_report_costs costs;
-    sg_demo_figures(demo, &report, &costs);
+    struct sg_demo_figures figures;
+    sg_demo_figures(demo, &report, &figures);
     report.ok = report.ok && finished && unclean == 0;
     bool printed = true;
     /* Without any message there is nothing to put into a table. */

@@ -8,7 +8,7 @@
  *   demo_input.c    the lines           demo_track.c    which message arrived where, and when
  *   demo_spawn.c    processes, folders  demo_publish.c  publishing at a rate, killing
  *   demo_join.c     is all joined?      demo_measure.c  figures
- *   demo_diagnose.c what is missing */
+ *   demo_diagnose.c what is missing     demo_detect.c   when killed nodes were noticed */
 #ifndef SG_APP_DEMO_H
 #define SG_APP_DEMO_H
 
@@ -53,7 +53,8 @@ struct sg_demo_node {
     size_t index;
     pid_t pid; /* 0: not running */
     bool killed;
-    int out_fd; /* its stdout, -1 when closed */
+    uint64_t killed_ns; /* just before the signal */
+    int out_fd;         /* its stdout, -1 when closed */
     struct sg_app_line out;
     bool is_ready; /* its ready line came; address and id are set */
     char id[SG_ID_TEXT_LEN + 1];
@@ -136,6 +137,9 @@ struct sg_demo {
     struct sg_app_hist *latency;
     uint64_t next_tally_ns;
 
+    uint64_t *detected_ns; /* [started victims][started survivors], NULL without --kill; 0: not */
+    uint64_t false_alarms; /* a living node was declared failed */
+
     uint64_t joined_ns; /* how long joining took */
     uint64_t begin_ns, end_ns, idle_begin_ns, idle_end_ns;
 };
@@ -200,12 +204,25 @@ bool sg_demo_publish_until(struct sg_demo *demo, size_t end);
 bool sg_demo_settle(struct sg_demo *demo);
 bool sg_demo_kill_some(struct sg_demo *demo);
 
+/* demo_detect.c: asks for events and waits until all nodes know each other. */
+bool sg_demo_watch_members(struct sg_demo *demo);
+void sg_demo_on_fail_event(struct sg_demo *demo, const struct sg_demo_node *node,
+                           const json_t *object);
+bool sg_demo_await_detection(struct sg_demo *demo);
+/* All zero when nobody was killed. */
+void sg_demo_figure_detection(const struct sg_demo *demo,
+                              struct sg_app_report_detection *detection);
+
 /* demo_measure.c */
 enum sg_demo_moment { SG_DEMO_BEGIN, SG_DEMO_WARM, SG_DEMO_END, SG_DEMO_IDLE };
 bool sg_demo_snapshot(struct sg_demo *demo, enum sg_demo_moment moment);
-/* costs is filled in and used by report. */
+/* What a report points to. */
+struct sg_demo_figures {
+    struct sg_app_report_costs costs;
+    struct sg_app_report_detection detection;
+};
 void sg_demo_figures(struct sg_demo *demo, struct sg_app_report *report,
-                     struct sg_app_report_costs *costs);
+                     struct sg_demo_figures *figures);
 
 /* demo_diagnose.c: tells on stderr which messages are missing where, and what else went wrong. */
 void sg_demo_diagnose(struct sg_demo *demo);

@@ -111,6 +111,8 @@ static bool take_object(struct sg_demo *demo, struct sg_demo_node *node, json_t 
     const char *event = json_string_value(json_object_get(object, "event"));
     if (event != NULL && strcmp(event, "message") == 0)
         sg_demo_on_message(demo, node, object);
+    else if (event != NULL && strcmp(event, "member_fail") == 0)
+        sg_demo_on_fail_event(demo, node, object);
     else if (event != NULL && strcmp(event, "dropped") == 0)
         return sg_demo_fail(demo, SG_EXIT_FAILURE,
                             "the demo reads too slowly: node %zu dropped messages", node->index);

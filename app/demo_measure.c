@@ -179,11 +179,12 @@ static void figure_costs(const struct sg_demo *demo, struct sg_app_report *repor
 }
 
 void sg_demo_figures(struct sg_demo *demo, struct sg_app_report *report,
-                     struct sg_app_report_costs *costs)
+                     struct sg_demo_figures *figures)
 {
     struct sg_demo_tally tally = sg_demo_tally(demo, demo->sent);
     uint64_t unsent = demo->options.messages - demo->accepted;
-    *costs = (struct sg_app_report_costs){0};
+    figures->costs = (struct sg_app_report_costs){0};
+    sg_demo_figure_detection(demo, &figures->detection);
     *report = (struct sg_app_report){
         .nodes = demo->options.nodes,
         .messages = demo->options.messages,
@@ -196,13 +197,14 @@ void sg_demo_figures(struct sg_demo *demo, struct sg_app_report *report,
         .p95_ns = (double)sg_app_hist_quantile(demo->latency, 0.95),
         .p99_ns = (double)sg_app_hist_quantile(demo->latency, 0.99),
         .max_ns = (double)demo->latency->max,
-        .costs = demo->idle_end_ns != 0 ? costs : NULL, /* NULL: it ended too early */
+        .detection = figures->detection.expected > 0 ? &figures->detection : NULL,
+        .costs = demo->idle_end_ns != 0 ? &figures->costs : NULL, /* NULL: it ended too early */
     };
     for (size_t i = 0; i < demo->started; i++)
         report->killed += demo->nodes[i].killed;
     figure_messages(demo, report);
     if (report->costs != NULL)
-        figure_costs(demo, report, costs);
+        figure_costs(demo, report, &figures->costs);
     report->ok = report->missing == 0 && unsent == 0 && demo->failure[0] == '\0' &&
                  demo->corrupt == 0 && demo->repeated == 0 && demo->unknown == 0;
 }

@@ -192,6 +192,7 @@ static void forget(struct sg_demo_node *node)
 void sg_demo_kill(struct sg_demo *demo, struct sg_demo_node *node)
 {
     (void)demo;
+    node->killed_ns = sg_app_now_ns();
     kill(node->pid, SIGKILL);
     waitpid(node->pid, NULL, 0);
     node->pid = 0;

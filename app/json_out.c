@@ -24,6 +24,13 @@ static json_t *count(uint64_t value)
     return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
 }
 
+json_t *sg_json_large(uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    return json_string(text);
+}
+
 /* Gives object when all went well; otherwise drops it. */
 static json_t *finished(json_t *object, bool ok)
 {
@@ -69,6 +76,17 @@ static json_t *finished(json_t *object, bool ok)
     X(refused_network)                                                                             \
     X(refused_overload)                                                                            \
     X(peers_banned)                                                                                \
+    X(members)                                                                                     \
+    X(health)                                                                                      \
+    X(probes)                                                                                      \
+    X(probes_failed)                                                                               \
+    X(suspicions)                                                                                  \
+    X(refutations)                                                                                 \
+    X(failures)                                                                                    \
+    X(failures_undone)                                                                             \
+    X(probe_packets_in)                                                                            \
+    X(probe_packets_out)                                                                           \
+    X(probe_packets_dropped)                                                                       \
     X(handshakes_done)                                                                             \
     X(handshakes_failed)                                                                           \
     X(handshake_last_us)                                                                           \
@@ -110,6 +128,57 @@ json_t *sg_json_peer(const struct sg_peer_info *peer)
     return finished(object, ok);
 }
 
+static const char *state_name(enum sg_member_state state)
+{
+    switch (state) {
+    case SG_MEMBER_ALIVE:
+        return "alive";
+    case SG_MEMBER_SUSPECT:
+        return "suspect";
+    case SG_MEMBER_FAILED:
+        return "failed";
+    }
+    return "unknown";
+}
+
+static json_t *address_or_null(const char *address)
+{
+    return address[0] != '\0' ? json_string(address) : json_null();
+}
+
+static json_t *meta_json(const struct sg_member *member)
+{
+    struct sg_bytes meta = {member->meta, member->meta_len};
+    json_t *object = json_object();
+    return finished(object, object != NULL && sg_json_set_payload(object, meta));
+}
+
+json_t *sg_json_member(const struct sg_member *member)
+{
+    json_t *object = json_object();
+    bool is_heard = member->heard_ms != UINT64_MAX;
+    bool ok = set(object, "id", sg_json_id(member->id.b)) &&
+              set(object, "state", json_string(state_name(member->state))) &&
+              set(object, "incarnation", sg_json_large(member->incarnation)) &&
+              set(object, "state_ms", count(member->state_ms)) &&
+              set(object, "heard_ms", is_heard ? count(member->heard_ms) : json_null()) &&
+              set(object, "address", address_or_null(member->address)) &&
+              set(object, "linked", json_boolean(member->is_linked)) &&
+              set(object, "neighbor", json_boolean(member->is_neighbor)) &&
+              set(object, "contact", json_boolean(member->is_contact)) &&
+              set(object, "meta", meta_json(member));
+    return finished(object, ok);
+}
+
+json_t *sg_json_contact(const struct sg_contact *contact)
+{
+    json_t *object = json_object();
+    bool ok = set(object, "id", sg_json_id(contact->id.b)) &&
+              set(object, "address", address_or_null(contact->address)) &&
+              set(object, "neighbor", json_boolean(contact->is_neighbor));
+    return finished(object, ok);
+}
+
 json_t *sg_json_message(const struct sg_message *message, const char *topic)
 {
     json_t *object = json_object();
@@ -119,7 +188,7 @@ json_t *sg_json_message(const struct sg_message *message, const char *topic)
               set(object, "author", sg_json_id(message->author.b)) &&
               set(object, "last_hop", sg_json_id(message->last_hop.b)) &&
               set(object, "hops", count(message->hops)) &&
-              set(object, "sequence", count(message->sequence)) &&
+              set(object, "sequence", sg_json_large(message->sequence)) &&
               set(object, "time_ms", count(message->time_ms)) &&
               set(object, "age_ms", json_real((double)message->age_us / 1000)) &&
               sg_json_set_payload(object, payload);
@@ -204,4 +273,16 @@ uint64_t sg_json_count(const json_t *object, const char *key)
 {
     json_int_t value = json_integer_value(json_object_get(object, key));
     return value > 0 ? (uint64_t)value : 0;
+}
+
+uint64_t sg_json_get_large(const json_t *object, const char *key)
+{
+    const char *text = sg_json_get_text(object, key, "");
+    return text[0] >= '0' && text[0] <= '9' ? strtoull(text, NULL, 10) : 0;
+}
+
+const char *sg_json_get_text(const json_t *object, const char *key, const char *none)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : none;
 }

@@ -16,6 +16,11 @@ json_t *sg_json_text(const char *text);
 json_t *sg_json_id(const uint8_t id[SG_ID_LEN]);
 json_t *sg_json_stats(const struct sg_stats *stats);
 json_t *sg_json_peer(const struct sg_peer_info *peer);
+/* "meta" is an object with "text" or "base64"; heard_ms and address are null when not known. */
+json_t *sg_json_member(const struct sg_member *member);
+json_t *sg_json_contact(const struct sg_contact *contact);
+/* A number that may exceed 2^53, as text. */
+json_t *sg_json_large(uint64_t value);
 /* All fields of a message, with the payload as sg_json_set_payload puts it. topic: its name. */
 json_t *sg_json_message(const struct sg_message *message, const char *topic);
 /* Whether bytes are UTF-8 text without control characters other than tab, newline and return. */
@@ -26,5 +31,9 @@ bool sg_json_set_payload(json_t *object, struct sg_bytes payload);
 bool sg_json_print(json_t *object);
 /* The whole number at a key, 0 when there is none. */
 uint64_t sg_json_count(const json_t *object, const char *key);
+/* The number that is written as text at a key, 0 when there is none. */
+uint64_t sg_json_get_large(const json_t *object, const char *key);
+/* The text at a key, or what stands for none. */
+const char *sg_json_get_text(const json_t *object, const char *key, const char *none);
 
 #endif

@@ -3,10 +3,11 @@
 #include <stddef.h>
 #include <string.h>
 
-void sg_app_limiter_init(struct sg_app_limiter *limiter, uint64_t interval_ns)
+void sg_app_limiter_init(struct sg_app_limiter *limiter, uint64_t interval_ns, uint32_t burst)
 {
     memset(limiter, 0, sizeof(*limiter));
     limiter->interval_ns = interval_ns;
+    limiter->burst = burst;
 }
 
 /* FNV-1a, never 0. */
@@ -37,14 +38,29 @@ bool sg_app_limiter_pass(struct sg_app_limiter *limiter, uint64_t now_ns, const 
 {
     uint64_t hash = hash_of(key);
     struct sg_app_limiter_entry *entry = find(limiter, hash);
-    if (entry->hash != hash) {
-        *entry = (struct sg_app_limiter_entry){.hash = hash};
-    } else if (now_ns - entry->shown_ns < limiter->interval_ns) {
+    *left_out = 0;
+    if (entry->hash != hash)
+        *entry = (struct sg_app_limiter_entry){.hash = hash, .shown_ns = now_ns};
+    if (now_ns - entry->shown_ns >= limiter->interval_ns) {
+        *left_out = entry->left_out;
+        *entry = (struct sg_app_limiter_entry){.hash = hash, .shown_ns = now_ns};
+    }
+    if (entry->shown == limiter->burst) {
         entry->left_out++;
         return false;
     }
-    *left_out = entry->left_out;
-    entry->left_out = 0;
-    entry->shown_ns = now_ns;
+    entry->shown++;
     return true;
+}
+
+bool sg_app_limiter_is_spent(const struct sg_app_limiter *limiter, uint64_t now_ns, const char *key)
+{
+    uint64_t hash = hash_of(key);
+    for (size_t i = 0; i < SG_APP_LIMITER_KEYS; i++) {
+        const struct sg_app_limiter_entry *entry = &limiter->entries[i];
+        if (entry->hash == hash)
+            return entry->shown == limiter->burst &&
+                   now_ns - entry->shown_ns < limiter->interval_ns;
+    }
+    return false;
 }

@@ -79,6 +79,19 @@ static void add_costs(struct sg_app_table *table, const struct sg_app_report *re
     row(table, "CPU per node", value, note);
 }
 
+static void add_detection(struct sg_app_table *table, const struct sg_app_report *report)
+{
+    const struct sg_app_report_detection *detection = report->detection;
+    char other[SG_FMT_CAP];
+    char note[96];
+    snprintf(note, sizeof(note), "from the kill until a survivor declared it, the first after %s",
+             sg_fmt_ns(other, detection->first_ns));
+    row_time(table, "detection P50", detection->p50_ns, note);
+    snprintf(note, sizeof(note), "until all knew: %llu of %llu verdicts, %llu false alarms",
+             (ull)detection->seen, (ull)detection->expected, (ull)detection->false_alarms);
+    row_time(table, "detection max", detection->max_ns, note);
+}
+
 static void add_simulation(struct sg_app_table *table, const struct sg_app_report *report)
 {
     const struct sg_app_report_simulation *sim = report->simulation;
@@ -128,6 +141,8 @@ void sg_app_report_print(const struct sg_app_report *report)
         add_redundancy(&table, report);
     if (report->costs != NULL)
         add_costs(&table, report);
+    if (report->detection != NULL)
+        add_detection(&table, report);
     if (report->simulation != NULL)
         add_simulation(&table, report);
     sg_app_table_print(&table, "  ", stdout);
@@ -177,6 +192,16 @@ static void put_costs(json_t *object, const struct sg_app_report_costs *costs)
     put_real(object, "core_share_max", costs->core_max);
 }
 
+static void put_detection(json_t *object, const struct sg_app_report_detection *detection)
+{
+    put_count(object, "detections_expected", detection->expected);
+    put_count(object, "detections", detection->seen);
+    put_count(object, "false_alarms", detection->false_alarms);
+    put_real(object, "detection_first_ms", detection->first_ns / 1e6);
+    put_real(object, "detection_p50_ms", detection->p50_ns / 1e6);
+    put_real(object, "detection_max_ms", detection->max_ns / 1e6);
+}
+
 static void put_simulation(json_t *object, const struct sg_app_report_simulation *sim)
 {
     char hash[SG_FMT_CAP];
@@ -205,6 +230,8 @@ bool sg_app_report_print_json(const struct sg_app_report *report)
     put_delivery(object, report);
     if (report->costs != NULL)
         put_costs(object, report->costs);
+    if (report->detection != NULL)
+        put_detection(object, report->detection);
     if (report->simulation != NULL)
         put_simulation(object, report->simulation);
     return sg_json_print(object);

@@ -16,6 +16,14 @@ struct sg_app_report_costs {
     double join_s;
 };
 
+/* How the survivors noticed that nodes were killed; demo only. Times from the kill until a survivor
+ * declared the failure, over all pairs of a killed node and a survivor. */
+struct sg_app_report_detection {
+    uint64_t expected, seen; /* pairs */
+    uint64_t false_alarms;   /* living nodes that some node declared failed */
+    double first_ns, p50_ns, max_ns;
+};
+
 /* What only the simulator knows. */
 struct sg_app_report_simulation {
     uint64_t seed;
@@ -46,7 +54,8 @@ struct sg_app_report {
     uint64_t hop_max;
     double bytes_per_delivery;
     bool ok;
-    const struct sg_app_report_costs *costs; /* NULL: a simulation, or it ended too early */
+    const struct sg_app_report_costs *costs;         /* NULL: a simulation, or it ended too early */
+    const struct sg_app_report_detection *detection; /* NULL: nobody was killed */
     const struct sg_app_report_simulation *simulation; /* NULL for a demo */
 };
 

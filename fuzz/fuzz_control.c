@@ -9,13 +9,16 @@
 #include "ctl_codec.h"
 #include "json_out.h"
 #include "line.h"
+#include "member_text.h"
+#include "peer_ref.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool is_same(const struct sg_ctl_request *a, const struct sg_ctl_request *b)
 {
     return a->op == b->op && a->own == b->own && strcmp(a->topic, b->topic) == 0 &&
-           strcmp(a->seed, b->seed) == 0 && a->payload_len == b->payload_len &&
+           strcmp(a->seed, b->seed) == 0 && strcmp(a->peer, b->peer) == 0 &&
+           a->payload_len == b->payload_len &&
            (a->payload_len == 0 || memcmp(a->payload, b->payload, a->payload_len) == 0);
 }
 
@@ -42,6 +45,34 @@ static void try_request(const char *line, size_t len)
     free(encoded);
 }
 
+/* What the commands do with a member from a node. */
+static void try_member(const json_t *member)
+{
+    char text[SG_FMT_CAP];
+    char meta[64];
+    assert(strlen(sg_member_incarnation(text, member)) < sizeof(text));
+    assert(sg_member_flags(member) != NULL);
+    sg_member_meta(meta, sizeof(meta), member);
+    assert(sg_member_is_printable(meta, strlen(meta)));
+}
+
+/* Any bytes as the name of a peer. */
+static void try_ref(const char *text, size_t len)
+{
+    struct sg_app_ref ref;
+    struct sg_peer_id id = {{0}};
+    char list[SG_APP_REF_LISTED * (SG_ID_TEXT_LEN + 2) + 16];
+    if (!sg_app_ref_begin(&ref, text, len))
+        return;
+    assert(ref.len >= SG_APP_REF_MIN && ref.len <= SG_ID_TEXT_LEN);
+    for (uint8_t i = 0; i < 6; i++) {
+        id.b[SG_ID_LEN - 1] = i;
+        sg_app_ref_offer(&ref, &id);
+    }
+    assert(ref.count <= SG_APP_REF_LISTED);
+    assert(strlen(sg_app_ref_list(&ref, list, sizeof(list))) + 1 < sizeof(list));
+}
+
 /* What the commands do with a line from a node. */
 static void try_answer(const char *line, size_t len)
 {
@@ -52,6 +83,8 @@ static void try_answer(const char *line, size_t len)
         return;
     (void)sg_ctl_answer_err(object);
     (void)sg_json_count(object, "count");
+    try_member(object);
+    try_member(json_object_get(object, "member"));
     if (sg_ctl_payload(object, &payload, &payload_len) == SG_OK) {
         assert(payload_len <= SG_CTL_PAYLOAD_MAX);
         free(payload);
@@ -91,5 +124,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     sg_app_line_fini(&lines);
     try_payload(data, size);
+    try_ref((const char *)data, size);
     return 0;
 }

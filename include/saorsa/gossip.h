@@ -70,10 +70,12 @@ struct sg_node_config {
     uint64_t keep_alive_ms;       /* [10000] */
     uint64_t message_ttl_ms;      /* [60000] default expiry of published messages */
     uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
-    uint32_t members_max;   /* [256] of the member table; of a larger network it is a sample */
-    uint32_t contact_slots; /* [2] neighbour places reserved for contacts, 3 in hostile
+    uint32_t members_max;         /* [256] of the member table, <= 4096; of a larger network it is a
+                                   * sample */
+    uint32_t contact_slots;       /* [2] neighbour places reserved for contacts, <= 8; 3 in hostile
                                    * networks; see sg_contact_add */
-    /* Metadata this node tells all members about itself from the start [meta_len <= 512]; copied. */
+    /* Metadata this node tells all members about itself from the start [meta_len <= 512]; borrowed
+     * until sg_node_new returns. */
     const uint8_t *meta;
     size_t meta_len;
 };
@@ -85,7 +87,7 @@ SG_API void sg_node_config_init(struct sg_node_config *config);
  * with sg_node_free. On an error *node is NULL and detail, when not NULL [detail_cap], gets a
  * sentence for people.
  * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED
- * (another process runs this identity), SG_ERR_CORRUPT, SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
+ * (another process runs this identity), SG_ERR_CORRUPT (a file in state_dir), SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
  * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO, SG_ERR_UNREACHABLE (listen is no
  * address of this machine), SG_ERR_NOT_FOUND (a boot counter without its key), SG_ERR_UNSUPPORTED
  * (key file of a newer version), SG_ERR_LIMIT (descriptors). */
@@ -148,8 +150,8 @@ SG_API size_t sg_node_members(struct sg_node *node, struct sg_member *members, s
 /* New metadata of this node [0 .. 512], signed and told to all members; each call is a new version.
  * SG_ERR_TOO_LARGE, SG_ERR_STOPPED, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_API SG_MUST_USE sg_err sg_node_set_meta(struct sg_node *node, struct sg_bytes meta);
-/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is no
- * longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
+/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is
+ * no longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
 SG_API SG_MUST_USE sg_err sg_node_force_leave(struct sg_node *node, const struct sg_peer_id *peer);
 
 /* Contacts: peers the user vouches for. Some neighbour places are kept for them, they are dialled
@@ -161,10 +163,12 @@ struct sg_contact {
     bool is_neighbor;
 };
 /* peer: "<peer id>" or "<peer id>@host:port" (IP address). Adding it again renews the address.
- * SG_ERR_INVALID_ARGUMENT (form, or this node itself), SG_ERR_LIMIT (32 contacts), SG_ERR_NO_SPACE,
- * SG_ERR_IO, SG_ERR_STOPPED. */
+ * On an error nothing has changed. Waits for the disk.
+ * SG_ERR_INVALID_ARGUMENT (form, or this node itself), SG_ERR_LIMIT (32 contacts), SG_ERR_STOPPED;
+ * of the disk: SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_PERMISSION, SG_ERR_LOCKED, SG_ERR_CORRUPT,
+ * SG_ERR_NO_MEMORY. */
 SG_API SG_MUST_USE sg_err sg_contact_add(struct sg_node *node, const char *peer);
-/* SG_ERR_NOT_FOUND, SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_STOPPED. */
+/* SG_ERR_NOT_FOUND, SG_ERR_STOPPED, and those of the disk as above. */
 SG_API SG_MUST_USE sg_err sg_contact_remove(struct sg_node *node, const struct sg_peer_id *peer);
 /* Copies up to cap, returns how many there are. */
 SG_API size_t sg_contacts(struct sg_node *node, struct sg_contact *contacts, size_t cap);
@@ -250,7 +254,9 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_REFUTED, /* a suspect peer is alive after all */
     SG_EVENT_MEMBER_FAIL,    /* peer has failed */
     SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
-    SG_EVENT_MEMBER_UPDATE   /* peer has new metadata */
+    SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
+    SG_EVENT_STATE_FAILED    /* the state folder cannot be written: err, text; told once, the node
+                              * runs on and tries again */
 };
 
 struct sg_event {
@@ -264,6 +270,9 @@ struct sg_event {
 /* Takes the next event; timeout and errors as for sg_subscription_next. */
 SG_API SG_MUST_USE sg_err sg_node_next_event(struct sg_node *node, int timeout_ms,
                                              struct sg_event *event);
+/* A descriptor that is readable while events wait, and once the node is stopped; owned by the node.
+ * -1: the process has no descriptor left. */
+SG_API int sg_node_event_fd(const struct sg_node *node);
 
 /* Everything the node counts, as numbers that only grow unless said otherwise. */
 struct sg_stats {
@@ -314,7 +323,10 @@ struct sg_stats {
     uint64_t suspicions;
     uint64_t refutations; /* of this node's own death */
     uint64_t failures;
-    uint64_t failures_undone; /* verdicts that a sign of life has cleared */
+    uint64_t failures_undone;  /* verdicts that a sign of life has cleared */
+    uint64_t probe_packets_in; /* DATAGRAM frames: pings, acks, news */
+    uint64_t probe_packets_out;
+    uint64_t probe_packets_dropped; /* here, for want of room or of a link */
     /* links */
     uint64_t handshakes_done;
     uint64_t handshakes_failed;

@@ -10,23 +10,6 @@
  * can verify, so who sends more is shedding load onto us. Short bursts are normal. */
 #define FRAME_BURST_SECONDS 2
 
-bool sg_bucket_take(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint32_t burst)
-{
-    uint64_t full = (uint64_t)burst * 1000;
-    uint64_t passed_us = sg_time_since(now, bucket->at) / SG_NS_PER_US;
-    if (passed_us > UINT64_C(3600000000))
-        passed_us = UINT64_C(3600000000);
-    uint64_t earned = passed_us * rate / 1000;
-    if (earned > 0) {
-        bucket->milli = bucket->milli + earned > full ? full : bucket->milli + earned;
-        bucket->at = now;
-    }
-    if (bucket->milli < 1000)
-        return false;
-    bucket->milli -= 1000;
-    return true;
-}
-
 static void ban(struct sg_core *core, const struct sg_peer_id *peer)
 {
     struct sg_ban *slot = &core->bans[core->bans_next];

@@ -14,6 +14,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .mem = mem,
         .hpv = sg_hpv_config_default(mem),
         .pt = sg_pt_config_default(mem),
+        .swim = sg_swim_config_default(mem),
         .links_max = 256,
         .scopes_max = 1 + SG_TOPICS_MAX,
         .book_max = 2048,
@@ -46,21 +47,19 @@ static bool config_is_good(const struct sg_core_config *config)
     bool fits_sequence = config->boot <= UINT32_MAX;
     has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20);
     return has_parts && has_network && has_room && tree_fits && fits_sequence &&
-           config->message_ttl_ms <= config->ttl_max_ms;
+           config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
 
+/* Tables grow as they fill: an idle node is small. */
 static sg_err init_tables(struct sg_core *core)
 {
-    const struct sg_core_config *config = &core->config;
-    uint64_t seed = sg_prng_next(&core->prng);
-    SG_TRY(sg_map_init(&core->link_index, config->mem, config->links_max, seed));
-    SG_TRY(sg_map_init(&core->scope_index, config->mem, config->scopes_max, seed));
-    SG_TRY(sg_book_init(&core->book, config->mem, config->book_max, seed));
-    core->links = sg_mem_new(config->mem, config->links_max, sizeof(struct sg_link *));
-    core->scopes = sg_mem_new(config->mem, config->scopes_max, sizeof(struct sg_scope *));
-    if (core->links == NULL || core->scopes == NULL)
-        return SG_ERR_NO_MEMORY;
-    return sg_proofs_init(core);
+    sg_index_keys_init(&core->index_keys, &core->prng);
+    sg_index_init(&core->link_index, &core->index_keys, 0);
+    sg_index_init(&core->scope_index, &core->index_keys, 0);
+    sg_book_init(&core->book, core->config.mem, core->config.book_max, &core->index_keys);
+    SG_TRY(sg_proofs_init(core));
+    SG_TRY(sg_members_init(core));
+    return sg_records_init(core);
 }
 
 sg_err sg_core_new(struct sg_core **out, const struct sg_core_config *config, sg_time_ns now)
@@ -105,11 +104,12 @@ void sg_core_free(struct sg_core *core)
     for (uint32_t i = 0; i < core->scope_count; i++)
         sg_scope_free(core, core->scopes[i]);
     sg_mem_free(mem, core->scopes);
-    sg_map_fini(&core->scope_index);
+    sg_index_fini(&core->scope_index, mem);
     sg_links_fini(core);
-    if (core->book.entries != NULL)
-        sg_book_fini(&core->book, mem);
+    sg_book_fini(&core->book);
     sg_proofs_fini(core);
+    sg_records_fini(core);
+    sg_swim_free(core->swim);
     sg_mem_free(mem, core);
 }
 
@@ -136,6 +136,7 @@ static void input_frame(struct sg_core *core, const struct sg_core_in *in)
         return; /* closed by us meanwhile */
     core->stats.frames_in++;
     core->stats.bytes_in += in->bytes.len;
+    sg_members_heard(core, link);
     if (sg_bucket_take(&link->frames, core->now, core->config.frame_rate,
                        2 * core->config.frame_rate))
         sg_route_frame(core, link, in->lane, in->bytes);
@@ -148,10 +149,16 @@ static void input_rtt(struct sg_core *core, const struct sg_core_in *in)
     struct sg_link *link = sg_link_find(core, &in->peer);
     struct sg_pt_in rtt = {
         .kind = SG_PT_IN_RTT, .peer = in->peer, .srtt_ns = in->srtt_ns, .rttvar_ns = in->rttvar_ns};
+    struct sg_swim_in path = {.kind = SG_SWIM_IN_RTT,
+                              .peer = in->peer,
+                              .srtt_ns = in->srtt_ns,
+                              .rttvar_ns = in->rttvar_ns,
+                              .lost_permille = in->lost_permille};
     if (link == NULL)
         return;
     link->srtt_ns = in->srtt_ns;
     link->rttvar_ns = in->rttvar_ns;
+    (void)sg_members_input(core, &path);
     for (uint32_t i = 0; i < core->scope_count; i++) {
         if (sg_hpv_is_active(&core->scopes[i]->hpv, &in->peer))
             (void)sg_scope_pt(core, core->scopes[i], &rtt);
@@ -207,6 +214,8 @@ static sg_err input_unsubscribe(struct sg_core *core, const struct sg_core_in *i
 static void input_leave(struct sg_core *core)
 {
     struct sg_hpv_in leave = {.kind = SG_HPV_IN_LEAVE};
+    struct sg_swim_in goodbye = {.kind = SG_SWIM_IN_LEAVE};
+    (void)sg_members_input(core, &goodbye);
     while (core->scope_count > 1)
         sg_scope_close(core, core->scopes[core->scope_count - 1]);
     (void)sg_scope_hpv(core, core->scopes[0], &leave);
@@ -215,8 +224,53 @@ static void input_leave(struct sg_core *core)
         sg_link_doom(core, core->links[i], SG_CLOSE_SHUTDOWN);
 }
 
+static sg_err input_candidate(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_hpv_in candidate = {.kind = SG_HPV_IN_CANDIDATES, .peers = &in->peer, .count = 1};
+    if (sg_peer_id_equal(&in->peer, &core->config.self))
+        return SG_ERR_INVALID_ARGUMENT;
+    sg_book_learn(&core->book, &in->peer, &in->hints, false);
+    return sg_scope_hpv(core, core->scopes[0], &candidate);
+}
+
+static sg_err input_contact(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_hpv_in contact = {.kind = SG_HPV_IN_CONTACT, .peer = in->peer, .on = in->on};
+    uint8_t at = 0;
+    if (sg_peer_id_equal(&in->peer, &core->config.self))
+        return SG_ERR_INVALID_ARGUMENT;
+    while (at < core->contact_count && !sg_peer_id_equal(&core->contacts[at], &in->peer))
+        at++;
+    if (in->on && at == SG_HPV_CONTACTS_MAX)
+        return SG_ERR_LIMIT;
+    if (!in->on && at == core->contact_count)
+        return SG_ERR_NOT_FOUND;
+    if (in->on) {
+        core->contacts[at] = in->peer;
+        core->contact_count = (uint8_t)(core->contact_count + (at == core->contact_count ? 1 : 0));
+        sg_book_learn(&core->book, &in->peer, &in->hints, true);
+    } else {
+        core->contacts[at] = core->contacts[--core->contact_count];
+    }
+    return sg_scope_hpv(core, core->scopes[0], &contact);
+}
+
+static sg_err input_meta(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_swim_in announce = {.kind = SG_SWIM_IN_ANNOUNCE};
+    SG_TRY(sg_record_set_meta(core, in->bytes));
+    return sg_members_input(core, &announce);
+}
+
+static sg_err input_forget(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_swim_in forget = {.kind = SG_SWIM_IN_FORGET, .peer = in->peer};
+    return sg_members_input(core, &forget);
+}
+
 static void input_timeout(struct sg_core *core)
 {
+    sg_members_timeout(core);
     sg_scopes_timeout(core);
     sg_topics_timeout(core);
     sg_links_timeout(core);
@@ -249,10 +303,13 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
     case SG_CORE_IN_UNSUBSCRIBE:
         return input_unsubscribe(core, in);
     case SG_CORE_IN_CANDIDATE:
+        return input_candidate(core, in);
     case SG_CORE_IN_CONTACT:
+        return input_contact(core, in);
     case SG_CORE_IN_META:
+        return input_meta(core, in);
     case SG_CORE_IN_FORGET:
-        return SG_OK;
+        return input_forget(core, in);
     case SG_CORE_IN_LEAVE:
         input_leave(core);
         return SG_OK;
@@ -276,6 +333,7 @@ sg_time_ns sg_core_deadline(const struct sg_core *core)
     sg_time_ns at = core->links_check_at;
     if (core->has_left)
         return SG_TIME_NEVER;
+    at = sg_time_min(at, core->swim_due);
     if (core->topics_dirty)
         at = sg_time_min(at, core->topics_at);
     for (uint32_t i = 0; i < core->scope_count; i++)
@@ -287,12 +345,13 @@ static void check_link(const struct sg_core *core, uint32_t at)
 {
     const struct sg_link *link = core->links[at];
     uint32_t uses = 0;
-    assert(sg_map_get(&core->link_index, link->peer.b) == at);
+    assert(sg_index_get(&core->link_index, link->peer.b) == at);
     for (uint32_t i = 0; i < core->scope_count; i++)
         uses += sg_hpv_is_active(&core->scopes[i]->hpv, &link->peer) ? 1 : 0;
     assert(uses == link->uses);
     assert((uses > 0) == (link->unneeded_since == SG_TIME_NEVER));
     assert(link->doomed == SG_CLOSE_NONE);
+    assert(link->is_watched == (uses > 0) || link->state == SG_LINK_DIALING);
     assert(link->state == SG_LINK_DIALING || link->queue_count == 0);
 }
 
@@ -302,7 +361,7 @@ void sg_core_check(const struct sg_core *core)
         const struct sg_scope *scope = core->scopes[i];
         size_t eager = 0;
         size_t lazy = 0;
-        assert(sg_map_get(&core->scope_index, scope->topic.b) == i);
+        assert(sg_index_get(&core->scope_index, scope->topic.b) == i);
         assert(scope->hpv_due == sg_hpv_deadline(&scope->hpv));
         assert(scope->pt_due == sg_pt_deadline(scope->pt));
         sg_hpv_check(&scope->hpv);
@@ -312,6 +371,8 @@ void sg_core_check(const struct sg_core *core)
     }
     for (uint32_t i = 0; i < core->link_count; i++)
         check_link(core, i);
+    sg_swim_check(core->swim);
+    assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);
 }
 
@@ -319,7 +380,9 @@ void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
 {
     *gauges = (struct sg_core_gauges){.topics = core->scope_count - 1,
                                       .base_active = core->scopes[0]->hpv.active_count,
-                                      .base_passive = core->scopes[0]->hpv.passive_count};
+                                      .base_passive = core->scopes[0]->hpv.passive_count,
+                                      .members = sg_swim_count(core->swim),
+                                      .health = sg_swim_health(core->swim)};
     for (uint32_t i = 0; i < core->link_count; i++)
         gauges->links += core->links[i]->state == SG_LINK_UP ? 1 : 0;
     for (uint32_t i = 1; i < core->scope_count; i++) {

@@ -3,7 +3,8 @@
 #ifndef SG_NODE_INTERNAL_H
 #define SG_NODE_INTERNAL_H
 
-#include "base/map.h"
+#include "base/bucket.h"
+#include "base/index.h"
 #include "node/core.h"
 #include "wire/frame.h"
 #include "wire/gossip_msg.h"
@@ -18,14 +19,6 @@
 #define SG_LINK_NEW_KEYS_MAX 2
 #define SG_BANS_MAX 64
 #define SG_TODO_MAX 64
-
-/* Tokens in thousandths, so that slow rates do not round away. */
-struct sg_bucket {
-    uint64_t milli;
-    sg_time_ns at;
-};
-/* Takes one token; false when there is none. rate per second. */
-bool sg_bucket_take(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint32_t burst);
 
 struct sg_frame_wait {
     struct sg_buf *buf;
@@ -74,7 +67,9 @@ struct sg_link {
     uint32_t early_count;
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     struct sg_bucket verify, frames, walks;
-    uint32_t points; /* charges, see charge.c */
+    sg_time_ns heard_at; /* SWIM was told last */
+    bool is_watched;     /* by SWIM */
+    uint32_t points;     /* charges, see charge.c */
     sg_time_ns points_at;
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
     uint64_t *digests;               /* [digest_count] */
@@ -94,26 +89,31 @@ struct sg_held {
 };
 
 struct sg_store {
-    struct sg_map index;
-    struct sg_held *slots; /* [index.max] */
+    struct sg_index index;
+    struct sg_held *slots; /* [cap], grows up to max */
+    uint32_t cap, max;
     uint32_t free_head;
+    uint32_t touched; /* slots used at least once */
     uint64_t serial;
     uint64_t bytes;
-    uint32_t touched; /* slots used at least once: the others are untouched memory */
 };
 
 #define SG_WINDOW_BITS 4096
-/* Replay window of one author and boot on one topic. */
+/* Replay window of one author and boot on one topic. Most authors say little: the bits grow with
+ * the counters that come. */
 struct sg_window {
     struct sg_peer_id key; /* author with its boot mixed in */
     uint32_t top;          /* highest counter accepted */
+    uint32_t words;        /* 1: first, otherwise a power of two up to SG_WINDOW_BITS / 64 */
     uint64_t used;
-    uint64_t bits[SG_WINDOW_BITS / 64]; /* bit (counter % SG_WINDOW_BITS) = accepted */
+    uint64_t first;
+    uint64_t *bits; /* [words], NULL when words is 1; bit (counter % (64 * words)) = accepted */
 };
 
 struct sg_windows {
-    struct sg_map index;
-    struct sg_window **slots; /* [index.max], allocated on first use */
+    struct sg_index index;
+    struct sg_window *slots; /* [cap], the first index.count are used; grows up to max */
+    uint32_t cap, max;
     uint64_t tick;
 };
 
@@ -126,6 +126,7 @@ struct sg_scope {
     sg_time_ns linger_until;  /* a scope without subscription is closed then */
     sg_time_ns find_at;       /* next topic walk */
     uint64_t find_pause_ns;
+    uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     /* of the machines, as of their last input: asking them anew after each input of the core costs
      * more than most inputs */
     sg_time_ns hpv_due, pt_due;
@@ -135,16 +136,24 @@ struct sg_scope {
     struct sg_windows windows;
 };
 
+/* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
+#define SG_BOOK_SMALL 14
 struct sg_book_entry {
     struct sg_peer_id peer;
-    struct sg_hints hints;
+    struct sg_hints *wide; /* NULL = small */
     bool first_hand;
+    uint8_t len; /* of small, 0 = none */
+    uint8_t small[SG_BOOK_SMALL];
 };
 
 struct sg_book {
-    struct sg_map index;
-    struct sg_book_entry *entries; /* [index.max], a ring */
-    uint32_t next;
+    const struct sg_mem *mem;
+    struct sg_index index;
+    struct sg_book_entry
+        *entries; /* [cap], the first count are used; grows up to max, then a ring */
+    uint32_t cap, max;
+    uint32_t count;
+    uint32_t next; /* the oldest, once it is a ring */
 };
 
 struct sg_ban {
@@ -159,38 +168,65 @@ struct sg_todo {
 };
 
 struct sg_roots {
-    struct sg_map index; /* root -> slot */
+    struct sg_index index; /* root -> slot */
     struct sg_verified {
         uint8_t root[SG_ID_LEN];
         struct sg_peer_id author;
         struct sg_buf *frame;
-    } * slots; /* [index.max], a ring */
+    } * slots; /* [cap], the first index.count are used; grows up to max, then a ring */
+    uint32_t cap, max;
     uint32_t next;
 };
 
 struct sg_keys {
-    struct sg_map index;
-    struct sg_key *slots; /* [index.max] */
+    struct sg_index index;
+    struct sg_key *slots; /* [cap], the first index.count are used; grows up to max */
+    uint32_t cap, max;
     uint64_t tick;
 };
+
+/* The newest record of a member, as it came. */
+struct sg_record {
+    struct sg_peer_id peer;
+    sg_incarnation incarnation;
+    struct sg_buf *frame;
+    uint16_t meta_at, meta_len; /* in frame */
+};
+
+struct sg_records {
+    struct sg_index index;
+    struct sg_record *slots; /* [max]; NULL until the first record comes */
+    uint32_t count, max;
+    /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
+     * forwarded again, also when its subject has left and is forgotten */
+    uint64_t *recent;
+    uint32_t recent_next;
+    uint64_t recent_key;
+};
+
+/* Copies of one record arrive within the time of a flood; meanwhile at most so many others do. */
+#define SG_RECENT_MAX 1024
 
 struct sg_core {
     struct sg_core_config config;
     uint8_t network[SG_HASH_LEN];
     struct sg_prng prng;
+    struct sg_index_keys index_keys;
     bool has_left;
     /* of the input in work */
     sg_time_ns now;
     uint64_t wall_ms;
     struct sg_core_outbox *out;
     sg_err down_err; /* why neighbours go down, for the event */
-    struct sg_map link_index;
-    struct sg_link **links; /* [links_max], the first link_count are used, in order of creation */
-    uint32_t link_count;
+    struct sg_index link_index;
+    /* [link_cap], grows up to links_max; the first link_count are used, in order of creation */
+    struct sg_link **links;
+    uint32_t link_count, link_cap;
     sg_time_ns links_check_at;
-    struct sg_map scope_index;
-    struct sg_scope **scopes; /* [scopes_max], the first scope_count; [0] is the base */
-    uint32_t scope_count;
+    struct sg_index scope_index;
+    /* [scope_cap], grows up to scopes_max; the first scope_count are used; [0] is the base */
+    struct sg_scope **scopes;
+    uint32_t scope_count, scope_cap;
     uint32_t sequence; /* counter of our own messages, over all topics: a scope may come and go,
                           * its subscribers' replay windows stay */
     bool topics_dirty;
@@ -201,6 +237,16 @@ struct sg_core {
     struct sg_buf *own_key; /* KEY frame */
     struct sg_ban bans[SG_BANS_MAX];
     uint32_t bans_next;
+    struct sg_swim *swim;
+    sg_time_ns swim_due; /* its deadline, as of its last input */
+    sg_time_ns rejoin_at;
+    struct sg_records records;
+    struct sg_buf *own_record; /* NULL until there is something to say */
+    uint8_t *meta;             /* [meta_len] */
+    uint16_t meta_len;
+    uint8_t ladder; /* the rung to try next while isolated */
+    uint8_t contact_count;
+    struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
     bool any_doomed;
     struct sg_todo todo[SG_TODO_MAX];
     uint32_t todo_count;
@@ -219,9 +265,10 @@ void sg_core_end(struct sg_core *core);
 bool sg_emit(struct sg_core *core, const struct sg_core_out *out);
 
 /* ---- book.c ---- */
-sg_err sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max, uint64_t seed);
-void sg_book_fini(struct sg_book *book, const struct sg_mem *mem);
-/* Learns hints; hearsay never replaces what was observed first hand. */
+void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
+                  const struct sg_index_keys *keys);
+void sg_book_fini(struct sg_book *book);
+/* Learns hints, unless memory is out; hearsay never replaces what was observed first hand. */
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand);
 /* A dial failed: from now on hearsay may replace what was observed. */
@@ -237,6 +284,10 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the reference
+ * of wait->buf. */
+void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait);
 /* Counts anew how many scopes have the peer in their active view. */
 void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
 /* Notes that a link is to be closed; sg_links_reap does it at the end of the input, so that nobody
@@ -258,6 +309,47 @@ void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct
 /* Routes the held frames of a scope. */
 void sg_link_release_early(struct sg_core *core, struct sg_link *link,
                            const struct sg_topic_id *topic);
+
+/* ---- members.c ---- */
+SG_MUST_USE sg_err sg_members_init(struct sg_core *core);
+/* One step of SWIM with all its outputs. The error is the machine's. */
+sg_err sg_members_input(struct sg_core *core, const struct sg_swim_in *in);
+void sg_members_timeout(struct sg_core *core);
+void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boot);
+void sg_members_link_down(struct sg_core *core, const struct sg_peer_id *peer, bool is_failure);
+/* SWIM watches the links that are in use. */
+void sg_members_watch(struct sg_core *core, struct sg_link *link);
+/* A frame came over the link. */
+void sg_members_heard(struct sg_core *core, struct sg_link *link);
+/* Body of a datagram, and of a SWIM frame of the mship lane. */
+void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
+void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                      struct sg_bytes frame);
+/* No neighbour, and no candidate that could be asked now: peer cache, member table, seeds, one
+ * after the other. */
+void sg_members_isolated(struct sg_core *core);
+
+/* ---- records.c ---- */
+/* Takes over config.meta. */
+SG_MUST_USE sg_err sg_records_init(struct sg_core *core);
+void sg_records_fini(struct sg_core *core);
+SG_MUST_USE sg_err sg_record_set_meta(struct sg_core *core, struct sg_bytes meta);
+/* Signs a record of this node and tells everybody. */
+void sg_record_announce(struct sg_core *core, sg_incarnation incarnation, bool leaves);
+/* Tells a new peer our record, if there is one. */
+void sg_record_greet(struct sg_core *core, const struct sg_peer_id *peer);
+void sg_record_forget(struct sg_core *core, const struct sg_peer_id *peer);
+bool sg_record_is_held(const struct sg_core *core, const struct sg_peer_id *peer,
+                       sg_incarnation incarnation);
+/* A member's metadata in this life, empty when it has none; borrowed until the next input. */
+struct sg_bytes sg_record_meta(const struct sg_core *core, const struct sg_peer_id *peer,
+                               sg_incarnation incarnation);
+void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                       struct sg_bytes frame);
+/* Asks the peer for the records it has and we lack. */
+void sg_record_ask(struct sg_core *core, const struct sg_link *link,
+                   const struct sg_swim_table *table);
+void sg_record_wanted(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
 
 /* ---- scope.c ---- */
 struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic_id *topic);
@@ -336,7 +428,7 @@ sg_err sg_proofs_init(struct sg_core *core);
 void sg_proofs_fini(struct sg_core *core);
 
 /* ---- window.c ---- */
-sg_err sg_windows_init(struct sg_windows *w, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);
 void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
 /* Whether a sequence number is new: neither accepted before nor below the window. */
 bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
@@ -351,10 +443,12 @@ SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *
 SG_MUST_USE sg_err sg_hold(struct sg_core *core, struct sg_scope *scope,
                            const struct sg_held *held);
 void sg_held_drop(struct sg_held *held);
-sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_store_init(struct sg_store *s, uint32_t max, const struct sg_index_keys *keys);
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
-/* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS: nothing is taken. */
-SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_held *held);
+/* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS, SG_ERR_NO_MEMORY: nothing is
+ * taken. */
+SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_mem *mem,
+                                const struct sg_held *held);
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
 /* Forgets the oldest message, if there is any. O(slots), so for want of memory only. */

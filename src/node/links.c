@@ -13,8 +13,8 @@
 
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer)
 {
-    uint32_t at = sg_map_get(&core->link_index, peer->b);
-    return at == SG_MAP_NONE ? NULL : core->links[at];
+    uint32_t at = sg_index_get(&core->link_index, peer->b);
+    return at == SG_INDEX_NONE ? NULL : core->links[at];
 }
 
 static void free_waiting(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count)
@@ -51,7 +51,7 @@ void sg_links_fini(struct sg_core *core)
     for (uint32_t i = 0; i < core->link_count; i++)
         link_free(core, core->links[i]);
     sg_mem_free(core->config.mem, core->links);
-    sg_map_fini(&core->link_index);
+    sg_index_fini(&core->link_index, core->config.mem);
 }
 
 static uint32_t count_uses(const struct sg_core *core, const struct sg_peer_id *peer)
@@ -84,18 +84,32 @@ static uint32_t count_dialing(const struct sg_core *core)
     return count;
 }
 
+/* Room for one more link; false when the table or memory is full. */
+static bool grow_links(struct sg_core *core)
+{
+    const struct sg_mem *mem = core->config.mem;
+    if (core->link_count == core->config.links_max ||
+        sg_index_reserve(&core->link_index, mem, core->link_count + 1) != SG_OK)
+        return false;
+    if (core->link_count < core->link_cap)
+        return true;
+    void *links = sg_mem_grow(mem, core->links, &core->link_cap, core->config.links_max,
+                              sizeof(struct sg_link *));
+    if (links == NULL)
+        return false;
+    core->links = links;
+    sg_index_pool(&core->link_index, links);
+    return true;
+}
+
 /* NULL when the table or memory is full. */
 static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *peer)
 {
-    if (core->link_count == core->config.links_max)
+    if (!grow_links(core))
         return NULL;
     struct sg_link *link = sg_mem_new(core->config.mem, 1, sizeof(*link));
     if (link == NULL)
         return NULL;
-    if (sg_map_put(&core->link_index, peer->b, core->link_count) != SG_OK) {
-        sg_mem_free(core->config.mem, link);
-        return NULL;
-    }
     link->peer = *peer;
     link->state = SG_LINK_DIALING;
     link->uses = count_uses(core, peer);
@@ -104,7 +118,8 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
     link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
-    core->links[core->link_count++] = link;
+    core->links[core->link_count] = link;
+    sg_index_add(&core->link_index, core->link_count++);
     watch_linger(core);
     return link;
 }
@@ -112,15 +127,13 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
 /* Takes a link out of the table, keeping the order of the others. */
 static void unlist(struct sg_core *core, struct sg_link *link)
 {
-    uint32_t at = sg_map_get(&core->link_index, link->peer.b);
-    assert(at != SG_MAP_NONE && core->links[at] == link);
-    (void)sg_map_remove(&core->link_index, link->peer.b);
+    uint32_t at = sg_index_get(&core->link_index, link->peer.b);
+    assert(at != SG_INDEX_NONE && core->links[at] == link);
+    sg_index_remove(&core->link_index, at);
     core->link_count--;
     for (uint32_t i = at; i < core->link_count; i++) {
         core->links[i] = core->links[i + 1];
-        sg_err err = sg_map_put(&core->link_index, core->links[i]->peer.b, i);
-        assert(err == SG_OK); /* replaces */
-        (void)err;
+        sg_index_moved(&core->link_index, i + 1, i);
     }
 }
 
@@ -203,6 +216,19 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
         (void)append(core, &link->queue, &link->queue_count, wait);
 }
 
+void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                  const struct sg_frame_wait *wait)
+{
+    struct sg_link *link = sg_link_find(core, peer);
+    sg_err err = link == NULL ? dial(core, peer, &link) : SG_OK;
+    if (err != SG_OK || link->doomed != SG_CLOSE_NONE)
+        sg_buf_unref(wait->buf); /* a probe that cannot be made fails by its timeout */
+    else if (link->state == SG_LINK_UP)
+        emit_send(core, peer, wait);
+    else
+        (void)append(core, &link->queue, &link->queue_count, wait);
+}
+
 static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
 {
     for (uint32_t i = 0; i < core->scope_count; i++) {
@@ -262,6 +288,7 @@ sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
     sg_mem_free(core->config.mem, link->queue);
     link->queue = NULL;
     link->queue_count = 0;
+    sg_members_link_up(core, link, in->boot);
     return SG_OK;
 }
 
@@ -294,6 +321,11 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     core->down_err = in->err;
     tell_scopes(core, &in->peer, dial_failed);
     core->down_err = SG_OK;
+    /* CLOSED: one end said so; resource: this node had no room to dial. The others are signs that
+     * the peer may be dead. */
+    bool is_sign = in->err != SG_OK && in->err != SG_ERR_CLOSED &&
+                   sg_err_class_of(in->err) != SG_ERR_CLASS_RESOURCE;
+    sg_members_link_down(core, &in->peer, is_sign);
     link_free(core, link);
 }
 
@@ -310,6 +342,7 @@ void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer)
         link->unneeded_since = core->now;
         watch_linger(core);
     }
+    sg_members_watch(core, link);
 }
 
 void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason)
@@ -330,6 +363,7 @@ static void close_link(struct sg_core *core, struct sg_link *link)
     core->down_err = out.reason == SG_CLOSE_BANNED ? SG_ERR_BANNED : SG_OK;
     tell_scopes(core, &peer, false);
     core->down_err = SG_OK;
+    sg_members_link_down(core, &peer, false);
     link_free(core, link);
 }
 

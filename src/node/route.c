@@ -222,6 +222,21 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
         route_scoped(core, link, scope, r);
 }
 
+static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
+{
+    switch (head->family) {
+    case SG_FAMILY_PLUMTREE:
+        return lane == SG_LANE_PUBSUB;
+    case SG_FAMILY_SWIM:
+        return lane == SG_LANE_MSHIP || lane == SG_LANE_DATAGRAM;
+    case SG_FAMILY_LINK:
+    case SG_FAMILY_HYPARVIEW:
+    case SG_FAMILY_TOPIC:
+        return lane == SG_LANE_MSHIP;
+    }
+    return false;
+}
+
 void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lane,
                     struct sg_bytes frame)
 {
@@ -230,8 +245,7 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
     if (link->doomed != SG_CLOSE_NONE || core->has_left)
         return;
     sg_err err = sg_frame_head_decode(&r, &head);
-    enum sg_lane expected = head.family == SG_FAMILY_PLUMTREE ? SG_LANE_PUBSUB : SG_LANE_MSHIP;
-    if (err == SG_OK && lane != expected)
+    if (err == SG_OK && !is_on_its_lane(&head, lane))
         err = SG_ERR_PROTOCOL;
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
@@ -248,6 +262,12 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
         route_pt(core, link, &head.scope, &r, frame);
         return;
     case SG_FAMILY_SWIM:
+        if (!sg_scope_is_base(&head.scope))
+            sg_refuse(core, link, NULL, SG_ERR_NOT_CANONICAL);
+        else if (lane == SG_LANE_DATAGRAM)
+            sg_members_packet(core, link, &r);
+        else
+            sg_members_frame(core, link, &r, frame);
         return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))

@@ -10,6 +10,9 @@
 /* protocol.md s3 */
 #define FIND_FANOUT 3
 #define FIND_TTL 4
+/* Each step of a walker answers once at most; walks under way at the same time are few. */
+#define ANSWERS_PER_WALKER FIND_TTL
+#define ANSWERS_MAX (4 * FIND_FANOUT * FIND_TTL)
 /* Changes within this time are told together. */
 #define TELL_DELAY_NS (20 * SG_NS_PER_MS)
 
@@ -142,7 +145,10 @@ void sg_topics_find(struct sg_core *core, struct sg_scope *scope)
         uint16_t chosen = order[pick];
         order[pick] = order[i];
         send_topic_msg(core, &base->active[chosen].id, &msg);
+        scope->answers_left += ANSWERS_PER_WALKER;
     }
+    if (scope->answers_left > ANSWERS_MAX)
+        scope->answers_left = ANSWERS_MAX;
     sg_trace(&core->config.trace, SG_TRACE_TOPIC_FIND, NULL, scope->topic.b, FIND_TTL);
     uint64_t pause = sg_prng_jitter(&core->prng, scope->find_pause_ns, 20);
     scope->find_at = sg_time_add(core->now, pause);
@@ -213,8 +219,10 @@ static void receive_found(struct sg_core *core, const struct sg_link *link,
                           const struct sg_topic_msg *msg)
 {
     struct sg_scope *scope = sg_scope_find(core, &msg->topic);
-    if (scope == NULL)
+    /* nobody asked for it, so nobody believes it */
+    if (scope == NULL || scope->answers_left == 0)
         return;
+    scope->answers_left--;
     sg_trace(&core->config.trace, SG_TRACE_TOPIC_FOUND, link->peer.b, msg->topic.b, msg->count);
     for (uint8_t i = 0; i < msg->count; i++) {
         bool is_self = sg_peer_id_equal(&msg->id[i], &core->config.self);

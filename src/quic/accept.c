@@ -92,6 +92,24 @@ static bool evict(struct sg_quic_endpoint *ep)
     return true;
 }
 
+/* More than half of the burst is used up. */
+static bool is_short_of_handshakes(struct sg_quic_endpoint *ep)
+{
+    const struct sg_quic_limits *limits = &ep->config.limits;
+    uint64_t half = (uint64_t)limits->handshake_burst * 500;
+    return limits->handshake_rate != 0 &&
+           sg_bucket_level(&ep->handshakes, ep->now, limits->handshake_rate,
+                           limits->handshake_burst) < half;
+}
+
+static bool take_handshake(struct sg_quic_endpoint *ep)
+{
+    const struct sg_quic_limits *limits = &ep->config.limits;
+    return limits->handshake_rate == 0 ||
+           sg_bucket_take(&ep->handshakes, ep->now, limits->handshake_rate,
+                          limits->handshake_burst);
+}
+
 /* Everything that may stand in the way of a handshake, cheapest first. */
 static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
 {
@@ -101,8 +119,7 @@ static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
     uint32_t prefix_max = local ? 0 : limits->half_open_prefix_max;
     uint32_t from_prefix = prefix_max == 0 ? 0 : half_open_of_prefix(ep, remote);
     bool prefix_full = prefix_max != 0 && from_prefix >= prefix_max;
-    bool pressed = ep->half_open_count >= limits->retry_threshold ||
-                   !sg_quic_bucket_is_half_full(&ep->handshakes, ep->now);
+    bool pressed = ep->half_open_count >= limits->retry_threshold || is_short_of_handshakes(ep);
 
     if (!proved(in) && (pressed || prefix_full)) {
         if (sg_quic_bucket_table_take(&ep->initials, remote, ep->now))
@@ -125,7 +142,7 @@ static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
         ep->stats.refused_half_open++;
         return false;
     }
-    if (!sg_quic_bucket_take(&ep->handshakes, ep->now)) {
+    if (!take_handshake(ep)) {
         ep->stats.refused_rate++;
         return false;
     }

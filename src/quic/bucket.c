@@ -11,44 +11,6 @@ struct sg_quic_bucket_cell {
     uint32_t at_ms;
 };
 
-void sg_quic_bucket_init(struct sg_quic_bucket *bucket, uint32_t rate, uint32_t burst,
-                         sg_time_ns now)
-{
-    *bucket = (struct sg_quic_bucket){.rate = rate, .burst = burst > 0 ? burst : 1, .at = now};
-    bucket->level_ns = bucket->burst * SG_NS_PER_S;
-}
-
-static void refill(struct sg_quic_bucket *bucket, sg_time_ns now)
-{
-    uint64_t full = bucket->burst * SG_NS_PER_S;
-    uint64_t passed = sg_time_since(now, bucket->at);
-    uint64_t missing = full - bucket->level_ns;
-    if (passed > missing / bucket->rate)
-        bucket->level_ns = full;
-    else
-        bucket->level_ns += passed * bucket->rate;
-    bucket->at = now;
-}
-
-bool sg_quic_bucket_take(struct sg_quic_bucket *bucket, sg_time_ns now)
-{
-    if (bucket->rate == 0)
-        return true;
-    refill(bucket, now);
-    if (bucket->level_ns < SG_NS_PER_S)
-        return false;
-    bucket->level_ns -= SG_NS_PER_S;
-    return true;
-}
-
-bool sg_quic_bucket_is_half_full(struct sg_quic_bucket *bucket, sg_time_ns now)
-{
-    if (bucket->rate == 0)
-        return true;
-    refill(bucket, now);
-    return bucket->level_ns >= bucket->burst * SG_NS_PER_S / 2;
-}
-
 void sg_quic_bucket_table_init(struct sg_quic_bucket_table *table, const struct sg_mem *mem,
                                const uint64_t key[2], uint32_t rate, uint32_t burst)
 {

@@ -1,4 +1,4 @@
-/* Token buckets: one, and a table of them by source prefix. */
+/* A table of token buckets by source prefix. */
 #ifndef SG_QUIC_BUCKET_H
 #define SG_QUIC_BUCKET_H
 
@@ -8,24 +8,10 @@
 #include "base/time.h"
 #include "os/addr.h"
 
-/* rate tokens per second, at most burst; rate 0 never refuses. */
-struct sg_quic_bucket {
-    uint64_t rate;
-    uint64_t burst;
-    uint64_t level_ns; /* tokens in units of 1/rate s, in ns: burst is full */
-    sg_time_ns at;
-};
-
-void sg_quic_bucket_init(struct sg_quic_bucket *bucket, uint32_t rate, uint32_t burst,
-                         sg_time_ns now);
-/* Takes a token; false when there is none. */
-bool sg_quic_bucket_take(struct sg_quic_bucket *bucket, sg_time_ns now);
-/* Takes none: is half of the burst or more left? */
-bool sg_quic_bucket_is_half_full(struct sg_quic_bucket *bucket, sg_time_ns now);
-
-/* The same for each IPv4 address or IPv6 /64. Prefixes are spread over a fixed number of buckets
- * by a keyed hash and are not stored: a flood from spoofed sources cannot make the table grow, and
- * two prefixes that share a bucket share its rate. Memory is taken at first use (64 KiB). */
+/* rate tokens per second, at most burst, for each IPv4 address or IPv6 /64; rate 0 never refuses.
+ * Prefixes are spread over a fixed number of buckets by a keyed hash and are not stored: a flood
+ * from spoofed sources cannot make the table grow, and two prefixes that share a bucket share its
+ * rate. A cell is half the size of a sg_bucket. Memory is taken at first use (64 KiB). */
 struct sg_quic_bucket_table {
     const struct sg_mem *mem;
     uint64_t key[2];

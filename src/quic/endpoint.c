@@ -116,7 +116,7 @@ static sg_err init_secrets(struct sg_quic_endpoint *ep)
 
 static void init_plain(struct sg_quic_endpoint *ep)
 {
-    const struct sg_quic_limits *limits = &ep->config.limits;
+    struct sg_quic_limits *limits = &ep->config.limits;
     ep->ngmem = (ngtcp2_mem){.user_data = ep,
                              .malloc = ng_malloc,
                              .free = ng_free,
@@ -125,8 +125,10 @@ static void init_plain(struct sg_quic_endpoint *ep)
     ep->free_slot = UINT32_MAX;
     sg_quic_timer_heap_init(&ep->timers, ep->mem);
     sg_quic_token_cache_init(&ep->tokens, ep->mem, limits->tokens_max);
-    sg_quic_bucket_init(&ep->handshakes, limits->handshake_rate, limits->handshake_burst, ep->now);
-    sg_quic_bucket_init(&ep->resets, limits->reset_rate, limits->reset_rate, ep->now);
+    if (limits->handshake_burst == 0)
+        limits->handshake_burst = 1;
+    sg_bucket_init(&ep->handshakes, ep->now, limits->handshake_burst);
+    sg_bucket_init(&ep->resets, ep->now, limits->reset_rate);
     sg_quic_list_init(&ep->half_open_list);
     sg_quic_list_init(&ep->lingering);
     sg_quic_list_init(&ep->dying);

@@ -10,6 +10,7 @@
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 
+#include "base/bucket.h"
 #include "quic/bucket.h"
 #include "quic/cid_map.h"
 #include "quic/endpoint.h"
@@ -189,8 +190,8 @@ struct sg_quic_endpoint {
     struct sg_quic_token_keys retry_keys;
     struct sg_quic_token_keys token_keys;
     struct sg_quic_token_cache tokens;
-    struct sg_quic_bucket handshakes;
-    struct sg_quic_bucket resets;
+    struct sg_bucket handshakes; /* of limits.handshake_rate */
+    struct sg_bucket resets;     /* of limits.reset_rate */
     struct sg_quic_bucket_table initials;
     void *held;                   /* memory behind the last event */
     struct sg_quic_recvq *held_q; /* queue behind the last event */

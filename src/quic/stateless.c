@@ -65,6 +65,13 @@ void sg_quic_stateless_clear(struct sg_quic_endpoint *ep)
         pop(ep);
 }
 
+/* Rate 0: as many as are asked for. */
+static bool take_reset(struct sg_quic_endpoint *ep)
+{
+    uint32_t rate = ep->config.limits.reset_rate;
+    return rate == 0 || sg_bucket_take(&ep->resets, ep->now, rate, rate);
+}
+
 void sg_quic_stateless_version(struct sg_quic_endpoint *ep, const struct sg_quic_rx *rx,
                                const ngtcp2_version_cid *vc)
 {
@@ -72,7 +79,7 @@ void sg_quic_stateless_version(struct sg_quic_endpoint *ep, const struct sg_quic
     uint8_t out[600]; /* two ids of up to 255 bytes */
     uint8_t random;
     /* RFC9000 s6.1: only in answer to a datagram that could start a connection */
-    if (rx->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE || !sg_quic_bucket_take(&ep->resets, ep->now))
+    if (rx->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE || !take_reset(ep))
         return;
     if (sg_random(&random, 1) != SG_OK)
         return;
@@ -102,7 +109,7 @@ void sg_quic_stateless_reset(struct sg_quic_endpoint *ep, const struct sg_quic_r
     ngtcp2_cid cid;
     /* RFC9000 s10.3.3: shorter than what caused it, so that two ends cannot reset each other for
      * ever */
-    if (rx->len <= RESET_MIN || !sg_quic_bucket_take(&ep->resets, ep->now))
+    if (rx->len <= RESET_MIN || !take_reset(ep))
         return;
     size_t len = rx->len - 1 < RESET_MAX ? rx->len - 1 : RESET_MAX;
     size_t random_len = len - NGTCP2_STATELESS_RESET_TOKENLEN;

@@ -58,6 +58,7 @@ sg_err sg_node_leave(struct sg_node *node)
 {
     const struct sg_core_in in = {.kind = SG_CORE_IN_LEAVE};
     SG_TRY(sg_rt_enter(node));
+    sg_rt_cache_remember(node);
     sg_rt_tell(node, &in);
     node->has_left = true;
     sg_rt_leave(node);
@@ -168,4 +169,9 @@ sg_err sg_node_next_event(struct sg_node *node, int timeout_ms, struct sg_event 
     if (!may_wait(node, timeout_ms))
         return SG_ERR_INVALID_STATE;
     return sg_rt_events_next(&node->events, timeout_ms, event);
+}
+
+int sg_node_event_fd(const struct sg_node *node)
+{
+    return sg_rt_events_fd(&((struct sg_node *)(uintptr_t)node)->events);
 }

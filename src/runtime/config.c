@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "swim/swim.h"
 #include "wire/limits.h"
 
 /* A table of connections beyond this would need other structures than lists. */
@@ -12,6 +13,8 @@
 /* Of core.h: a longer expiry is refused by peers. */
 #define TTL_MAX_MS 600000
 #define DAY_MS UINT64_C(86400000)
+/* Of the base view's 8 neighbours. */
+#define CONTACT_SLOTS_MAX 8
 
 void sg_node_config_init(struct sg_node_config *config)
 {
@@ -23,7 +26,9 @@ void sg_node_config_init(struct sg_node_config *config)
                                       .idle_timeout_ms = 30000,
                                       .keep_alive_ms = 10000,
                                       .message_ttl_ms = 60000,
-                                      .shuffle_interval_ms = 30000};
+                                      .shuffle_interval_ms = 30000,
+                                      .members_max = 256,
+                                      .contact_slots = 2};
 }
 
 void sg_rt_detail(const struct sg_rt_detail *detail, const char *format, ...)
@@ -93,6 +98,9 @@ static sg_err check_numbers(const struct sg_node_config *c, const struct sg_rt_d
     SG_TRY(check_range(detail, "max_connections", c->max_connections, 4, CONNECTIONS_MAX));
     SG_TRY(check_range(detail, "event_queue_max", c->event_queue_max, 1, EVENTS_MAX));
     SG_TRY(check_range(detail, "idle_timeout_ms", c->idle_timeout_ms, 1000, DAY_MS));
+    SG_TRY(check_range(detail, "members_max", c->members_max, 1, SG_SWIM_MEMBERS_HARD));
+    SG_TRY(check_range(detail, "contact_slots", c->contact_slots, 0, CONTACT_SLOTS_MAX));
+    SG_TRY(check_range(detail, "meta_len", c->meta_len, 0, SG_SWIM_META_MAX));
     SG_TRY(check_range(detail, "message_ttl_ms", c->message_ttl_ms, 1, TTL_MAX_MS));
     SG_TRY(check_range(detail, "shuffle_interval_ms", c->shuffle_interval_ms, 10, DAY_MS));
     return check_range(detail, "keep_alive_ms", c->keep_alive_ms, 0, c->idle_timeout_ms);

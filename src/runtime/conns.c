@@ -54,7 +54,7 @@ static void link_up(struct sg_node *node, const struct sg_rt_act *act)
     link_hints(&info.remote, &in.hints);
     struct sg_rt_link *link = sg_rt_links_find(&node->links, &act->peer);
     if (link != NULL)
-        link->srtt_told_ns = info.srtt_ns;
+        in.boot = link->boot;
     sg_rt_paths_alive(&node->paths, &info.remote, info.srtt_ns);
     if (sg_rt_feed(node, &in) != SG_OK)
         sg_rt_break_link(node, &act->peer, node->has_left ? SG_CLOSE_SHUTDOWN : SG_CLOSE_OVERLOAD,
@@ -171,7 +171,9 @@ static void on_connected(struct sg_node *node, const struct sg_quic_event *event
     sg_err err = sg_rt_links_connected(&node->links, node->now, &conn);
     if (err == SG_OK)
         err = send_hello(node, conn.id);
-    if (err == SG_OK)
+    /* Closed by the peer meanwhile: the CLOSED event is next and knows why. */
+    bool is_closed = err == SG_ERR_INVALID_STATE || err == SG_ERR_NOT_FOUND;
+    if (err == SG_OK || is_closed)
         return;
     const struct sg_rt_seed_loss loss = {.err = err, .answered = true};
     sg_quic_close(node->quic, node->now, conn.id, SG_CLOSE_OVERLOAD, false);
@@ -265,6 +267,26 @@ static void on_frame(struct sg_node *node, const struct sg_quic_event *event)
     }
 }
 
+/* Datagrams are pulled before frames, so one that was sent behind the HELLO may come first: it
+ * waits too, unless there is no room. */
+static void on_datagram(struct sg_node *node, const struct sg_quic_event *event)
+{
+    struct sg_rt_conn *conn = sg_rt_links_conn(&node->links, event->conn);
+    if (conn == NULL || conn->state == SG_RT_CONN_CLOSING)
+        return;
+    if (conn->state != SG_RT_CONN_HELLO) {
+        feed_frame(node, &conn->peer, SG_LANE_DATAGRAM, event->datagram.bytes);
+        return;
+    }
+    struct sg_buf *buf = sg_buf_copy(node->mem, event->datagram.bytes);
+    sg_err err = SG_ERR_NO_MEMORY;
+    if (buf != NULL && conn->held.count < SG_RT_HELD_DATAGRAMS_MAX)
+        err = sg_rt_frames_push(&conn->held, node->mem, SG_LANE_DATAGRAM, buf);
+    node->counters.datagrams_dropped += err != SG_OK;
+    if (err != SG_OK)
+        sg_buf_unref(buf);
+}
+
 /* ---- a connection ends ----------------------------------------------------------------------- */
 
 static bool is_for_cause(uint64_t reason)
@@ -346,10 +368,12 @@ void sg_rt_on_event(struct sg_node *node, const struct sg_quic_event *event)
         if (link != NULL && link->main == event->conn)
             sg_rt_flush_backlog(node, link);
         break;
-    case SG_QUIC_DATAGRAM:   /* SWIM's, later */
+    case SG_QUIC_DATAGRAM:
+        on_datagram(node, event);
+        break;
     case SG_QUIC_BULK_RESET: /* bulk transfers: later */
     case SG_QUIC_BULK_STOPPED:
-    case SG_QUIC_NEW_TOKEN: /* the endpoint keeps them for this run; a peer cache comes later */
+    case SG_QUIC_NEW_TOKEN: /* the endpoint keeps them for this run */
         break;
     case SG_QUIC_BULK:
         refuse_bulk(node, event);

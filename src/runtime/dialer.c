@@ -5,6 +5,9 @@ static void answer(struct sg_node *node, struct sg_rt_dial *dial)
 {
     const struct sg_core_in in = {
         .kind = SG_CORE_IN_LINK_DOWN, .peer = dial->peer, .err = dial->err};
+    /* nobody there, or somebody else; not what we had no room for */
+    if (sg_err_class_of(dial->err) == SG_ERR_CLASS_IO || dial->err == SG_ERR_WRONG_PEER)
+        sg_rt_cache_failed(node, &dial->peer);
     sg_rt_dials_remove(&node->dials, dial);
     sg_rt_tell(node, &in);
 }
@@ -49,7 +52,7 @@ static void read_hints(const struct sg_node *node, const struct sg_hints *hints,
 
 void sg_rt_dial_wanted(struct sg_node *node, const struct sg_core_out *out)
 {
-    struct sg_rt_dial dial = {.peer = out->peer};
+    struct sg_rt_dial dial = {.peer = out->peer, .since = node->now};
     const struct sg_rt_conn *greeting = sg_rt_links_greeting(&node->links, &out->peer);
     read_hints(node, &out->hints, &dial);
     sg_err err = sg_rt_dials_add(&node->dials, &dial);
@@ -118,15 +121,23 @@ sg_err sg_rt_dial_address(struct sg_node *node, const struct sg_addr *addr,
     return sg_quic_dial(node->quic, node->now, &dial, conn);
 }
 
-/* Starts the handshake with the next address that may be dialled; false: none is left. */
+/* Starts the handshake with the next address that may be dialled, or waits for the budget; false:
+ * none is left, or the wait was long. */
 static bool take_off(struct sg_node *node, struct sg_rt_dial *dial)
 {
     while (dial->next < dial->count) {
-        const struct sg_addr *addr = &dial->addr[dial->next++];
+        const struct sg_addr *addr = &dial->addr[dial->next];
         if (!sg_rt_paths_may_dial(&node->paths, node->now, addr, &dial->peer)) {
+            dial->next++;
             dial->err = SG_ERR_UNREACHABLE;
             continue;
         }
+        if (!sg_rt_budget_take(&node->budget, node->now, addr)) {
+            dial->err = SG_ERR_LIMIT;
+            dial->not_before = sg_time_add(node->now, SG_RT_BUDGET_PAUSE_NS);
+            return sg_time_since(node->now, dial->since) < SG_RT_BUDGET_WAIT_NS;
+        }
+        dial->next++;
         dial->err = sg_rt_dial_address(node, addr, &dial->peer, &dial->conn);
         if (dial->err != SG_OK)
             continue;
@@ -136,18 +147,26 @@ static bool take_off(struct sg_node *node, struct sg_rt_dial *dial)
     return false;
 }
 
+static bool has_room(const struct sg_node *node)
+{
+    size_t flying = sg_rt_dials_flying(&node->dials);
+    return flying < SG_RT_FLIGHTS_CORE &&
+           flying + sg_rt_seeds_flying(&node->seeds) < SG_RT_FLIGHTS_MAX;
+}
+
+sg_time_ns sg_rt_dial_deadline(const struct sg_node *node)
+{
+    /* one that lands makes the next turn */
+    return has_room(node) ? sg_rt_dials_deadline(&node->dials) : SG_TIME_NEVER;
+}
+
 void sg_rt_run_dials(struct sg_node *node)
 {
     /* Each round starts one or answers one; an answer may bring new ones. */
     for (size_t i = 0; i < SG_RT_DIALS_MAX; i++) {
-        struct sg_rt_dial *dial = sg_rt_dials_next(&node->dials);
-        if (dial == NULL)
+        struct sg_rt_dial *dial = sg_rt_dials_next(&node->dials, node->now);
+        if (dial == NULL || !has_room(node))
             return;
-        size_t flying = sg_rt_dials_flying(&node->dials);
-        bool has_room = flying < SG_RT_FLIGHTS_CORE &&
-                        flying + sg_rt_seeds_flying(&node->seeds) < SG_RT_FLIGHTS_MAX;
-        if (!has_room)
-            return; /* one that lands makes the next turn */
         if (!take_off(node, dial))
             answer(node, dial);
     }

@@ -16,6 +16,7 @@ sg_err sg_rt_dials_add(struct sg_rt_dials *d, const struct sg_rt_dial *dial)
     added->state = SG_RT_DIAL_QUEUED;
     added->next = 0;
     added->conn = 0;
+    added->not_before = 0;
     added->err = SG_ERR_NOT_FOUND; /* should there be no address at all */
     return SG_OK;
 }
@@ -38,13 +39,24 @@ struct sg_rt_dial *sg_rt_dials_of_conn(struct sg_rt_dials *d, uint64_t conn)
     return NULL;
 }
 
-struct sg_rt_dial *sg_rt_dials_next(struct sg_rt_dials *d)
+struct sg_rt_dial *sg_rt_dials_next(struct sg_rt_dials *d, sg_time_ns now)
 {
     for (size_t i = 0; i < d->count; i++) {
-        if (d->dial[i].state == SG_RT_DIAL_QUEUED)
+        if (d->dial[i].state == SG_RT_DIAL_QUEUED && d->dial[i].not_before <= now)
             return &d->dial[i];
     }
     return NULL;
+}
+
+sg_time_ns sg_rt_dials_deadline(const struct sg_rt_dials *d)
+{
+    sg_time_ns at = SG_TIME_NEVER;
+    for (size_t i = 0; i < d->count; i++) {
+        /* 0: it waits for a flight to land, not for a time */
+        if (d->dial[i].state == SG_RT_DIAL_QUEUED && d->dial[i].not_before != 0)
+            at = sg_time_min(at, d->dial[i].not_before);
+    }
+    return at;
 }
 
 size_t sg_rt_dials_flying(const struct sg_rt_dials *d)
@@ -59,6 +71,7 @@ bool sg_rt_dial_failed(struct sg_rt_dial *dial, sg_err err)
 {
     dial->err = err;
     dial->conn = 0;
+    dial->not_before = 0;
     dial->state = SG_RT_DIAL_QUEUED;
     return dial->next < dial->count;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "os/addr.h"
 #include "wire/limits.h"
 
@@ -28,9 +29,11 @@ struct sg_rt_dial {
     enum sg_rt_dial_state state;
     struct sg_addr addr[SG_HINTS_MAX];
     uint8_t count;
-    uint8_t next;  /* the address to try next */
-    uint64_t conn; /* FLYING, GREETING */
-    sg_err err;    /* of the last failure */
+    uint8_t next;          /* the address to try next */
+    uint64_t conn;         /* FLYING, GREETING */
+    sg_err err;            /* of the last failure */
+    sg_time_ns since;      /* asked for */
+    sg_time_ns not_before; /* QUEUED: the budget was used up */
 };
 
 struct sg_rt_dials {
@@ -39,13 +42,15 @@ struct sg_rt_dials {
 };
 
 void sg_rt_dials_init(struct sg_rt_dials *d);
-/* A new request, QUEUED. SG_ERR_FULL; SG_ERR_EXISTS: the peer is in the list already. */
+/* A new request, QUEUED; dial->since is the caller's. SG_ERR_FULL; SG_ERR_EXISTS: the peer is in the list already. */
 SG_MUST_USE sg_err sg_rt_dials_add(struct sg_rt_dials *d, const struct sg_rt_dial *dial);
 /* NULL when there is none. Pointers are valid until the next add or remove. */
 struct sg_rt_dial *sg_rt_dials_of_peer(struct sg_rt_dials *d, const struct sg_peer_id *peer);
 struct sg_rt_dial *sg_rt_dials_of_conn(struct sg_rt_dials *d, uint64_t conn);
-/* The oldest QUEUED one. */
-struct sg_rt_dial *sg_rt_dials_next(struct sg_rt_dials *d);
+/* The oldest QUEUED one that may be tried now. */
+struct sg_rt_dial *sg_rt_dials_next(struct sg_rt_dials *d, sg_time_ns now);
+/* When a QUEUED one that waits for the budget may be tried. */
+sg_time_ns sg_rt_dials_deadline(const struct sg_rt_dials *d);
 /* Number FLYING. */
 size_t sg_rt_dials_flying(const struct sg_rt_dials *d);
 /* An attempt, or the connection that came of it, has failed: QUEUED again for the next address.

@@ -3,12 +3,14 @@
 sg_err sg_rt_events_init(struct sg_rt_events *q, const struct sg_mem *mem, uint32_t max)
 {
     *q = (struct sg_rt_events){.mem = mem, .max = max};
+    sg_rt_ready_init(&q->ready);
     return sg_rt_wait_init(&q->wait);
 }
 
 void sg_rt_events_fini(struct sg_rt_events *q)
 {
     sg_rt_wait_fini(&q->wait);
+    sg_rt_ready_fini(&q->ready);
     sg_mem_free(q->mem, q->ring);
 }
 
@@ -43,7 +45,8 @@ void sg_rt_events_push(struct sg_rt_events *q, const struct sg_event *event)
         q->count--;
     }
     q->ring[(q->head + q->count) % q->cap] = *event;
-    q->count++;
+    if (q->count++ == 0)
+        sg_rt_ready_set(&q->ready, true);
     sg_rt_wait_signal(&q->wait);
     sg_rt_wait_unlock(&q->wait);
 }
@@ -64,7 +67,8 @@ sg_err sg_rt_events_next(struct sg_rt_events *q, int timeout_ms, struct sg_event
     if (err == SG_OK) {
         *event = q->ring[q->head];
         q->head = (q->head + 1) % q->cap;
-        q->count--;
+        if (--q->count == 0 && !q->wait.stopped)
+            sg_rt_ready_set(&q->ready, false);
     }
     sg_rt_wait_unlock(&q->wait);
     return err;
@@ -73,4 +77,15 @@ sg_err sg_rt_events_next(struct sg_rt_events *q, int timeout_ms, struct sg_event
 void sg_rt_events_stop(struct sg_rt_events *q)
 {
     sg_rt_wait_stop(&q->wait);
+    sg_rt_wait_lock(&q->wait);
+    sg_rt_ready_set(&q->ready, true);
+    sg_rt_wait_unlock(&q->wait);
+}
+
+int sg_rt_events_fd(struct sg_rt_events *q)
+{
+    sg_rt_wait_lock(&q->wait);
+    int fd = sg_rt_ready_fd(&q->ready, q->count > 0 || q->wait.stopped);
+    sg_rt_wait_unlock(&q->wait);
+    return fd;
 }

@@ -5,6 +5,7 @@
 #include <saorsa/gossip.h>
 
 #include "base/mem.h"
+#include "runtime/ready.h"
 #include "runtime/wait.h"
 
 struct sg_rt_events {
@@ -16,6 +17,7 @@ struct sg_rt_events {
     uint32_t head;
     uint32_t count;
     uint64_t dropped;
+    struct sg_rt_ready ready;
 };
 
 /* SG_ERR_NO_MEMORY. */
@@ -29,5 +31,7 @@ void sg_rt_events_push(struct sg_rt_events *q, const struct sg_event *event);
 SG_MUST_USE sg_err sg_rt_events_next(struct sg_rt_events *q, int timeout_ms,
                                      struct sg_event *event);
 void sg_rt_events_stop(struct sg_rt_events *q);
+/* A descriptor that is readable while events wait, and from sg_rt_events_stop on; -1: none left. */
+int sg_rt_events_fd(struct sg_rt_events *q);
 
 #endif

@@ -179,7 +179,7 @@ static void reborn(struct sg_rt_links *t, sg_time_ns now, struct sg_rt_link *lin
     link->main = conn->id;
     link->boot = conn->boot;
     link->since = now;
-    link->srtt_told_ns = 0;
+    link->told = (struct sg_rt_told){0};
     conn->state = SG_RT_CONN_MAIN;
     conn->deadline = SG_TIME_NEVER;
     add_act(acts,

@@ -30,6 +30,8 @@
 #define SG_RT_CONNS_PER_PEER_MAX 6
 /* Frames of a connection before its HELLO: what fits an initial flow-control window. */
 #define SG_RT_HELD_MAX 256
+/* Of them datagrams: probes that overtook the HELLO. */
+#define SG_RT_HELD_DATAGRAMS_MAX 16
 #define SG_RT_HELD_BYTES_MAX (UINT32_C(128) << 10)
 /* Control frames that wait for room in a lane. Behind 256 KiB in the lane itself this is a peer
  * that does not read. */
@@ -57,13 +59,21 @@ struct sg_rt_conn {
     struct sg_rt_frames held; /* HELLO: frames that came too early */
 };
 
+/* What the core knows of the quality of a link, so that only news is told. */
+struct sg_rt_told {
+    sg_rt_conn_id conn; /* whose counters these are */
+    uint64_t packets_out;
+    uint64_t packets_lost;
+    uint64_t srtt_ns;
+};
+
 struct sg_rt_link {
     struct sg_peer_id peer;
     sg_rt_conn_id main; /* 0: limbo */
     uint64_t boot;
     sg_time_ns since;
     sg_time_ns limbo_until;
-    uint64_t srtt_told_ns; /* to the core */
+    struct sg_rt_told told;
     struct sg_rt_frames backlog[SG_FRAME_LANE_COUNT];
 };
 

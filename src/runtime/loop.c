@@ -2,12 +2,10 @@
  *
  * Every handle's callback does the same, one turn. The timer stands at the next deadline of
  * anything, so an idle node sleeps until QUIC's keep-alive or the next shuffle. */
-#include <pthread.h>
-#include <signal.h>
-
 #include "os/clock.h"
 #include "runtime/node_impl.h"
 #include "runtime/resolver.h"
+#include "runtime/thread.h"
 
 static void on_timer(uv_timer_t *timer);
 
@@ -162,18 +160,12 @@ sg_err sg_node_start(struct sg_node *node)
     else if (mode != SG_RT_NEW)
         err = SG_ERR_INVALID_STATE;
     if (err == SG_OK) {
-        /* Signals are for the program's own threads. */
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
         atomic_store(&node->mode, SG_RT_THREADED);
-        if (uv_thread_create(&node->thread, run_thread, node) != 0) {
+        err = sg_rt_thread_start(&node->thread, run_thread, node);
+        if (err != SG_OK) {
             atomic_store(&node->mode, SG_RT_NEW);
             sg_rt_note_error(node, "cannot start a thread");
-            err = SG_ERR_LIMIT;
         }
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     sg_rt_leave_quiet(node);
     return err;
@@ -224,6 +216,8 @@ static void begin_stop(struct sg_node *node)
     const struct sg_core_in leave = {.kind = SG_CORE_IN_LEAVE};
     atomic_store(&node->mode, SG_RT_STOPPING);
     node->stop_at = sg_time_add(node->now, SG_RT_STOP_NS);
+    if (node->has_begun)
+        sg_rt_cache_remember(node);
     if (!node->has_left)
         sg_rt_tell(node, &leave);
     node->has_left = true;
@@ -235,6 +229,7 @@ static void begin_stop(struct sg_node *node)
 /* The time for goodbyes is over, or everyone has heard. */
 static void end_stop(struct sg_node *node)
 {
+    sg_rt_cache_finish(node);
     sg_rt_enter_any(node);
     if (node->quic != NULL) {
         sg_quic_close_all(node->quic, node->now, SG_CLOSE_SHUTDOWN, false);

@@ -35,7 +35,11 @@ static void receive(struct sg_node *node, const struct sg_udp_in *in, size_t cou
 
 void sg_rt_read_socket(struct sg_node *node)
 {
-    for (unsigned i = 0; i < SG_RT_READS_PER_TURN && !node->is_broken; i++) {
+    for (unsigned i = 0; !node->is_broken; i++) {
+        if (i == SG_RT_READS_PER_TURN) {
+            node->more = true;
+            return;
+        }
         const struct sg_udp_in *in = NULL;
         size_t count = 0;
         sg_err err = sg_udp_recv(node->udp, &in, &count);
@@ -45,8 +49,6 @@ void sg_rt_read_socket(struct sg_node *node)
             return;
         receive(node, in, count);
     }
-    /* The loop sees what is left in the socket, but not what the socket object holds. */
-    node->more = node->more || sg_udp_has_pending(node->udp);
 }
 
 /* Collects what the endpoint has to send; false when that is nothing. */

@@ -124,6 +124,29 @@ static sg_err make_identity(struct sg_node *node, const struct making *m)
     return err;
 }
 
+static const char *peers_advice(sg_err err)
+{
+    if (err == SG_ERR_CORRUPT)
+        return "damaged, or not a file of this kind; move it away to start with an empty one (the "
+               "contacts in it have to be added again)";
+    if (err == SG_ERR_UNSUPPORTED)
+        return "made by a newer version; use that, or move the file away";
+    if (err == SG_ERR_LOCKED)
+        return "another program holds it";
+    return sg_err_text(err);
+}
+
+static sg_err open_cache(struct sg_node *node, const struct making *m)
+{
+    const char *dir = m->settings->config.state_dir;
+    sg_err err = sg_rt_cache_init(node, dir, m->seams->file_sys);
+    if (err == SG_OK)
+        err = sg_rt_contacts_load(node);
+    if (err != SG_OK && dir != NULL)
+        sg_rt_detail(m->detail, "%.120s/" SG_PEERS_FILE ": %s", dir, peers_advice(err));
+    return err;
+}
+
 static const char *bind_advice(sg_err err)
 {
     if (err == SG_ERR_ADDRESS_IN_USE)
@@ -186,6 +209,9 @@ static sg_err make_core(struct sg_node *node, const struct making *m)
     core.links_max = config->max_connections;
     core.message_ttl_ms = config->message_ttl_ms;
     core.hpv.shuffle_interval_ns = config->shuffle_interval_ms * SG_NS_PER_MS;
+    core.hpv.contact_slots = (uint8_t)config->contact_slots;
+    core.swim.members_max = (uint16_t)config->members_max;
+    core.meta = sg_bytes(config->meta, config->meta_len);
     core.seed = sg_prng_next(&node->prng);
     return sg_core_new(&node->core, &core, node->now);
 }
@@ -207,6 +233,7 @@ static sg_err make_parts(struct sg_node *node, const struct making *m)
     SG_TRY(add_seeds(node, m));
     SG_TRY(make_identity(node, m));
     node->links.self = node->self;
+    SG_TRY(open_cache(node, m));
     SG_TRY(open_socket(node, m));
     SG_TRY(make_endpoint(node, m));
     SG_TRY(make_core(node, m));
@@ -229,6 +256,7 @@ static sg_err make_bare(const struct sg_mem *mem, uint32_t event_max, struct sg_
     sg_rt_seeds_init(&node->seeds);
     sg_rt_read_clocks(node);
     node->born = node->now;
+    sg_rt_budget_init(&node->budget, node->now);
     sg_err err = sg_rt_lock_init(&node->lock);
     if (err == SG_OK) {
         err = sg_rt_events_init(&node->events, mem, event_max);
@@ -296,6 +324,7 @@ void sg_node_free(struct sg_node *node)
     sg_udp_close(node->udp);
     sg_mem_free(node->mem, node->out.buf);
     sg_identity_free(node->identity);
+    sg_rt_cache_fini(node);
     if (node->has_keystore)
         sg_keystore_fini(&node->keystore);
     sg_rt_seeds_fini(&node->seeds, node->mem);

@@ -5,8 +5,8 @@
  * loop alone; API calls only send `wake`. Nothing here blocks on the network: the socket does not,
  * names are resolved elsewhere, and readers of messages have locks of their own.
  *
- * One turn (turn.c): read the socket -> QUIC timers -> core timers -> QUIC events -> seeds, dials,
- * links, watchdog -> write the socket. Events become inputs of the core (conns.c), the core's
+ * One turn (turn.c): read the socket -> QUIC timers -> QUIC events -> core timers -> seeds, dials,
+ * links, watchdog, peer cache -> write the socket. Events become inputs of the core (conns.c), the core's
  * outputs are carried out in order (outputs.c). Each step is bounded in number or time; what is
  * left over makes the next turn come at once, after the others who wait for the lock. */
 #ifndef SG_RUNTIME_NODE_IMPL_H
@@ -21,7 +21,10 @@
 #include "node/core.h"
 #include "os/udp.h"
 #include "quic/endpoint.h"
+#include "runtime/budget.h"
+#include "runtime/cache.h"
 #include "runtime/config.h"
+#include "runtime/contacts.h"
 #include "runtime/dials.h"
 #include "runtime/events.h"
 #include "runtime/fair_lock.h"
@@ -45,7 +48,8 @@
 #define SG_RT_BATCH_ROOM_MIN 16384
 /* sg_publish refuses above so many bytes in all send queues. */
 #define SG_RT_QUEUED_MAX (UINT64_C(32) << 20)
-/* Links are looked at for stalls and round-trip times so often, if anything was sent. */
+/* Links are looked at for stalls so often, if anything was sent, and for round-trip times and
+ * losses so often, if the node is awake. */
 #define SG_RT_WATCH_NS SG_NS_PER_S
 /* A connection without progress is given up after the longer of this and 8 PTO. */
 #define SG_RT_STALL_NS (10 * SG_NS_PER_S)
@@ -77,7 +81,8 @@ struct sg_rt_counters {
     uint64_t handshake_sum_us;
     uint64_t handshake_last_us;
     uint64_t dials_failed;
-    uint64_t packets_lost; /* of connections that are gone */
+    uint64_t packets_lost;      /* of connections that are gone */
+    uint64_t datagrams_dropped; /* by the runtime: no room, no link */
     uint64_t turns;
 };
 
@@ -115,12 +120,18 @@ struct sg_node {
     struct sg_rt_out out;
     struct sg_rt_links links;
     struct sg_rt_dials dials;
+    struct sg_rt_budget budget;
     struct sg_rt_paths paths;
     struct sg_rt_seeds seeds;
     struct sg_rt_subs subs;
+    struct sg_rt_cache cache; /* locks of its own, see there */
+    struct sg_rt_contacts contacts;
     uint32_t base_neighbors;
+    sg_time_ns reseed_at; /* with few neighbours: the next try of all seeds; 0 = not set */
     bool has_local_peers; /* somebody was met at a loopback address */
     sg_time_ns watch_at;
+    sg_time_ns look_at; /* no alarm: links are looked at when the node is awake anyway */
+    unsigned postponed; /* turns in a row whose core timers had to wait */
     sg_time_ns stop_at; /* STOPPING: end of the goodbyes */
     struct sg_rt_counters counters;
     char last_error[SG_RT_ERROR_CAP];
@@ -191,9 +202,12 @@ void sg_rt_expire_links(struct sg_node *node);
 /* ---- report.c: events for the program ---- */
 
 void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out);
+void sg_rt_report_member(struct sg_node *node, const struct sg_core_out *out);
 /* A connection was refused or closed for cause. */
 void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
                           const char *what);
+/* The state folder could not be written; the node runs on. */
+void sg_rt_report_state(struct sg_node *node, sg_err err);
 /* The err that stands for a close reason. */
 sg_err sg_rt_err_of_reason(uint64_t reason);
 
@@ -203,6 +217,8 @@ sg_err sg_rt_err_of_reason(uint64_t reason);
 void sg_rt_dial_wanted(struct sg_node *node, const struct sg_core_out *out);
 /* Starts queued dials as far as the budget goes. */
 void sg_rt_run_dials(struct sg_node *node);
+/* When a dial that waits for the budget may be tried. */
+sg_time_ns sg_rt_dial_deadline(const struct sg_node *node);
 /* Nobody wants the peer any more; its handshake, if any, is cancelled. */
 void sg_rt_dial_forget(struct sg_node *node, const struct sg_peer_id *peer);
 /* The peer's link is up: its dial has been answered. */
@@ -223,6 +239,8 @@ SG_MUST_USE sg_err sg_rt_dial_address(struct sg_node *node, const struct sg_addr
 /* All seeds are wanted: at the start, and when the node is isolated. */
 void sg_rt_want_seeds(struct sg_node *node);
 void sg_rt_run_seeds(struct sg_node *node);
+/* When all seeds are wanted once more, because neighbours are few. */
+sg_time_ns sg_rt_reseed_deadline(const struct sg_node *node);
 /* conn, a seed's, is connected to peer. */
 void sg_rt_seed_connected(struct sg_node *node, sg_quic_conn_id conn,
                           const struct sg_peer_id *peer);
@@ -244,6 +262,18 @@ bool sg_rt_seed_is_self(struct sg_node *node, sg_quic_conn_id conn);
 /* Something was sent: look at the links after a while. */
 void sg_rt_watch(struct sg_node *node);
 void sg_rt_run_watch(struct sg_node *node);
+
+/* ---- members.c ---- */
+
+/* The first address of hints as text [cap], "" when there is none. */
+void sg_rt_hint_text(const struct sg_hints *hints, char *text, size_t cap);
+
+/* ---- contact_api.c ---- */
+
+/* Reads the contacts from the disk. Errors of sg_peers_contacts. */
+SG_MUST_USE sg_err sg_rt_contacts_load(struct sg_node *node);
+/* Tells the core about all contacts. */
+void sg_rt_contacts_begin(struct sg_node *node);
 
 /* ---- loop.c ---- */
 

@@ -31,11 +31,25 @@ static void hold_back(struct sg_node *node, struct sg_rt_link *link, const struc
     (void)sg_buf_ref(out->buf);
 }
 
+/* What does not go at once is not worth sending later. */
+static void send_datagram(struct sg_node *node, const struct sg_rt_link *link,
+                          const struct sg_core_out *out)
+{
+    sg_err err = SG_ERR_WOULD_BLOCK;
+    if (link->main != 0)
+        err = sg_quic_write_datagram(node->quic, link->main, sg_buf_bytes(out->buf));
+    node->counters.datagrams_dropped += err != SG_OK;
+}
+
 static void send_frame(struct sg_node *node, const struct sg_core_out *out)
 {
     struct sg_rt_link *link = sg_rt_links_find(&node->links, &out->peer);
-    if (link == NULL || out->lane >= SG_FRAME_LANE_COUNT)
+    if (link == NULL)
         return; /* the core learns in a moment that the link is gone */
+    if (out->lane == SG_LANE_DATAGRAM)
+        send_datagram(node, link, out);
+    if (out->lane >= SG_FRAME_LANE_COUNT)
+        return;
     sg_err err = SG_ERR_WOULD_BLOCK;
     /* no WRITABLE event follows where memory was short: what waits is tried again first */
     if (link->main != 0 && link->backlog[out->lane].count != 0)
@@ -132,8 +146,11 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
     case SG_CORE_OUT_NEIGHBOR_DOWN:
         sg_rt_report_neighbor(node, out);
         break;
-    case SG_CORE_OUT_NEED_CACHE:
     case SG_CORE_OUT_MEMBER:
+        sg_rt_report_member(node, out);
+        break;
+    case SG_CORE_OUT_NEED_CACHE:
+        sg_rt_cache_wanted(node);
         break;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_rt_want_seeds(node);

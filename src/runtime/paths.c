@@ -57,6 +57,8 @@ void sg_rt_paths_failed(struct sg_rt_paths *t, sg_time_ns now, const struct sg_a
 {
     struct sg_rt_path *path = take(t, addr, peer != NULL ? peer : &anybody);
     uint64_t pause = SG_RT_PATH_PAUSE_NS;
+    if (sg_time_since(now, path->until) > SG_RT_PATH_FORGET_NS)
+        path->failures = 0;
     for (uint32_t i = 0; i < path->failures && pause < SG_RT_PATH_PAUSE_MAX_NS; i++)
         pause *= 2;
     if (pause > SG_RT_PATH_PAUSE_MAX_NS)

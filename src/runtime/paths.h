@@ -18,6 +18,8 @@
 /* The pause after a failure doubles from one to the other, +- 20 %. */
 #define SG_RT_PATH_PAUSE_NS SG_NS_PER_S
 #define SG_RT_PATH_PAUSE_MAX_NS (60 * SG_NS_PER_S)
+/* Failures of an address that was left alone for so long after its pause are forgotten. */
+#define SG_RT_PATH_FORGET_NS (600 * SG_NS_PER_S)
 /* A node that said it stops is not dialled for so long: nobody is there. */
 #define SG_RT_PATH_GONE_NS (10 * SG_NS_PER_S)
 

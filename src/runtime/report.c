@@ -28,10 +28,46 @@ void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out)
     if (is_up && node->base_neighbors++ == 0) {
         report_kind(node, SG_EVENT_JOINED);
         sg_rt_seeds_joined(&node->seeds);
+        sg_rt_cache_joined(node);
     } else if (!is_up && node->base_neighbors > 0 && --node->base_neighbors == 0) {
         report_kind(node, SG_EVENT_ISOLATED);
         sg_rt_want_seeds(node);
     }
+}
+
+void sg_rt_report_member(struct sg_node *node, const struct sg_core_out *out)
+{
+    struct sg_event event = {.peer = out->peer, .err = SG_OK};
+    const char *text = "";
+    switch (out->member) {
+    case SG_CORE_MEMBER_JOIN:
+        event.kind = SG_EVENT_MEMBER_JOIN;
+        break;
+    case SG_CORE_MEMBER_SUSPECT:
+        event.kind = SG_EVENT_MEMBER_SUSPECT;
+        text = "does not answer";
+        break;
+    case SG_CORE_MEMBER_REFUTED:
+        event.kind = SG_EVENT_MEMBER_REFUTED;
+        text = "is alive after all";
+        break;
+    case SG_CORE_MEMBER_FAIL:
+        event.kind = SG_EVENT_MEMBER_FAIL;
+        event.err = SG_ERR_TIMEOUT;
+        text = "has failed";
+        break;
+    case SG_CORE_MEMBER_LEAVE:
+        event.kind = SG_EVENT_MEMBER_LEAVE;
+        text = "has left";
+        break;
+    case SG_CORE_MEMBER_UPDATE:
+        event.kind = SG_EVENT_MEMBER_UPDATE;
+        break;
+    case SG_CORE_MEMBER_DROPPED: /* of the sample; nothing happened to it */
+        return;
+    }
+    (void)snprintf(event.text, sizeof event.text, "%s", text);
+    sg_rt_events_push(&node->events, &event);
 }
 
 void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
@@ -40,6 +76,26 @@ void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, s
     struct sg_event event = {.kind = SG_EVENT_REFUSED, .peer = *peer, .err = err};
     (void)snprintf(event.text, sizeof event.text, "%s", what);
     sg_rt_note_error(node, "a peer was refused: %s", what);
+    sg_rt_events_push(&node->events, &event);
+}
+
+static const char *state_advice(sg_err err)
+{
+    if (err == SG_ERR_NO_SPACE)
+        return "no space left on the device; the node runs on and tries again";
+    if (err == SG_ERR_LOCKED)
+        return "another program holds it; the node runs on and tries again";
+    if (err == SG_ERR_CORRUPT)
+        return "the file was damaged while it was in use";
+    return sg_err_text(err);
+}
+
+void sg_rt_report_state(struct sg_node *node, sg_err err)
+{
+    struct sg_event event = {.kind = SG_EVENT_STATE_FAILED, .err = err};
+    (void)snprintf(event.text, sizeof event.text, "cannot write %s: %s", SG_PEERS_FILE,
+                   state_advice(err));
+    sg_rt_note_error(node, "%s", event.text);
     sg_rt_events_push(&node->events, &event);
 }
 

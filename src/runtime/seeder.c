@@ -13,6 +13,30 @@ static bool are_wanted(const struct sg_node *node)
     return node->base_neighbors == 0;
 }
 
+/* With so few neighbours the node may be part of a small island: now and then the seeds are asked
+ * who else there is. */
+#define NEIGHBORS_FEW 3
+#define RESEED_NS (300 * SG_NS_PER_S)
+
+sg_time_ns sg_rt_reseed_deadline(const struct sg_node *node)
+{
+    bool is_set = node->reseed_at != 0 && node->base_neighbors < NEIGHBORS_FEW;
+    return is_set ? node->reseed_at : SG_TIME_NEVER;
+}
+
+/* Each time the neighbours become few the interval begins anew, so that the survivors of a large
+ * failure do not come all at once. */
+static void reseed(struct sg_node *node)
+{
+    bool is_due = sg_rt_reseed_deadline(node) <= node->now;
+    if (is_due)
+        sg_rt_want_seeds(node);
+    if (node->base_neighbors >= NEIGHBORS_FEW || node->seeds.count == 0)
+        node->reseed_at = 0;
+    else if (is_due || node->reseed_at == 0)
+        node->reseed_at = sg_time_add(node->now, sg_prng_jitter(&node->prng, RESEED_NS, 25));
+}
+
 void sg_rt_want_seeds(struct sg_node *node)
 {
     for (size_t i = 0; i < node->seeds.count; i++)
@@ -131,8 +155,12 @@ static void dial_next(struct sg_node *node, struct sg_rt_seed *seed, struct sg_r
 static void join(struct sg_node *node, struct sg_rt_seed *seed)
 {
     const struct sg_core_in in = {.kind = SG_CORE_IN_SEED, .peer = seed->peer};
+    bool is_neighbor;
+    uint16_t topics;
     sg_rt_seed_reached(seed, node->now, &node->prng);
-    sg_rt_tell(node, &in);
+    sg_core_peer_use(node->core, &seed->peer, &is_neighbor, &topics);
+    if (!is_neighbor)
+        sg_rt_tell(node, &in);
 }
 
 static void start(struct sg_node *node, struct sg_rt_seed *seed)
@@ -184,6 +212,7 @@ void sg_rt_run_seeds(struct sg_node *node)
 {
     if (node->has_left)
         return;
+    reseed(node);
     for (size_t i = 0; i < node->seeds.count; i++) {
         struct sg_rt_seed *seed = node->seeds.seed[i];
         if (seed->state == SG_RT_SEED_WAITING && seed->at <= node->now)

@@ -37,6 +37,20 @@ static void fill_checks(struct sg_stats *out, const struct sg_core_stats *core,
     out->peers_banned = core->peers_banned;
 }
 
+static void fill_members(struct sg_stats *out, const struct sg_core_stats *core,
+                         const struct sg_core_gauges *now)
+{
+    const struct sg_swim_stats *swim = &core->swim;
+    out->members = now->members;
+    out->health = now->health;
+    out->probes = swim->pings;
+    out->probes_failed = swim->probes_failed;
+    out->suspicions = swim->suspicions;
+    out->refutations = swim->refutations;
+    out->failures = swim->deaths;
+    out->failures_undone = swim->deaths_undone;
+}
+
 static uint64_t packets_lost(struct sg_node *node)
 {
     uint64_t lost = node->counters.packets_lost;
@@ -67,6 +81,9 @@ static void fill_links(struct sg_stats *out, struct sg_node *node)
     out->datagrams_out = quic.datagrams_out;
     out->bytes_in = quic.bytes_in;
     out->bytes_out = quic.bytes_out;
+    out->probe_packets_in = quic.quic_datagrams_in;
+    out->probe_packets_out = quic.quic_datagrams_out;
+    out->probe_packets_dropped = quic.quic_datagrams_dropped + counters->datagrams_dropped;
     out->dials_failed = counters->dials_failed;
     out->packets_lost = packets_lost(node);
 }
@@ -101,6 +118,7 @@ void sg_node_stats(struct sg_node *node, struct sg_stats *stats)
     stats->subscriber_dropped = node->subs.dropped;
     fill_messages(stats, &core);
     fill_checks(stats, &core, &node->counters);
+    fill_members(stats, &core, &now);
     fill_links(stats, node);
     fill_socket(stats, node);
     sg_rt_leave_quiet(node);

@@ -1,9 +1,6 @@
 #include "runtime/subs.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 
@@ -34,7 +31,7 @@ sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic_id *topic,
     sub->mem = mem;
     sub->topic = *topic;
     sub->options = *options;
-    sub->ready_fd = -1;
+    sg_rt_ready_init(&sub->ready);
     *out = sub;
     return SG_OK;
 }
@@ -57,8 +54,7 @@ void sg_rt_sub_free(struct sg_subscription *sub)
         struct sg_rt_message *message = pop(sub);
         sg_mem_free(message->mem, message);
     }
-    if (sub->ready_fd >= 0)
-        (void)close(sub->ready_fd);
+    sg_rt_ready_fini(&sub->ready);
     sg_mem_free(sub->mem, sub);
 }
 
@@ -77,21 +73,6 @@ bool sg_rt_subs_remove(struct sg_rt_subs *subs, struct sg_subscription *sub)
         }
     }
     return false;
-}
-
-/* The descriptor is readable while there is something to read, an end included. */
-static void set_ready(const struct sg_subscription *sub, bool ready)
-{
-    if (sub->ready_fd < 0)
-        return;
-    uint64_t one = 1;
-    ssize_t n = 0;
-    do {
-        if (ready)
-            n = write(sub->ready_fd, &one, sizeof one);
-        else
-            n = read(sub->ready_fd, &one, sizeof one);
-    } while (n < 0 && errno == EINTR);
 }
 
 static bool has_ended(const struct sg_subscription *sub)
@@ -136,7 +117,7 @@ static uint64_t make_room(struct sg_subscription *sub, size_t len)
     case SG_FULL_CLOSE:
         sub->closed = true;
         sg_rt_wait_signal_all(&sub->wait);
-        set_ready(sub, true);
+        sg_rt_ready_set(&sub->ready, true);
         break;
     }
     return gone;
@@ -151,7 +132,7 @@ static void append(struct sg_subscription *sub, struct sg_rt_message *message)
     sub->last = message;
     sub->bytes += message->message.len;
     if (sub->count++ == 0)
-        set_ready(sub, true);
+        sg_rt_ready_set(&sub->ready, true);
     sg_rt_wait_signal(&sub->wait);
 }
 
@@ -190,7 +171,7 @@ void sg_rt_subs_stop(struct sg_rt_subs *subs)
     for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
         sg_rt_wait_stop(&sub->wait);
         sg_rt_wait_lock(&sub->wait);
-        set_ready(sub, true);
+        sg_rt_ready_set(&sub->ready, true);
         sg_rt_wait_unlock(&sub->wait);
     }
 }
@@ -221,7 +202,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
     if (err == SG_OK) {
         *message = &pop(sub)->message;
         if (sub->count == 0 && !has_ended(sub))
-            set_ready(sub, false);
+            sg_rt_ready_set(&sub->ready, false);
     }
     sg_rt_wait_unlock(&sub->wait);
     return err;
@@ -230,12 +211,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
 int sg_rt_sub_fd(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    if (sub->ready_fd < 0) {
-        sub->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (sub->count > 0 || has_ended(sub))
-            set_ready(sub, true);
-    }
-    int fd = sub->ready_fd;
+    int fd = sg_rt_ready_fd(&sub->ready, sub->count > 0 || has_ended(sub));
     sg_rt_wait_unlock(&sub->wait);
     return fd;
 }

@@ -7,6 +7,7 @@
 #include <saorsa/gossip.h>
 
 #include "base/mem.h"
+#include "runtime/ready.h"
 #include "runtime/wait.h"
 
 struct sg_rt_message;
@@ -24,8 +25,8 @@ struct sg_subscription {
     size_t count;
     size_t bytes; /* of payload */
     uint64_t dropped;
-    bool closed;  /* SG_FULL_CLOSE: full once */
-    int ready_fd; /* an eventfd, -1 until somebody asks for it */
+    bool closed; /* SG_FULL_CLOSE: full once */
+    struct sg_rt_ready ready;
 };
 
 struct sg_rt_subs {

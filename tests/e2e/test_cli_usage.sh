@@ -6,7 +6,8 @@
 begin 'help lists every command, and each command explains itself'
 expect_exit 0 saorsa help
 expect_text last.out 'exit codes'
-for command in id node pub sub peers status join stop demo sim help version; do
+for command in id node pub sub peers members status join contact meta force-leave leave stop demo \
+    sim help version; do
     expect_exit 0 saorsa help
     expect_text last.out "  $command "
     expect_exit 0 saorsa "$command" --help
@@ -67,6 +68,16 @@ usage '--kill must leave at least two nodes' demo --nodes 4 --kill 3
 usage '--loss wants a share' sim --loss 2
 usage '--rate wants a number' sim --rate fast
 usage '--count wants a whole number' sub --topic t --count=
+usage '--contact-slots must be between 0 and 8' node --contact-slots 9
+usage '--members-max must be between 16 and 4096' node --members-max 1
+usage "unexpected argument 'x'" members x
+usage "unexpected argument 'x'" leave x
+usage 'an argument is missing' force-leave
+usage "'abc' is no id" force-leave abc
+usage "neither 'add' nor 'list' nor 'rm'" contact old
+usage 'which contact?' contact rm
+usage "is no ID or ID@ADDRESS:PORT" contact add abc
+usage "'get' is not 'set'" meta get x
 usage '--whole reads stdin' pub --topic t --whole text
 usage '--raw and --json exclude each other' sub --topic t --raw --json
 

@@ -5,7 +5,7 @@
 
 start_node a --topic t
 cat >client.py <<'PY'
-import json, os, socket, sys, time
+import json, os, resource, socket, sys, time
 
 PATH = sys.argv[1]
 
@@ -61,11 +61,23 @@ for bad in (b"\n", b"{\n", b"nonsense\n", b"[]\n", b'"op"\n', b"{}\n", b'{"op":1
             b'{"op":"publish","topic":"t","base64":"e\\n=="}\n',
             b'{"op":"publish","topic":"' + b"x" * 256 + b'","text":"x"}\n',
             b'{"op":"subscribe","topic":"t","own":"yes"}\n', b'{"op":"join"}\n',
+            b'{"op":"members","peer":"abcdef"}\n', b'{"op":"force_leave"}\n',
+            b'{"op":"contact_add","peer":""}\n', b'{"op":"contact_rm","peer":7}\n',
+            b'{"op":"meta_set"}\n', b'{"op":"meta_set","base64":"x"}\n',
+            b'{"op":"contact_add","peer":"' + b"a" * 121 + b'"}\n',
             b"[" * 5000 + b"\n"):
     no(c.ask(bad), "SG_ERR_MALFORMED")
 no(c.ask({"op": "fly"}), "SG_ERR_UNSUPPORTED")
 no(c.ask({"op": "publish", "topic": "t", "text": "x" * 65537}), "SG_ERR_TOO_LARGE")
 no(c.ask({"op": "join", "seed": "nonsense"}), "SG_ERR_INVALID_ARGUMENT")
+no(c.ask({"op": "meta_set", "text": "x" * 513}), "SG_ERR_TOO_LARGE")
+no(c.ask({"op": "force_leave", "peer": "abcde"}), "SG_ERR_INVALID_ARGUMENT")
+no(c.ask({"op": "force_leave", "peer": "abcdef"}), "SG_ERR_NOT_FOUND")
+no(c.ask({"op": "contact_add", "peer": "abcdef"}), "SG_ERR_NOT_FOUND")
+no(c.ask({"op": "contact_add", "peer": "a" * 52 + "@nowhere"}), "SG_ERR_INVALID_ARGUMENT")
+no(c.ask({"op": "contact_rm", "peer": "a" * 52}), "SG_ERR_NOT_FOUND")
+assert c.ask({"op": "members"}) == {"ok": True, "op": "members", "members": []}
+assert c.ask({"op": "contacts"}) == {"ok": True, "op": "contacts", "contacts": []}
 assert c.ask({"op": "status"})["ok"] is True
 assert c.ask({"op": "peers"}) == {"ok": True, "op": "peers", "peers": []}
 
@@ -83,7 +95,7 @@ while at < len(data):
     step = 1 + (at * 7919) % 997
     c.s.sendall(data[at:at + step])
     at += step
-sequences = [c.line()["sequence"] for _ in requests]
+sequences = [int(c.line()["sequence"]) for _ in requests]
 assert sequences == list(range(sequences[0], sequences[0] + 300)), sequences
 c.close()
 
@@ -177,6 +189,48 @@ while True:
     assert time.monotonic() < deadline
     time.sleep(0.05)
 
+begin("without descriptors the node rests instead of spinning, and takes clients up again later")
+pid = sent.ask({"op": "status"})["pid"]
+
+
+def cpu_s():
+    fields = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+deadline = time.monotonic() + 20
+while sent.ask({"op": "status"})["clients"] > 1:
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+there = {int(fd) for fd in os.listdir("/proc/%d/fd" % pid)}
+free = [fd for fd in range(1024) if fd not in there]
+resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[3], old[1])) # room for three
+many = [Client() for _ in range(30)]
+for m in many:
+    m.send({"op": "peers"})
+assert sent.ask({"op": "peers"})["ok"]
+before, began = cpu_s(), time.monotonic()
+while time.monotonic() < began + 2:
+    time.sleep(0.1)
+used = cpu_s() - before
+assert used < 0.2, "%.2f s of CPU in two idle seconds" % used
+unserved = 0
+for m in many:
+    m.s.setblocking(False)
+    try:
+        unserved += m.s.recv(1 << 16) == b""
+    except BlockingIOError:
+        unserved += 1
+    m.s.setblocking(True)
+    m.s.settimeout(20)
+assert unserved == 27, unserved
+resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+late = Client()
+assert late.ask({"op": "peers"})["ok"]
+for m in many + [late]:
+    m.close()
+
 begin("another user is refused, even when the file would let it in")
 if os.geteuid() == 0:
     os.chmod(os.path.dirname(PATH), 0o755)
@@ -198,10 +252,29 @@ else:
     print("  SKIPPED, LOUDLY: only root can become another user", file=sys.stderr)
 
 begin("stop is answered before the node ends")
-assert sent.ask({"op": "leave"})["ok"]
 assert sent.ask({"op": "stop"})["ok"]
 assert sent.line() is None
 PY
 python3 client.py "$PWD/a/control.sock" || fail 'see above'
+wait "$NODE_PID" || fail 'the node ended badly'
+[ ! -e a/control.sock ] || fail 'the socket file is still there'
+
+begin 'leave is answered, and ends the node'
+start_node a
+cat >leave.py <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+s.connect(sys.argv[1])
+s.sendall(b'{"op":"leave"}\n{"op":"leave"}\n')
+data = b""
+while True:
+    got = s.recv(1 << 16)
+    if not got:
+        break
+    data += got
+assert data.startswith(b'{"ok":true,"op":"leave"}\n'), data
+PY
+python3 leave.py "$PWD/a/control.sock" || fail 'see above'
 wait "$NODE_PID" || fail 'the node ended badly'
 [ ! -e a/control.sock ] || fail 'the socket file is still there'

@@ -41,6 +41,15 @@ expect_exit 0 saorsa demo --nodes 3 --messages 10 --size 5000 --rate 0 --json
 begin 'a killed node: the survivors get everything'
 expect_exit 0 saorsa demo --nodes 5 --messages 30 --rate 50 --kill 1 --json
 [ "$(json last.out 'o["killed"], o["ok"]')" = '(1, True)' ] || fail 'nobody was killed'
+python3 - <<'PY' || fail 'the detection is wrong'
+import json
+o = json.loads(open("last.out").read())
+assert o["detections"] == o["detections_expected"] == 4 and o["false_alarms"] == 0, o
+assert 0 < o["detection_first_ms"] <= o["detection_p50_ms"] <= o["detection_max_ms"] < 20000, o
+PY
+expect_exit 0 saorsa demo --nodes 3 --messages 10 --rate 50 --kill 1
+expect_text last.out 'detection P50'
+expect_text last.out '2 of 2 verdicts, 0 false alarms'
 no_leftovers
 
 begin 'input that cannot be used'

@@ -1,8 +1,7 @@
 /* Nodes of one process over real sockets: joining, messages, restart, numbers. */
-#include "node_fixture.h"
+#include "state_fixture.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static void two_nodes_talk_both_ways(void **state)
 {
@@ -141,35 +140,11 @@ static void numbers_and_peers_tell_the_truth(void **state)
     stop_fast(b);
 }
 
-static struct sg_node *start_with_state(const char *dir, const char *seed)
-{
-    struct sg_node_config config = local_config();
-    config.state_dir = dir;
-    config.seeds = &seed;
-    config.seed_count = seed != NULL;
-    struct sg_node *node = make_node(&config);
-    assert_int_equal(sg_node_start(node), SG_OK);
-    return node;
-}
-
-static void remove_state(const char *dir)
-{
-    static const char *const files[] = {"identity.key", "boot", "lock"};
-    char path[256];
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    assert_int_equal(rmdir(dir), 0);
-}
-
 /* The same identity comes back at once, with a higher boot counter, and its messages are new. */
 static void restarted_node_rejoins(void **state)
 {
-    (void)state;
+    const char *dir = *state;
     struct sg_topic_id topic = topic_of("again");
-    char dir[] = "/tmp/sg-node-XXXXXX";
-    assert_non_null(mkdtemp(dir));
     struct sg_node *a = start_node(NULL);
     struct sg_subscription *at_a = subscribe(a, &topic);
     struct sg_peer_id first;
@@ -192,15 +167,12 @@ static void restarted_node_rejoins(void **state)
         expect_text(at_b, "welcome", a);
         stop_fast(b);
     }
-    remove_state(dir);
     stop_fast(a);
 }
 
 static void one_identity_runs_once(void **state)
 {
-    (void)state;
-    char dir[] = "/tmp/sg-node-XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    const char *dir = *state;
     struct sg_node_config config = local_config();
     config.state_dir = dir;
     struct sg_node *first = make_node(&config);
@@ -212,7 +184,6 @@ static void one_identity_runs_once(void **state)
     sg_node_free(first);
     second = make_node(&config);
     sg_node_free(second);
-    remove_state(dir);
 }
 
 static void leaving_is_told_to_the_neighbours(void **state)
@@ -244,8 +215,8 @@ int main(void)
         cmocka_unit_test(message_waits_for_the_first_neighbour),
         cmocka_unit_test(limits_of_publish_and_subscribe),
         cmocka_unit_test(numbers_and_peers_tell_the_truth),
-        cmocka_unit_test(restarted_node_rejoins),
-        cmocka_unit_test(one_identity_runs_once),
+        cmocka_unit_test_setup_teardown(restarted_node_rejoins, state_setup, state_teardown),
+        cmocka_unit_test_setup_teardown(one_identity_runs_once, state_setup, state_teardown),
         cmocka_unit_test(leaving_is_told_to_the_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

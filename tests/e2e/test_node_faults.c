@@ -1,5 +1,5 @@
 /* What breaks below a node: sockets whose calls fail now and then, and memory that runs out. */
-#include "node_fixture.h"
+#include "state_fixture.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -91,63 +91,12 @@ static void transient_errors_never_stop_the_loop(void **state)
     }
 }
 
-static atomic_bool is_mute;
-
-static ssize_t mute_sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-    if (!atomic_load(&is_mute))
-        return sg_udp_ops_default()->sendmsg(fd, msg, flags);
-    size_t len = 0;
-    for (size_t i = 0; i < msg->msg_iovlen; i++)
-        len += msg->msg_iov[i].iov_len;
-    return (ssize_t)len;
-}
-
-static int mute_sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
-{
-    if (!atomic_load(&is_mute))
-        return sg_udp_ops_default()->sendmmsg(fd, msgs, count, flags);
-    for (unsigned i = 0; i < count; i++)
-        msgs[i].msg_len = 1;
-    return (int)count;
-}
-
-static void remove_state(const char *dir)
-{
-    static const char *const files[] = {"identity.key", "boot", "lock"};
-    char path[256];
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    assert_int_equal(rmdir(dir), 0);
-}
-
-static struct sg_node *start_mutable(const char *dir, const char *seed)
-{
-    static struct sg_udp_ops ops;
-    struct sg_node_config config = local_config();
-    struct sg_node *node = NULL;
-    ops = *sg_udp_ops_default();
-    ops.sendmsg = mute_sendmsg;
-    ops.sendmmsg = mute_sendmmsg;
-    const struct sg_node_seams seams = {.udp_ops = &ops};
-    config.state_dir = dir;
-    config.seeds = &seed;
-    config.seed_count = 1;
-    assert_int_equal(sg_node_new_with(&config, &seams, &node, NULL, 0), SG_OK);
-    assert_int_equal(sg_node_start(node), SG_OK);
-    return node;
-}
-
 /* A node dies without a word and comes back under its identity while its neighbour still has the
  * old link: the higher boot counter replaces the ghost at once, not after the idle timeout. */
 static void crashed_node_replaces_its_ghost(void **state)
 {
-    (void)state;
+    const char *dir = *state;
     struct sg_topic_id topic = topic_of("ghost");
-    char dir[] = "/tmp/sg-node-XXXXXX";
-    assert_non_null(mkdtemp(dir));
     struct sg_node *a = start_node(NULL);
     struct sg_subscription *at_a = subscribe(a, &topic);
     struct place place = place_of(a);
@@ -172,7 +121,6 @@ static void crashed_node_replaces_its_ghost(void **state)
     assert_true(same_peer(&down.peer, &id));
     stop_fast(b);
     stop_fast(a);
-    remove_state(dir);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -274,7 +222,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transient_errors_never_stop_the_loop),
-        cmocka_unit_test(crashed_node_replaces_its_ghost),
+        cmocka_unit_test_setup_teardown(crashed_node_replaces_its_ghost, state_setup,
+                                        state_teardown),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(two_nodes_with_little_memory),
     };

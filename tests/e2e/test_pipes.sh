@@ -104,7 +104,7 @@ import base64, json, sys
 author = sys.argv[1]
 sent = [json.loads(line) for line in open("pub.out", encoding="utf-8")]
 got = [json.loads(line) for line in open("json.out", encoding="utf-8")]
-got.sort(key=lambda o: o["sequence"])
+got.sort(key=lambda o: int(o["sequence"]))
 for s, g in zip(sent, got):
     assert s["ok"] and s["id"] == g["id"] and s["sequence"] == g["sequence"], (s, g)
     assert s["neighbors"] >= 1 and s["pushed"] + s["announced"] <= s["neighbors"], s

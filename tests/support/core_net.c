@@ -76,6 +76,7 @@ static void link_up(struct net *net, size_t node, size_t peer, bool dialled)
     struct sg_core_in in = {.kind = SG_CORE_IN_LINK_UP,
                             .peer = *net_id(net, peer),
                             .dialled = dialled,
+                            .boot = 1,
                             .hints = hints_of(peer),
                             .srtt_ns = 2 * SG_NS_PER_MS,
                             .rttvar_ns = SG_NS_PER_MS / 2};
@@ -94,7 +95,7 @@ static void link_down(struct net *net, size_t node, size_t peer, sg_err why)
 static void execute_dial(struct net *net, size_t node, const struct sg_peer_id *to)
 {
     size_t peer = node_of(net, to);
-    if (peer == net->count || net->is_down[peer]) {
+    if (peer == net->count || net->is_down[peer] || net->is_cut[peer] || net->is_cut[node]) {
         struct sg_core_in in = {
             .kind = SG_CORE_IN_LINK_DOWN, .peer = *to, .err = SG_ERR_UNREACHABLE};
         (void)!net_input(net, node, &in);
@@ -111,8 +112,9 @@ static void execute_close(struct net *net, size_t node, const struct sg_core_out
     size_t peer = node_of(net, &out->peer);
     net->last_close[node] = out->reason;
     net->is_linked[node][peer] = false;
+    /* behind what was sent before */
     if (peer < net->count && net->is_linked[peer][node])
-        link_down(net, peer, node, SG_OK);
+        enqueue(net, &(struct net_frame){node, peer, SG_LANE_MSHIP, NULL});
 }
 
 static void keep_delivery(struct net *net, size_t node, const struct sg_core_out *out)
@@ -123,6 +125,26 @@ static void keep_delivery(struct net *net, size_t node, const struct sg_core_out
     delivery->payload_len = out->message.payload.len;
     delivery->first = delivery->payload_len > 0 ? out->message.payload.data[0] : 0;
     delivery->message.payload = (struct sg_bytes){NULL, 0};
+}
+
+static void keep_member_event(struct net *net, size_t node, const struct sg_core_out *out)
+{
+    size_t member = node_of(net, &out->peer);
+    if (member == net->count)
+        return;
+    net->member_events[node][member][out->member]++;
+    if (out->member == SG_CORE_MEMBER_FAIL)
+        net->failed_at[node][member] = net->now;
+}
+
+size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_member_kind kind)
+{
+    return net->member_events[node][member][kind];
+}
+
+void net_crash(struct net *net, size_t node)
+{
+    net->is_down[node] = true;
 }
 
 static void execute(struct net *net, size_t node, struct sg_core_out *out)
@@ -146,8 +168,12 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_NEIGHBOR_UP:
     case SG_CORE_OUT_NEIGHBOR_DOWN:
+        break;
     case SG_CORE_OUT_NEED_CACHE:
+        net->need_cache[node]++;
+        break;
     case SG_CORE_OUT_MEMBER:
+        keep_member_event(net, node, out);
         break;
     }
 }
@@ -214,13 +240,25 @@ sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic
     return err;
 }
 
+static bool passes(struct net *net, const struct net_frame *frame)
+{
+    if (frame->to >= net->count || net->is_down[frame->to] || net->is_cut[frame->to] ||
+        net->is_cut[frame->from])
+        return false;
+    return frame->buf == NULL || net->filter == NULL || net->filter(net, frame);
+}
+
 static void arrive(struct net *net)
 {
     struct net_frame frame = net->queue[net->head];
     net->head = (net->head + 1) % NET_QUEUE_MAX;
-    bool passes = net->filter == NULL || net->filter(net, &frame);
-    if (passes && frame.to < net->count && net->is_linked[frame.to][frame.from])
-        net_inject(net, frame.from, frame.to, frame.lane, sg_buf_bytes(frame.buf));
+    bool is_linked = frame.to < net->count && net->is_linked[frame.to][frame.from];
+    if (is_linked && passes(net, &frame)) {
+        if (frame.buf != NULL)
+            net_inject(net, frame.from, frame.to, frame.lane, sg_buf_bytes(frame.buf));
+        else if (!net->is_linked[frame.from][frame.to]) /* else a new link has come since */
+            link_down(net, frame.to, frame.from, SG_OK);
+    }
     sg_buf_unref(frame.buf);
 }
 

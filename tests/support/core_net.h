@@ -23,7 +23,7 @@ struct net_delivery {
 struct net_frame {
     size_t from, to;
     enum sg_lane lane;
-    struct sg_buf *buf;
+    struct sg_buf *buf; /* NULL: the sender closes the link */
 };
 
 struct net {
@@ -32,6 +32,7 @@ struct net {
     struct sg_identity *identity[NET_NODES_MAX];
     bool is_linked[NET_NODES_MAX][NET_NODES_MAX];
     bool is_down[NET_NODES_MAX];
+    bool is_cut[NET_NODES_MAX]; /* runs, but nothing comes or goes, dials included */
     struct sg_core_outbox out;
     struct net_frame queue[NET_QUEUE_MAX];
     size_t head, tail;
@@ -39,6 +40,9 @@ struct net {
     size_t delivery_count;
     enum sg_close_reason last_close[NET_NODES_MAX]; /* by the node that closed */
     size_t need_seeds[NET_NODES_MAX];
+    size_t need_cache[NET_NODES_MAX];
+    size_t member_events[NET_NODES_MAX][NET_NODES_MAX][SG_CORE_MEMBER_DROPPED + 1];
+    sg_time_ns failed_at[NET_NODES_MAX][NET_NODES_MAX]; /* last FAIL of [1] at [0] */
     sg_time_ns now;
     /* Sees each frame before it arrives; false drops it. May be NULL. */
     bool (*filter)(struct net *net, const struct net_frame *frame);
@@ -58,6 +62,10 @@ void net_join(struct net *net, size_t node, size_t contact);
 void net_subscribe(struct net *net, size_t node, const struct sg_topic_id *topic);
 sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic,
                    struct sg_bytes payload, struct sg_core_publish *result);
+/* The node is gone without a word: it hears and does nothing any more. */
+void net_crash(struct net *net, size_t node);
+/* How often a node was told this of another one. */
+size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_member_kind kind);
 /* Runs for duration of virtual time; all invariants are checked after each step. */
 void net_run(struct net *net, uint64_t duration_ns);
 /* How often a node was given a message. */

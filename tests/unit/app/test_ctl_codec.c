@@ -61,8 +61,61 @@ static void test_requests(void **state)
     expect(SG_OK, "{\"op\":\"events\"}");
     expect(SG_OK, "{\"op\":\"peers\"}");
     expect(SG_OK, "{\"op\":\"status\"}");
+    expect(SG_OK, "{\"op\":\"members\"}");
+    expect(SG_OK, "{\"op\":\"contacts\"}");
     expect(SG_OK, "{\"op\":\"leave\"}");
     expect(SG_OK, "{\"op\":\"stop\"}");
+}
+
+static void test_requests_about_members(void **state)
+{
+    struct sg_ctl_request r;
+    (void)state;
+    assert_int_equal(decode("{\"op\":\"force_leave\",\"peer\":\"abcdef\"}", &r), SG_OK);
+    assert_int_equal(r.op, SG_CTL_FORCE_LEAVE);
+    assert_string_equal(r.peer, "abcdef");
+    assert_int_equal(decode("{\"op\":\"contact_add\",\"peer\":\"abcdef@[::1]:7\"}", &r), SG_OK);
+    assert_int_equal(r.op, SG_CTL_CONTACT_ADD);
+    assert_string_equal(r.peer, "abcdef@[::1]:7");
+    assert_int_equal(decode("{\"op\":\"contact_rm\",\"peer\":\"x\"}", &r), SG_OK);
+    assert_int_equal(r.op, SG_CTL_CONTACT_RM);
+    assert_int_equal(decode("{\"op\":\"meta_set\",\"text\":\"a=b\"}", &r), SG_OK);
+    assert_int_equal(r.op, SG_CTL_META_SET);
+    assert_int_equal(r.payload_len, 3);
+    sg_ctl_request_fini(&r);
+    assert_int_equal(decode("{\"op\":\"meta_set\",\"base64\":\"/w==\"}", &r), SG_OK);
+    assert_int_equal(r.payload_len, 1);
+    sg_ctl_request_fini(&r);
+}
+
+/* What is encoded comes back as it was. */
+static void expect_round(const struct sg_ctl_request *request)
+{
+    struct sg_ctl_request back;
+    char *line = sg_ctl_request_encode(request);
+    assert_non_null(line);
+    assert_int_equal(decode(line, &back), SG_OK);
+    assert_int_equal(back.op, request->op);
+    assert_string_equal(back.peer, request->peer);
+    assert_int_equal(back.payload_len, request->payload_len);
+    if (back.payload_len > 0)
+        assert_memory_equal(back.payload, request->payload, back.payload_len);
+    sg_ctl_request_fini(&back);
+    free(line);
+}
+
+static void test_round_trips(void **state)
+{
+    static const uint8_t META[] = {0, 0xff, 'x'};
+    (void)state;
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_FORCE_LEAVE, .peer = "abcdef"});
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_CONTACT_ADD, .peer = "abcdef@1.2.3.4:5"});
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_CONTACT_RM, .peer = "abcdef"});
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_MEMBERS});
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_CONTACTS});
+    expect_round(&(struct sg_ctl_request){.op = SG_CTL_META_SET});
+    expect_round(&(struct sg_ctl_request){
+        .op = SG_CTL_META_SET, .payload = META, .payload_len = sizeof(META)});
 }
 
 static void test_malformed(void **state)
@@ -95,6 +148,19 @@ static void test_malformed(void **state)
         "{\"op\":\"subscribe\",\"topic\":\"t\",\"own\":1}",
         "{\"op\":\"subscribe\",\"topic\":\"t\",\"own\":null}",
         "{\"op\":\"join\"}",
+        "{\"op\":\"members\",\"peer\":\"abcdef\"}",
+        "{\"op\":\"contacts\",\"text\":\"\"}",
+        "{\"op\":\"force_leave\"}",
+        "{\"op\":\"force_leave\",\"peer\":\"\"}",
+        "{\"op\":\"force_leave\",\"peer\":7}",
+        "{\"op\":\"force_leave\",\"peer\":\"abcdef\",\"seed\":\"h:1\"}",
+        "{\"op\":\"contact_add\"}",
+        "{\"op\":\"contact_add\",\"peer\":\"abcdef\\u0000\"}",
+        "{\"op\":\"contact_rm\",\"peer\":[]}",
+        "{\"op\":\"meta_set\"}",
+        "{\"op\":\"meta_set\",\"text\":\"a\",\"base64\":\"YQ==\"}",
+        "{\"op\":\"meta_set\",\"base64\":\"YQ=\"}",
+        "{\"op\":\"meta_set\",\"topic\":\"t\",\"text\":\"a\"}",
         "{\"op\":\"join\",\"seed\":{}}",
     };
     (void)state;
@@ -132,6 +198,36 @@ static void test_limits(void **state)
     expect_size(SG_ERR_TOO_LARGE, "base64", 200000);
 }
 
+/* {"op":"meta_set","text":"AAA..."} */
+static void expect_meta(sg_err expected, size_t length)
+{
+    char line[2048];
+    char text[1024];
+    memset(text, 'A', sizeof(text));
+    assert_true(length < sizeof(text));
+    text[length] = '\0';
+    snprintf(line, sizeof(line), "{\"op\":\"meta_set\",\"text\":\"%s\"}", text);
+    expect(expected, line);
+}
+
+static void test_metadata_has_a_limit(void **state)
+{
+    char *line = malloc(200000);
+    (void)state;
+    assert_non_null(line);
+    expect_meta(SG_OK, SG_CTL_META_MAX);
+    expect_meta(SG_ERR_TOO_LARGE, SG_CTL_META_MAX + 1);
+    /* More than any payload: the same sentence. */
+    int at = sprintf(line, "{\"op\":\"meta_set\",\"text\":\"");
+    memset(line + at, 'A', 100000);
+    strcpy(line + at + 100000, "\"}");
+    struct sg_ctl_request r;
+    char text[SG_CTL_TEXT_CAP];
+    assert_int_equal(sg_ctl_request_decode(line, strlen(line), &r, text), SG_ERR_TOO_LARGE);
+    assert_string_equal(text, "metadata has at most 512 bytes");
+    free(line);
+}
+
 static void test_names_have_limits(void **state)
 {
     char line[1024];
@@ -147,6 +243,12 @@ static void test_names_have_limits(void **state)
     name[SG_CTL_SEED_MAX + 1] = '\0';
     snprintf(line, sizeof(line), "{\"op\":\"join\",\"seed\":\"%s\"}", name);
     expect(SG_ERR_MALFORMED, line);
+    name[SG_CTL_PEER_MAX + 1] = '\0';
+    snprintf(line, sizeof(line), "{\"op\":\"contact_add\",\"peer\":\"%s\"}", name);
+    expect(SG_ERR_MALFORMED, line);
+    name[SG_CTL_PEER_MAX] = '\0';
+    snprintf(line, sizeof(line), "{\"op\":\"contact_add\",\"peer\":\"%s\"}", name);
+    expect(SG_OK, line);
 }
 
 static void test_the_longest_request_fits_a_line(void **state)
@@ -217,7 +319,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_requests_about_members),
+        cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_metadata_has_a_limit),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_names_have_limits),
         cmocka_unit_test(test_the_longest_request_fits_a_line),

@@ -71,12 +71,12 @@ static void test_message(void **state)
     message.id.b[0] = 0xff;
     json_t *object = sg_json_message(&message, "chat");
     char *text = json_dumps(object, SG_JSON_FLAGS);
-    assert_string_equal(text,
-                        "{\"topic\":\"chat\","
-                        "\"id\":\"74aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
-                        "\"author\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
-                        "\"last_hop\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
-                        "\"hops\":3,\"sequence\":5,\"time_ms\":6,\"age_ms\":1.5,\"text\":\"hi\"}");
+    assert_string_equal(
+        text, "{\"topic\":\"chat\","
+              "\"id\":\"74aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+              "\"author\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+              "\"last_hop\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+              "\"hops\":3,\"sequence\":\"5\",\"time_ms\":6,\"age_ms\":1.5,\"text\":\"hi\"}");
     free(text);
     json_decref(object);
 }

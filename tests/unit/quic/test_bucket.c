@@ -1,46 +1,19 @@
-/* Token buckets. */
+/* The table of token buckets. */
 #include "quic/bucket.h"
 
 #include "unit/quic/link.h"
 
-static void a_bucket_gives_its_burst_then_its_rate(void **state)
-{
-    (void)state;
-    struct sg_quic_bucket b;
-    sg_quic_bucket_init(&b, 10, 5, 1000);
-    for (int i = 0; i < 5; i++)
-        assert_true(sg_quic_bucket_take(&b, 1000));
-    assert_false(sg_quic_bucket_take(&b, 1000));
-    assert_false(sg_quic_bucket_take(&b, 1000 + 99 * MS));
-    assert_true(sg_quic_bucket_take(&b, 1000 + 100 * MS));
-    assert_false(sg_quic_bucket_take(&b, 1000 + 100 * MS));
-    unsigned got = 0;
-    for (int i = 0; i < 1000; i++) /* 10 s, 100 questions per s */
-        got += sg_quic_bucket_take(&b, 1000 + 100 * MS + (sg_time_ns)i * 10 * MS);
-    assert_in_range(got, 98, 101);
-    assert_true(sg_quic_bucket_take(&b, SG_TIME_NEVER - 1)); /* no overflow */
-    assert_true(sg_quic_bucket_take(&b, 0));                 /* nor when time goes back */
-}
-
-static void half_full(void **state)
-{
-    (void)state;
-    struct sg_quic_bucket b;
-    sg_quic_bucket_init(&b, 1, 4, 0);
-    assert_true(sg_quic_bucket_is_half_full(&b, 0));
-    for (int i = 0; i < 3; i++)
-        assert_true(sg_quic_bucket_take(&b, 0));
-    assert_false(sg_quic_bucket_is_half_full(&b, 0));
-    assert_true(sg_quic_bucket_is_half_full(&b, 1000 * MS));
-}
-
 static void rate_zero_never_refuses(void **state)
 {
     (void)state;
-    struct sg_quic_bucket b;
-    sg_quic_bucket_init(&b, 0, 0, 0);
+    const uint64_t key[2] = {1, 2};
+    struct sg_quic_bucket_table t;
+    struct sg_addr a = net_addr(1);
+    sg_quic_bucket_table_init(&t, sg_mem_default(), key, 0, 0);
     for (int i = 0; i < 1000; i++)
-        assert_true(sg_quic_bucket_take(&b, 0) && sg_quic_bucket_is_half_full(&b, 0));
+        assert_true(sg_quic_bucket_table_take(&t, &a, 0));
+    assert_null(t.cells); /* nor costs memory */
+    sg_quic_bucket_table_fini(&t);
 }
 
 static void prefixes_have_their_own(void **state)
@@ -90,8 +63,6 @@ static void ten_thousand_prefixes_hardly_meet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_bucket_gives_its_burst_then_its_rate),
-        cmocka_unit_test(half_full),
         cmocka_unit_test(rate_zero_never_refuses),
         cmocka_unit_test(prefixes_have_their_own),
         cmocka_unit_test(ten_thousand_prefixes_hardly_meet),

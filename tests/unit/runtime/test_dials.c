@@ -28,14 +28,14 @@ static void first_come_first_tried(void **state)
 {
     (void)state;
     sg_rt_dials_init(&dials);
-    assert_null(sg_rt_dials_next(&dials));
+    assert_null(sg_rt_dials_next(&dials, 0));
     add(1, 1);
     add(2, 1);
-    struct sg_rt_dial *first = sg_rt_dials_next(&dials);
+    struct sg_rt_dial *first = sg_rt_dials_next(&dials, 0);
     assert_int_equal(first->peer.b[0], 1);
     first->state = SG_RT_DIAL_FLYING;
     first->conn = 50;
-    assert_int_equal(sg_rt_dials_next(&dials)->peer.b[0], 2);
+    assert_int_equal(sg_rt_dials_next(&dials, 0)->peer.b[0], 2);
     assert_int_equal(sg_rt_dials_flying(&dials), 1);
     assert_ptr_equal(sg_rt_dials_of_conn(&dials, 50), first);
     assert_null(sg_rt_dials_of_conn(&dials, 51));
@@ -75,8 +75,24 @@ static void bounded(void **state)
     assert_int_equal(sg_rt_dials_add(&dials, &one), SG_ERR_EXISTS);
     one = dial_to(SG_RT_DIALS_MAX, 1);
     assert_int_equal(sg_rt_dials_add(&dials, &one), SG_ERR_FULL);
-    sg_rt_dials_remove(&dials, sg_rt_dials_next(&dials));
+    sg_rt_dials_remove(&dials, sg_rt_dials_next(&dials, 0));
     assert_int_equal(sg_rt_dials_add(&dials, &one), SG_OK);
+}
+
+static void one_that_waits_lets_others_go_first(void **state)
+{
+    (void)state;
+    sg_rt_dials_init(&dials);
+    assert_int_equal(sg_rt_dials_deadline(&dials), SG_TIME_NEVER);
+    struct sg_rt_dial *first = add(1, 1);
+    add(2, 1);
+    assert_int_equal(sg_rt_dials_deadline(&dials), SG_TIME_NEVER); /* it can go now */
+    first->not_before = 100;
+    assert_int_equal(sg_rt_dials_next(&dials, 99)->peer.b[0], 2);
+    assert_int_equal(sg_rt_dials_deadline(&dials), 100);
+    assert_int_equal(sg_rt_dials_next(&dials, 100)->peer.b[0], 1);
+    first->state = SG_RT_DIAL_FLYING;
+    assert_int_equal(sg_rt_dials_deadline(&dials), SG_TIME_NEVER);
 }
 
 static void without_address_there_is_an_error_to_tell(void **state)
@@ -92,6 +108,7 @@ int main(void)
         cmocka_unit_test(first_come_first_tried),
         cmocka_unit_test(addresses_one_after_the_other),
         cmocka_unit_test(bounded),
+        cmocka_unit_test(one_that_waits_lets_others_go_first),
         cmocka_unit_test(without_address_there_is_an_error_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,17 @@ static void dead_address_is_left_alone_for_longer_and_longer(void **state)
     assert_true(sg_rt_paths_may_dial(&paths, now, &addr, &alice));
 }
 
+static void failures_are_forgotten(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(1);
+    for (int i = 0; i < 10; i++)
+        sg_rt_paths_failed(&paths, 0, &addr, NULL, &prng);
+    sg_time_ns later = 2 * SG_RT_PATH_PAUSE_MAX_NS + SG_RT_PATH_FORGET_NS;
+    sg_rt_paths_failed(&paths, later, &addr, NULL, &prng);
+    assert_true(sg_rt_paths_may_dial(&paths, later + 2 * SG_RT_PATH_PAUSE_NS, &addr, &alice));
+}
+
 static void wrong_peer_concerns_that_peer_only(void **state)
 {
     (void)state;
@@ -109,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(dead_address_is_left_alone_for_longer_and_longer, reset),
+        cmocka_unit_test_setup(failures_are_forgotten, reset),
         cmocka_unit_test_setup(wrong_peer_concerns_that_peer_only, reset),
         cmocka_unit_test_setup(a_node_that_stopped_is_left_alone_until_it_is_back, reset),
         cmocka_unit_test_setup(table_is_bounded, reset),

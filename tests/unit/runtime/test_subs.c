@@ -64,7 +64,7 @@ static void expect_none(struct sg_subscription *sub, sg_err err)
 
 static bool is_ready(const struct sg_subscription *sub)
 {
-    struct pollfd p = {.fd = sub->ready_fd, .events = POLLIN};
+    struct pollfd p = {.fd = sub->ready.fd, .events = POLLIN};
     assert_true(p.fd >= 0);
     return poll(&p, 1, 0) == 1;
 }

@@ -1,0 +1,403 @@
+/* Membership: SWIM between the links and the overlays (src/swim decides, this carries out).
+ *
+ * Packets ride on the datagram lane, tables and records on mship. A verdict takes the peer out of
+ * every scope's views and closes its link; any frame from a peer is a sign of life. What is kept of
+ * a member here is its signed record (records.c) and its address (book.c). */
+#include <assert.h>
+
+#include "node/internal.h"
+
+/* Peers are told to be alive by frames of other families, but seldom: the machine measures seconds. */
+#define HEARD_EVERY_NS (100 * SG_NS_PER_MS)
+/* Through a peer that came back from the dead a whole half of a partition may come back: it is
+ * joined through, which makes walks, so seldom. */
+#define REJOIN_EVERY_NS (10 * SG_NS_PER_S)
+/* A machine that has more to do at one time is fed again at the next timeout. */
+#define TIMEOUT_STEPS_MAX 32
+
+/* Members named as candidates when a node is isolated. */
+#define LADDER_CANDIDATES 64
+
+sg_err sg_members_init(struct sg_core *core)
+{
+    struct sg_swim_config config = core->config.swim;
+    uint64_t seed = sg_prng_next(&core->prng);
+    config.mem = core->config.mem;
+    SG_TRY(sg_swim_new(&core->swim, &config, &core->config.self, core->config.boot << 32, core->now,
+                       seed));
+    core->swim_due = sg_swim_deadline(core->swim);
+    return SG_OK;
+}
+
+/* ---- packets out ---- */
+
+/* As many of the rumors as fit. */
+static void fill_packet(const struct sg_core *core, const struct sg_swim_outbox *box,
+                        const struct sg_swim_out *out, struct sg_swim_packet *packet,
+                        struct sg_hints *hints)
+{
+    size_t left = SG_SWIM_PACKET_MAX - SG_FRAME_HEAD_MAX - 64;
+    packet->kind = out->packet;
+    packet->seq = out->seq;
+    packet->target = out->target;
+    packet->count = 0;
+    for (uint8_t i = 0; i < out->rumor_count && packet->count < SG_SWIM_RUMORS_MAX; i++) {
+        const struct sg_swim_rumor *rumor = &box->rumor[out->rumor_at + i];
+        struct sg_hints *h = &hints[packet->count];
+        *h = (struct sg_hints){0};
+        if (rumor->kind == SG_SWIM_ALIVE)
+            sg_book_get(&core->book, &rumor->member, h);
+        size_t len = sg_swim_rumor_len(rumor, h);
+        if (len > left)
+            return;
+        left -= len;
+        packet->rumor[packet->count++] = *rumor;
+    }
+}
+
+static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
+                        const struct sg_swim_out *out)
+{
+    static const struct sg_topic_id base = {{0}};
+    struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    struct sg_hints hints[SG_SWIM_RUMORS_MAX];
+    struct sg_swim_packet packet;
+    struct sg_writer w;
+    const struct sg_link *link = sg_link_find(core, &out->peer);
+    bool is_up = link != NULL && link->state == SG_LINK_UP && link->doomed == SG_CLOSE_NONE;
+    if (!is_up && out->packet != SG_SWIM_PING)
+        return;
+    fill_packet(core, box, out, &packet, hints);
+    struct sg_buf *frame = sg_frame_begin(core, &head, SG_SWIM_PACKET_MAX, &w);
+    if (frame == NULL)
+        return;
+    sg_swim_packet_encode(&w, &packet, hints);
+    frame = sg_frame_end(frame, &w);
+    struct sg_frame_wait wait = {.buf = frame, .topic = base, .lane = SG_LANE_DATAGRAM};
+    if (frame != NULL)
+        sg_link_ping(core, &out->peer, &wait);
+}
+
+static void send_table(struct sg_core *core, const struct sg_peer_id *peer, bool wants_reply)
+{
+    static const struct sg_topic_id base = {{0}};
+    struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    struct sg_swim_table table;
+    struct sg_hints hints[SG_SWIM_TABLE_MAX];
+    const struct sg_link *link = sg_link_find(core, peer);
+    if (link == NULL || link->state != SG_LINK_UP)
+        return;
+    for (uint32_t part = 0; sg_swim_table(core->swim, part, &table); part++) {
+        struct sg_writer w;
+        table.wants_reply = wants_reply && part == 0;
+        for (uint8_t i = 0; i < table.count; i++) {
+            struct sg_swim_entry *entry = &table.entry[i];
+            sg_book_get(&core->book, &entry->member, &hints[i]);
+            entry->has_record = sg_record_is_held(core, &entry->member, entry->incarnation);
+        }
+        struct sg_buf *frame =
+            sg_frame_begin(core, &head, SG_FRAME_MSHIP_MAX - SG_FRAME_HEAD_MAX, &w);
+        if (frame == NULL)
+            return;
+        sg_swim_table_encode(&w, &table, hints);
+        sg_frame_send(core, peer, SG_LANE_MSHIP, &base, sg_frame_end(frame, &w));
+    }
+}
+
+/* ---- what the machine found out ---- */
+
+static void member_event(struct sg_core *core, const struct sg_swim_out *out,
+                         enum sg_core_member_kind kind)
+{
+    struct sg_core_out event = {.kind = SG_CORE_OUT_MEMBER,
+                                .peer = out->peer,
+                                .member = kind,
+                                .incarnation = out->incarnation};
+    sg_trace(&core->config.trace, SG_TRACE_MEMBER, out->peer.b, NULL, (uint64_t)kind);
+    sg_emit(core, &event);
+}
+
+/* The verdict: out of all views, and its link is closed. */
+static void bury(struct sg_core *core, const struct sg_peer_id *peer, sg_err why)
+{
+    struct sg_hpv_in dead = {.kind = SG_HPV_IN_DEAD, .peer = *peer};
+    struct sg_link *link = sg_link_find(core, peer);
+    core->down_err = why;
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        (void)sg_scope_hpv(core, core->scopes[i], &dead);
+    core->down_err = SG_OK;
+    if (link != NULL && link->state == SG_LINK_UP)
+        sg_link_doom(core, link, why == SG_OK ? SG_CLOSE_LEAVING : SG_CLOSE_STALLED);
+}
+
+/* A member that was dead answers again, on a link of ours: the overlay behind it may be new to us. */
+static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_scope *base = core->scopes[0];
+    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = *peer};
+    const struct sg_link *link = sg_link_find(core, peer);
+    if (link == NULL || link->state != SG_LINK_UP || !link->dialled || core->now < core->rejoin_at)
+        return;
+    core->rejoin_at = sg_time_add(core->now, REJOIN_EVERY_NS);
+    if (!sg_hpv_is_active(&base->hpv, peer) && !sg_hpv_is_pending(&base->hpv, peer))
+        (void)sg_scope_hpv(core, base, &join);
+}
+
+static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
+                       const struct sg_swim_out *out)
+{
+    switch (out->kind) {
+    case SG_SWIM_OUT_SEND:
+        send_packet(core, box, out);
+        break;
+    case SG_SWIM_OUT_TABLE:
+        send_table(core, &out->peer, out->wants_reply);
+        break;
+    case SG_SWIM_OUT_ANNOUNCE:
+        sg_record_announce(core, out->incarnation, out->leaves);
+        break;
+    case SG_SWIM_OUT_JOIN:
+        member_event(core, out, SG_CORE_MEMBER_JOIN);
+        break;
+    case SG_SWIM_OUT_SUSPECT:
+        member_event(core, out, SG_CORE_MEMBER_SUSPECT);
+        break;
+    case SG_SWIM_OUT_REFUTED:
+        member_event(core, out, SG_CORE_MEMBER_REFUTED);
+        break;
+    case SG_SWIM_OUT_FAIL:
+        member_event(core, out, SG_CORE_MEMBER_FAIL);
+        bury(core, &out->peer, SG_ERR_TIMEOUT);
+        break;
+    case SG_SWIM_OUT_LEFT:
+        member_event(core, out, SG_CORE_MEMBER_LEAVE);
+        sg_record_forget(core, &out->peer);
+        bury(core, &out->peer, SG_OK);
+        break;
+    case SG_SWIM_OUT_DROPPED:
+        member_event(core, out, SG_CORE_MEMBER_DROPPED);
+        sg_record_forget(core, &out->peer);
+        break;
+    case SG_SWIM_OUT_UPDATE: /* records.c tells of new metadata */
+        break;
+    }
+}
+
+sg_err sg_members_input(struct sg_core *core, const struct sg_swim_in *in)
+{
+    struct sg_swim_outbox box;
+    SG_TRY(sg_swim_input(core->swim, core->now, in, &box));
+    core->swim_due = sg_swim_deadline(core->swim);
+    for (size_t i = 0; i < box.count; i++)
+        run_output(core, &box, &box.out[i]);
+    return SG_OK;
+}
+
+void sg_members_timeout(struct sg_core *core)
+{
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_TIMEOUT};
+    for (int i = 0; i < TIMEOUT_STEPS_MAX && core->swim_due <= core->now; i++)
+        (void)sg_members_input(core, &in);
+}
+
+/* ---- links ---- */
+
+void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boot)
+{
+    struct sg_swim_in up = {
+        .kind = SG_SWIM_IN_LINK_UP, .peer = link->peer, .incarnation = boot << 32};
+    struct sg_peer_id peer = link->peer;
+    struct sg_swim_view view;
+    bool was_dead =
+        sg_swim_find(core->swim, &peer, &view) == SG_OK && view.state == SG_SWIM_IS_DEAD;
+    link->heard_at = core->now;
+    (void)sg_members_input(core, &up);
+    sg_members_watch(core, link);
+    sg_record_greet(core, &peer);
+    if (was_dead)
+        rejoin(core, &peer);
+}
+
+void sg_members_link_down(struct sg_core *core, const struct sg_peer_id *peer, bool is_failure)
+{
+    struct sg_swim_in down = {
+        .kind = SG_SWIM_IN_LINK_DOWN, .peer = *peer, .is_failure = is_failure};
+    (void)sg_members_input(core, &down);
+}
+
+void sg_members_watch(struct sg_core *core, struct sg_link *link)
+{
+    struct sg_swim_in watch = {.kind = SG_SWIM_IN_WATCH, .peer = link->peer, .on = link->uses > 0};
+    if (link->state == SG_LINK_UP && link->is_watched != watch.on) {
+        link->is_watched = watch.on;
+        (void)sg_members_input(core, &watch);
+    }
+}
+
+void sg_members_heard(struct sg_core *core, struct sg_link *link)
+{
+    struct sg_swim_in heard = {.kind = SG_SWIM_IN_HEARD, .peer = link->peer};
+    if (core->now < sg_time_add(link->heard_at, HEARD_EVERY_NS))
+        return;
+    link->heard_at = core->now;
+    (void)sg_members_input(core, &heard);
+}
+
+/* ---- frames in ---- */
+
+void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
+{
+    struct sg_swim_packet packet;
+    struct sg_hints hints[SG_SWIM_RUMORS_MAX];
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_PACKET, .peer = link->peer, .packet = &packet};
+    sg_err err = sg_swim_packet_decode(r, &packet, hints);
+    for (uint8_t i = 0; err == SG_OK && i < packet.count; i++) {
+        if (packet.rumor[i].kind == SG_SWIM_ALIVE &&
+            !sg_peer_id_equal(&packet.rumor[i].member, &core->config.self))
+            sg_book_learn(&core->book, &packet.rumor[i].member, &hints[i], false);
+    }
+    if (err == SG_OK) {
+        link->heard_at = core->now;
+        err = sg_members_input(core, &in);
+    }
+    if (err != SG_OK && err != SG_ERR_NO_MEMORY)
+        sg_refuse(core, link, NULL, err);
+}
+
+static void table_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
+{
+    struct sg_swim_table table;
+    struct sg_hints hints[SG_SWIM_TABLE_MAX];
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_TABLE, .peer = link->peer, .table = &table};
+    sg_err err = sg_swim_table_decode(r, &table, hints);
+    if (err == SG_OK && !sg_link_may_walk(core, link)) {
+        core->stats.refused_overload++;
+        return;
+    }
+    for (uint8_t i = 0; err == SG_OK && i < table.count; i++) {
+        if (!sg_peer_id_equal(&table.entry[i].member, &core->config.self))
+            sg_book_learn(&core->book, &table.entry[i].member, &hints[i], false);
+    }
+    if (err == SG_OK)
+        err = sg_members_input(core, &in);
+    if (err == SG_OK)
+        sg_record_ask(core, link, &table);
+    else if (err != SG_ERR_NO_MEMORY)
+        sg_refuse(core, link, NULL, err);
+}
+
+void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                      struct sg_bytes frame)
+{
+    uint8_t kind = sg_read_u8(r);
+    if (kind == SG_SWIM_TABLE)
+        table_arrived(core, link, r);
+    else if (kind == SG_SWIM_RECORD)
+        sg_record_arrived(core, link, r, frame);
+    else if (kind == SG_SWIM_WANT)
+        sg_record_wanted(core, link, r);
+    else
+        sg_refuse(core, link, NULL, r->err == SG_OK ? SG_ERR_MALFORMED : r->err);
+}
+
+/* ---- never isolated ---- */
+
+/* Members as candidates of the base overlay; false when none has an address. */
+static bool offer_members(struct sg_core *core)
+{
+    struct sg_peer_id peers[LADDER_CANDIDATES];
+    struct sg_hpv_in in = {.kind = SG_HPV_IN_CANDIDATES, .peers = peers};
+    struct sg_swim_view view;
+    for (uint32_t i = 0; in.count < LADDER_CANDIDATES && sg_swim_at(core->swim, i, &view); i++) {
+        struct sg_hints hints;
+        sg_book_get(&core->book, &view.peer, &hints);
+        if (hints.count > 0)
+            peers[in.count++] = view.peer;
+    }
+    if (in.count > 0)
+        (void)sg_scope_hpv(core, core->scopes[0], &in);
+    return in.count > 0;
+}
+
+void sg_members_isolated(struct sg_core *core)
+{
+    struct sg_core_out cache = {.kind = SG_CORE_OUT_NEED_CACHE};
+    struct sg_core_out seeds = {.kind = SG_CORE_OUT_NEED_SEEDS};
+    uint8_t rung = core->ladder;
+    core->ladder = (uint8_t)((rung + 1) % 3);
+    if (rung == 0)
+        sg_emit(core, &cache);
+    else if (rung == 1 && offer_members(core))
+        return;
+    else
+        sg_emit(core, &seeds);
+}
+
+/* ---- for callers ---- */
+
+static void fill_member(const struct sg_core *core, struct sg_core_member *member)
+{
+    const struct sg_peer_id *peer = &member->view.peer;
+    sg_book_get(&core->book, peer, &member->hints);
+    member->meta = sg_record_meta(core, peer, member->view.incarnation);
+    member->is_contact = false;
+    for (uint8_t i = 0; i < core->contact_count; i++)
+        member->is_contact = member->is_contact || sg_peer_id_equal(&core->contacts[i], peer);
+}
+
+bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member)
+{
+    if (!sg_swim_at(core->swim, i, &member->view))
+        return false;
+    fill_member(core, member);
+    return true;
+}
+
+sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *peer,
+                           struct sg_core_member *member)
+{
+    SG_TRY(sg_swim_find(core->swim, peer, &member->view));
+    fill_member(core, member);
+    return SG_OK;
+}
+
+struct cache_fill {
+    const struct sg_core *core;
+    struct sg_peer_id *peers;
+    struct sg_hints *hints;
+    size_t count, cap;
+};
+
+static void cache_add(struct cache_fill *fill, const struct sg_peer_id *peer)
+{
+    if (fill->count == fill->cap)
+        return;
+    for (size_t i = 0; i < fill->count; i++) {
+        if (sg_peer_id_equal(&fill->peers[i], peer))
+            return;
+    }
+    sg_book_get(&fill->core->book, peer, &fill->hints[fill->count]);
+    if (fill->hints[fill->count].count > 0)
+        fill->peers[fill->count++] = *peer;
+}
+
+size_t sg_core_cache(const struct sg_core *core, struct sg_peer_id *peers, struct sg_hints *hints,
+                     size_t cap)
+{
+    struct cache_fill fill = {.core = core, .peers = peers, .hints = hints, .cap = cap};
+    const struct sg_hpv *base = &core->scopes[0]->hpv;
+    struct sg_swim_view view;
+    for (uint16_t i = 0; i < base->active_count; i++)
+        cache_add(&fill, &base->active[i].id);
+    for (uint32_t i = 0; i < core->link_count; i++) {
+        if (core->links[i]->state == SG_LINK_UP)
+            cache_add(&fill, &core->links[i]->peer);
+    }
+    for (uint32_t i = 0; sg_swim_at(core->swim, i, &view); i++) {
+        if (view.state != SG_SWIM_IS_DEAD)
+            cache_add(&fill, &view.peer);
+    }
+    for (uint16_t i = 0; i < base->passive_count; i++)
+        cache_add(&fill, &base->passive[i]);
+    return fill.count;
+}

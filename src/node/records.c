@@ -1,0 +1,396 @@
+/* Member records: what a member says of itself, signed with its key - that it is alive after all,
+ * that it leaves, what it is (metadata). Nobody else can say that.
+ *
+ *     signature = ML-DSA(key, context "saorsa member v1", network | PeerId | incarnation | leaves |
+ *                        len(meta) | meta)
+ *
+ * A record floods over the links in use; each node verifies it once, before it forwards it. The
+ * newest of each member is kept as it came and served to those who see in a TABLE that they lack
+ * it. Refutations are rare, so that a signature each is cheap; a node that is accused by liars
+ * again and again is slowed by the machine (one announcement per half second). */
+#include <assert.h>
+
+#include "node/internal.h"
+
+static const struct sg_bytes record_context = {(const uint8_t *)"saorsa member v1", 16};
+
+/* network, id, incarnation, leaves, length, meta */
+#define SIGNED_MAX (SG_HASH_LEN + SG_ID_LEN + 8 + 1 + 2 + SG_SWIM_META_MAX)
+#define RECORD_BODY_MAX (SG_SIG_PUBLIC_MAX + SG_SIG_MAX + SG_SWIM_META_MAX + 32)
+
+static size_t signed_part(const struct sg_core *core, const struct sg_peer_id *subject,
+                          const struct sg_swim_record *record, uint8_t out[SIGNED_MAX])
+{
+    struct sg_writer w = sg_writer(out, SIGNED_MAX);
+    sg_write_bytes(&w, sg_bytes(core->network, SG_HASH_LEN));
+    sg_write_bytes(&w, sg_bytes(subject->b, SG_ID_LEN));
+    sg_write_u64(&w, record->incarnation);
+    sg_write_u8(&w, record->leaves ? 1 : 0);
+    sg_write_u16(&w, (uint16_t)record->meta.len);
+    sg_write_bytes(&w, record->meta);
+    assert(w.err == SG_OK);
+    return w.len;
+}
+
+static void subject_of(const struct sg_core *core, struct sg_bytes public_key,
+                       struct sg_peer_id *subject)
+{
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa peer v1"), public_key};
+    core->config.suite->hash(parts, 2, subject->b);
+}
+
+/* ---- the table ---- */
+
+static struct sg_record *find(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    const struct sg_records *records = &core->records;
+    uint32_t at = records->slots == NULL ? SG_INDEX_NONE : sg_index_get(&records->index, peer->b);
+    return at == SG_INDEX_NONE ? NULL : &records->slots[at];
+}
+
+/* Most nodes hear of few records: the tables are made for the first one. */
+static sg_err open_table(struct sg_core *core)
+{
+    struct sg_records *records = &core->records;
+    uint32_t max = (uint32_t)core->config.swim.members_max + core->config.swim.dead_max;
+    if (records->slots != NULL)
+        return SG_OK;
+    records->recent_key = sg_prng_next(&core->prng) | 1;
+    sg_index_init(&records->index, &core->index_keys, sizeof(*records->slots));
+    records->recent = sg_mem_new(core->config.mem, SG_RECENT_MAX, sizeof(*records->recent));
+    records->slots = sg_mem_new(core->config.mem, max, sizeof(*records->slots));
+    if (records->recent != NULL && records->slots != NULL &&
+        sg_index_reserve(&records->index, core->config.mem, max) == SG_OK) {
+        sg_index_pool(&records->index, records->slots);
+        records->max = max;
+        return SG_OK;
+    }
+    sg_mem_free(core->config.mem, records->recent);
+    sg_mem_free(core->config.mem, records->slots);
+    *records = (struct sg_records){0};
+    return SG_ERR_NO_MEMORY;
+}
+
+/* Keyed, so that nobody can choose an id whose records look as if they had been seen; never 0. */
+static uint64_t tag_of(const struct sg_records *records, const struct sg_peer_id *subject,
+                       sg_incarnation incarnation)
+{
+    uint64_t word;
+    memcpy(&word, subject->b, sizeof(word));
+    word = (word ^ records->recent_key) * UINT64_C(0x9e3779b97f4a7c15);
+    word = (word ^ word >> 32 ^ incarnation) * UINT64_C(0xd6e8feb86659fd93);
+    return word | 1;
+}
+
+static bool was_recent(const struct sg_records *records, const struct sg_peer_id *subject,
+                       sg_incarnation incarnation)
+{
+    uint64_t tag = tag_of(records, subject, incarnation);
+    for (uint32_t i = 0; records->recent != NULL && i < SG_RECENT_MAX; i++) {
+        if (records->recent[i] == tag)
+            return true;
+    }
+    return false;
+}
+
+static void remember(struct sg_records *records, const struct sg_peer_id *subject,
+                     sg_incarnation incarnation)
+{
+    records->recent[records->recent_next] = tag_of(records, subject, incarnation);
+    records->recent_next = (records->recent_next + 1) % SG_RECENT_MAX;
+}
+
+/* Keeps a record of a member in place of an older one; a full table keeps what it has. */
+static void keep(struct sg_core *core, const struct sg_record *record)
+{
+    struct sg_records *records = &core->records;
+    struct sg_record *slot = find(core, &record->peer);
+    if (slot == NULL) {
+        if (records->count == records->max)
+            return;
+        slot = &records->slots[records->count];
+        *slot = (struct sg_record){.peer = record->peer};
+        sg_index_add(&records->index, records->count++);
+    }
+    sg_buf_unref(slot->frame);
+    *slot = *record;
+    (void)sg_buf_ref(slot->frame);
+}
+
+void sg_record_forget(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_records *records = &core->records;
+    struct sg_record *slot = find(core, peer);
+    if (slot == NULL)
+        return;
+    uint32_t at = (uint32_t)(slot - records->slots);
+    sg_buf_unref(slot->frame);
+    sg_index_remove(&records->index, at);
+    records->count--;
+    if (at == records->count)
+        return;
+    *slot = records->slots[records->count];
+    sg_index_moved(&records->index, records->count, at);
+}
+
+void sg_records_fini(struct sg_core *core)
+{
+    struct sg_records *records = &core->records;
+    for (uint32_t i = 0; i < records->count; i++)
+        sg_buf_unref(records->slots[i].frame);
+    if (records->slots != NULL)
+        sg_index_fini(&records->index, core->config.mem);
+    sg_mem_free(core->config.mem, records->recent);
+    sg_mem_free(core->config.mem, records->slots);
+    sg_buf_unref(core->own_record);
+    sg_mem_free(core->config.mem, core->meta);
+}
+
+bool sg_record_is_held(const struct sg_core *core, const struct sg_peer_id *peer,
+                       sg_incarnation incarnation)
+{
+    if (sg_peer_id_equal(peer, &core->config.self))
+        return core->own_record != NULL;
+    const struct sg_record *record = find(core, peer);
+    return record != NULL && record->incarnation == incarnation;
+}
+
+struct sg_bytes sg_record_meta(const struct sg_core *core, const struct sg_peer_id *peer,
+                               sg_incarnation incarnation)
+{
+    const struct sg_record *record = find(core, peer);
+    /* a restarted member has not said yet what it is in this life */
+    if (record == NULL || record->incarnation >> 32 != incarnation >> 32)
+        return sg_bytes(NULL, 0);
+    return sg_bytes(record->frame->data + record->meta_at, record->meta_len);
+}
+
+/* ---- our own ---- */
+
+/* A signed RECORD frame of this node; NULL when out of memory or the key fails. */
+static struct sg_buf *make_record(struct sg_core *core, sg_incarnation incarnation, bool leaves)
+{
+    const struct sg_core_config *config = &core->config;
+    struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    uint8_t to_sign[SIGNED_MAX];
+    uint8_t signature[SG_SIG_MAX];
+    struct sg_writer w;
+    struct sg_swim_record record = {.public_key = config->signer.public_key,
+                                    .incarnation = incarnation,
+                                    .leaves = leaves,
+                                    .meta = sg_bytes(core->meta, core->meta_len),
+                                    .signature = sg_bytes(signature, config->suite->sig_len)};
+    size_t len = signed_part(core, &config->self, &record, to_sign);
+    if (config->signer.sign(config->signer.state, record_context, sg_bytes(to_sign, len),
+                            signature) != SG_OK)
+        return NULL;
+    struct sg_buf *frame = sg_frame_begin(core, &head, RECORD_BODY_MAX, &w);
+    if (frame == NULL)
+        return NULL;
+    core->stats.records_made++;
+    sg_swim_record_encode(&w, &record);
+    return sg_frame_end(frame, &w);
+}
+
+static void send_record(struct sg_core *core, const struct sg_peer_id *peer, struct sg_buf *frame)
+{
+    static const struct sg_topic_id base = {{0}};
+    sg_frame_send(core, peer, SG_LANE_MSHIP, &base, sg_buf_ref(frame));
+}
+
+/* To all links in use and, of our own records, to all others as well. */
+static void flood(struct sg_core *core, struct sg_buf *frame, const struct sg_link *from)
+{
+    for (uint32_t i = 0; i < core->link_count; i++) {
+        const struct sg_link *link = core->links[i];
+        bool is_in_use = link->uses > 0 || from == NULL;
+        if (link != from && is_in_use && link->state == SG_LINK_UP && link->doomed == SG_CLOSE_NONE)
+            send_record(core, &link->peer, frame);
+    }
+}
+
+void sg_record_announce(struct sg_core *core, sg_incarnation incarnation, bool leaves)
+{
+    struct sg_buf *frame = make_record(core, incarnation, leaves);
+    if (frame == NULL)
+        return; /* the next accusation brings the next try */
+    sg_buf_unref(core->own_record);
+    core->own_record = frame;
+    flood(core, frame, NULL);
+}
+
+void sg_record_greet(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    if (core->own_record != NULL)
+        send_record(core, peer, core->own_record);
+}
+
+sg_err sg_record_set_meta(struct sg_core *core, struct sg_bytes meta)
+{
+    uint8_t *copy = NULL;
+    if (meta.len > SG_SWIM_META_MAX)
+        return SG_ERR_TOO_LARGE;
+    if (meta.len > 0) {
+        copy = sg_mem_new(core->config.mem, meta.len, 1);
+        if (copy == NULL)
+            return SG_ERR_NO_MEMORY;
+        memcpy(copy, meta.data, meta.len);
+    }
+    sg_mem_free(core->config.mem, core->meta);
+    core->meta = copy;
+    core->meta_len = (uint16_t)meta.len;
+    return SG_OK;
+}
+
+sg_err sg_records_init(struct sg_core *core)
+{
+    struct sg_bytes meta = core->config.meta;
+    core->config.meta = sg_bytes(NULL, 0);
+    if (meta.len == 0)
+        return SG_OK;
+    SG_TRY(sg_record_set_meta(core, meta));
+    core->own_record = make_record(core, sg_swim_incarnation(core->swim), false);
+    return core->own_record == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+/* ---- others' ---- */
+
+static sg_err verify(struct sg_core *core, struct sg_link *link, const struct sg_peer_id *subject,
+                     const struct sg_swim_record *record)
+{
+    const struct sg_suite *suite = core->config.suite;
+    uint8_t signed_bytes[SIGNED_MAX];
+    if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
+                        core->config.verify_burst))
+        return SG_ERR_LIMIT;
+    size_t len = signed_part(core, subject, record, signed_bytes);
+    core->stats.records_verified++;
+    return suite->verify(record->public_key, record_context, sg_bytes(signed_bytes, len),
+                         record->signature);
+}
+
+/* Whether this record says more than what is known of the member. */
+static bool is_news(const struct sg_core *core, const struct sg_peer_id *subject,
+                    const struct sg_swim_record *record)
+{
+    const struct sg_record *held = find(core, subject);
+    struct sg_swim_view view;
+    if (held != NULL && record->incarnation <= held->incarnation)
+        return false;
+    if (was_recent(&core->records, subject, record->incarnation))
+        return false;
+    if (sg_swim_find(core->swim, subject, &view) != SG_OK)
+        return true;
+    return record->incarnation >= view.incarnation;
+}
+
+static bool meta_differs(const struct sg_core *core, const struct sg_peer_id *subject,
+                         const struct sg_swim_record *record)
+{
+    const struct sg_record *held = find(core, subject);
+    if (held == NULL)
+        return record->meta.len > 0;
+    struct sg_bytes old = sg_bytes(held->frame->data + held->meta_at, held->meta_len);
+    return !sg_bytes_equal(old, record->meta);
+}
+
+static void accept(struct sg_core *core, struct sg_link *link, const struct sg_peer_id *subject,
+                   const struct sg_swim_record *record, struct sg_bytes frame)
+{
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_RECORD,
+                            .peer = *subject,
+                            .incarnation = record->incarnation,
+                            .leaves = record->leaves};
+    struct sg_buf *copy = sg_buf_copy(core->config.mem, frame);
+    bool is_update = !record->leaves && meta_differs(core, subject, record);
+    struct sg_swim_view view;
+    if (copy == NULL || open_table(core) != SG_OK) {
+        sg_buf_unref(copy);
+        return;
+    }
+    remember(&core->records, subject, record->incarnation);
+    flood(core, copy, link);
+    (void)sg_members_input(core, &in);
+    if (!record->leaves && sg_swim_find(core->swim, subject, &view) == SG_OK &&
+        view.state != SG_SWIM_IS_DEAD) {
+        const struct sg_record kept = {.peer = *subject,
+                                       .incarnation = record->incarnation,
+                                       .frame = copy,
+                                       .meta_at = (uint16_t)(record->meta.data - frame.data),
+                                       .meta_len = (uint16_t)record->meta.len};
+        struct sg_core_out event = {.kind = SG_CORE_OUT_MEMBER,
+                                    .peer = *subject,
+                                    .member = SG_CORE_MEMBER_UPDATE,
+                                    .incarnation = record->incarnation};
+        keep(core, &kept);
+        if (is_update)
+            sg_emit(core, &event);
+    }
+    sg_buf_unref(copy);
+}
+
+void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
+                       struct sg_bytes frame)
+{
+    const struct sg_suite *suite = core->config.suite;
+    struct sg_swim_record record;
+    struct sg_peer_id subject;
+    sg_err err = sg_swim_record_decode(r, &record);
+    if (err == SG_OK &&
+        (record.public_key.len != suite->sig_public_len || record.signature.len != suite->sig_len))
+        err = SG_ERR_MALFORMED;
+    if (err == SG_OK) {
+        subject_of(core, record.public_key, &subject);
+        if (sg_peer_id_equal(&subject, &core->config.self) || !is_news(core, &subject, &record))
+            return;
+        err = verify(core, link, &subject, &record);
+    }
+    if (err == SG_OK) {
+        accept(core, link, &subject, &record, frame);
+        return;
+    }
+    core->stats.records_refused++;
+    sg_refuse(core, link, NULL, err);
+}
+
+void sg_record_ask(struct sg_core *core, const struct sg_link *link,
+                   const struct sg_swim_table *table)
+{
+    static const struct sg_topic_id base = {{0}};
+    struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    struct sg_peer_id wanted[SG_SWIM_WANT_MAX];
+    struct sg_writer w;
+    size_t count = 0;
+    for (uint8_t i = 0; i < table->count && count < SG_SWIM_WANT_MAX; i++) {
+        const struct sg_swim_entry *entry = &table->entry[i];
+        struct sg_swim_view view;
+        if (entry->has_record && !sg_record_is_held(core, &entry->member, entry->incarnation) &&
+            sg_swim_find(core->swim, &entry->member, &view) == SG_OK &&
+            view.incarnation <= entry->incarnation)
+            wanted[count++] = entry->member;
+    }
+    if (count == 0)
+        return;
+    struct sg_buf *frame = sg_frame_begin(core, &head, 8 + count * SG_ID_LEN, &w);
+    if (frame == NULL)
+        return;
+    sg_swim_want_encode(&w, wanted, count);
+    sg_frame_send(core, &link->peer, SG_LANE_MSHIP, &base, sg_frame_end(frame, &w));
+}
+
+void sg_record_wanted(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
+{
+    struct sg_peer_id wanted[SG_SWIM_WANT_MAX];
+    size_t count = 0;
+    sg_err err = sg_swim_want_decode(r, wanted, &count);
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
+        return;
+    }
+    /* one token a record: they are a hundred times longer than their names */
+    for (size_t i = 0; i < count && sg_link_may_walk(core, link); i++) {
+        const struct sg_record *record = find(core, &wanted[i]);
+        if (record != NULL)
+            send_record(core, &link->peer, record->frame);
+    }
+}
