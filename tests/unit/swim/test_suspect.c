@@ -26,11 +26,15 @@ static void news_goes_to_all_watched_but_the_teller(void **state)
     open_with(&b, "abcd");
     /* asked at once, told to the others, not back to a */
     const char *text = says(&b, "a", SG_SWIM_SUSPECT, "d", BOOT(1), "x");
-    assert_string_equal(text, "suspect d 1.0\n"
-                              "send d PING [SUSPECT d 1.0 by self] [SUSPECT d 1.0 by x]\n"
-                              "send b GOSSIP [SUSPECT d 1.0 by x]\n"
-                              "send d GOSSIP [SUSPECT d 1.0 by x]\n"
-                              "send c GOSSIP [SUSPECT d 1.0 by x]\n");
+    const char *first = "suspect d 1.0\n"
+                        "send d PING [SUSPECT d 1.0 by self] [SUSPECT d 1.0 by x]\n";
+    assert_memory_equal(text, first, strlen(first));
+    assert_int_equal(b.out.count, 5);
+    for (const char *name = "bcd"; *name != '\0'; name++) {
+        char line[64];
+        snprintf(line, sizeof(line), "send %c GOSSIP [SUSPECT d 1.0 by x]\n", *name);
+        assert_non_null(strstr(text, line));
+    }
     assert_string_equal(says(&b, "b", SG_SWIM_SUSPECT, "d", BOOT(1), "x"), ""); /* known */
     bench_close(&b);
 }
