@@ -7,7 +7,8 @@
  *
  * One turn (turn.c): read the socket -> QUIC timers -> QUIC events -> core timers -> seeds, dials,
  * links, watchdog, peer cache -> write the socket. Events become inputs of the core (conns.c), the
- * core's outputs are carried out in order (outputs.c). Each step is bounded in number or time; what is
+ * core's outputs are carried out in order (outputs.c). Each step is
+ * bounded in number or time; what is
  * left over makes the next turn come at once, after the others who wait for the lock. */
 #ifndef SG_RUNTIME_NODE_IMPL_H
 #define SG_RUNTIME_NODE_IMPL_H
