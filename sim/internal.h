@@ -141,6 +141,8 @@ struct sg_sim {
     uint64_t hash;
     struct sg_sim_queue queue;
     struct sg_core_outbox out;
+    const struct sg_buf *digest_of; /* whose digest this is, while the outbox is carried out */
+    uint64_t digest;
     struct sg_topic_id topic;
     struct sg_sim_node *nodes; /* [config.nodes] */
     struct sg_map node_index;
@@ -248,7 +250,7 @@ void sg_sim_ledger_delivered(struct sg_sim *sim, uint32_t node, const struct sg_
 /* A payload came that was no delivery. */
 void sg_sim_ledger_copy(struct sg_sim *sim, const uint8_t *id);
 /* Bytes of a frame that is sent. */
-void sg_sim_ledger_bytes(struct sg_sim *sim, struct sg_bytes frame);
+void sg_sim_ledger_bytes(struct sg_sim *sim, const struct sg_core_out *out);
 /* A node has lost all it had. */
 void sg_sim_ledger_forget(struct sg_sim *sim, uint32_t node);
 /* Whether every message is where it can still be expected. */

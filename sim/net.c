@@ -255,7 +255,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
         drop_push(sim, link->conn, 1 - end, out);
         return;
     }
-    sg_sim_ledger_bytes(sim, sg_buf_bytes(out->buf));
+    sg_sim_ledger_bytes(sim, out);
     struct sg_sim_event frame = {.kind = SG_SIM_EV_FRAME,
                                  .index = link->conn,
                                  .end = (uint8_t)end,
