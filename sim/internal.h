@@ -7,6 +7,7 @@
 
 #include <saorsa/sim.h>
 
+#include "arena.h"
 #include "base/map.h"
 #include "base/prng.h"
 #include "crypto_sim.h"
@@ -21,7 +22,7 @@
 /* What tests and benchmarks may change and see beyond the public API. */
 struct sg_sim_extra {
     const struct sg_mem *mem;      /* of everything */
-    const struct sg_mem *core_mem; /* of the nodes; NULL = mem */
+    const struct sg_mem *core_mem; /* of the nodes; NULL = mem, or an arena in it */
     const struct sg_suite *suite;  /* the shape of sg_sim_suite */
     uint32_t senders;              /* messages come from so many nodes; 0 = from all */
     uint32_t lane_budget;          /* bytes under way per lane before a push is dropped */
@@ -134,6 +135,8 @@ struct sg_sim {
     struct sg_sim_config config;
     struct sg_sim_extra *extra;
     const struct sg_mem *mem;
+    const struct sg_mem *core_mem;
+    struct sg_sim_arena arena; /* core_mem, unless the extras or the checkers want it otherwise */
     struct sg_prng prng;
     sg_err err; /* sticky */
     sg_time_ns now;
@@ -280,5 +283,8 @@ void sg_sim_broken(const struct sg_sim *sim, uint32_t node, const char *what);
 /* ---- wall.c ---- */
 /* Seconds of real time from some origin: for wall_seconds and progress only. */
 double sg_sim_wall_seconds(void);
+/* Memory at a multiple of the page size, which is going to be used in no order: asks for huge
+ * pages, because a simulation misses the TLB at every step. May do nothing. */
+void sg_sim_huge_pages(void *at, size_t size);
 
 #endif

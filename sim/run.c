@@ -57,6 +57,10 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
                            .loss = threshold(config->loss),
                            .duplicate = threshold(config->duplicate),
                            .reorder = threshold(config->reorder)};
+    sg_sim_arena_init(&sim->arena, sim->mem);
+    sim->core_mem = extra->core_mem;
+    if (sim->core_mem == NULL)
+        sim->core_mem = config->check ? sim->mem : &sim->arena.mem;
     extra->stats = (struct sg_core_stats){0};
     extra->checks = extra->asymmetric = extra->frames = extra->frames_lost = 0;
     extra->resets = extra->crossings = 0;
@@ -76,7 +80,8 @@ static void fini(struct sg_sim *sim)
         sg_mem_free(sim->mem, sim->nodes[i].tags);
         sg_mem_free(sim->mem, sim->nodes[i].links);
     }
-    sg_core_outbox_fini(&sim->out, sim->extra->core_mem != NULL ? sim->extra->core_mem : sim->mem);
+    sg_core_outbox_fini(&sim->out, sim->core_mem);
+    sg_sim_arena_fini(&sim->arena);
     sg_mem_free(sim->mem, sim->nodes);
     sg_mem_free(sim->mem, sim->conns);
     sg_mem_free(sim->mem, sim->union_find);
