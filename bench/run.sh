@@ -1,6 +1,7 @@
 #!/bin/sh
 # All figures of docs/benchmarks.md, one after the other on an otherwise idle machine: about five
 # minutes. Medians and spread are over the runs that each part names. './dev bench' calls it.
+# Membership takes longer and writes its own section: './dev bench membership'.
 set -eu
 cd "$(dirname "$0")/.."
 bin=build/release

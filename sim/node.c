@@ -23,21 +23,13 @@ uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id)
     return sg_map_get(&sim->node_index, id->b);
 }
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
-
 void sg_sim_hash(struct sg_sim *sim, uint32_t node, uint64_t what, const uint8_t *ids[2],
                  uint64_t number)
 {
     uint64_t h = sg_sim_mix(sim->hash, sim->now);
     h = sg_sim_mix(h, what << 32 | node);
-    h = sg_sim_mix(h, ids[0] == NULL ? 0 : load64(ids[0]));
-    h = sg_sim_mix(h, ids[1] == NULL ? 0 : load64(ids[1]));
+    h = sg_sim_mix(h, ids[0] == NULL ? 0 : sg_load64(ids[0]));
+    h = sg_sim_mix(h, ids[1] == NULL ? 0 : sg_load64(ids[1]));
     sim->hash = sg_sim_mix(h, number);
 }
 
@@ -79,7 +71,7 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         return;
     case SG_CORE_OUT_NEIGHBOR_UP:
     case SG_CORE_OUT_NEIGHBOR_DOWN:
-        sg_sim_hash(sim, at, what, ids, load64(out->topic.b));
+        sg_sim_hash(sim, at, what, ids, sg_load64(out->topic.b));
         return;
     case SG_CORE_OUT_MEMBER:
         sg_sim_hash(sim, at, what, ids, out->incarnation << 8 | (uint64_t)out->member);
