@@ -32,11 +32,11 @@ struct sg_sim_extra {
     uint64_t stall_timeout_ns;                   /* the same, when something was sent */
     void (*tune)(struct sg_core_config *config); /* NULL = none */
     /* filled in by the run */
-    struct sg_core_stats stats; /* over all cores, crashed ones included */
+    struct sg_core_stats stats;             /* over all cores, crashed ones included */
     const struct sg_sim_scenario *scenario; /* NULL = the plan of struct sg_sim_config */
     struct sg_sim_result *result;           /* of the scenario, filled in */
     uint64_t checks;                        /* calls of sg_core_check */
-    uint64_t asymmetric;        /* neighbours at the end that do not know of it, all scopes */
+    uint64_t asymmetric; /* neighbours at the end that do not know of it, all scopes */
     uint64_t frames, frames_lost, resets, crossings;
     uint32_t joined_alone; /* nodes without a neighbour when the settling ended */
     sg_time_ns published_at, ended_at;
@@ -103,7 +103,8 @@ struct sg_sim_node {
     struct sg_sim_link *links;
     uint32_t link_count, link_cap;
     uint32_t boot;
-    uint32_t place; /* in the network: addresses and delays; its own number, unless its disk is new */
+    uint32_t
+        place;    /* in the network: addresses and delays; its own number, unless its disk is new */
     bool is_gone; /* its disk is lost: it never comes back */
     bool is_leaving;
     enum sg_sim_role role;
