@@ -29,7 +29,7 @@ struct sg_lab_net {
 SG_MUST_USE sg_err sg_lab_net_init(struct sg_lab_net *net, const struct sg_mem *mem, uint32_t nodes,
                                    size_t slot_size);
 void sg_lab_net_fini(struct sg_lab_net *net);
-/* A slot for one message, SG_LAB_NONE when out of memory. Moves all slots: addresses got before are
+/* A slot for one message, zeroed when it is used for the first time; SG_LAB_NONE when out of memory. Moves all slots: addresses got before are
  * void. */
 uint32_t sg_lab_net_slot(struct sg_lab_net *net);
 void *sg_lab_net_at(const struct sg_lab_net *net, uint32_t slot);
