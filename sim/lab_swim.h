@@ -64,8 +64,8 @@ SG_MUST_USE sg_err sg_lab_swim_stall(const struct sg_lab_swim_config *config,
 
 /* One random member after the other crashes at a random time, until it is suspected. Added for each
  * that is suspected within two rounds:
- * periods: the first period after the crash in which somebody probes it, 1 = at once (every probe of
- * it fails); suspected: ns until the first suspicion. */
+ * periods: the first period after the crash in which somebody probes it, 1 = at once (every
+ * probe of it fails); suspected: ns until the first suspicion. */
 SG_MUST_USE sg_err sg_lab_swim_crashes(const struct sg_lab_swim_config *config, unsigned crashes,
                                        struct sg_lab_values *periods,
                                        struct sg_lab_values *suspected);
