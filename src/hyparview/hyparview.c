@@ -93,6 +93,10 @@ struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
         .neighbor_timeout_ns = 5 * SG_NS_PER_S,
         .repair_backoff_ns = 200 * SG_NS_PER_MS,
         .repair_backoff_max_ns = 10 * SG_NS_PER_S,
+        .evict_interval_ns = 5 * SG_NS_PER_S,
+        .evict_youngest = true,
+        .contact_slots = 2,
+        .chosen_min = 2,
     };
 }
 
@@ -119,7 +123,8 @@ static bool are_timers_valid(const struct sg_hpv_config *c)
     return c->jitter_percent <= 100 && is_interval(c->shuffle_interval_ns) &&
            c->rotate_interval_ns <= INTERVAL_MAX_NS && is_interval(c->neighbor_timeout_ns) &&
            is_interval(c->repair_backoff_ns) && is_interval(c->repair_backoff_max_ns) &&
-           c->repair_backoff_ns <= c->repair_backoff_max_ns;
+           c->repair_backoff_ns <= c->repair_backoff_max_ns &&
+           c->evict_interval_ns <= INTERVAL_MAX_NS;
 }
 
 /* A time within the next interval, so that nodes that start together do not act together. */
@@ -145,11 +150,17 @@ sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
     m->active = sg_mem_new(config->mem, config->active_max, sizeof(*m->active));
     m->passive = sg_mem_new(config->mem, config->passive_max, sizeof(*m->passive));
     m->trial = sg_mem_new(config->mem, config->passive_max, sizeof(*m->trial));
-    if (m->active == NULL || m->passive == NULL || m->trial == NULL) {
+    m->contacts = sg_mem_new(config->mem, SG_HPV_CONTACTS_MAX, sizeof(*m->contacts));
+    if (m->active == NULL || m->passive == NULL || m->trial == NULL || m->contacts == NULL) {
         sg_hpv_fini(m);
         return SG_ERR_NO_MEMORY;
     }
+    if (config->contact_slots >= config->active_max)
+        m->config.contact_slots = (uint8_t)(config->active_max - 1);
+    if (config->chosen_min > config->active_target / 4)
+        m->config.chosen_min = (uint8_t)(config->active_target / 4);
     sg_prng_init(&m->prng, seed);
+    m->tag_key = ~seed;
     m->shuffle_at = first_time(m, config->shuffle_interval_ns);
     m->rotate_at = SG_TIME_NEVER;
     if (config->rotate_interval_ns > 0)
@@ -165,6 +176,7 @@ void sg_hpv_fini(struct sg_hpv *m)
         sg_mem_free(m->config.mem, m->active);
         sg_mem_free(m->config.mem, m->passive);
         sg_mem_free(m->config.mem, m->trial);
+        sg_mem_free(m->config.mem, m->contacts);
     }
     *m = (struct sg_hpv){.has_left = true};
 }
@@ -215,6 +227,14 @@ static bool is_valid_message(const struct sg_hpv *m, const struct sg_peer_id *fr
     return false;
 }
 
+static sg_err verify_contact(const struct sg_hpv *m, const struct sg_hpv_in *in)
+{
+    if (sg_peer_id_equal(&in->peer, &m->self))
+        return SG_ERR_INVALID_ARGUMENT;
+    bool is_new = in->on && sg_hpv_contact_find(m, &in->peer) == SG_HPV_NONE;
+    return is_new && m->contact_count == SG_HPV_CONTACTS_MAX ? SG_ERR_FULL : SG_OK;
+}
+
 static sg_err verify(const struct sg_hpv *m, const struct sg_hpv_in *in)
 {
     switch (in->kind) {
@@ -226,9 +246,10 @@ static sg_err verify(const struct sg_hpv *m, const struct sg_hpv_in *in)
     case SG_HPV_IN_CANDIDATES:
     case SG_HPV_IN_FAILED:
     case SG_HPV_IN_DEAD:
-    case SG_HPV_IN_CONTACT:
     case SG_HPV_IN_LEAVE:
         return SG_OK;
+    case SG_HPV_IN_CONTACT:
+        return verify_contact(m, in);
     }
     return SG_ERR_INVALID_ARGUMENT;
 }
@@ -287,7 +308,7 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
         break;
     case SG_HPV_IN_CANDIDATES:
         for (size_t i = 0; i < in->count; i++)
-            sg_hpv_passive_add(m, &in->peers[i]);
+            sg_hpv_passive_add(m, &in->peers[i], 0);
         break;
     case SG_HPV_IN_FAILED:
         sg_hpv_on_failed(m, &in->peer, out);
@@ -296,10 +317,10 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
         on_message(m, &in->peer, in->msg, out);
         break;
     case SG_HPV_IN_DEAD:
-        sg_hpv_on_failed(m, &in->peer, out);
-        sg_hpv_passive_remove(m, &in->peer);
+        sg_hpv_on_dead(m, &in->peer, out);
         break;
     case SG_HPV_IN_CONTACT:
+        sg_hpv_contact_set(m, &in->peer, in->on);
         break;
     case SG_HPV_IN_LEAVE:
         sg_hpv_leave(m, out);
@@ -349,18 +370,23 @@ void sg_hpv_check(const struct sg_hpv *m)
     assert(m->active_count <= m->config.active_max);
     assert(m->passive_count <= m->config.passive_max);
     assert(m->pending_count <= SG_HPV_PENDING_MAX);
-    assert(m->joiner_count <= SG_HPV_JOINERS_MAX);
+    assert(m->recent_count <= SG_HPV_RECENT_MAX);
+    assert(m->contact_count <= SG_HPV_CONTACTS_MAX);
+    assert(m->config.contact_slots <= m->config.active_max);
     assert(m->sent_count <= SG_HPV_SHUFFLE_MAX);
     /* found at its own place = without an earlier duplicate */
     for (uint16_t i = 0; i < m->active_count; i++) {
         assert(!sg_peer_id_equal(&m->active[i].id, &m->self));
         assert(sg_hpv_active_find(m, &m->active[i].id) == i);
         assert(m->active[i].since <= m->last_now);
+        bool is_contact = sg_hpv_contact_find(m, &m->active[i].id) != SG_HPV_NONE;
+        assert(m->active[i].is_contact == is_contact);
     }
     for (uint16_t i = 0; i < m->passive_count; i++) {
         assert(!sg_peer_id_equal(&m->passive[i], &m->self));
         assert(sg_hpv_passive_find(m, &m->passive[i]) == i);
         assert(sg_hpv_active_find(m, &m->passive[i]) == SG_HPV_NONE);
+        assert(sg_hpv_contact_find(m, &m->passive[i]) == SG_HPV_NONE);
     }
     for (uint16_t i = 0; i < m->pending_count; i++) {
         assert(!sg_peer_id_equal(&m->pending[i].id, &m->self));

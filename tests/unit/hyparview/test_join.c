@@ -130,12 +130,12 @@ static void test_joiners_are_bounded(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(is_announced(&b, "x"));
     assert_false(is_announced(&b, "x"));
-    for (int i = 0; i < SG_HPV_JOINERS_MAX; i++) {
+    for (int i = 0; i < SG_HPV_RECENT_MAX; i++) {
         char name[16];
         snprintf(name, sizeof(name), "j%d", i);
         assert_true(is_announced(&b, name));
     }
-    assert_int_equal(b.m.joiner_count, SG_HPV_JOINERS_MAX);
+    assert_int_equal(b.m.recent_count, SG_HPV_RECENT_MAX);
     assert_true(is_announced(&b, "x")); /* the oldest was forgotten */
     bench_close(&b);
 }
