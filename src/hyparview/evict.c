@@ -52,8 +52,8 @@ static void collect(const struct sg_hpv *m, struct rule rule, struct pool *pool)
     pool->count = 0;
     for (uint16_t i = 0; i < m->active_count; i++) {
         const struct sg_hpv_active *entry = &m->active[i];
-        bool is_spared = entry->is_contact ? rule.spares_contacts
-                                           : rule.spares_chosen && entry->is_chosen;
+        bool is_spared =
+            entry->is_contact ? rule.spares_contacts : rule.spares_chosen && entry->is_chosen;
         if (!is_spared && sg_time_since(m->last_now, entry->since) >= rule.age_min_ns)
             pool->at[pool->count++] = i;
     }

@@ -79,7 +79,7 @@ bool sg_hpv_may_spread(struct sg_hpv *m, const struct sg_peer_id *peer);
 void sg_hpv_note_flap(struct sg_hpv *m, const struct sg_peer_id *peer);
 /* Whether the last of that is long enough ago to let it evict others. */
 bool sg_hpv_is_settled(const struct sg_hpv *m, const struct sg_peer_id *peer);
-/* Whether it does so again and again: who has enough neighbours does without it. */
+/* Whether it does so again and again: who has half of its neighbours does without it. */
 bool sg_hpv_is_flapping(const struct sg_hpv *m, const struct sg_peer_id *peer);
 
 /* contact.c */

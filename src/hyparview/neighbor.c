@@ -90,8 +90,9 @@ static void on_late_accept(struct sg_hpv *m, const struct sg_peer_id *from,
 {
     if (sg_hpv_active_find(m, from) != SG_HPV_NONE)
         return;
-    if (is_contact(m, from) ? admit(m, from, true, out)
-                            : m->active_count < m->config.active_target && has_place(m, from, true))
+    bool is_sought = m->active_count < m->config.active_target && has_place(m, from, true) &&
+                     !sg_hpv_is_flapping(m, from);
+    if (is_contact(m, from) ? admit(m, from, true, out) : is_sought)
         sg_hpv_active_add(m, from, false, out);
     else
         decline(m, from, out);
@@ -128,8 +129,9 @@ static void on_accepted(struct sg_hpv *m, const struct sg_hpv_pending *request,
 {
     enum sg_hpv_cause cause = cause_of(m, request);
     bool is_full = !has_place(m, &request->id, true);
+    bool is_flapping = sg_hpv_is_flapping(m, &request->id);
     bool exchanges = cause == SG_HPV_BY_ROTATION && m->active_count >= m->config.active_target;
-    if ((is_full && !is_worth_a_place(m, request, cause)) ||
+    if (is_flapping || (is_full && !is_worth_a_place(m, request, cause)) ||
         ((is_full || exchanges) && !sg_hpv_evict(m, cause, out))) {
         decline(m, &request->id, out);
         return;

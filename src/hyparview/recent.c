@@ -66,14 +66,16 @@ void sg_hpv_note_flap(struct sg_hpv *m, const struct sg_peer_id *peer)
 bool sg_hpv_is_settled(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     uint16_t at = recent_find(m, peer);
-    return at == SG_HPV_NONE || m->recent[at].settled_at <= m->last_now;
+    return m->config.evict_interval_ns == 0 || at == SG_HPV_NONE ||
+           m->recent[at].settled_at <= m->last_now;
 }
 
 bool sg_hpv_is_flapping(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
-    uint16_t at = recent_find(m, peer);
     uint64_t depth = (SG_HPV_FLAP_BURST - 1) * SG_HPV_FLAP_INTERVAL_NS;
-    return at != SG_HPV_NONE && m->active_count >= m->config.active_target &&
-           m->recent[at].settled_at > sg_time_add(m->last_now, depth) &&
+    if (m->config.evict_interval_ns == 0 || m->active_count < m->config.active_target / 2)
+        return false;
+    uint16_t at = recent_find(m, peer);
+    return at != SG_HPV_NONE && m->recent[at].settled_at > sg_time_add(m->last_now, depth) &&
            sg_hpv_contact_find(m, peer) == SG_HPV_NONE;
 }

@@ -150,7 +150,8 @@ void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer)
 static bool may_ask(const struct sg_hpv *m, uint16_t at)
 {
     return m->trial[at].retry_at <= m->last_now &&
-           sg_hpv_pending_find(m, &m->passive[at]) == SG_HPV_NONE;
+           sg_hpv_pending_find(m, &m->passive[at]) == SG_HPV_NONE &&
+           !sg_hpv_is_flapping(m, &m->passive[at]);
 }
 
 /* A random candidate that may be asked now and has failed before, or has not. */
@@ -201,8 +202,8 @@ static unsigned chosen_soon(const struct sg_hpv *m)
 {
     unsigned count = sg_hpv_chosen_count(m);
     for (uint8_t i = 0; i < m->pending_count; i++)
-        count += m->pending[i].purpose == SG_HPV_FOR_REPAIR ||
-                 m->pending[i].purpose == SG_HPV_FOR_JOIN;
+        count +=
+            m->pending[i].purpose == SG_HPV_FOR_REPAIR || m->pending[i].purpose == SG_HPV_FOR_JOIN;
     return count;
 }
 
@@ -277,7 +278,8 @@ static sg_time_ns next_trial(const struct sg_hpv *m)
 {
     sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->passive_count; i++)
-        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE)
+        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&
+            !sg_hpv_is_flapping(m, &m->passive[i]))
             first = m->trial[i].retry_at;
     return first;
 }

@@ -4,6 +4,9 @@
 
 #include "hyparview/internal.h"
 
+/* A small view takes the paper's shuffle whole. */
+#define SHARE_MIN 8
+
 uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     for (uint16_t i = 0; i < m->active_count; i++)
@@ -135,9 +138,10 @@ static uint16_t share_of(const struct sg_hpv *m, uint16_t tag)
 
 bool sg_hpv_has_its_share(const struct sg_hpv *m, uint16_t tag)
 {
-    uint16_t quarter = m->config.passive_max / 4;
-    return tag != 0 && m->passive_count == m->config.passive_max &&
-           share_of(m, tag) >= (quarter > 0 ? quarter : 1);
+    uint16_t share = m->config.passive_max / 4;
+    if (share < SHARE_MIN)
+        share = SHARE_MIN;
+    return tag != 0 && m->passive_count == m->config.passive_max && share_of(m, tag) >= share;
 }
 
 /* A random entry of that introducer, which has some. */
