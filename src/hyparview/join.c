@@ -23,10 +23,9 @@ static void send_forward_join(struct sg_hpv_outbox *out, const struct sg_peer_id
 
 void sg_hpv_on_join(struct sg_hpv *m, const struct sg_peer_id *from, struct sg_hpv_outbox *out)
 {
-    bool is_flapping = sg_hpv_is_flapping(m, from);
     bool is_accepted = sg_hpv_answer(m, from, true, out);
     /* who finds no place here finds one elsewhere */
-    if ((is_flapping && !is_accepted) || !sg_hpv_may_spread(m, from))
+    if ((!is_accepted && sg_hpv_is_flapping(m, from)) || !sg_hpv_may_spread(m, from))
         return;
     for (uint16_t i = 0; i < m->active_count; i++)
         if (!sg_peer_id_equal(&m->active[i].id, from))

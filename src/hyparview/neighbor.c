@@ -55,13 +55,12 @@ bool sg_hpv_answer(struct sg_hpv *m, const struct sg_peer_id *from, bool high_pr
                    struct sg_hpv_outbox *out)
 {
     uint16_t at = sg_hpv_active_find(m, from);
-    bool is_flapping = sg_hpv_is_flapping(m, from);
     bool is_chosen = at != SG_HPV_NONE ? m->active[at].is_chosen : has_asked(m, from);
     if (at != SG_HPV_NONE) { /* it forgot us, so what runs over the link starts anew */
         sg_hpv_active_drop(m, at, out);
         sg_hpv_note_flap(m, from);
     }
-    if (is_flapping || (at == SG_HPV_NONE && !admit(m, from, high_priority, out))) {
+    if (sg_hpv_is_flapping(m, from) || (at == SG_HPV_NONE && !admit(m, from, high_priority, out))) {
         refuse(m, from, out);
         return false;
     }
