@@ -35,7 +35,7 @@ struct outcome {
 
 static struct outcome measure(const struct row *row)
 {
-    struct outcome all = {{0}};
+    struct outcome all = {.connected = {0}};
     for (unsigned seed = 1; seed <= row->seeds; seed++) {
         struct sg_lab_result r;
         sg_err err = sg_lab_run(&row->config, seed, &r);
