@@ -1,7 +1,7 @@
 /* The eclipse laboratory: what happens when, and what came of it. */
-#include "sim/lab_eclipse.h"
+#include "lab_eclipse.h"
 
-#include "sim/lab_eclipse_net.h"
+#include "lab_eclipse_net.h"
 
 /* Names that nobody answers to, for forged frames. */
 #define GHOSTS 200

@@ -1,5 +1,5 @@
 /* What the attackers of the eclipse laboratory do. They have no state: they need none. */
-#include "sim/lab_eclipse_net.h"
+#include "lab_eclipse_net.h"
 
 /* An attacker's sample: itself or another in front, and only attackers. All differ. */
 static void fill_sample(struct sg_lab *lab, uint16_t first, struct sg_lab_msg *msg)

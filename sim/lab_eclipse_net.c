@@ -1,6 +1,6 @@
 /* The network of the eclipse laboratory. Each pair of names has a delay of its own, 5 to 50 ms, so
  * links keep order without any state. */
-#include "sim/lab_eclipse_net.h"
+#include "lab_eclipse_net.h"
 
 uint16_t sg_lab_draw(struct sg_lab *lab, uint64_t n)
 {

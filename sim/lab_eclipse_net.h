@@ -2,7 +2,7 @@
 #ifndef SG_SIM_LAB_ECLIPSE_NET_H
 #define SG_SIM_LAB_ECLIPSE_NET_H
 
-#include "sim/lab_eclipse.h"
+#include "lab_eclipse.h"
 
 /* Names are numbers: honest nodes first, then attackers, then ghosts. */
 struct sg_lab_msg {

@@ -56,13 +56,13 @@
  *   not count: anybody can start walks), and if there are fewer we ask for more beyond the target.
  *   Who asks evicts the youngest stranger, none younger than 5 s, 3 at once and then one each 5 s;
  *   so a storm fights for a quarter of the places, and links of before outlive it. Evicting any
- *   stranger, as in the paper, gives the attacker the whole view: measured, 3 to 4 times as many
- *   eclipsed. JOIN can therefore be refused, but it is announced all the same. Walks take half of
- *   the requests that may wait. Who ended its link with us 3 times comes back once a minute, and
+ *   stranger, as in the paper, gives the attacker the whole view: measured, 3 to 5 times as
+ *   many eclipsed. JOIN can therefore be refused, but it is announced all the same. Walks take half
+ *   of the requests that may wait. Who ended its link with us 3 times comes back once a minute, and
  *   evicts nobody for a minute after each end, unless we have less than half of our neighbours.
  * - One introducer has its share of the passive view. Each entry remembers who named it (a keyed
  *   tag of 16 bits); in a full view the names of one peer replace its own once they are a quarter.
- * - contact_slots, chosen_min and evict_interval_ns 0 and evict_youngest off give the paper's rules.
+ * - The paper's rules: contact_slots, chosen_min and evict_interval_ns 0, evict_youngest off.
  * - All timers have jitter and a random first offset, so nodes that start together spread out.
  *
  * Messages that cross. Links keep order (a lane is one stream). Under that condition, and while no

@@ -171,16 +171,16 @@ struct sg_hpv {
     uint64_t repair_pause_ns;
 };
 
-/* Allocates views and contacts. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a hard
- * limit, prwl > arwl, or active_target > active_max. Nothing to free after an error. */
+/* Allocates views and contacts. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a
+ * hard limit, prwl > arwl, or active_target > active_max. Nothing to free after an error. */
 SG_MUST_USE sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
                                const struct sg_peer_id *self, sg_time_ns now, uint64_t seed);
 void sg_hpv_fini(struct sg_hpv *m);
 
 /* One event in, all its outputs out (out is emptied first). On an error neither the machine nor
  * out has changed: SG_ERR_PROTOCOL for a message that no correct peer sends (charge the peer),
- * SG_ERR_INVALID_ARGUMENT for joining oneself or being one's own contact, SG_ERR_FULL for more than
- * SG_HPV_CONTACTS_MAX contacts. A clock that goes back counts as standing still.
+ * SG_ERR_INVALID_ARGUMENT for joining oneself or being one's own contact, SG_ERR_FULL for
+ * more than SG_HPV_CONTACTS_MAX contacts. A clock that goes back counts as standing still.
  * Cost O(active_max + passive_max), for shuffles times SG_HPV_SHUFFLE_MAX. */
 SG_MUST_USE sg_err sg_hpv_input(struct sg_hpv *m, sg_time_ns now, const struct sg_hpv_in *in,
                                 struct sg_hpv_outbox *out);

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "../../sim/lab_eclipse.h"
 #include "base/prng.h"
-#include "sim/lab_eclipse.h"
 
 #define SEEDS 2
 

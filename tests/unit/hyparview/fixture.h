@@ -19,7 +19,8 @@ struct bench {
     char text[16384];
 };
 
-/* target and max of the active view, no jitter, nothing against strangers; the rest as by default. */
+/* target and max of the active view, no jitter, nothing against strangers; the
+ * rest as by default. */
 static inline void bench_open(struct bench *b, uint16_t target, uint16_t max, uint16_t passive)
 {
     struct sg_peer_id self = peer_named("self");
