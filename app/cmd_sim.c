@@ -7,6 +7,7 @@
 #include "options.h"
 #include "progress.h"
 #include "report.h"
+#include "sim_scenario.h"
 
 /* What the options fill in; the types are those of options.h. */
 struct sim_args {
@@ -14,7 +15,9 @@ struct sim_args {
     double rate, delay_ms, limit_s;
     double loss, duplicate, reorder, kill, partition;
     double partition_at_s, partition_for_s;
-    bool restart, no_check, reorder_within, json;
+    bool restart, no_check, reorder_within, json, list;
+    const char *show;
+    struct sg_app_scenario_args scenario;
 };
 
 static struct sim_args defaults(const struct sg_sim_config *config)
@@ -144,12 +147,41 @@ static int simulate(const struct sim_args *args)
     return print(args, &result);
 }
 
+/* What the options ask for. */
+static int act(struct sim_args *args)
+{
+    args->scenario.json = args->json;
+    if (args->list)
+        return sg_app_scenario_list();
+    if (args->show != NULL)
+        return sg_app_scenario_show(args->show);
+    if (args->scenario.name != NULL)
+        return sg_app_scenario_run(&args->scenario);
+    if (args->scenario.seeds != NULL || args->scenario.out != NULL || args->scenario.small ||
+        args->scenario.setting.count > 0)
+        return sg_opt_usage_error(&sg_cmd_sim, "--seeds, --set, --small and --out need --scenario");
+    if (args->rate <= 0)
+        return sg_opt_usage_error(&sg_cmd_sim, "--rate must be more than 0");
+    return simulate(args);
+}
+
 static int run(int argc, char **argv)
 {
     struct sg_sim_config config;
     sg_sim_config_init(&config);
     struct sim_args args = defaults(&config);
     const struct sg_opt opts[] = {
+        {"scenario", SG_OPT_TEXT, &args.scenario.name, "NAME", "run a scenario: its name or a file",
+         0, 0},
+        {"list", SG_OPT_FLAG, &args.list, NULL, "name the scenarios", 0, 0},
+        {"show", SG_OPT_TEXT, &args.show, "NAME", "print the text of a scenario", 0, 0},
+        {"seeds", SG_OPT_TEXT, &args.scenario.seeds, "A..B",
+         "of a scenario, one run each [as it says]", 0, 0},
+        {"set", SG_OPT_LIST, &args.scenario.setting, "KEY=VALUE",
+         "of a scenario: a variable, or e.g. nodes=50 (many times)", 0, 0},
+        {"small", SG_OPT_FLAG, &args.scenario.small, NULL, "a scenario at its small scale", 0, 0},
+        {"out", SG_OPT_TEXT, &args.scenario.out, "DIR",
+         "write result.json and charts (SVG) of a scenario", 0, 0},
         {"nodes", SG_OPT_COUNT, &args.nodes, "N", "how many nodes [100]", 1, 100000},
         {"seed", SG_OPT_COUNT, &args.seed, "N", "everything random comes from it [1]", 0, 0},
         {"messages", SG_OPT_COUNT, &args.messages, "N", "published by random nodes [100]", 1,
@@ -183,9 +215,7 @@ static int run(int argc, char **argv)
     int code;
     if (!sg_opt_begin(&set, argc, argv, &rest, &code))
         return code;
-    if (args.rate <= 0)
-        return sg_opt_usage_error(&sg_cmd_sim, "--rate must be more than 0");
-    return simulate(&args);
+    return act(&args);
 }
 
 const struct sg_command sg_cmd_sim = {
@@ -194,8 +224,11 @@ const struct sg_command sg_cmd_sim = {
     .usage = "[--nodes N] [--seed N] [--messages N] [--loss SHARE] [--kill SHARE] [...]",
     .about = "Runs the protocol code of the node without sockets and cryptography. The same seed\n"
              "and options give the same trace hash on every machine. Exit code 1 when a living\n"
-             "node misses a message.",
+             "node misses a message.\n"
+             "With --scenario it runs a text of faults, attacks and expectations instead, and the\n"
+             "exit code is 1 when a seed does not meet them.",
     .example = "  saorsa sim --nodes 1000 --seed 7\n"
-               "  saorsa sim --nodes 200 --loss 5% --kill 10% --json",
+               "  saorsa sim --nodes 200 --loss 5% --kill 10% --json\n"
+               "  saorsa sim --scenario halves --seeds 1..20 --out result",
     .run = run,
 };

@@ -45,5 +45,15 @@ sg_module(runtime POSIX DEPENDS node quic store os wire crypto base)
 # The simulator drives node/ and must never reach os, quic, store or runtime.
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/sim/*.c)
 if(sim_sources)
+    # Its scenarios are built in: made anew when one of them changes.
+    file(GLOB scenario_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/scenarios/*.scn)
+    set(scenario_data ${CMAKE_BINARY_DIR}/scenario_data.c)
+    add_custom_command(OUTPUT ${scenario_data}
+        COMMAND ${CMAKE_COMMAND} -DIN=${CMAKE_SOURCE_DIR}/scenarios -DOUT=${scenario_data}
+            -P ${CMAKE_SOURCE_DIR}/cmake/SgEmbed.cmake
+        DEPENDS ${scenario_files} ${CMAKE_SOURCE_DIR}/cmake/SgEmbed.cmake VERBATIM)
+    set_source_files_properties(${scenario_data} PROPERTIES
+        INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/sim)
+    list(APPEND sim_sources ${scenario_data})
     sg_library(sg_sim SOURCES ${sim_sources} DEPENDS node ${machines} wire crypto base)
 endif()

@@ -75,6 +75,17 @@ if(trace_sources AND TARGET saorsa_static)
     endforeach()
 endif()
 
+# Every built-in scenario at its small scale.
+file(GLOB scenarios CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/scenarios/*.scn)
+foreach(file ${scenarios})
+    get_filename_component(name ${file} NAME_WE)
+    string(REPLACE "-" "_" test sim_scenario_${name})
+    if(TARGET saorsa)
+        add_test(NAME ${test} COMMAND saorsa sim --scenario ${name} --small)
+        sg_test_properties(${test} ${file} 120 sim)
+    endif()
+endforeach()
+
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/test_*.sh)
 foreach(file ${scripts})
     get_filename_component(name ${file} NAME_WE)

@@ -15,6 +15,10 @@ void sg_sim_broken(const struct sg_sim *sim, uint32_t node, const char *what)
             "sim: BROKEN: %s\nsim: seed %" PRIu64 ", step %" PRIu64 ", virtual time %" PRIu64
             " ns, node %" PRIu32 ", trace hash %016" PRIx64 "\n",
             what, c->seed, sim->steps, sim->now, node, sim->hash);
+    if (sim->scenario != NULL) {
+        fprintf(stderr, "sim: in a scenario: %s\n", sim->scenario->about);
+        abort();
+    }
     fprintf(stderr,
             "sim: replay: saorsa sim --nodes %" PRIu32 " --seed %" PRIu64 " --messages %" PRIu32
             " --size %" PRIu32 " --rate %g --warmup %" PRIu32 " --delay-ms %g --jitter %u",

@@ -84,6 +84,8 @@ void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_
     struct sg_sim_node *self = &sim->nodes[node];
     *config = sg_core_config_default(mem);
     shrink(sim, node < sim->seeds, config);
+    if (sim->scenario != NULL)
+        sg_sim_knobs_apply(sim->scenario, config);
     config->suite = extra->suite;
     config->signer = sg_sim_signer(extra->suite, self->public_key);
     config->self = self->id;

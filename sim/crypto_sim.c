@@ -3,6 +3,8 @@
  * every bit of the output. All steps are permutations of the state. */
 #include "crypto_sim.h"
 
+#include "base/bytes.h"
+
 #define BLOCK_LEN 32
 
 struct sponge {
@@ -12,18 +14,16 @@ struct sponge {
     uint8_t block[BLOCK_LEN];
 };
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
-
 static void store64(uint8_t *p, uint64_t v)
 {
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+    p[4] = (uint8_t)(v >> 32);
+    p[5] = (uint8_t)(v >> 40);
+    p[6] = (uint8_t)(v >> 48);
+    p[7] = (uint8_t)(v >> 56);
 }
 
 static uint64_t mix64(uint64_t z)
@@ -51,10 +51,10 @@ static uint64_t lane_step(uint64_t lane, uint64_t word)
 
 static void take_block(struct sponge *s, const uint8_t *p)
 {
-    s->lane[0] = lane_step(s->lane[0], load64(p));
-    s->lane[1] = lane_step(s->lane[1], load64(p + 8));
-    s->lane[2] = lane_step(s->lane[2], load64(p + 16));
-    s->lane[3] = lane_step(s->lane[3], load64(p + 24));
+    s->lane[0] = lane_step(s->lane[0], sg_load64(p));
+    s->lane[1] = lane_step(s->lane[1], sg_load64(p + 8));
+    s->lane[2] = lane_step(s->lane[2], sg_load64(p + 16));
+    s->lane[3] = lane_step(s->lane[3], sg_load64(p + 24));
 }
 
 static void take(struct sponge *s, struct sg_bytes part)

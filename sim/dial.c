@@ -47,6 +47,36 @@ void sg_sim_dial(struct sg_sim *sim, uint32_t at, uint32_t peer, bool is_seed)
     link->is_seed = link->is_seed || is_seed;
 }
 
+/* A core dials. An id that nobody has is one that an attacker made up: nothing answers. */
+void sg_sim_dial_id(struct sg_sim *sim, uint32_t at, const struct sg_peer_id *id)
+{
+    uint32_t peer = sg_sim_node_of(sim, id);
+    if (peer != SG_MAP_NONE) {
+        sg_sim_dial(sim, at, peer, false);
+        return;
+    }
+    if (sim->adversaries == NULL)
+        sg_sim_broken(sim, at, "the core dials a peer that does not exist");
+    struct sg_buf *name = sg_buf_copy(sim->mem, sg_bytes(id->b, SG_ID_LEN));
+    if (name == NULL) {
+        sim->err = SG_ERR_NO_MEMORY;
+        return;
+    }
+    sg_sim_push(sim, (struct sg_sim_event){.at = sim->now + sim->extra->dial_timeout_ns,
+                                           .kind = SG_SIM_EV_NO_PEER,
+                                           .index = at,
+                                           .buf = name});
+}
+
+void sg_sim_dial_no_peer(struct sg_sim *sim, const struct sg_sim_event *event)
+{
+    struct sg_core_in in = {.kind = SG_CORE_IN_LINK_DOWN, .err = SG_ERR_TIMEOUT};
+    memcpy(in.peer.b, event->buf->data, SG_ID_LEN);
+    if (sim->nodes[event->index].core != NULL)
+        (void)sg_sim_feed(sim, event->index, &in);
+    sg_buf_unref(event->buf);
+}
+
 /* The acceptor goes on with this connection. */
 static void accept(struct sg_sim *sim, uint32_t conn)
 {
@@ -117,16 +147,28 @@ static void close_end(struct sg_sim *sim, uint32_t conn, unsigned end)
 }
 
 /* HELLO of the other end. */
-static sg_err greet(struct sg_sim *sim, uint32_t conn, unsigned end)
+static sg_err greet(struct sg_sim *sim, uint32_t conn, unsigned end, uint64_t *boot)
 {
     uint8_t hello[SG_HELLO_MAX];
-    uint64_t boot = 0;
+    *boot = 0;
     const struct sg_sim_node *self = &sim->nodes[sim->conns[conn].node[end]];
     const struct sg_sim_node *peer = &sim->nodes[sim->conns[conn].node[1 - end]];
-    if (peer->core == NULL)
+    if (peer->core == NULL) {
+        *boot = peer->boot;
         return SG_OK; /* it said so before it crashed */
+    }
     size_t len = sg_core_hello(peer->core, hello);
-    return sg_core_hello_check(self->core, &peer->id, sg_bytes(hello, len), &boot);
+    return sg_core_hello_check(self->core, &peer->id, sg_bytes(hello, len), boot);
+}
+
+void sg_sim_hints(const struct sg_sim *sim, uint32_t node, struct sg_hints *hints)
+{
+    uint32_t place = sim->nodes[node].place;
+    *hints = (struct sg_hints){.count = 1};
+    hints->hint[0].len = 7;
+    hints->hint[0].b[0] = 4;
+    for (unsigned i = 0; i < 4; i++)
+        hints->hint[0].b[1 + i] = (uint8_t)(place >> (24 - 8 * i));
 }
 
 static struct sg_core_in link_up_of(const struct sg_sim *sim, uint32_t conn, unsigned end)
@@ -139,11 +181,7 @@ static struct sg_core_in link_up_of(const struct sg_sim *sim, uint32_t conn, uns
                             .dialled = end == 0,
                             .srtt_ns = rtt,
                             .rttvar_ns = rtt / 100 * sim->config.jitter_percent};
-    in.hints.count = 1;
-    in.hints.hint[0].len = 7;
-    in.hints.hint[0].b[0] = 4;
-    for (unsigned i = 0; i < 4; i++)
-        in.hints.hint[0].b[1 + i] = (uint8_t)(peer >> (24 - 8 * i));
+    sg_sim_hints(sim, peer, &in.hints);
     return in;
 }
 
@@ -171,7 +209,7 @@ static void up(struct sg_sim *sim, uint32_t conn, unsigned end)
     assert(link != NULL);
     bool is_seed = link->is_seed;
     struct sg_core_in in = link_up_of(sim, conn, end);
-    sg_err err = greet(sim, conn, end);
+    sg_err err = greet(sim, conn, end, &in.boot);
     if (err == SG_OK) {
         sg_sim_end_set(sim, conn, end, SG_SIM_END_UP);
         link->core_waits = true;

@@ -12,6 +12,7 @@
 #include "crypto_sim.h"
 #include "node/core.h"
 #include "queue.h"
+#include "scenario.h"
 
 #define SG_SIM_NONE UINT32_MAX
 /* Wall clock of all nodes at virtual time 0. */
@@ -31,7 +32,9 @@ struct sg_sim_extra {
     void (*tune)(struct sg_core_config *config); /* NULL = none */
     /* filled in by the run */
     struct sg_core_stats stats; /* over all cores, crashed ones included */
-    uint64_t checks;            /* calls of sg_core_check */
+    const struct sg_sim_scenario *scenario; /* NULL = the plan of struct sg_sim_config */
+    struct sg_sim_result *result;           /* of the scenario, filled in */
+    uint64_t checks;                        /* calls of sg_core_check */
     uint64_t asymmetric;        /* neighbours at the end that do not know of it, all scopes */
     uint64_t frames, frames_lost, resets, crossings;
     uint32_t joined_alone; /* nodes without a neighbour when the settling ended */
@@ -72,6 +75,26 @@ struct sg_sim_link {
     bool is_opening; /* the core is being told: it may refuse */
 };
 
+/* What is wrong with a node, see scenario_faults.c. */
+struct sg_sim_faults {
+    sg_time_ns mute_since, mute_until; /* no input and output; 0 = never so far */
+    uint64_t lag;                      /* its monotonic clock is behind */
+    int64_t wall_ms;                   /* its wall clock is ahead */
+    uint64_t loss[2];                  /* thresholds of 32 bits: in, out .. */
+    sg_time_ns loss_until;             /* .. till then */
+    uint64_t slow_ns;                  /* more delay either way .. */
+    sg_time_ns slow_until;             /* .. till then */
+    uint32_t far;                      /* a bit per partition: on its other side */
+    bool is_frozen;                    /* while mute: timers stand still as well */
+};
+
+/* Peers on a node's disk. */
+#define SG_SIM_DISK_MAX 64
+struct sg_sim_disk {
+    uint32_t count;
+    uint32_t node[SG_SIM_DISK_MAX];
+};
+
 struct sg_sim_node {
     struct sg_sim *sim;
     struct sg_core *core; /* NULL = down */
@@ -79,7 +102,12 @@ struct sg_sim_node {
     struct sg_sim_link *links;
     uint32_t link_count, link_cap;
     uint32_t boot;
-    bool is_far; /* on the other side of the partition */
+    uint32_t place; /* in the network: addresses and delays; its own number, unless its disk is new */
+    bool is_gone; /* its disk is lost: it never comes back */
+    bool is_leaving;
+    enum sg_sim_role role;
+    struct sg_sim_faults faults;
+    struct sg_sim_disk *disk; /* NULL = empty */
     sg_time_ns alive_since;
     sg_time_ns armed;  /* of its TIMER event that counts, SG_TIME_NEVER = none */
     uint32_t spins;    /* timeouts without progress of time */
@@ -130,6 +158,14 @@ enum sg_sim_phase {
     SG_SIM_DONE
 };
 
+struct sg_sim_metrics;
+struct sg_sim_adversaries;
+
+struct sg_sim_cut {
+    sg_time_ns from, until;
+    char name[SG_SIM_NAME_MAX];
+};
+
 struct sg_sim {
     struct sg_sim_config config;
     struct sg_sim_extra *extra;
@@ -147,6 +183,8 @@ struct sg_sim {
     struct sg_sim_conn *conns; /* [conn_cap] pool, first conn_used ever used */
     uint32_t conn_used, conn_cap, conn_free;
     uint64_t loss, duplicate, reorder; /* thresholds of 32 bits */
+    uint64_t loss_base;                /* what loss is after loss_until */
+    sg_time_ns loss_until;
     struct sg_sim_ledger ledger;
     /* plan.c */
     enum sg_sim_phase phase;
@@ -156,7 +194,17 @@ struct sg_sim {
     uint32_t victim_count;
     uint64_t interval_ns;                         /* between messages */
     sg_time_ns settle_until, publish_at, calm_at; /* calm: faults are over */
-    sg_time_ns cut_at, cut_until;                 /* partition; never .. 0 when there is none */
+    struct sg_sim_cut cuts[SG_SIM_CUTS_MAX];      /* partitions, past ones included */
+    uint32_t cut_count;
+    sg_time_ns mute_horizon; /* no node is mute from here on */
+    /* scenario.c */
+    const struct sg_sim_scenario *scenario;
+    struct sg_sim_metrics *metrics; /* of the scenario, else NULL */
+    sg_time_ns zero;                /* of the scenario; SG_TIME_NEVER = not begun */
+    sg_time_ns converged_at;
+    uint32_t spare_next;    /* the next identity for a lost disk */
+    uint32_t active_target; /* of the cores */
+    struct sg_sim_adversaries *adversaries;
     /* check.c */
     uint64_t check_every;
     uint32_t *union_find; /* [config.nodes] */
@@ -190,7 +238,7 @@ void sg_sim_node_count(struct sg_sim *sim, uint32_t node);
 void sg_sim_node_timer(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_node_publish(struct sg_sim *sim, uint32_t node);
 uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id);
-uint64_t sg_sim_wall_ms(const struct sg_sim *sim);
+uint64_t sg_sim_wall_ms(const struct sg_sim *sim, uint32_t node);
 /* Mixes something that a node did into the trace hash. ids may be NULL. */
 void sg_sim_hash(struct sg_sim *sim, uint32_t node, uint64_t what, const uint8_t *ids[2],
                  uint64_t number);
@@ -214,8 +262,14 @@ void sg_sim_end_set(struct sg_sim *sim, uint32_t conn, unsigned end, enum sg_sim
 sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end,
                           unsigned lane);
 uint64_t sg_sim_rtt(const struct sg_sim_conn *conn);
-/* Whether both ends are on different sides of a partition now. */
+/* When the partition between two nodes ends; 0 when there is none now. */
+sg_time_ns sg_sim_cut_until(const struct sg_sim *sim, uint32_t a, uint32_t b);
+/* Whether two nodes are on different sides of a partition now. */
+bool sg_sim_are_cut(const struct sg_sim *sim, uint32_t a, uint32_t b);
 bool sg_sim_is_cut(const struct sg_sim *sim, const struct sg_sim_conn *conn);
+/* A frame that no core has sent; false: there is no such link, or no memory. */
+bool sg_sim_net_inject(struct sg_sim *sim, uint32_t node, uint32_t peer, enum sg_lane lane,
+                       struct sg_bytes frame);
 /* Executes a SEND; out->buf stays the outbox's. */
 void sg_sim_net_send(struct sg_sim *sim, uint32_t node, const struct sg_core_out *out);
 void sg_sim_net_frame(struct sg_sim *sim, const struct sg_sim_event *event);
@@ -227,6 +281,10 @@ void sg_sim_net_cut_idle(struct sg_sim *sim);
 
 /* ---- dial.c ---- */
 void sg_sim_dial(struct sg_sim *sim, uint32_t node, uint32_t peer, bool is_seed);
+/* The address of a node: its place in the network. */
+void sg_sim_hints(const struct sg_sim *sim, uint32_t node, struct sg_hints *hints);
+void sg_sim_dial_id(struct sg_sim *sim, uint32_t node, const struct sg_peer_id *id);
+void sg_sim_dial_no_peer(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_dial_arrive(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_dial_reply(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_dial_established(struct sg_sim *sim, const struct sg_sim_event *event);
@@ -253,6 +311,8 @@ void sg_sim_ledger_bytes(struct sg_sim *sim, struct sg_bytes frame);
 void sg_sim_ledger_forget(struct sg_sim *sim, uint32_t node);
 /* Whether every message is where it can still be expected. */
 bool sg_sim_ledger_settle(struct sg_sim *sim);
+/* Share of those that should have a message which have it; NAN when nobody can. */
+double sg_sim_ledger_reach(const struct sg_sim *sim, uint32_t number);
 void sg_sim_ledger_report(struct sg_sim *sim, struct sg_sim_report *report);
 
 /* ---- plan.c ---- */
@@ -260,6 +320,40 @@ SG_MUST_USE sg_err sg_sim_plan_init(struct sg_sim *sim);
 void sg_sim_plan_event(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_plan_seed(struct sg_sim *sim, uint32_t node);
 double sg_sim_plan_share(const struct sg_sim *sim);
+
+/* ---- scenario.c ---- */
+/* In place of the plan's phases. */
+SG_MUST_USE sg_err sg_sim_scenario_init(struct sg_sim *sim);
+void sg_sim_scenario_begin(struct sg_sim *sim);
+void sg_sim_scenario_tick(struct sg_sim *sim);
+double sg_sim_scenario_share(const struct sg_sim *sim);
+/* Takes the result out of the run. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_sim_scenario_finish(struct sg_sim *sim, const struct sg_sim_report *report);
+void sg_sim_scenario_fini(struct sg_sim *sim);
+
+/* ---- scenario_faults.c ---- */
+void sg_sim_faults_action(struct sg_sim *sim, uint32_t index);
+void sg_sim_faults_end(struct sg_sim *sim, const struct sg_sim_event *event);
+/* True: whom the event concerns stands still, it comes again later. */
+bool sg_sim_defer(struct sg_sim *sim, const struct sg_sim_event *event);
+bool sg_sim_is_mute(const struct sg_sim *sim, uint32_t node);
+/* The node's own monotonic clock. */
+sg_time_ns sg_sim_node_now(const struct sg_sim *sim, uint32_t node);
+
+/* ---- disk.c ---- */
+/* What a node keeps over a restart: ids of peers, saved once a minute. */
+void sg_sim_disk_save(struct sg_sim *sim, uint32_t node);
+/* Answers NEED_CACHE. */
+void sg_sim_disk_feed(struct sg_sim *sim, uint32_t node);
+
+/* ---- adversary.c ---- */
+SG_MUST_USE sg_err sg_sim_adversary_init(struct sg_sim *sim);
+void sg_sim_adversary_fini(struct sg_sim *sim);
+/* Its next moment. */
+void sg_sim_adversary_act(struct sg_sim *sim, const struct sg_sim_event *event);
+/* A frame that an attacker's core sends or receives. True: the frame is taken out of its way. */
+bool sg_sim_adversary_sees(struct sg_sim *sim, uint32_t node, uint32_t peer, enum sg_lane lane,
+                           struct sg_bytes frame);
 
 /* ---- check.c ---- */
 /* After a step of a node. */

@@ -1,5 +1,6 @@
 /* The books: which messages there are, who has them, when they came, what they cost. */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -191,7 +192,8 @@ static bool is_expected(const struct sg_sim *sim, const struct sg_sim_message *m
                         uint32_t node)
 {
     const struct sg_sim_node *n = &sim->nodes[node];
-    return n->core != NULL && n->alive_since <= message->at && node != message->author;
+    return n->core != NULL && n->role == SG_SIM_HONEST && !n->is_leaving &&
+           n->alive_since <= message->at && node != message->author;
 }
 
 struct sums {
@@ -213,6 +215,12 @@ static struct sums sum_up(const struct sg_sim *sim, uint32_t number)
     }
     /* it has died with its author, before anybody who lives could hear of it */
     return sums.is_held ? sums : (struct sums){0, 0, false};
+}
+
+double sg_sim_ledger_reach(const struct sg_sim *sim, uint32_t number)
+{
+    struct sums sums = sum_up(sim, number);
+    return sums.expected == 0 ? NAN : 1 - (double)sums.missing / (double)sums.expected;
 }
 
 static bool is_given_up(const struct sg_sim *sim, const struct sg_sim_message *message)

@@ -111,7 +111,9 @@ uint32_t sg_sim_conn_new(struct sg_sim *sim, uint32_t dialler, uint32_t acceptor
         at = sim->conn_used++;
     }
     struct sg_sim_conn *conn = &sim->conns[at];
-    uint64_t delay = pair_delay(sim, dialler, acceptor) / SG_SIM_DELAY_UNIT_NS;
+    uint64_t delay =
+        pair_delay(sim, sim->nodes[dialler].place, sim->nodes[acceptor].place) /
+        SG_SIM_DELAY_UNIT_NS;
     *conn =
         (struct sg_sim_conn){.node = {dialler, acceptor}, .delay = delay > 0 ? (uint32_t)delay : 1};
     return at;
@@ -159,10 +161,27 @@ uint64_t sg_sim_rtt(const struct sg_sim_conn *conn)
     return UINT64_C(2) * conn->delay * SG_SIM_DELAY_UNIT_NS;
 }
 
+sg_time_ns sg_sim_cut_until(const struct sg_sim *sim, uint32_t a, uint32_t b)
+{
+    uint32_t differ = sim->nodes[a].faults.far ^ sim->nodes[b].faults.far;
+    sg_time_ns until = 0;
+    for (uint32_t i = 0; differ != 0 && i < sim->cut_count; i++) {
+        const struct sg_sim_cut *cut = &sim->cuts[i];
+        if ((differ >> i & 1) != 0 && sim->now >= cut->from && sim->now < cut->until &&
+            until < cut->until)
+            until = cut->until;
+    }
+    return until;
+}
+
+bool sg_sim_are_cut(const struct sg_sim *sim, uint32_t a, uint32_t b)
+{
+    return sg_sim_cut_until(sim, a, b) > 0;
+}
+
 bool sg_sim_is_cut(const struct sg_sim *sim, const struct sg_sim_conn *conn)
 {
-    return sim->now >= sim->cut_at && sim->now < sim->cut_until &&
-           sim->nodes[conn->node[0]].is_far != sim->nodes[conn->node[1]].is_far;
+    return sg_sim_are_cut(sim, conn->node[0], conn->node[1]);
 }
 
 static bool draw(struct sg_sim *sim, uint64_t threshold)
@@ -173,17 +192,48 @@ static bool draw(struct sg_sim *sim, uint64_t threshold)
     return drawn >> 32 < threshold;
 }
 
-/* One way over the link, with jitter and what losses cost. */
-static sg_time_ns one_way(struct sg_sim *sim, const struct sg_sim_conn *conn)
+/* Whether what is sent towards an end is lost: on the link, at the sender, at the receiver. */
+static bool is_lost(struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned end)
+{
+    const struct sg_sim_faults *to = &sim->nodes[conn->node[end]].faults;
+    const struct sg_sim_faults *from = &sim->nodes[conn->node[1 - end]].faults;
+    if (draw(sim, sim->now < sim->loss_until ? sim->loss : sim->loss_base))
+        return true;
+    if (sim->now < from->loss_until && draw(sim, from->loss[1]))
+        return true;
+    return sim->now < to->loss_until && draw(sim, to->loss[0]);
+}
+
+/* Delay towards an end, with jitter and what slow nodes add. */
+static uint64_t draw_delay(struct sg_sim *sim, const struct sg_sim_conn *conn)
 {
     uint64_t delay = (uint64_t)conn->delay * SG_SIM_DELAY_UNIT_NS;
-    sg_time_ns start = sg_sim_is_cut(sim, conn) ? sim->cut_until : sim->now;
-    sg_time_ns at = start;
-    while (draw(sim, sim->loss))
-        at += 2 * sg_sim_rtt(conn);
+    for (unsigned end = 0; end < 2; end++) {
+        const struct sg_sim_faults *faults = &sim->nodes[conn->node[end]].faults;
+        delay += sim->now < faults->slow_until ? faults->slow_ns : 0;
+    }
     if (sim->config.jitter_percent > 0)
         delay = sg_prng_jitter(&sim->prng, delay, sim->config.jitter_percent);
-    at += delay > 0 ? delay : 1;
+    return delay > 0 ? delay : 1;
+}
+
+/* When something sent now leaves: a mute sender's buffers wait for it. */
+static sg_time_ns departure(const struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned end)
+{
+    uint32_t from = conn->node[1 - end];
+    return sg_sim_is_mute(sim, from) ? sim->nodes[from].faults.mute_until : sim->now;
+}
+
+/* One way over the link, with jitter and what losses cost. */
+static sg_time_ns one_way(struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned end)
+{
+    sg_time_ns healed = sg_sim_cut_until(sim, conn->node[0], conn->node[1]);
+    sg_time_ns at = departure(sim, conn, end);
+    if (at < healed)
+        at = healed;
+    while (is_lost(sim, conn, end))
+        at += 2 * sg_sim_rtt(conn);
+    at += draw_delay(sim, conn);
     if (draw(sim, sim->reorder))
         at += sg_prng_below(&sim->prng, sg_sim_rtt(conn));
     return at;
@@ -191,7 +241,7 @@ static sg_time_ns one_way(struct sg_sim *sim, const struct sg_sim_conn *conn)
 
 sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end, unsigned lane)
 {
-    sg_time_ns at = one_way(sim, conn);
+    sg_time_ns at = one_way(sim, conn, end);
     if (sim->config.reorder_within)
         return at;
     if (at < conn->latest[end][lane])
@@ -202,11 +252,26 @@ sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned
 
 /* ---- frames ---- */
 
+/* Whether nothing has come over a link to an end for so long: its peer is dead, cut off, or one of
+ * both stands still. */
+static bool is_silent(const struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned end,
+                      uint64_t since)
+{
+    if (conn->state[1 - end] == SG_SIM_END_DEAD || sg_sim_is_cut(sim, conn))
+        return true;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sg_sim_faults *faults = &sim->nodes[conn->node[i]].faults;
+        if (sg_sim_is_mute(sim, conn->node[i]) && sim->now >= faults->mute_since + since)
+            return true;
+    }
+    return false;
+}
+
 /* Something was sent on a link whose other end cannot answer: it is found out in a while. */
 static void watch(struct sg_sim *sim, uint32_t at, unsigned sender)
 {
     struct sg_sim_conn *conn = &sim->conns[at];
-    bool is_dead = conn->state[1 - sender] == SG_SIM_END_DEAD || sg_sim_is_cut(sim, conn);
+    bool is_dead = is_silent(sim, conn, sender, 0);
     if (!is_dead || conn->watched[sender])
         return;
     conn->watched[sender] = true;
@@ -240,17 +305,46 @@ static void send_copy(struct sg_sim *sim, sg_time_ns at, const struct sg_sim_eve
     sg_sim_conn_event(sim, at, *frame);
 }
 
+/* No stream: lost for good, twice, or out of order. */
+static void send_datagram(struct sg_sim *sim, uint32_t at, unsigned end, struct sg_buf *buf)
+{
+    struct sg_sim_conn *conn = &sim->conns[at];
+    const struct sg_sim_event frame = {.kind = SG_SIM_EV_FRAME,
+                                       .index = at,
+                                       .end = (uint8_t)end,
+                                       .lane = SG_LANE_DATAGRAM,
+                                       .buf = buf};
+    unsigned copies = draw(sim, sim->duplicate) ? 2 : 1;
+    watch(sim, at, 1 - end);
+    for (unsigned i = 0; i < copies; i++) {
+        sg_time_ns arrival = departure(sim, conn, end) + draw_delay(sim, conn);
+        if (draw(sim, sim->reorder))
+            arrival += sg_prng_below(&sim->prng, sg_sim_rtt(conn));
+        if (!is_lost(sim, conn, end) && !sg_sim_is_cut(sim, conn))
+            send_copy(sim, arrival, &frame);
+    }
+}
+
 void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out)
 {
     struct sg_sim_node *node = &sim->nodes[at];
     const struct sg_sim_link *link = sg_sim_link_find(node, &out->peer);
-    if (link == NULL || out->lane >= SG_FRAME_LANE_COUNT)
+    if (link == NULL ||
+        (out->lane >= SG_FRAME_LANE_COUNT && out->lane != SG_LANE_DATAGRAM))
         sg_sim_broken(sim, at, "a frame is sent where there is no link or lane");
     struct sg_sim_conn *conn = &sim->conns[link->conn];
     unsigned end = conn->node[0] == at ? 1 : 0;
     if (conn->state[1 - end] != SG_SIM_END_UP)
         sg_sim_broken(sim, at, "a frame is sent over a link that is not up");
     sim->extra->frames++;
+    if (sim->nodes[at].role != SG_SIM_HONEST &&
+        sg_sim_adversary_sees(sim, at, link->peer, out->lane, sg_buf_bytes(out->buf)))
+        return;
+    if (out->lane == SG_LANE_DATAGRAM) {
+        sg_sim_ledger_bytes(sim, sg_buf_bytes(out->buf));
+        send_datagram(sim, link->conn, end, out->buf);
+        return;
+    }
     if (out->droppable && conn->pushes[end] + out->buf->len > sim->extra->lane_budget) {
         drop_push(sim, link->conn, 1 - end, out);
         return;
@@ -271,6 +365,37 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
         send_copy(sim, arrival, &frame);
     }
     watch(sim, link->conn, 1 - end);
+}
+
+bool sg_sim_net_inject(struct sg_sim *sim, uint32_t at, uint32_t peer, enum sg_lane lane,
+                       struct sg_bytes frame)
+{
+    const struct sg_sim_link *link = sg_sim_link_find(&sim->nodes[at], &sim->nodes[peer].id);
+    if (link == NULL)
+        return false;
+    uint32_t index = link->conn;
+    struct sg_sim_conn *conn = &sim->conns[index];
+    unsigned end = conn->node[0] == at ? 1 : 0;
+    if (conn->state[1 - end] != SG_SIM_END_UP)
+        return false;
+    struct sg_buf *buf = sg_buf_copy(sim->mem, frame);
+    if (buf == NULL) {
+        sim->err = SG_ERR_NO_MEMORY;
+        return false;
+    }
+    if (lane == SG_LANE_DATAGRAM) {
+        send_datagram(sim, index, end, buf);
+    } else {
+        const struct sg_sim_event event = {.kind = SG_SIM_EV_FRAME,
+                                           .index = index,
+                                           .end = (uint8_t)end,
+                                           .lane = (uint8_t)lane,
+                                           .buf = buf};
+        sg_time_ns arrival = sg_sim_transit(sim, conn, end, lane);
+        send_copy(sim, arrival, &event);
+    }
+    sg_buf_unref(buf);
+    return true;
 }
 
 /* A frame for a link that this node does not have: it says so, if it is there. */
@@ -299,6 +424,9 @@ void sg_sim_net_frame(struct sg_sim *sim, const struct sg_sim_event *event)
         return;
     }
     struct sg_core_in in;
+    if (sim->nodes[conn->node[event->end]].role != SG_SIM_HONEST)
+        (void)sg_sim_adversary_sees(sim, conn->node[event->end], SG_SIM_NONE,
+                                    (enum sg_lane)event->lane, sg_buf_bytes(event->buf));
     in.kind = SG_CORE_IN_FRAME;
     in.peer = sim->nodes[conn->node[1 - event->end]].id;
     in.lane = (enum sg_lane)event->lane;
@@ -326,8 +454,8 @@ void sg_sim_net_silent(struct sg_sim *sim, const struct sg_sim_event *event)
     bool is_stall = event->lane != 0;
     if (is_stall)
         conn->watched[event->end] = false;
-    bool is_dead = conn->state[1 - event->end] == SG_SIM_END_DEAD || sg_sim_is_cut(sim, conn);
-    if (is_dead && conn->state[event->end] == SG_SIM_END_UP)
+    uint64_t since = is_stall ? sim->extra->stall_timeout_ns : sim->extra->idle_timeout_ns;
+    if (is_silent(sim, conn, event->end, since) && conn->state[event->end] == SG_SIM_END_UP)
         sg_sim_link_lost(sim, event->index, event->end, SG_ERR_TIMEOUT);
 }
 

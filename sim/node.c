@@ -4,6 +4,7 @@
 
 #include "crypto/ids.h"
 #include "internal.h"
+#include "metrics.h"
 
 /* A core that wants to be woken again and again without progress of time is stuck. */
 #define SPINS_MAX 10000
@@ -12,9 +13,9 @@
 #define HASH_TRACE 0x200
 #define HASH_CRASH 0x300
 
-uint64_t sg_sim_wall_ms(const struct sg_sim *sim)
+uint64_t sg_sim_wall_ms(const struct sg_sim *sim, uint32_t node)
 {
-    return SG_SIM_WALL_MS + sim->now / SG_NS_PER_MS;
+    return SG_SIM_WALL_MS + sim->now / SG_NS_PER_MS + (uint64_t)sim->nodes[node].faults.wall_ms;
 }
 
 uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id)
@@ -22,21 +23,13 @@ uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id)
     return sg_map_get(&sim->node_index, id->b);
 }
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
-
 void sg_sim_hash(struct sg_sim *sim, uint32_t node, uint64_t what, const uint8_t *ids[2],
                  uint64_t number)
 {
     uint64_t h = sg_sim_mix(sim->hash, sim->now);
     h = sg_sim_mix(h, what << 32 | node);
-    h = sg_sim_mix(h, ids[0] == NULL ? 0 : load64(ids[0]));
-    h = sg_sim_mix(h, ids[1] == NULL ? 0 : load64(ids[1]));
+    h = sg_sim_mix(h, ids[0] == NULL ? 0 : sg_load64(ids[0]));
+    h = sg_sim_mix(h, ids[1] == NULL ? 0 : sg_load64(ids[1]));
     sim->hash = sg_sim_mix(h, number);
 }
 
@@ -57,6 +50,8 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
 {
     const uint8_t *ids[2] = {out->peer.b, out->id.b};
     uint64_t what = HASH_OUT + (uint64_t)out->kind;
+    if (sim->metrics != NULL)
+        sg_sim_metrics_out(sim, at, out);
     switch (out->kind) {
     case SG_CORE_OUT_SEND:
         sg_sim_hash(sim, at, what, ids, sg_sim_digest(sg_buf_bytes(out->buf)));
@@ -64,9 +59,7 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         return;
     case SG_CORE_OUT_DIAL:
         sg_sim_hash(sim, at, what, ids, out->hints.count);
-        if (sg_sim_node_of(sim, &out->peer) == SG_MAP_NONE)
-            sg_sim_broken(sim, at, "the core dials a peer that does not exist");
-        sg_sim_dial(sim, at, sg_sim_node_of(sim, &out->peer), false);
+        sg_sim_dial_id(sim, at, &out->peer);
         return;
     case SG_CORE_OUT_CLOSE:
         sg_sim_hash(sim, at, what, ids, (uint64_t)out->reason);
@@ -78,10 +71,15 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         return;
     case SG_CORE_OUT_NEIGHBOR_UP:
     case SG_CORE_OUT_NEIGHBOR_DOWN:
-        sg_sim_hash(sim, at, what, ids, load64(out->topic.b));
+        sg_sim_hash(sim, at, what, ids, sg_load64(out->topic.b));
+        return;
+    case SG_CORE_OUT_MEMBER:
+        sg_sim_hash(sim, at, what, ids, out->incarnation << 8 | (uint64_t)out->member);
         return;
     case SG_CORE_OUT_NEED_CACHE:
-    case SG_CORE_OUT_MEMBER:
+        sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);
+        sg_sim_push(sim,
+                    (struct sg_sim_event){.at = sim->now, .kind = SG_SIM_EV_CACHE, .index = at});
         return;
     case SG_CORE_OUT_NEED_SEEDS:
         sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);
@@ -94,7 +92,7 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
 static void arm(struct sg_sim *sim, uint32_t at)
 {
     struct sg_sim_node *node = &sim->nodes[at];
-    sg_time_ns due = sg_core_deadline(node->core);
+    sg_time_ns due = sg_time_add(sg_core_deadline(node->core), node->faults.lag);
     if (due < sim->now)
         due = sim->now;
     if (due >= node->armed)
@@ -117,7 +115,8 @@ sg_err sg_sim_feed(struct sg_sim *sim, uint32_t at, const struct sg_core_in *in)
 {
     struct sg_core *core = sim->nodes[at].core;
     assert(core != NULL && sim->out.count == 0);
-    sg_err err = sg_core_input(core, sim->now, sg_sim_wall_ms(sim), in, &sim->out);
+    sg_err err =
+        sg_core_input(core, sg_sim_node_now(sim, at), sg_sim_wall_ms(sim, at), in, &sim->out);
     after_step(sim, at);
     return err;
 }
@@ -128,7 +127,7 @@ void sg_sim_node_timer(struct sg_sim *sim, const struct sg_sim_event *event)
     if (node->core == NULL || node->armed != event->at)
         return; /* armed for another time since */
     node->armed = SG_TIME_NEVER;
-    if (sg_core_deadline(node->core) > sim->now) {
+    if (sg_core_deadline(node->core) > sg_sim_node_now(sim, event->index)) {
         arm(sim, event->index);
         return;
     }
@@ -144,11 +143,11 @@ void sg_sim_node_publish(struct sg_sim *sim, uint32_t at)
     struct sg_sim_node *node = &sim->nodes[at];
     struct sg_core_publish result;
     const struct sg_core_publish_in in = {
-        .wall_ms = sg_sim_wall_ms(sim),
+        .wall_ms = sg_sim_wall_ms(sim, at),
         .topic = sim->topic,
         .payload = sg_sim_ledger_payload(sim, sim->ledger.count),
     };
-    sg_err err = sg_core_publish(node->core, sim->now, &in, &result, &sim->out);
+    sg_err err = sg_core_publish(node->core, sg_sim_node_now(sim, at), &in, &result, &sim->out);
     if (err == SG_ERR_NO_MEMORY)
         sim->err = err;
     else if (err != SG_OK)
@@ -170,10 +169,16 @@ void sg_sim_node_start(struct sg_sim *sim, uint32_t at)
     node->armed = SG_TIME_NEVER;
     node->spins = 0;
     node->alive_since = sim->now;
+    node->is_leaving = false;
+    node->faults.lag = 0;
+    node->faults.mute_since = node->faults.mute_until = 0;
+    if (sim->metrics != NULL)
+        sg_sim_metrics_start(sim, at);
     sg_sim_core_config(sim, at, &config);
     config.trace = (struct sg_trace){trace, node};
+    sim->active_target = config.hpv.active_target;
     sg_err err = sg_core_new(&node->core, &config, sim->now);
-    if (err == SG_OK)
+    if (err == SG_OK && (sim->scenario == NULL || sim->scenario->has_publish))
         err = sg_sim_feed(sim, at, &in);
     if (err != SG_OK) {
         sim->err = err;
@@ -220,6 +225,8 @@ void sg_sim_node_crash(struct sg_sim *sim, uint32_t at)
 {
     struct sg_sim_node *node = &sim->nodes[at];
     sg_sim_hash(sim, at, HASH_CRASH, (const uint8_t *[2]){NULL, NULL}, node->boot);
+    if (sim->metrics != NULL)
+        sg_sim_metrics_crash(sim, at);
     sg_sim_node_count(sim, at);
     drop_links(sim, at);
     sg_core_free(node->core);

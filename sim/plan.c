@@ -9,6 +9,7 @@
 #define SETTLE_MIN_NS (5 * SG_NS_PER_S)
 #define SETTLE_MAX_NS (120 * SG_NS_PER_S)
 #define RESTART_NS (10 * SG_NS_PER_S)
+#define DISK_SECONDS 60
 
 static void plan(struct sg_sim *sim, sg_time_ns at, enum sg_sim_event_kind kind, uint32_t index)
 {
@@ -41,7 +42,7 @@ static void draw_faults(struct sg_sim *sim)
     uint32_t far = share_of(sim, sim->config.partition);
     draw_nodes(sim, sim->victims, far);
     for (uint32_t i = 0; i < far; i++)
-        sim->nodes[sim->victims[i]].is_far = true;
+        sim->nodes[sim->victims[i]].faults.far = 1;
     sim->victim_count = share_of(sim, sim->config.kill);
     draw_nodes(sim, sim->victims, sim->victim_count);
 }
@@ -49,19 +50,27 @@ static void draw_faults(struct sg_sim *sim)
 sg_err sg_sim_plan_init(struct sg_sim *sim)
 {
     uint32_t nodes = sim->config.nodes;
-    uint64_t pause = JOIN_TIME_NS / nodes;
+    uint32_t first = nodes;
+    uint64_t join = JOIN_TIME_NS;
+    uint64_t settle = SETTLE_MIN_NS;
+    if (sim->scenario != NULL) {
+        first = sim->scenario->first_nodes;
+        join = sim->scenario->join_ns;
+        settle = sim->scenario->settle_ns;
+    }
+    uint64_t pause = join / first;
     sim->victims = sg_mem_new(sim->mem, nodes, sizeof(*sim->victims));
     if (sim->victims == NULL)
         return SG_ERR_NO_MEMORY;
     draw_faults(sim);
-    sim->seeds = 1 + nodes / NODES_PER_SEED;
+    sim->seeds = 1 + first / NODES_PER_SEED;
+    sim->spare_next = first;
     sim->interval_ns = (uint64_t)(1e9 / sim->config.rate);
-    sim->cut_at = SG_TIME_NEVER;
-    if (pause > JOIN_PAUSE_NS)
+    if (pause > JOIN_PAUSE_NS && sim->scenario == NULL)
         pause = JOIN_PAUSE_NS;
-    for (uint32_t i = 0; i < nodes; i++)
+    for (uint32_t i = 0; i < first; i++)
         plan(sim, SG_NS_PER_S + i * pause, SG_SIM_EV_JOIN, i);
-    sim->settle_until = SG_NS_PER_S + nodes * pause + SETTLE_MIN_NS;
+    sim->settle_until = SG_NS_PER_S + first * pause + settle;
     plan(sim, SG_SIM_TICK_NS, SG_SIM_EV_TICK, 0);
     return SG_OK;
 }
@@ -99,6 +108,11 @@ static void start_publishing(struct sg_sim *sim, const struct sg_sim_overlay *ov
     uint64_t half = sim->ledger.total / 2 * sim->interval_ns;
     sim->phase = SG_SIM_PUBLISHING;
     sim->publish_at = sim->now;
+    if (sim->scenario != NULL) {
+        sim->extra->joined_alone = overlay->isolated;
+        sg_sim_scenario_begin(sim);
+        return;
+    }
     sim->calm_at = sim->now;
     sim->extra->published_at = sim->now;
     sim->extra->joined_alone = overlay->isolated;
@@ -109,12 +123,14 @@ static void start_publishing(struct sg_sim *sim, const struct sg_sim_overlay *ov
         sim->calm_at = sim->now + half + (config->restart ? RESTART_NS : 0);
     }
     if (config->partition_for_ns > 0 && config->partition > 0) {
-        sim->cut_at = sim->now + config->partition_at_ns;
-        sim->cut_until = sim->cut_at + config->partition_for_ns;
-        if (sim->cut_until > sim->calm_at)
-            sim->calm_at = sim->cut_until;
+        struct sg_sim_cut *cut = &sim->cuts[0];
+        cut->from = sim->now + config->partition_at_ns;
+        cut->until = cut->from + config->partition_for_ns;
+        sim->cut_count = 1;
+        if (cut->until > sim->calm_at)
+            sim->calm_at = cut->until;
         if (config->partition_for_ns > sim->extra->idle_timeout_ns)
-            plan(sim, sim->cut_at + sim->extra->idle_timeout_ns, SG_SIM_EV_CUT_IDLE, 0);
+            plan(sim, cut->from + sim->extra->idle_timeout_ns, SG_SIM_EV_CUT_IDLE, 0);
     }
 }
 
@@ -128,7 +144,8 @@ static void settle(struct sg_sim *sim)
     struct sg_sim_overlay overlay;
     if (sim->now < sim->settle_until)
         return;
-    sg_sim_check_overlay(sim, &sim->topic, &overlay);
+    bool has_topic = sim->scenario == NULL || sim->scenario->has_publish;
+    sg_sim_check_overlay(sim, has_topic ? &sim->topic : NULL, &overlay);
     if (is_whole(&overlay) || sim->now >= sim->settle_until + SETTLE_MAX_NS)
         start_publishing(sim, &overlay);
 }
@@ -147,9 +164,20 @@ static void converge(struct sg_sim *sim)
         sim->phase = SG_SIM_DONE;
 }
 
+/* Disks are written once a minute, each node at its own second. */
+static void save_disks(struct sg_sim *sim)
+{
+    uint32_t second = (uint32_t)(sim->now / SG_NS_PER_S % DISK_SECONDS);
+    for (uint32_t i = second; i < sim->config.nodes; i += DISK_SECONDS)
+        sg_sim_disk_save(sim, i);
+}
+
 static void tick(struct sg_sim *sim)
 {
-    if (sim->phase == SG_SIM_SETTLING)
+    save_disks(sim);
+    if (sim->scenario != NULL && sim->zero != SG_TIME_NEVER)
+        sg_sim_scenario_tick(sim);
+    else if (sim->phase == SG_SIM_SETTLING)
         settle(sim);
     else if (sim->phase == SG_SIM_PUBLISHING && sim->ledger.count == sim->ledger.total)
         sim->phase = SG_SIM_CONVERGING;
@@ -160,13 +188,21 @@ static void tick(struct sg_sim *sim)
 
 /* ---- events ---- */
 
+static bool can_publish(const struct sg_sim *sim, uint32_t node)
+{
+    const struct sg_sim_node *n = &sim->nodes[node];
+    bool is_frozen = n->faults.is_frozen && sg_sim_is_mute(sim, node);
+    return n->core != NULL && n->role == SG_SIM_HONEST && !n->is_leaving && !is_frozen;
+}
+
 static uint32_t draw_author(struct sg_sim *sim)
 {
     uint32_t nodes = sim->config.nodes;
     uint32_t senders =
         sim->extra->senders > 0 && sim->extra->senders < nodes ? sim->extra->senders : nodes;
     uint32_t author = (uint32_t)sg_prng_below(&sim->prng, senders) * (nodes / senders);
-    while (sim->nodes[author].core == NULL)
+    uint32_t tries = nodes;
+    while (!can_publish(sim, author) && tries-- > 0)
         author = (author + 1) % nodes;
     return author;
 }
@@ -174,15 +210,18 @@ static uint32_t draw_author(struct sg_sim *sim)
 static void publish(struct sg_sim *sim)
 {
     uint32_t author = draw_author(sim);
-    sg_sim_node_publish(sim, author);
+    if (can_publish(sim, author)) /* otherwise all stand still: in a while */
+        sg_sim_node_publish(sim, author);
     if (sim->ledger.count < sim->ledger.total)
         plan(sim, sim->now + sim->interval_ns, SG_SIM_EV_PUBLISH, 0);
 }
 
 static void join(struct sg_sim *sim, uint32_t node)
 {
-    sg_sim_node_start(sim, node);
-    if (node == sim->config.nodes - 1 && sim->phase == SG_SIM_JOINING)
+    if (sim->nodes[node].core == NULL) /* a restart may have been asked for twice */
+        sg_sim_node_start(sim, node);
+    uint32_t last = sim->spare_next - 1;
+    if (node == last && sim->phase == SG_SIM_JOINING)
         sim->phase = SG_SIM_SETTLING;
 }
 
@@ -207,10 +246,22 @@ void sg_sim_plan_event(struct sg_sim *sim, const struct sg_sim_event *event)
         kill_victims(sim);
     else if (event->kind == SG_SIM_EV_TICK)
         tick(sim);
+    else if (event->kind == SG_SIM_EV_CACHE)
+        sg_sim_disk_feed(sim, event->index);
+    else if (event->kind == SG_SIM_EV_NO_PEER)
+        sg_sim_dial_no_peer(sim, event);
+    else if (event->kind == SG_SIM_EV_ACTION)
+        sg_sim_faults_action(sim, event->index);
+    else if (event->kind == SG_SIM_EV_END)
+        sg_sim_faults_end(sim, event);
+    else if (event->kind == SG_SIM_EV_ADVERSARY)
+        sg_sim_adversary_act(sim, event);
 }
 
 double sg_sim_plan_share(const struct sg_sim *sim)
 {
+    if (sim->scenario != NULL)
+        return sg_sim_scenario_share(sim);
     double published = sim->ledger.total == 0 ? 1 : (double)sim->ledger.count / sim->ledger.total;
     double joined = (double)sim->alive / sim->config.nodes;
     if (sim->phase == SG_SIM_JOINING)

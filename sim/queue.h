@@ -27,7 +27,12 @@ enum sg_sim_event_kind {
     SG_SIM_EV_PUBLISH,      /* the next message */
     SG_SIM_EV_KILL,         /* crash the victims */
     SG_SIM_EV_CUT_IDLE,     /* the partition has lasted for an idle timeout */
-    SG_SIM_EV_TICK          /* look at the whole once a second */
+    SG_SIM_EV_TICK,         /* look at the whole once a second */
+    SG_SIM_EV_CACHE,        /* node: needs its peer cache */
+    SG_SIM_EV_NO_PEER,      /* node, buf: the id it dialled, which nobody has */
+    SG_SIM_EV_ACTION,       /* of the scenario, by number */
+    SG_SIM_EV_END,          /* of a partition, by number; end 1: of a node that has left */
+    SG_SIM_EV_ADVERSARY     /* node: an attacker's next moment */
 };
 
 struct sg_sim_event {

@@ -32,6 +32,7 @@ static sg_err init_nodes(struct sg_sim *sim)
         struct sg_sim_node *node = &sim->nodes[i];
         node->sim = sim;
         node->armed = SG_TIME_NEVER;
+        node->place = i;
         sg_sim_public_key(sim->config.seed, i, node->public_key);
         struct sg_bytes key = sg_bytes(node->public_key, SG_SIM_PUBLIC_LEN);
         SG_TRY(sg_peer_id_from_public_key(sim->extra->suite, key, &node->id));
@@ -53,7 +54,11 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
                            .mem = extra->mem,
                            .conn_free = SG_SIM_NONE,
                            .check_every = config->nodes <= 256 ? 1 : config->nodes / 32,
+                           .scenario = extra->scenario,
+                           .zero = SG_TIME_NEVER,
+                           .converged_at = SG_TIME_NEVER,
                            .loss = threshold(config->loss),
+                           .loss_base = threshold(config->loss),
                            .duplicate = threshold(config->duplicate),
                            .reorder = threshold(config->reorder)};
     extra->stats = (struct sg_core_stats){0};
@@ -64,6 +69,8 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
     sg_topic_id_from_name(extra->suite, SG_BYTES_LIT("sim"), &sim->topic);
     SG_TRY(init_nodes(sim));
     SG_TRY(sg_sim_ledger_init(sim));
+    if (sim->scenario != NULL)
+        SG_TRY(sg_sim_scenario_init(sim));
     return sg_sim_plan_init(sim);
 }
 
@@ -74,6 +81,7 @@ static void fini(struct sg_sim *sim)
         sg_core_free(sim->nodes[i].core);
         sg_mem_free(sim->mem, sim->nodes[i].tags);
         sg_mem_free(sim->mem, sim->nodes[i].links);
+        sg_mem_free(sim->mem, sim->nodes[i].disk);
     }
     sg_core_outbox_fini(&sim->out, sim->extra->core_mem != NULL ? sim->extra->core_mem : sim->mem);
     sg_mem_free(sim->mem, sim->nodes);
@@ -81,6 +89,7 @@ static void fini(struct sg_sim *sim)
     sg_mem_free(sim->mem, sim->union_find);
     sg_mem_free(sim->mem, sim->victims);
     sg_map_fini(&sim->node_index);
+    sg_sim_scenario_fini(sim);
     sg_sim_ledger_fini(sim);
 }
 
@@ -121,6 +130,11 @@ static bool carry_out_conn(struct sg_sim *sim, const struct sg_sim_event *event)
     case SG_SIM_EV_KILL:
     case SG_SIM_EV_CUT_IDLE:
     case SG_SIM_EV_TICK:
+    case SG_SIM_EV_CACHE:
+    case SG_SIM_EV_NO_PEER:
+    case SG_SIM_EV_ACTION:
+    case SG_SIM_EV_END:
+    case SG_SIM_EV_ADVERSARY:
         return false;
     }
     return false;
@@ -128,6 +142,8 @@ static bool carry_out_conn(struct sg_sim *sim, const struct sg_sim_event *event)
 
 static void carry_out(struct sg_sim *sim, const struct sg_sim_event *event)
 {
+    if (sg_sim_defer(sim, event))
+        return;
     if (carry_out_conn(sim, event)) {
         sg_buf_unref(event->buf);
         sg_sim_conn_unref(sim, event->index);
@@ -218,6 +234,8 @@ sg_err sg_sim_run_with(const struct sg_sim_config *config, struct sg_sim_extra *
     if (err == SG_OK) {
         fill_report(sim, report);
         report->wall_seconds = sg_sim_wall_seconds() - started;
+        if (sim->scenario != NULL)
+            err = sg_sim_scenario_finish(sim, report);
     }
     fini(sim);
     sg_mem_free(extra->mem, sim);

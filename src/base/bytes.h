@@ -47,6 +47,20 @@ static inline bool sg_msg_id_equal(const struct sg_msg_id *a, const struct sg_ms
     return memcmp(a->b, b->b, SG_ID_LEN) == 0;
 }
 
+/* Little-endian words. Written out, because compilers make one load or store of that but not of a
+ * loop. */
+static inline uint32_t sg_load32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t sg_load64(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
 /* Lower-case hex of len bytes into out [2 * len + 1]. */
 void sg_hex(const uint8_t *data, size_t len, char *out);
 

@@ -2,20 +2,12 @@
 
 #include <assert.h>
 
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
-
 /* all words of the key count: not every id is a hash value, some are what a peer made up */
 static uint32_t home_of(const struct sg_map *map, const uint8_t *key)
 {
     uint64_t h = map->seed;
     for (size_t i = 0; i < SG_ID_LEN; i += 8) {
-        h = (h ^ load64(key + i)) * UINT64_C(0xd6e8feb86659fd93);
+        h = (h ^ sg_load64(key + i)) * UINT64_C(0xd6e8feb86659fd93);
         h ^= h >> 32;
     }
     return (uint32_t)(h >> 16) & map->mask;

@@ -1,6 +1,5 @@
 #include "base/mem.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +46,17 @@ void *sg_mem_resize(const struct sg_mem *mem, void *ptr, size_t count, size_t si
     if (count == 0 || size == 0 || count > SIZE_MAX / size)
         return NULL;
     return mem->realloc(mem->user, ptr, count * size);
+}
+
+void *sg_mem_grow(const struct sg_mem *mem, void *array, uint32_t *cap, uint32_t max, size_t size)
+{
+    uint32_t more = *cap < 8 ? 8 : *cap + *cap / 2;
+    if (more > max)
+        more = max;
+    void *grown = sg_mem_resize(mem, array, more, size);
+    if (grown != NULL)
+        *cap = more;
+    return grown;
 }
 
 void sg_mem_free(const struct sg_mem *mem, void *ptr)

@@ -4,6 +4,7 @@
 #define SG_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -22,6 +23,9 @@ const struct sg_mem *sg_mem_default(void);
 void *sg_mem_new(const struct sg_mem *mem, size_t count, size_t size);
 /* Like sg_mem_new but grows or shrinks ptr; new bytes are not zeroed. NULL leaves ptr as it was. */
 void *sg_mem_resize(const struct sg_mem *mem, void *ptr, size_t count, size_t size);
+/* Grows an array of *cap elements by a half (from none: to 8), up to max, which is more than *cap.
+ * New bytes are not zeroed. NULL leaves array and *cap as they were. */
+void *sg_mem_grow(const struct sg_mem *mem, void *array, uint32_t *cap, uint32_t max, size_t size);
 void sg_mem_free(const struct sg_mem *mem, void *ptr);
 
 #endif

@@ -1,21 +1,89 @@
 /* The address book: what was heard of where peers are. Bounded, oldest forgotten first. */
 #include "node/internal.h"
 
-sg_err sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max, uint64_t seed)
+void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
+                  const struct sg_index_keys *keys)
 {
-    *book = (struct sg_book){0};
-    SG_TRY(sg_map_init(&book->index, mem, max, seed));
-    book->entries = sg_mem_new(mem, max, sizeof(*book->entries));
-    if (book->entries != NULL)
-        return SG_OK;
-    sg_map_fini(&book->index);
-    return SG_ERR_NO_MEMORY;
+    *book = (struct sg_book){.mem = mem, .max = max};
+    sg_index_init(&book->index, keys, sizeof(*book->entries));
 }
 
-void sg_book_fini(struct sg_book *book, const struct sg_mem *mem)
+void sg_book_fini(struct sg_book *book)
 {
-    sg_map_fini(&book->index);
-    sg_mem_free(mem, book->entries);
+    for (uint32_t i = 0; i < book->count; i++)
+        sg_mem_free(book->mem, book->entries[i].wide);
+    sg_mem_free(book->mem, book->entries);
+    sg_index_fini(&book->index, book->mem);
+    *book = (struct sg_book){.mem = book->mem};
+}
+
+/* A place for a new peer; SG_INDEX_NONE when out of memory. */
+static uint32_t take_place(struct sg_book *book)
+{
+    if (book->count == book->max) {
+        uint32_t at = book->next;
+        book->next = (book->next + 1) % book->max;
+        sg_index_remove(&book->index, at);
+        sg_mem_free(book->mem, book->entries[at].wide);
+        return at;
+    }
+    if (sg_index_reserve(&book->index, book->mem, book->count + 1) != SG_OK)
+        return SG_INDEX_NONE;
+    if (book->count == book->cap) {
+        void *entries =
+            sg_mem_grow(book->mem, book->entries, &book->cap, book->max, sizeof(*book->entries));
+        if (entries == NULL)
+            return SG_INDEX_NONE;
+        book->entries = entries;
+        sg_index_pool(&book->index, entries);
+    }
+    return book->count++;
+}
+
+/* Bytes of the small form. */
+static size_t small_len(const struct sg_hints *hints)
+{
+    size_t len = 0;
+    for (uint8_t i = 0; i < hints->count; i++)
+        len += 1u + hints->hint[i].len;
+    return len;
+}
+
+static void set_small(struct sg_book_entry *entry, const struct sg_hints *hints)
+{
+    entry->len = 0;
+    for (uint8_t i = 0; i < hints->count; i++) {
+        entry->small[entry->len++] = hints->hint[i].len;
+        memcpy(entry->small + entry->len, hints->hint[i].b, hints->hint[i].len);
+        entry->len = (uint8_t)(entry->len + hints->hint[i].len);
+    }
+}
+
+static void get_small(const struct sg_book_entry *entry, struct sg_hints *hints)
+{
+    for (uint8_t at = 0; at < entry->len;) {
+        uint8_t len = entry->small[at++];
+        hints->hint[hints->count].len = len;
+        memcpy(hints->hint[hints->count].b, entry->small + at, len);
+        at = (uint8_t)(at + len);
+        hints->count++;
+    }
+}
+
+/* Without memory for the wide form the old hints stay. */
+static void set_hints(struct sg_book *book, struct sg_book_entry *entry,
+                      const struct sg_hints *hints)
+{
+    if (small_len(hints) <= SG_BOOK_SMALL) {
+        sg_mem_free(book->mem, entry->wide);
+        entry->wide = NULL;
+        set_small(entry, hints);
+        return;
+    }
+    if (entry->wide == NULL)
+        entry->wide = sg_mem_new(book->mem, 1, sizeof(*entry->wide));
+    if (entry->wide != NULL)
+        *entry->wide = *hints;
 }
 
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
@@ -23,37 +91,36 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
 {
     if (hints->count == 0)
         return;
-    uint32_t at = sg_map_get(&book->index, peer->b);
-    if (at == SG_MAP_NONE) {
-        at = book->next;
-        book->next = (book->next + 1) % book->index.max;
-        if (book->entries[at].hints.count > 0)
-            (void)sg_map_remove(&book->index, book->entries[at].peer.b);
-        /* the removal above made room, so only an impossible error is left */
-        if (sg_map_put(&book->index, peer->b, at) != SG_OK)
+    uint32_t at = sg_index_get(&book->index, peer->b);
+    if (at == SG_INDEX_NONE) {
+        at = take_place(book);
+        if (at == SG_INDEX_NONE)
             return;
-        book->entries[at].peer = *peer;
-        book->entries[at].first_hand = false;
+        book->entries[at] = (struct sg_book_entry){.peer = *peer};
+        sg_index_add(&book->index, at);
     }
     struct sg_book_entry *entry = &book->entries[at];
     if (entry->first_hand && !first_hand)
         return;
-    entry->hints = *hints;
+    set_hints(book, entry, hints);
     entry->first_hand = first_hand;
 }
 
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer)
 {
-    uint32_t at = sg_map_get(&book->index, peer->b);
-    if (at != SG_MAP_NONE)
+    uint32_t at = sg_index_get(&book->index, peer->b);
+    if (at != SG_INDEX_NONE)
         book->entries[at].first_hand = false;
 }
 
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints)
 {
-    uint32_t at = sg_map_get(&book->index, peer->b);
-    if (at == SG_MAP_NONE)
-        *hints = (struct sg_hints){0};
+    uint32_t at = sg_index_get(&book->index, peer->b);
+    *hints = (struct sg_hints){0};
+    if (at == SG_INDEX_NONE)
+        return;
+    if (book->entries[at].wide != NULL)
+        *hints = *book->entries[at].wide;
     else
-        *hints = book->entries[at].hints;
+        get_small(&book->entries[at], hints);
 }

@@ -50,17 +50,13 @@ static bool config_is_good(const struct sg_core_config *config)
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
 
+/* Tables grow as they fill: an idle node is small. */
 static sg_err init_tables(struct sg_core *core)
 {
-    const struct sg_core_config *config = &core->config;
-    uint64_t seed = sg_prng_next(&core->prng);
-    SG_TRY(sg_map_init(&core->link_index, config->mem, config->links_max, seed));
-    SG_TRY(sg_map_init(&core->scope_index, config->mem, config->scopes_max, seed));
-    SG_TRY(sg_book_init(&core->book, config->mem, config->book_max, seed));
-    core->links = sg_mem_new(config->mem, config->links_max, sizeof(struct sg_link *));
-    core->scopes = sg_mem_new(config->mem, config->scopes_max, sizeof(struct sg_scope *));
-    if (core->links == NULL || core->scopes == NULL)
-        return SG_ERR_NO_MEMORY;
+    sg_index_keys_init(&core->index_keys, &core->prng);
+    sg_index_init(&core->link_index, &core->index_keys, 0);
+    sg_index_init(&core->scope_index, &core->index_keys, 0);
+    sg_book_init(&core->book, core->config.mem, core->config.book_max, &core->index_keys);
     SG_TRY(sg_proofs_init(core));
     SG_TRY(sg_members_init(core));
     return sg_records_init(core);
@@ -108,10 +104,9 @@ void sg_core_free(struct sg_core *core)
     for (uint32_t i = 0; i < core->scope_count; i++)
         sg_scope_free(core, core->scopes[i]);
     sg_mem_free(mem, core->scopes);
-    sg_map_fini(&core->scope_index);
+    sg_index_fini(&core->scope_index, mem);
     sg_links_fini(core);
-    if (core->book.entries != NULL)
-        sg_book_fini(&core->book, mem);
+    sg_book_fini(&core->book);
     sg_proofs_fini(core);
     sg_records_fini(core);
     sg_swim_free(core->swim);
@@ -350,7 +345,7 @@ static void check_link(const struct sg_core *core, uint32_t at)
 {
     const struct sg_link *link = core->links[at];
     uint32_t uses = 0;
-    assert(sg_map_get(&core->link_index, link->peer.b) == at);
+    assert(sg_index_get(&core->link_index, link->peer.b) == at);
     for (uint32_t i = 0; i < core->scope_count; i++)
         uses += sg_hpv_is_active(&core->scopes[i]->hpv, &link->peer) ? 1 : 0;
     assert(uses == link->uses);
@@ -366,7 +361,7 @@ void sg_core_check(const struct sg_core *core)
         const struct sg_scope *scope = core->scopes[i];
         size_t eager = 0;
         size_t lazy = 0;
-        assert(sg_map_get(&core->scope_index, scope->topic.b) == i);
+        assert(sg_index_get(&core->scope_index, scope->topic.b) == i);
         assert(scope->hpv_due == sg_hpv_deadline(&scope->hpv));
         assert(scope->pt_due == sg_pt_deadline(scope->pt));
         sg_hpv_check(&scope->hpv);

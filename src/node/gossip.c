@@ -211,6 +211,7 @@ static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope
                      const struct sg_gossip *msg, struct sg_held *held)
 {
     struct sg_gossip next = *msg;
+    SG_TRY(sg_pt_reserve(scope->pt));
     next.hop = msg->hop == SG_PT_HOP_MAX ? SG_PT_HOP_MAX : (uint8_t)(msg->hop + 1);
     held->author = msg->author;
     held->hop = next.hop;

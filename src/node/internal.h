@@ -4,7 +4,7 @@
 #define SG_NODE_INTERNAL_H
 
 #include "base/bucket.h"
-#include "base/map.h"
+#include "base/index.h"
 #include "node/core.h"
 #include "wire/frame.h"
 #include "wire/gossip_msg.h"
@@ -89,26 +89,31 @@ struct sg_held {
 };
 
 struct sg_store {
-    struct sg_map index;
-    struct sg_held *slots; /* [index.max] */
+    struct sg_index index;
+    struct sg_held *slots; /* [cap], grows up to max */
+    uint32_t cap, max;
     uint32_t free_head;
+    uint32_t touched; /* slots used at least once */
     uint64_t serial;
     uint64_t bytes;
-    uint32_t touched; /* slots used at least once: the others are untouched memory */
 };
 
 #define SG_WINDOW_BITS 4096
-/* Replay window of one author and boot on one topic. */
+/* Replay window of one author and boot on one topic. Most authors say little: the bits grow with
+ * the counters that come. */
 struct sg_window {
     struct sg_peer_id key; /* author with its boot mixed in */
     uint32_t top;          /* highest counter accepted */
+    uint32_t words;        /* 1: first, otherwise a power of two up to SG_WINDOW_BITS / 64 */
     uint64_t used;
-    uint64_t bits[SG_WINDOW_BITS / 64]; /* bit (counter % SG_WINDOW_BITS) = accepted */
+    uint64_t first;
+    uint64_t *bits; /* [words], NULL when words is 1; bit (counter % (64 * words)) = accepted */
 };
 
 struct sg_windows {
-    struct sg_map index;
-    struct sg_window **slots; /* [index.max], allocated on first use */
+    struct sg_index index;
+    struct sg_window *slots; /* [cap], the first index.count are used; grows up to max */
+    uint32_t cap, max;
     uint64_t tick;
 };
 
@@ -131,16 +136,24 @@ struct sg_scope {
     struct sg_windows windows;
 };
 
+/* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
+#define SG_BOOK_SMALL 14
 struct sg_book_entry {
     struct sg_peer_id peer;
-    struct sg_hints hints;
+    struct sg_hints *wide; /* NULL = small */
     bool first_hand;
+    uint8_t len; /* of small, 0 = none */
+    uint8_t small[SG_BOOK_SMALL];
 };
 
 struct sg_book {
-    struct sg_map index;
-    struct sg_book_entry *entries; /* [index.max], a ring */
-    uint32_t next;
+    const struct sg_mem *mem;
+    struct sg_index index;
+    struct sg_book_entry
+        *entries; /* [cap], the first count are used; grows up to max, then a ring */
+    uint32_t cap, max;
+    uint32_t count;
+    uint32_t next; /* the oldest, once it is a ring */
 };
 
 struct sg_ban {
@@ -155,18 +168,20 @@ struct sg_todo {
 };
 
 struct sg_roots {
-    struct sg_map index; /* root -> slot */
+    struct sg_index index; /* root -> slot */
     struct sg_verified {
         uint8_t root[SG_ID_LEN];
         struct sg_peer_id author;
         struct sg_buf *frame;
-    } * slots; /* [index.max], a ring */
+    } * slots; /* [cap], the first index.count are used; grows up to max, then a ring */
+    uint32_t cap, max;
     uint32_t next;
 };
 
 struct sg_keys {
-    struct sg_map index;
-    struct sg_key *slots; /* [index.max] */
+    struct sg_index index;
+    struct sg_key *slots; /* [cap], the first index.count are used; grows up to max */
+    uint32_t cap, max;
     uint64_t tick;
 };
 
@@ -179,9 +194,9 @@ struct sg_record {
 };
 
 struct sg_records {
-    struct sg_map index;
-    struct sg_record *slots; /* [index.max]; NULL until the first record comes */
-    uint32_t count;
+    struct sg_index index;
+    struct sg_record *slots; /* [max]; NULL until the first record comes */
+    uint32_t count, max;
     /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
      * forwarded again, also when its subject has left and is forgotten */
     uint64_t *recent;
@@ -196,19 +211,22 @@ struct sg_core {
     struct sg_core_config config;
     uint8_t network[SG_HASH_LEN];
     struct sg_prng prng;
+    struct sg_index_keys index_keys;
     bool has_left;
     /* of the input in work */
     sg_time_ns now;
     uint64_t wall_ms;
     struct sg_core_outbox *out;
     sg_err down_err; /* why neighbours go down, for the event */
-    struct sg_map link_index;
-    struct sg_link **links; /* [links_max], the first link_count are used, in order of creation */
-    uint32_t link_count;
+    struct sg_index link_index;
+    /* [link_cap], grows up to links_max; the first link_count are used, in order of creation */
+    struct sg_link **links;
+    uint32_t link_count, link_cap;
     sg_time_ns links_check_at;
-    struct sg_map scope_index;
-    struct sg_scope **scopes; /* [scopes_max], the first scope_count; [0] is the base */
-    uint32_t scope_count;
+    struct sg_index scope_index;
+    /* [scope_cap], grows up to scopes_max; the first scope_count are used; [0] is the base */
+    struct sg_scope **scopes;
+    uint32_t scope_count, scope_cap;
     uint32_t sequence; /* counter of our own messages, over all topics: a scope may come and go,
                           * its subscribers' replay windows stay */
     bool topics_dirty;
@@ -247,9 +265,10 @@ void sg_core_end(struct sg_core *core);
 bool sg_emit(struct sg_core *core, const struct sg_core_out *out);
 
 /* ---- book.c ---- */
-sg_err sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max, uint64_t seed);
-void sg_book_fini(struct sg_book *book, const struct sg_mem *mem);
-/* Learns hints; hearsay never replaces what was observed first hand. */
+void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
+                  const struct sg_index_keys *keys);
+void sg_book_fini(struct sg_book *book);
+/* Learns hints, unless memory is out; hearsay never replaces what was observed first hand. */
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand);
 /* A dial failed: from now on hearsay may replace what was observed. */
@@ -409,7 +428,7 @@ sg_err sg_proofs_init(struct sg_core *core);
 void sg_proofs_fini(struct sg_core *core);
 
 /* ---- window.c ---- */
-sg_err sg_windows_init(struct sg_windows *w, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);
 void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
 /* Whether a sequence number is new: neither accepted before nor below the window. */
 bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
@@ -424,10 +443,12 @@ SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *
 SG_MUST_USE sg_err sg_hold(struct sg_core *core, struct sg_scope *scope,
                            const struct sg_held *held);
 void sg_held_drop(struct sg_held *held);
-sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max, uint64_t seed);
+void sg_store_init(struct sg_store *s, uint32_t max, const struct sg_index_keys *keys);
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
-/* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS: nothing is taken. */
-SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_held *held);
+/* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS, SG_ERR_NO_MEMORY: nothing is
+ * taken. */
+SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_mem *mem,
+                                const struct sg_held *held);
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
 /* Forgets the oldest message, if there is any. O(slots), so for want of memory only. */

@@ -13,8 +13,8 @@
 
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer)
 {
-    uint32_t at = sg_map_get(&core->link_index, peer->b);
-    return at == SG_MAP_NONE ? NULL : core->links[at];
+    uint32_t at = sg_index_get(&core->link_index, peer->b);
+    return at == SG_INDEX_NONE ? NULL : core->links[at];
 }
 
 static void free_waiting(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count)
@@ -51,7 +51,7 @@ void sg_links_fini(struct sg_core *core)
     for (uint32_t i = 0; i < core->link_count; i++)
         link_free(core, core->links[i]);
     sg_mem_free(core->config.mem, core->links);
-    sg_map_fini(&core->link_index);
+    sg_index_fini(&core->link_index, core->config.mem);
 }
 
 static uint32_t count_uses(const struct sg_core *core, const struct sg_peer_id *peer)
@@ -84,18 +84,32 @@ static uint32_t count_dialing(const struct sg_core *core)
     return count;
 }
 
+/* Room for one more link; false when the table or memory is full. */
+static bool grow_links(struct sg_core *core)
+{
+    const struct sg_mem *mem = core->config.mem;
+    if (core->link_count == core->config.links_max ||
+        sg_index_reserve(&core->link_index, mem, core->link_count + 1) != SG_OK)
+        return false;
+    if (core->link_count < core->link_cap)
+        return true;
+    void *links = sg_mem_grow(mem, core->links, &core->link_cap, core->config.links_max,
+                              sizeof(struct sg_link *));
+    if (links == NULL)
+        return false;
+    core->links = links;
+    sg_index_pool(&core->link_index, links);
+    return true;
+}
+
 /* NULL when the table or memory is full. */
 static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *peer)
 {
-    if (core->link_count == core->config.links_max)
+    if (!grow_links(core))
         return NULL;
     struct sg_link *link = sg_mem_new(core->config.mem, 1, sizeof(*link));
     if (link == NULL)
         return NULL;
-    if (sg_map_put(&core->link_index, peer->b, core->link_count) != SG_OK) {
-        sg_mem_free(core->config.mem, link);
-        return NULL;
-    }
     link->peer = *peer;
     link->state = SG_LINK_DIALING;
     link->uses = count_uses(core, peer);
@@ -104,7 +118,8 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
     link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
-    core->links[core->link_count++] = link;
+    core->links[core->link_count] = link;
+    sg_index_add(&core->link_index, core->link_count++);
     watch_linger(core);
     return link;
 }
@@ -112,15 +127,13 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
 /* Takes a link out of the table, keeping the order of the others. */
 static void unlist(struct sg_core *core, struct sg_link *link)
 {
-    uint32_t at = sg_map_get(&core->link_index, link->peer.b);
-    assert(at != SG_MAP_NONE && core->links[at] == link);
-    (void)sg_map_remove(&core->link_index, link->peer.b);
+    uint32_t at = sg_index_get(&core->link_index, link->peer.b);
+    assert(at != SG_INDEX_NONE && core->links[at] == link);
+    sg_index_remove(&core->link_index, at);
     core->link_count--;
     for (uint32_t i = at; i < core->link_count; i++) {
         core->links[i] = core->links[i + 1];
-        sg_err err = sg_map_put(&core->link_index, core->links[i]->peer.b, i);
-        assert(err == SG_OK); /* replaces */
-        (void)err;
+        sg_index_moved(&core->link_index, i + 1, i);
     }
 }
 

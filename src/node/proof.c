@@ -88,27 +88,25 @@ void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
 sg_err sg_proofs_init(struct sg_core *core)
 {
     const struct sg_core_config *config = &core->config;
-    uint64_t seed = sg_prng_next(&core->prng);
-    SG_TRY(sg_map_init(&core->keys.index, config->mem, config->keys_max, seed));
-    SG_TRY(sg_map_init(&core->roots.index, config->mem, config->roots_max, seed));
-    core->keys.slots = sg_mem_new(config->mem, config->keys_max, sizeof(*core->keys.slots));
-    core->roots.slots = sg_mem_new(config->mem, config->roots_max, sizeof(*core->roots.slots));
+    sg_index_init(&core->keys.index, &core->index_keys, sizeof(*core->keys.slots));
+    sg_index_init(&core->roots.index, &core->index_keys, sizeof(*core->roots.slots));
+    core->keys.max = config->keys_max;
+    core->roots.max = config->roots_max;
     core->own_key = sg_key_frame(core, config->signer.public_key);
-    bool ok = core->keys.slots != NULL && core->roots.slots != NULL && core->own_key != NULL;
-    return ok ? SG_OK : SG_ERR_NO_MEMORY;
+    return core->own_key == NULL ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 void sg_proofs_fini(struct sg_core *core)
 {
     const struct sg_mem *mem = core->config.mem;
-    for (uint32_t i = 0; core->keys.slots != NULL && i < core->keys.index.count; i++)
+    for (uint32_t i = 0; i < core->keys.index.count; i++)
         sg_buf_unref(core->keys.slots[i].frame);
-    for (uint32_t i = 0; core->roots.slots != NULL && i < core->roots.index.max; i++)
+    for (uint32_t i = 0; i < core->roots.index.count; i++)
         sg_buf_unref(core->roots.slots[i].frame);
     sg_mem_free(mem, core->keys.slots);
     sg_mem_free(mem, core->roots.slots);
-    sg_map_fini(&core->keys.index);
-    sg_map_fini(&core->roots.index);
+    sg_index_fini(&core->keys.index, mem);
+    sg_index_fini(&core->roots.index, mem);
     sg_buf_unref(core->own_key);
 }
 
@@ -131,7 +129,7 @@ void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg
         sg_refuse(core, link, NULL, err);
         return;
     }
-    if (sg_map_get(&core->roots.index, root) != SG_MAP_NONE)
+    if (sg_index_get(&core->roots.index, root) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     if (proofs == NULL)
@@ -156,7 +154,7 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
         return;
     }
     author_of(core, public_key, &author);
-    if (sg_map_get(&core->keys.index, author.b) != SG_MAP_NONE)
+    if (sg_index_get(&core->keys.index, author.b) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     if (proofs == NULL)
@@ -174,8 +172,8 @@ static struct sg_buf *find_key(struct sg_core *core, const struct sg_link *link,
 {
     if (sg_peer_id_equal(author, &core->config.self))
         return core->own_key;
-    uint32_t at = sg_map_get(&core->keys.index, author->b);
-    if (at != SG_MAP_NONE) {
+    uint32_t at = sg_index_get(&core->keys.index, author->b);
+    if (at != SG_INDEX_NONE) {
         core->keys.slots[at].used = ++core->keys.tick;
         return core->keys.slots[at].frame;
     }
@@ -187,49 +185,81 @@ static struct sg_buf *find_key(struct sg_core *core, const struct sg_link *link,
     return NULL;
 }
 
+/* A free slot, if need be of the key unused for longest; SG_INDEX_NONE when out of memory. */
 static uint32_t key_slot(struct sg_core *core)
 {
     struct sg_keys *keys = &core->keys;
+    const struct sg_mem *mem = core->config.mem;
+    uint32_t count = keys->index.count;
     uint32_t oldest = 0;
-    if (keys->index.count < keys->index.max)
-        return keys->index.count;
-    for (uint32_t i = 1; i < keys->index.max; i++) {
-        if (keys->slots[i].used < keys->slots[oldest].used)
-            oldest = i;
+    if (count == keys->max) {
+        for (uint32_t i = 1; i < count; i++)
+            oldest = keys->slots[i].used < keys->slots[oldest].used ? i : oldest;
+        sg_index_remove(&keys->index, oldest);
+        sg_buf_unref(keys->slots[oldest].frame);
+        return oldest;
     }
-    (void)sg_map_remove(&keys->index, keys->slots[oldest].author.b);
-    sg_buf_unref(keys->slots[oldest].frame);
-    keys->slots[oldest].frame = NULL;
-    return oldest;
+    if (sg_index_reserve(&keys->index, mem, count + 1) != SG_OK)
+        return SG_INDEX_NONE;
+    if (count == keys->cap) {
+        void *slots = sg_mem_grow(mem, keys->slots, &keys->cap, keys->max, sizeof(*keys->slots));
+        if (slots == NULL)
+            return SG_INDEX_NONE;
+        keys->slots = slots;
+        sg_index_pool(&keys->index, slots);
+    }
+    return count;
 }
 
 static void keep_key(struct sg_core *core, const struct sg_peer_id *author, struct sg_buf *frame)
 {
-    bool is_kept = sg_map_get(&core->keys.index, author->b) != SG_MAP_NONE;
+    bool is_kept = sg_index_get(&core->keys.index, author->b) != SG_INDEX_NONE;
     if (is_kept || frame == core->own_key)
         return;
     uint32_t at = key_slot(core);
-    if (sg_map_put(&core->keys.index, author->b, at) != SG_OK)
+    if (at == SG_INDEX_NONE)
         return;
     core->keys.slots[at] = (struct sg_key){*author, sg_buf_ref(frame), ++core->keys.tick};
+    sg_index_add(&core->keys.index, at);
+}
+
+/* A free slot, if need be of the oldest root; SG_INDEX_NONE when out of memory. */
+static uint32_t root_slot(struct sg_core *core)
+{
+    struct sg_roots *roots = &core->roots;
+    const struct sg_mem *mem = core->config.mem;
+    uint32_t at = roots->index.count;
+    if (at == roots->max) {
+        at = roots->next;
+        roots->next = (at + 1) % roots->max;
+        sg_index_remove(&roots->index, at);
+        sg_buf_unref(roots->slots[at].frame);
+        return at;
+    }
+    if (sg_index_reserve(&roots->index, mem, at + 1) != SG_OK)
+        return SG_INDEX_NONE;
+    if (at == roots->cap) {
+        void *slots =
+            sg_mem_grow(mem, roots->slots, &roots->cap, roots->max, sizeof(*roots->slots));
+        if (slots == NULL)
+            return SG_INDEX_NONE;
+        roots->slots = slots;
+        sg_index_pool(&roots->index, slots);
+    }
+    return at;
 }
 
 static void keep_root(struct sg_core *core, const struct sg_peer_id *author,
                       const uint8_t root[SG_ID_LEN], struct sg_buf *frame)
 {
-    uint32_t at = core->roots.next;
-    struct sg_verified *slot = &core->roots.slots[at];
-    core->roots.next = (at + 1) % core->roots.index.max;
-    if (slot->frame != NULL) {
-        (void)sg_map_remove(&core->roots.index, slot->root);
-        sg_buf_unref(slot->frame);
-        slot->frame = NULL;
-    }
-    if (sg_map_put(&core->roots.index, root, at) != SG_OK)
+    uint32_t at = root_slot(core);
+    if (at == SG_INDEX_NONE)
         return;
+    struct sg_verified *slot = &core->roots.slots[at];
     memcpy(slot->root, root, SG_ID_LEN);
     slot->author = *author;
     slot->frame = sg_buf_ref(frame);
+    sg_index_add(&core->roots.index, at);
 }
 
 static sg_err verify(struct sg_core *core, struct sg_buf *key_frame, struct sg_buf *root_frame)
@@ -268,8 +298,8 @@ sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct s
     if (msg->batch_count > 1 && memcmp(root, msg->root, SG_ID_LEN) != 0)
         return SG_ERR_BAD_PROOF;
     struct sg_buf *key = find_key(core, link, &msg->author);
-    uint32_t at = sg_map_get(&core->roots.index, root);
-    if (key != NULL && at != SG_MAP_NONE) {
+    uint32_t at = sg_index_get(&core->roots.index, root);
+    if (key != NULL && at != SG_INDEX_NONE) {
         give_proof(proof, core->roots.slots[at].frame, key);
         keep_key(core, &msg->author, key);
         return SG_OK; /* the author is hashed into the root */

@@ -55,6 +55,8 @@ static sg_err hold_own(struct sg_core *core, struct sg_scope *scope,
     const struct sg_mem *mem = core->config.mem;
     uint64_t sequence = (core->config.boot << 32) | (core->sequence + 1);
     sg_err err = compose(core, scope, in, &held);
+    if (err == SG_OK)
+        err = sg_pt_reserve(scope->pt);
     /* an own message that comes back after the seen set forgot it is a replay as well */
     if (err == SG_OK)
         err = sg_windows_accept(&scope->windows, mem, &core->config.self, sequence);
@@ -75,7 +77,7 @@ static void announce_own(struct sg_core *core, struct sg_scope *scope, const str
     struct sg_pt_in broadcast = {.kind = SG_PT_IN_BROADCAST, .id = *id};
     uint64_t before = sg_pt_stats(scope->pt)->payloads_sent;
     sg_err err = sg_scope_pt(core, scope, &broadcast);
-    assert(err == SG_OK); /* a new sequence number gives a new id */
+    assert(err == SG_OK); /* a new sequence number gives a new id, and room is reserved */
     (void)err;
     uint64_t pushed = sg_pt_stats(scope->pt)->payloads_sent - before;
     *result = (struct sg_core_publish){.id = *id,

@@ -44,8 +44,8 @@ static void subject_of(const struct sg_core *core, struct sg_bytes public_key,
 static struct sg_record *find(const struct sg_core *core, const struct sg_peer_id *peer)
 {
     const struct sg_records *records = &core->records;
-    uint32_t at = records->slots == NULL ? SG_MAP_NONE : sg_map_get(&records->index, peer->b);
-    return at == SG_MAP_NONE ? NULL : &records->slots[at];
+    uint32_t at = records->slots == NULL ? SG_INDEX_NONE : sg_index_get(&records->index, peer->b);
+    return at == SG_INDEX_NONE ? NULL : &records->slots[at];
 }
 
 /* Most nodes hear of few records: the tables are made for the first one. */
@@ -55,16 +55,18 @@ static sg_err open_table(struct sg_core *core)
     uint32_t max = (uint32_t)core->config.swim.members_max + core->config.swim.dead_max;
     if (records->slots != NULL)
         return SG_OK;
-    uint64_t seed = sg_prng_next(&core->prng);
     records->recent_key = sg_prng_next(&core->prng) | 1;
-    SG_TRY(sg_map_init(&records->index, core->config.mem, max, seed));
+    sg_index_init(&records->index, &core->index_keys, sizeof(*records->slots));
     records->recent = sg_mem_new(core->config.mem, SG_RECENT_MAX, sizeof(*records->recent));
     records->slots = sg_mem_new(core->config.mem, max, sizeof(*records->slots));
-    if (records->recent != NULL && records->slots != NULL)
+    if (records->recent != NULL && records->slots != NULL &&
+        sg_index_reserve(&records->index, core->config.mem, max) == SG_OK) {
+        sg_index_pool(&records->index, records->slots);
+        records->max = max;
         return SG_OK;
+    }
     sg_mem_free(core->config.mem, records->recent);
     sg_mem_free(core->config.mem, records->slots);
-    sg_map_fini(&records->index);
     *records = (struct sg_records){0};
     return SG_ERR_NO_MEMORY;
 }
@@ -104,12 +106,11 @@ static void keep(struct sg_core *core, const struct sg_record *record)
     struct sg_records *records = &core->records;
     struct sg_record *slot = find(core, &record->peer);
     if (slot == NULL) {
-        if (records->count == records->index.max)
+        if (records->count == records->max)
             return;
-        if (sg_map_put(&records->index, record->peer.b, records->count) != SG_OK)
-            return;
-        slot = &records->slots[records->count++];
+        slot = &records->slots[records->count];
         *slot = (struct sg_record){.peer = record->peer};
+        sg_index_add(&records->index, records->count++);
     }
     sg_buf_unref(slot->frame);
     *slot = *record;
@@ -122,16 +123,14 @@ void sg_record_forget(struct sg_core *core, const struct sg_peer_id *peer)
     struct sg_record *slot = find(core, peer);
     if (slot == NULL)
         return;
-    sg_buf_unref(slot->frame);
-    (void)sg_map_remove(&records->index, peer->b);
-    records->count--;
     uint32_t at = (uint32_t)(slot - records->slots);
+    sg_buf_unref(slot->frame);
+    sg_index_remove(&records->index, at);
+    records->count--;
     if (at == records->count)
         return;
     *slot = records->slots[records->count];
-    sg_err err = sg_map_put(&records->index, slot->peer.b, at);
-    assert(err == SG_OK); /* replaces */
-    (void)err;
+    sg_index_moved(&records->index, records->count, at);
 }
 
 void sg_records_fini(struct sg_core *core)
@@ -140,7 +139,7 @@ void sg_records_fini(struct sg_core *core)
     for (uint32_t i = 0; i < records->count; i++)
         sg_buf_unref(records->slots[i].frame);
     if (records->slots != NULL)
-        sg_map_fini(&records->index);
+        sg_index_fini(&records->index, core->config.mem);
     sg_mem_free(core->config.mem, records->recent);
     sg_mem_free(core->config.mem, records->slots);
     sg_buf_unref(core->own_record);

@@ -25,8 +25,8 @@ struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic
 {
     if (core->scope_count <= FEW_SCOPES)
         return find_among_few(core, topic);
-    uint32_t at = sg_map_get(&core->scope_index, topic->b);
-    return at == SG_MAP_NONE ? NULL : core->scopes[at];
+    uint32_t at = sg_index_get(&core->scope_index, topic->b);
+    return at == SG_INDEX_NONE ? NULL : core->scopes[at];
 }
 
 static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
@@ -34,32 +34,47 @@ static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
     const struct sg_core_config *config = &core->config;
     uint64_t hpv_seed = sg_prng_next(&core->prng);
     uint64_t pt_seed = sg_prng_next(&core->prng);
-    uint64_t map_seed = sg_prng_next(&core->prng);
     SG_TRY(sg_hpv_init(&scope->hpv, &config->hpv, &config->self, core->now, hpv_seed));
     SG_TRY(sg_pt_new(&scope->pt, &config->pt, core->now, pt_seed));
     /* one more than the machine caches: a message is put in before the oldest is forgotten */
-    SG_TRY(sg_store_init(&scope->store, config->mem, config->pt.cache_max + 1, map_seed));
+    sg_store_init(&scope->store, config->pt.cache_max + 1, &core->index_keys);
+    sg_windows_init(&scope->windows, config->authors_max, &core->index_keys);
     scope->hpv_due = sg_hpv_deadline(&scope->hpv);
     scope->pt_due = sg_pt_deadline(scope->pt);
-    return sg_windows_init(&scope->windows, config->mem, config->authors_max, map_seed);
+    return SG_OK;
 }
 
 void sg_scope_free(struct sg_core *core, struct sg_scope *scope)
 {
-    if (scope->windows.slots != NULL)
-        sg_windows_fini(&scope->windows, core->config.mem);
-    if (scope->store.slots != NULL)
-        sg_store_fini(&scope->store, core->config.mem);
+    sg_windows_fini(&scope->windows, core->config.mem);
+    sg_store_fini(&scope->store, core->config.mem);
     sg_pt_free(scope->pt);
     if (scope->hpv.active != NULL)
         sg_hpv_fini(&scope->hpv);
     sg_mem_free(core->config.mem, scope);
 }
 
-sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, struct sg_scope **out)
+/* Room for one more scope. */
+static sg_err grow_scopes(struct sg_core *core)
 {
+    const struct sg_mem *mem = core->config.mem;
     if (core->scope_count == core->config.scopes_max)
         return SG_ERR_LIMIT;
+    SG_TRY(sg_index_reserve(&core->scope_index, mem, core->scope_count + 1));
+    if (core->scope_count < core->scope_cap)
+        return SG_OK;
+    void *scopes = sg_mem_grow(mem, core->scopes, &core->scope_cap, core->config.scopes_max,
+                               sizeof(struct sg_scope *));
+    if (scopes == NULL)
+        return SG_ERR_NO_MEMORY;
+    core->scopes = scopes;
+    sg_index_pool(&core->scope_index, scopes);
+    return SG_OK;
+}
+
+sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, struct sg_scope **out)
+{
+    SG_TRY(grow_scopes(core));
     struct sg_scope *scope = sg_mem_new(core->config.mem, 1, sizeof(*scope));
     if (scope == NULL)
         return SG_ERR_NO_MEMORY;
@@ -69,13 +84,12 @@ sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, stru
     scope->find_at = scope->is_base ? SG_TIME_NEVER : core->now;
     scope->linger_until = sg_time_add(core->now, core->config.scope_linger_ns);
     sg_err err = init_machines(core, scope);
-    if (err == SG_OK)
-        err = sg_map_put(&core->scope_index, topic->b, core->scope_count);
     if (err != SG_OK) {
         sg_scope_free(core, scope);
         return err;
     }
-    core->scopes[core->scope_count++] = scope;
+    core->scopes[core->scope_count] = scope;
+    sg_index_add(&core->scope_index, core->scope_count++);
     *out = scope;
     sg_trace(&core->config.trace, SG_TRACE_SCOPE_OPEN, NULL, topic->b, 0);
     if (!scope->is_base) {
@@ -111,15 +125,13 @@ void sg_scope_close(struct sg_core *core, struct sg_scope *scope)
     struct sg_hpv_in in = {.kind = SG_HPV_IN_LEAVE};
     scope->is_closing = true; /* the tree is not repaired any more */
     (void)sg_scope_hpv(core, scope, &in);
-    uint32_t at = sg_map_get(&core->scope_index, scope->topic.b);
-    assert(at != SG_MAP_NONE && core->scopes[at] == scope);
-    (void)sg_map_remove(&core->scope_index, scope->topic.b);
+    uint32_t at = sg_index_get(&core->scope_index, scope->topic.b);
+    assert(at != SG_INDEX_NONE && core->scopes[at] == scope);
+    sg_index_remove(&core->scope_index, at);
     core->scope_count--;
     for (uint32_t i = at; i < core->scope_count; i++) {
         core->scopes[i] = core->scopes[i + 1];
-        sg_err err = sg_map_put(&core->scope_index, core->scopes[i]->topic.b, i);
-        assert(err == SG_OK); /* replaces */
-        (void)err;
+        sg_index_moved(&core->scope_index, i + 1, i);
     }
     add_pt_stats(&core->stats.pt, sg_pt_stats(scope->pt));
     sg_trace(&core->config.trace, SG_TRACE_SCOPE_CLOSE, NULL, scope->topic.b, 0);

@@ -3,15 +3,10 @@
 
 #include <assert.h>
 
-sg_err sg_store_init(struct sg_store *s, const struct sg_mem *mem, uint32_t max, uint64_t seed)
+void sg_store_init(struct sg_store *s, uint32_t max, const struct sg_index_keys *keys)
 {
-    *s = (struct sg_store){.free_head = SG_MAP_NONE};
-    SG_TRY(sg_map_init(&s->index, mem, max, seed));
-    s->slots = sg_mem_new(mem, max, sizeof(*s->slots));
-    if (s->slots != NULL)
-        return SG_OK;
-    sg_map_fini(&s->index);
-    return SG_ERR_NO_MEMORY;
+    *s = (struct sg_store){.max = max, .free_head = SG_INDEX_NONE};
+    sg_index_init(&s->index, keys, sizeof(*s->slots));
 }
 
 /* Keys are shared by all messages of an author, so they do not count. */
@@ -33,44 +28,61 @@ void sg_store_fini(struct sg_store *s, const struct sg_mem *mem)
     for (uint32_t i = 0; i < s->touched; i++)
         sg_held_drop(&s->slots[i]);
     sg_mem_free(mem, s->slots);
-    sg_map_fini(&s->index);
+    sg_index_fini(&s->index, mem);
 }
 
-sg_err sg_store_put(struct sg_store *s, const struct sg_held *held)
+/* A free slot; SG_INDEX_NONE when out of memory. */
+static uint32_t take_slot(struct sg_store *s, const struct sg_mem *mem)
 {
-    bool reuse = s->free_head != SG_MAP_NONE;
-    uint32_t at = reuse ? s->free_head : s->touched;
-    if (at >= s->index.max)
-        return SG_ERR_FULL;
-    if (sg_map_get(&s->index, held->id.b) != SG_MAP_NONE)
-        return SG_ERR_EXISTS;
-    SG_TRY(sg_map_put(&s->index, held->id.b, at));
-    if (reuse)
+    uint32_t at = s->free_head;
+    if (sg_index_reserve(&s->index, mem, s->index.count + 1) != SG_OK)
+        return SG_INDEX_NONE;
+    if (at != SG_INDEX_NONE) {
         s->free_head = s->slots[at].next_free;
-    else
-        s->touched++;
+        return at;
+    }
+    if (s->touched == s->cap) {
+        void *slots = sg_mem_grow(mem, s->slots, &s->cap, s->max, sizeof(*s->slots));
+        if (slots == NULL)
+            return SG_INDEX_NONE;
+        s->slots = slots;
+        sg_index_pool(&s->index, slots);
+    }
+    return s->touched++;
+}
+
+sg_err sg_store_put(struct sg_store *s, const struct sg_mem *mem, const struct sg_held *held)
+{
+    if (s->index.count == s->max)
+        return SG_ERR_FULL;
+    if (sg_index_get(&s->index, held->id.b) != SG_INDEX_NONE)
+        return SG_ERR_EXISTS;
+    uint32_t at = take_slot(s, mem);
+    if (at == SG_INDEX_NONE)
+        return SG_ERR_NO_MEMORY;
     s->slots[at] = *held;
     s->slots[at].serial = ++s->serial;
+    sg_index_add(&s->index, at);
     s->bytes += weight_of(held);
     return SG_OK;
 }
 
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id)
 {
-    uint32_t at = sg_map_get(&s->index, id->b);
-    return at == SG_MAP_NONE ? NULL : &s->slots[at];
+    uint32_t at = sg_index_get(&s->index, id->b);
+    return at == SG_INDEX_NONE ? NULL : &s->slots[at];
 }
 
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id)
 {
-    uint32_t at = sg_map_get(&s->index, id->b);
-    if (at == SG_MAP_NONE)
+    uint32_t at = sg_index_get(&s->index, id->b);
+    if (at == SG_INDEX_NONE)
         return;
     s->bytes -= weight_of(&s->slots[at]);
+    sg_index_remove(&s->index, at);
     sg_held_drop(&s->slots[at]);
     s->slots[at].next_free = s->free_head;
     s->free_head = at;
-    (void)sg_map_remove(&s->index, id->b);
 }
 
 static struct sg_store *heaviest(struct sg_core *core)
@@ -93,7 +105,7 @@ static uint64_t held_bytes(const struct sg_core *core)
 
 sg_err sg_hold(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held)
 {
-    SG_TRY(sg_store_put(&scope->store, held));
+    SG_TRY(sg_store_put(&scope->store, core->config.mem, held));
     while (held_bytes(core) > core->config.held_bytes_max) {
         struct sg_store *store = heaviest(core);
         if (store->index.count < 2)

@@ -6,11 +6,12 @@
 
 static void check_peer(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
-    size_t block = (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
     assert(peer->tag != SG_PT_TAG_NONE);
-    assert(block < m->config.peers_max && (m->free_queues >> block & 1) == 0);
-    assert(peer->queue == m->queues + block * m->config.ihave_queue_max);
+    assert(m->words[peer - m->peers] == sg_load64(peer->id.b));
+    assert(peer->queued <= peer->queue_cap && peer->queue_cap <= m->config.ihave_queue_max);
     assert(peer->queued < m->config.ihave_queue_max);
+    assert(peer->queued == 0 ||
+           m->lazy_at <= sg_time_add(peer->queued_since, m->config.ihave_flush_ns));
     assert(peer->queued == 0 || peer->queued_since <= m->now);
     assert(peer->srtt_ns <= m->config.graft_max_ns && peer->rttvar_ns <= m->config.graft_max_ns);
 }
@@ -18,36 +19,37 @@ static void check_peer(const struct sg_pt *m, const struct sg_pt_peer *peer)
 static void check_peers(const struct sg_pt *m)
 {
     uint32_t eager = 0;
-    uint32_t blocks = m->free_queues;
+    uint32_t waiting = 0;
     assert(m->peers_count <= m->config.peers_max);
     for (uint32_t i = 0; i < m->peers_count; i++) {
         const struct sg_pt_peer *peer = &m->peers[i];
         check_peer(m, peer);
         eager += peer->is_eager ? 1 : 0;
-        blocks |= UINT32_C(1) << (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
+        waiting += peer->queued;
         for (uint32_t j = 0; j < i; j++) {
             assert(!sg_peer_id_equal(&peer->id, &m->peers[j].id));
-            assert(peer->tag != m->peers[j].tag && peer->queue != m->peers[j].queue);
+            assert(peer->tag != m->peers[j].tag);
+            assert(peer->queue == NULL || peer->queue != m->peers[j].queue);
         }
     }
     assert(eager == m->eager_count);
-    assert(blocks == UINT32_MAX >> (32 - m->config.peers_max));
+    assert((waiting == 0) == (m->lazy_at == SG_TIME_NEVER));
 }
 
 static void check_seen_entry(const struct sg_pt *m, uint32_t age)
 {
     const struct sg_pt_seen *entry = sg_pt_seen_recent(m, age);
-    assert(sg_pt_seen_find(m, &entry->key.id) == entry);
+    assert(sg_pt_seen_find(m, &entry->id) == entry);
     assert(sg_pt_seen_is_held(m, entry) == (entry->is_held && age < m->seen.held));
     assert(age == 0 || entry->at <= sg_pt_seen_recent(m, age - 1)->at);
     assert(entry->at <= m->now);
-    assert(sg_pt_index_get(&m->missing.index, &entry->key.id) == SG_PT_NONE);
+    assert(sg_index_get(&m->missing.index, entry->id.b) == SG_INDEX_NONE);
 }
 
 static void check_seen(const struct sg_pt *m)
 {
     const struct sg_pt_seen_ring *seen = &m->seen;
-    assert(seen->count <= m->config.seen_max && seen->first < m->config.seen_max);
+    assert(seen->count <= seen->cap && seen->cap <= m->config.seen_max && seen->first <= seen->cap);
     assert(seen->held <= seen->count && seen->held <= m->config.cache_max);
     for (uint32_t age = 0; age < seen->count; age++)
         if (age < SAMPLE || age >= seen->count - SAMPLE)
@@ -58,8 +60,8 @@ static void check_missing_entry(const struct sg_pt *m, uint32_t at)
 {
     const struct sg_pt_missing_set *set = &m->missing;
     const struct sg_pt_missing *miss = &set->entries[at];
-    assert(sg_pt_index_get(&set->index, &miss->key.id) == at);
-    assert(sg_pt_seen_find(m, &miss->key.id) == NULL);
+    assert(sg_index_get(&set->index, miss->id.b) == at);
+    assert(sg_pt_seen_find(m, &miss->id) == NULL);
     assert(miss->place < set->count && set->heap[miss->place] == at);
     assert(miss->count >= 1 && miss->count <= m->config.advertisers_max);
     assert(miss->tries <= m->config.graft_tries_max);
@@ -94,7 +96,7 @@ static void check_missing(const struct sg_pt *m)
     uint32_t count = check_queue(m, &set->orphans, SG_PT_TAG_NONE);
     for (uint32_t i = 0; i < m->peers_count; i++)
         count += check_queue(m, &m->peers[i].missing, m->peers[i].tag);
-    assert(count == set->count && set->used <= m->config.missing_max);
+    assert(count == set->count && set->used <= set->cap && set->cap <= m->config.missing_max);
     for (uint32_t at = set->free; at != SG_PT_NONE; at = set->entries[at].newer)
         count++;
     assert(count == set->used);

@@ -11,13 +11,52 @@ static void flush(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox 
     peer->queued = 0;
 }
 
-static void push(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry)
+/* Room for one more id; false when out of memory. */
+static bool grow(struct sg_pt *m, struct sg_pt_peer *peer)
+{
+    uint32_t cap = peer->queue_cap;
+    if (peer->queued < cap)
+        return true;
+    void *queue = sg_mem_grow(m->config.mem, peer->queue, &cap, m->config.ihave_queue_max,
+                              sizeof(*peer->queue));
+    if (queue == NULL)
+        return false;
+    peer->queue = queue;
+    peer->queue_cap = (uint16_t)cap;
+    return true;
+}
+
+static bool push(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry)
 {
     uint8_t hop = entry->hop == SG_PT_HOP_MAX ? entry->hop : (uint8_t)(entry->hop + 1);
     assert(peer->queued < m->config.ihave_queue_max);
-    if (peer->queued == 0)
+    if (!grow(m, peer))
+        return false;
+    if (peer->queued == 0) {
         peer->queued_since = m->now;
-    peer->queue[peer->queued++] = (struct sg_pt_have){entry->key.id, hop};
+        m->lazy_at = sg_time_min(m->lazy_at, sg_time_add(m->now, m->config.ihave_flush_ns));
+    }
+    peer->queue[peer->queued++] = (struct sg_pt_have){entry->id, hop};
+    return true;
+}
+
+void sg_pt_lazy_rearm(struct sg_pt *m)
+{
+    sg_time_ns at = SG_TIME_NEVER;
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        const struct sg_pt_peer *peer = &m->peers[i];
+        if (peer->queued > 0)
+            at = sg_time_min(at, sg_time_add(peer->queued_since, m->config.ihave_flush_ns));
+    }
+    m->lazy_at = at;
+}
+
+static void flush_full(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
+{
+    if (peer->queued < m->config.ihave_queue_max)
+        return;
+    flush(m, peer, out);
+    sg_pt_lazy_rearm(m);
 }
 
 /* Flushing after the last id that fits, not before the first that does not: an input adds at most
@@ -25,9 +64,17 @@ static void push(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_se
 void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
                       struct sg_pt_outbox *out)
 {
-    push(m, peer, entry);
-    if (peer->queued == m->config.ihave_queue_max)
-        flush(m, peer, out);
+    if (push(m, peer, entry))
+        flush_full(m, peer, out);
+    else
+        sg_pt_push(m, peer, entry, out); /* no memory to announce it: then it goes itself */
+}
+
+void sg_pt_lazy_queue_dropped(struct sg_pt *m, struct sg_pt_peer *peer,
+                              const struct sg_pt_seen *entry, struct sg_pt_outbox *out)
+{
+    if (push(m, peer, entry))
+        flush_full(m, peer, out);
 }
 
 void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
@@ -39,29 +86,25 @@ void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg
         count = m->config.ihave_queue_max;
     for (uint32_t age = count; age-- > 0;) {
         const struct sg_pt_seen *entry = sg_pt_seen_recent(m, age);
-        if (entry->is_held)
-            push(m, peer, entry);
+        if (entry->is_held && !push(m, peer, entry))
+            break;
     }
-    if (peer->queued == m->config.ihave_queue_max)
-        flush(m, peer, out);
+    flush_full(m, peer, out);
 }
 
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
 {
+    if (m->now < m->lazy_at)
+        return;
     for (uint32_t i = 0; i < m->peers_count; i++) {
         struct sg_pt_peer *peer = &m->peers[i];
         if (peer->queued > 0 && sg_time_add(peer->queued_since, m->config.ihave_flush_ns) <= m->now)
             flush(m, peer, out);
     }
+    sg_pt_lazy_rearm(m);
 }
 
 sg_time_ns sg_pt_lazy_deadline(const struct sg_pt *m)
 {
-    sg_time_ns at = SG_TIME_NEVER;
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        const struct sg_pt_peer *peer = &m->peers[i];
-        if (peer->queued > 0)
-            at = sg_time_min(at, sg_time_add(peer->queued_since, m->config.ihave_flush_ns));
-    }
-    return at;
+    return m->lazy_at;
 }

@@ -6,23 +6,11 @@
 #define LEAD_MARGIN 2
 #define LEAD_MEMORY_MS UINT64_C(60000)
 
-sg_err sg_pt_missing_init(struct sg_pt *m)
+void sg_pt_missing_init(struct sg_pt *m)
 {
-    struct sg_pt_missing_set *set = &m->missing;
-    const struct sg_mem *mem = m->config.mem;
-    size_t max = m->config.missing_max;
-    set->free = SG_PT_NONE;
-    sg_pt_queue_init(&set->orphans);
-    SG_TRY(sg_pt_index_init(&set->index, mem, m->config.missing_max, &m->prng));
-    /* as in seen.c: not zeroed, so not touched */
-    set->entries = mem->alloc(mem->user, max * sizeof(*set->entries));
-    set->heap = mem->alloc(mem->user, max * sizeof(*set->heap));
-    set->advertisers =
-        mem->alloc(mem->user, max * m->config.advertisers_max * sizeof(*set->advertisers));
-    if (set->entries == NULL || set->heap == NULL || set->advertisers == NULL)
-        return SG_ERR_NO_MEMORY;
-    sg_pt_index_pool(&set->index, set->entries, sizeof(*set->entries));
-    return SG_OK;
+    m->missing.free = SG_PT_NONE;
+    sg_pt_queue_init(&m->missing.orphans);
+    sg_index_init(&m->missing.index, &m->keys, sizeof(*m->missing.entries));
 }
 
 void sg_pt_missing_fini(struct sg_pt *m)
@@ -30,13 +18,48 @@ void sg_pt_missing_fini(struct sg_pt *m)
     sg_mem_free(m->config.mem, m->missing.entries);
     sg_mem_free(m->config.mem, m->missing.heap);
     sg_mem_free(m->config.mem, m->missing.advertisers);
-    sg_pt_index_fini(&m->missing.index, m->config.mem);
+    sg_index_fini(&m->missing.index, m->config.mem);
+}
+
+/* Replaces an array by a larger one; false when out of memory. */
+static bool enlarge(const struct sg_pt *m, void **array, size_t count, size_t size)
+{
+    void *larger = sg_mem_resize(m->config.mem, *array, count, size);
+    if (larger != NULL)
+        *array = larger;
+    return larger != NULL;
+}
+
+/* Room for more entries, as far as memory and the limit allow. An array that has become larger than
+ * the others does no harm. */
+static void grow(struct sg_pt *m)
+{
+    struct sg_pt_missing_set *set = &m->missing;
+    uint32_t cap = set->cap;
+    if (cap == m->config.missing_max)
+        return;
+    void *entries = set->entries;
+    void *heap = set->heap;
+    void *advertisers = set->advertisers;
+    cap = cap < 8 ? 8 : cap + cap / 2;
+    if (cap > m->config.missing_max)
+        cap = m->config.missing_max;
+    bool ok = sg_index_reserve(&set->index, m->config.mem, cap) == SG_OK &&
+              enlarge(m, &heap, cap, sizeof(*set->heap)) &&
+              enlarge(m, &advertisers, (size_t)cap * m->config.advertisers_max,
+                      sizeof(*set->advertisers)) &&
+              enlarge(m, &entries, cap, sizeof(*set->entries));
+    set->entries = entries;
+    set->heap = heap;
+    set->advertisers = advertisers;
+    sg_index_pool(&set->index, entries);
+    set->cap = ok ? cap : set->cap;
 }
 
 static struct sg_pt_missing *find(struct sg_pt *m, const struct sg_msg_id *id)
 {
-    uint32_t at = sg_pt_index_get(&m->missing.index, id);
-    return at == SG_PT_NONE ? NULL : &m->missing.entries[at];
+    uint32_t at = sg_index_get(&m->missing.index, id->b);
+    return at == SG_INDEX_NONE ? NULL : &m->missing.entries[at];
 }
 
 static struct sg_pt_advertiser *advertisers_of(struct sg_pt *m, const struct sg_pt_missing *miss)
@@ -55,7 +78,7 @@ static void drop(struct sg_pt *m, struct sg_pt_missing *miss)
 {
     struct sg_pt_missing_set *set = &m->missing;
     uint32_t at = (uint32_t)(miss - set->entries);
-    sg_pt_index_remove(&set->index, at);
+    sg_index_remove(&set->index, at);
     sg_pt_due_remove(set, at);
     sg_pt_queue_remove(set->entries, queue_of(m, miss), at);
     miss->newer = set->free;
@@ -68,17 +91,20 @@ void sg_pt_missing_orphan(struct sg_pt *m, const struct sg_pt_peer *peer)
 }
 
 /* Who has the most waiting loses the oldest: a neighbour that announces what nobody ever sends
- * pushes out its own. */
-static void make_room(struct sg_pt *m)
+ * pushes out its own. False when there is no room at all, for want of memory. */
+static bool make_room(struct sg_pt *m)
 {
     const struct sg_pt_queue *longest = &m->missing.orphans;
-    if (m->missing.count < m->config.missing_max)
-        return;
+    if (m->missing.count == m->missing.cap)
+        grow(m);
+    if (m->missing.count < m->missing.cap || m->missing.cap == 0)
+        return m->missing.cap > 0;
     for (uint32_t i = 0; i < m->peers_count; i++)
         if (longest->count < m->peers[i].missing.count)
             longest = &m->peers[i].missing;
     m->stats.missing_overflow++;
     drop(m, &m->missing.entries[longest->oldest]);
+    return true;
 }
 
 static uint32_t take_entry(struct sg_pt_missing_set *set)
@@ -119,17 +145,19 @@ static void observe_lead(struct sg_pt *m, uint64_t lead)
     }
 }
 
+/* NULL when out of memory: as if it had not been announced. */
 static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,
                                  const struct sg_msg_id *id)
 {
     struct sg_pt_missing_set *set = &m->missing;
-    make_room(m);
+    if (!make_room(m))
+        return NULL;
     uint32_t at = take_entry(set);
     struct sg_pt_missing *miss = &set->entries[at];
     *miss = (struct sg_pt_missing){
-        .key.id = *id, .owner = peer->tag, .since = m->now, .serial = set->serial++};
+        .id = *id, .owner = peer->tag, .since = m->now, .serial = set->serial++};
     miss->due = sg_time_add(m->now, first_wait(m, peer));
-    sg_pt_index_add(&set->index, at);
+    sg_index_add(&set->index, at);
     sg_pt_due_add(set, at);
     sg_pt_queue_append(set->entries, &peer->missing, at);
     return miss;
@@ -174,6 +202,8 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
     struct sg_pt_missing *miss = find(m, &have->id);
     if (miss == NULL)
         miss = add(m, peer, &have->id);
+    if (miss == NULL)
+        return;
     add_advertiser(m, miss, peer->tag, have->hop);
     if (peer->is_eager && miss->tries == 0)
         hurry(m, miss, peer);
@@ -207,7 +237,7 @@ static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_
 
 void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry)
 {
-    struct sg_pt_missing *miss = find(m, &entry->key.id);
+    struct sg_pt_missing *miss = find(m, &entry->id);
     if (miss == NULL)
         return;
     if (!was_asked(m, miss, entry->parent)) {
@@ -272,7 +302,7 @@ static void ask(struct sg_pt *m, struct sg_pt_missing *miss, struct sg_pt_outbox
     miss->tries++;
     miss->due = sg_time_add(m->now, sg_time_min(pause, m->config.graft_max_ns));
     sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
-    sg_pt_peer_graft(m, peer, &miss->key.id, out);
+    sg_pt_peer_graft(m, peer, &miss->id, out);
 }
 
 void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out)

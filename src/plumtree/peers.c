@@ -4,8 +4,9 @@
 
 struct sg_pt_peer *sg_pt_peer_find(struct sg_pt *m, const struct sg_peer_id *id)
 {
+    uint64_t word = sg_load64(id->b);
     for (uint32_t i = 0; i < m->peers_count; i++)
-        if (sg_peer_id_equal(&m->peers[i].id, id))
+        if (m->words[i] == word && sg_peer_id_equal(&m->peers[i].id, id))
             return &m->peers[i];
     return NULL;
 }
@@ -21,30 +22,27 @@ struct sg_pt_peer *sg_pt_peer_by_tag(struct sg_pt *m, uint32_t tag)
 struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id)
 {
     assert(m->peers_count < m->config.peers_max);
-    uint32_t block = 0;
-    while ((m->free_queues >> block & 1) == 0)
-        block++;
-    m->free_queues &= ~(UINT32_C(1) << block);
     m->last_tag++;
     if (m->last_tag == SG_PT_TAG_NONE)
         m->last_tag++;
+    m->words[m->peers_count] = sg_load64(id->b);
     struct sg_pt_peer *peer = &m->peers[m->peers_count++];
     *peer = (struct sg_pt_peer){.id = *id, .tag = m->last_tag, .is_eager = true};
     sg_pt_queue_init(&peer->missing);
-    peer->queue = m->queues + (size_t)block * m->config.ihave_queue_max;
     m->eager_count++;
     return peer;
 }
 
 void sg_pt_peer_remove(struct sg_pt *m, struct sg_pt_peer *peer)
 {
-    size_t block = (size_t)(peer->queue - m->queues) / m->config.ihave_queue_max;
     uint32_t at = (uint32_t)(peer - m->peers);
     sg_pt_peer_set_eager(m, peer, false);
     sg_pt_missing_orphan(m, peer);
-    m->free_queues |= UINT32_C(1) << block;
+    sg_mem_free(m->config.mem, peer->queue);
     m->peers_count--;
     memmove(peer, peer + 1, (m->peers_count - at) * sizeof(*peer));
+    memmove(&m->words[at], &m->words[at + 1], (m->peers_count - at) * sizeof(*m->words));
+    sg_pt_lazy_rearm(m);
 }
 
 void sg_pt_peer_set_eager(struct sg_pt *m, struct sg_pt_peer *peer, bool is_eager)

@@ -61,7 +61,9 @@
  *    too many ids are missing, the neighbour that was first to announce the most of them loses its
  *    oldest: bogus announcements push each other out.
  *
- * Memory: see sg_pt_new. No array is touched before it fills, but for the chain heads (37 KB). */
+ * Memory: arrays grow as they fill, up to the config's limits, and do not shrink. Without memory a
+ * message is refused, an announcement is not taken note of, and a message that could not be
+ * announced is pushed. */
 #include "plumtree/plumtree.h"
 
 #include <assert.h>
@@ -76,7 +78,6 @@ static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT
 /* one GOSSIP: forget, a push or flush per neighbour, graft and prune */
 static_assert(1 + SG_PT_PEERS_HARD + 2 <= SG_PT_OUT_MAX, "outbox too small for GOSSIP");
 static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.asked has 16 bits");
-static_assert(SG_PT_PEERS_HARD <= 32, "sg_pt.free_queues has 32 bits");
 
 struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
 {
@@ -114,14 +115,13 @@ static bool is_config_valid(const struct sg_pt_config *c)
 
 static sg_err init(struct sg_pt *m)
 {
-    size_t queued_max = (size_t)m->config.peers_max * m->config.ihave_queue_max;
-    const struct sg_mem *mem = m->config.mem;
-    m->queues = mem->alloc(mem->user, queued_max * sizeof(*m->queues));
-    if (m->queues == NULL)
-        return SG_ERR_NO_MEMORY;
-    m->free_queues = UINT32_MAX >> (32 - m->config.peers_max);
-    SG_TRY(sg_pt_seen_init(m));
-    return sg_pt_missing_init(m);
+    m->lazy_at = SG_TIME_NEVER;
+    sg_index_keys_init(&m->keys, &m->prng);
+    sg_pt_seen_init(m);
+    sg_pt_missing_init(m);
+    m->peers = sg_mem_new(m->config.mem, m->config.peers_max, sizeof(*m->peers));
+    m->words = sg_mem_new(m->config.mem, m->config.peers_max, sizeof(*m->words));
+    return m->peers == NULL || m->words == NULL ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 sg_err sg_pt_new(struct sg_pt **out, const struct sg_pt_config *config, sg_time_ns now,
@@ -150,7 +150,10 @@ void sg_pt_free(struct sg_pt *m)
         return;
     sg_pt_missing_fini(m);
     sg_pt_seen_fini(m);
-    sg_mem_free(m->config.mem, m->queues);
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        sg_mem_free(m->config.mem, m->peers[i].queue);
+    sg_mem_free(m->config.mem, m->peers);
+    sg_mem_free(m->config.mem, m->words);
     sg_mem_free(m->config.mem, m);
 }
 
@@ -165,11 +168,11 @@ struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
     return o;
 }
 
-static void push(struct sg_pt *m, const struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
-                 struct sg_pt_outbox *out)
+void sg_pt_push(struct sg_pt *m, const struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                struct sg_pt_outbox *out)
 {
     struct sg_pt_out *o = sg_pt_emit(out, SG_PT_OUT_GOSSIP, &peer->id);
-    o->id = entry->key.id;
+    o->id = entry->id;
     o->hop = entry->hop == SG_PT_HOP_MAX ? entry->hop : (uint8_t)(entry->hop + 1);
     m->stats.payloads_sent++;
 }
@@ -182,7 +185,7 @@ static void spread(struct sg_pt *m, const struct sg_pt_seen *entry, struct sg_pt
         if (peer->tag == entry->parent)
             continue;
         if (peer->is_eager)
-            push(m, peer, entry, out);
+            sg_pt_push(m, peer, entry, out);
         else
             sg_pt_lazy_queue(m, peer, entry, out);
     }
@@ -289,7 +292,7 @@ static void on_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
         m->stats.grafts_unanswerable++;
         return;
     }
-    push(m, peer, entry, out);
+    sg_pt_push(m, peer, entry, out);
     m->stats.grafts_served++;
     if (entry->served >= SG_PT_SERVED_FREELY)
         m->stats.grafts_repeated++;
@@ -321,7 +324,7 @@ static void on_push_dropped(struct sg_pt *m, struct sg_pt_peer *peer, const stru
     const struct sg_pt_seen *entry = sg_pt_seen_find(m, &in->id);
     m->stats.pushes_dropped++;
     if (entry != NULL && sg_pt_seen_is_held(m, entry))
-        sg_pt_lazy_queue(m, peer, entry, out);
+        sg_pt_lazy_queue_dropped(m, peer, entry, out);
 }
 
 static void on_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
@@ -331,9 +334,9 @@ static void on_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
     sg_pt_seen_timeout(m, out);
 }
 
-/* What makes an input impossible; peer is the neighbour that it names, or NULL. */
-static sg_err verify(const struct sg_pt *m, const struct sg_pt_in *in,
-                     const struct sg_pt_peer *peer)
+/* What makes an input impossible, want of memory included; peer is the neighbour that it names, or
+ * NULL. */
+static sg_err verify(struct sg_pt *m, const struct sg_pt_in *in, const struct sg_pt_peer *peer)
 {
     switch (in->kind) {
     case SG_PT_IN_TIMEOUT:
@@ -343,12 +346,12 @@ static sg_err verify(const struct sg_pt *m, const struct sg_pt_in *in,
             return SG_ERR_EXISTS;
         return m->peers_count == m->config.peers_max ? SG_ERR_FULL : SG_OK;
     case SG_PT_IN_BROADCAST:
-        return sg_pt_seen_find(m, &in->id) != NULL ? SG_ERR_DUPLICATE : SG_OK;
+        return sg_pt_seen_find(m, &in->id) != NULL ? SG_ERR_DUPLICATE : sg_pt_seen_reserve(m);
     case SG_PT_IN_GOSSIP:
     case SG_PT_IN_REFUSED:
         if (peer != NULL && sg_pt_seen_find(m, &in->id) != NULL)
             return SG_ERR_DUPLICATE;
-        break;
+        return peer == NULL ? SG_ERR_PROTOCOL : sg_pt_seen_reserve(m);
     case SG_PT_IN_IHAVE:
         if (in->count == 0 || in->count > SG_PT_IHAVE_MAX)
             return SG_ERR_INVALID_ARGUMENT;
@@ -411,6 +414,11 @@ sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
         break;
     }
     return SG_OK;
+}
+
+sg_err sg_pt_reserve(struct sg_pt *m)
+{
+    return sg_pt_seen_reserve(m);
 }
 
 sg_time_ns sg_pt_deadline(const struct sg_pt *m)

@@ -4,7 +4,7 @@
 #ifndef SG_PLUMTREE_PLUMTREE_H
 #define SG_PLUMTREE_PLUMTREE_H
 
-#include "base/map.h"
+#include "base/index.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/time.h"
@@ -120,9 +120,9 @@ enum sg_pt_known { SG_PT_UNKNOWN, SG_PT_SEEN, SG_PT_CACHED };
 
 struct sg_pt; /* defined by the implementation in plumtree/state.h */
 
-/* Allocates everything the machine will ever use; *out is owned by the caller. The defaults ask
- * for 1.3 MB in blocks that are touched only as they fill: an idle machine has used 40 KB.
- * SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a hard limit. */
+/* *out is owned by the caller. An idle machine has 3 KB; tables grow with what they hold, to 1.3 MB
+ * with the defaults. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a hard
+ * limit. */
 SG_MUST_USE sg_err sg_pt_new(struct sg_pt **out, const struct sg_pt_config *config, sg_time_ns now,
                              uint64_t seed);
 void sg_pt_free(struct sg_pt *m);
@@ -132,10 +132,14 @@ void sg_pt_free(struct sg_pt *m);
  * DISCONNECT, so the node only counts it), SG_ERR_DUPLICATE for BROADCAST, GOSSIP or REFUSED of a
  * seen id, SG_ERR_FULL for NEIGHBOR_UP above peers_max, SG_ERR_EXISTS for NEIGHBOR_UP of a
  * neighbour (its place in the tree stays), SG_ERR_INVALID_ARGUMENT for an IHAVE without ids or
- * with more than SG_PT_IHAVE_MAX. Cost O(peers_max + count), TIMEOUT O(work due). */
+ * with more than SG_PT_IHAVE_MAX, SG_ERR_NO_MEMORY for BROADCAST, GOSSIP and REFUSED.
+ * Cost O(peers_max + count), TIMEOUT O(work due). */
 SG_MUST_USE sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
                                struct sg_pt_outbox *out);
-/* When to feed IN_TIMEOUT; <= now: at once; SG_TIME_NEVER. O(peers_max). */
+/* Room for one more message: the next BROADCAST, GOSSIP or REFUSED does not want for memory.
+ * SG_ERR_NO_MEMORY: nothing has changed. */
+SG_MUST_USE sg_err sg_pt_reserve(struct sg_pt *m);
+/* When to feed IN_TIMEOUT; <= now: at once; SG_TIME_NEVER. O(1). */
 sg_time_ns sg_pt_deadline(const struct sg_pt *m);
 /* Asserts every invariant of neighbours, queues and missing messages, and of the 64 oldest and the
  * 64 newest seen entries. O(peers_max^2 + missing). */

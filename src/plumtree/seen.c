@@ -8,40 +8,66 @@
 
 static uint32_t place_of(const struct sg_pt *m, uint32_t nth)
 {
-    uint64_t place = (uint64_t)m->seen.first + nth;
-    return (uint32_t)(place % m->config.seen_max);
+    uint32_t place = m->seen.first + nth;
+    return place < m->seen.cap ? place : place - m->seen.cap;
 }
 
-sg_err sg_pt_seen_init(struct sg_pt *m)
+void sg_pt_seen_init(struct sg_pt *m)
 {
-    const struct sg_mem *mem = m->config.mem;
-    size_t max = m->config.seen_max;
-    SG_TRY(sg_pt_index_init(&m->seen.index, mem, m->config.seen_max, &m->prng));
-    /* not sg_mem_new: memory that is not zeroed is not touched before its entry is used */
-    m->seen.entries = mem->alloc(mem->user, max * sizeof(*m->seen.entries));
-    if (m->seen.entries == NULL)
-        return SG_ERR_NO_MEMORY;
-    sg_pt_index_pool(&m->seen.index, m->seen.entries, sizeof(*m->seen.entries));
-    return SG_OK;
+    sg_index_init(&m->seen.index, &m->keys, sizeof(*m->seen.entries));
 }
 
 void sg_pt_seen_fini(struct sg_pt *m)
 {
     sg_mem_free(m->config.mem, m->seen.entries);
-    sg_pt_index_fini(&m->seen.index, m->config.mem);
+    sg_index_fini(&m->seen.index, m->config.mem);
 }
 
 struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id *id)
 {
-    uint32_t at = sg_pt_index_get(&m->seen.index, id);
-    return at == SG_PT_NONE ? NULL : &m->seen.entries[at];
+    uint32_t at = sg_index_get(&m->seen.index, id->b);
+    return at == SG_INDEX_NONE ? NULL : &m->seen.entries[at];
 }
 
 bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry)
 {
-    uint64_t place = (uint64_t)(entry - m->seen.entries) + m->config.seen_max - m->seen.first;
-    uint32_t nth = (uint32_t)(place % m->config.seen_max);
+    uint32_t at = (uint32_t)(entry - m->seen.entries);
+    uint32_t nth = at >= m->seen.first ? at - m->seen.first : at + m->seen.cap - m->seen.first;
     return entry->is_held && nth >= m->seen.count - m->seen.held;
+}
+
+/* Into a larger array, the oldest first. */
+static void move_to(struct sg_pt *m, struct sg_pt_seen *entries, uint32_t cap)
+{
+    struct sg_pt_seen_ring *seen = &m->seen;
+    sg_index_clear(&seen->index);
+    sg_index_pool(&seen->index, entries);
+    for (uint32_t i = 0; i < seen->count; i++) {
+        entries[i] = seen->entries[place_of(m, i)];
+        sg_index_add(&seen->index, i);
+    }
+    sg_mem_free(m->config.mem, seen->entries);
+    seen->entries = entries;
+    seen->cap = cap;
+    seen->first = 0;
+}
+
+sg_err sg_pt_seen_reserve(struct sg_pt *m)
+{
+    struct sg_pt_seen_ring *seen = &m->seen;
+    uint32_t cap = seen->cap;
+    if (seen->count < cap || cap == m->config.seen_max)
+        return SG_OK;
+    struct sg_pt_seen *entries =
+        sg_mem_grow(m->config.mem, NULL, &cap, m->config.seen_max, sizeof(*entries));
+    if (entries == NULL)
+        return SG_ERR_NO_MEMORY;
+    if (sg_index_reserve(&seen->index, m->config.mem, cap) != SG_OK) {
+        sg_mem_free(m->config.mem, entries);
+        return SG_ERR_NO_MEMORY;
+    }
+    move_to(m, entries, cap);
+    return SG_OK;
 }
 
 struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age)
@@ -58,7 +84,7 @@ bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entr
         const struct sg_pt_seen *other = sg_pt_seen_recent(m, age);
         if (sg_time_since(entry->at, other->at) >= window_ns)
             break;
-        if (memcmp(other->key.id.b, entry->key.id.b, SG_ID_LEN) < 0)
+        if (memcmp(other->id.b, entry->id.b, SG_ID_LEN) < 0)
             return false;
     }
     return true;
@@ -74,13 +100,13 @@ static void forget_oldest(struct sg_pt *m, struct sg_pt_outbox *out)
     struct sg_pt_seen *entry = oldest_held(m);
     m->seen.held--;
     if (entry->is_held)
-        sg_pt_emit(out, SG_PT_OUT_FORGET, NULL)->id = entry->key.id;
+        sg_pt_emit(out, SG_PT_OUT_FORGET, NULL)->id = entry->id;
 }
 
 static void evict_oldest(struct sg_pt *m)
 {
     assert(m->seen.count > m->seen.held);
-    sg_pt_index_remove(&m->seen.index, m->seen.first);
+    sg_index_remove(&m->seen.index, m->seen.first);
     m->seen.first = place_of(m, 1);
     m->seen.count--;
 }
@@ -97,8 +123,8 @@ struct sg_pt_seen *sg_pt_seen_add(struct sg_pt *m, const struct sg_msg_id *id, b
     }
     uint32_t place = place_of(m, m->seen.count);
     struct sg_pt_seen *entry = &m->seen.entries[place];
-    *entry = (struct sg_pt_seen){.key.id = *id, .at = m->now, .is_held = is_held};
-    sg_pt_index_add(&m->seen.index, place);
+    *entry = (struct sg_pt_seen){.id = *id, .at = m->now, .is_held = is_held};
+    sg_index_add(&m->seen.index, place);
     m->seen.count++;
     m->seen.held++;
     return entry;

@@ -3,12 +3,14 @@
 #ifndef SG_PLUMTREE_STATE_H
 #define SG_PLUMTREE_STATE_H
 
-#include "plumtree/index.h"
+#include "base/index.h"
 #include "plumtree/plumtree.h"
 
 /* Names a neighbour in seen and missing entries in four bytes. Given at NEIGHBOR_UP and not used
  * again (before 2^32 others): what a peer said before its link went down names nobody after. */
 #define SG_PT_TAG_NONE 0
+/* No place in an array. */
+#define SG_PT_NONE UINT32_MAX
 
 /* Slices of work per TIMEOUT, so that the outbox cannot overflow. */
 #define SG_PT_GRAFT_SLICE 32
@@ -28,17 +30,17 @@ struct sg_pt_peer {
     struct sg_peer_id id;
     uint32_t tag;
     bool is_eager;
-    uint64_t srtt_ns; /* 0 = not known */
+    uint16_t queued, queue_cap; /* ids: waiting, and room; <= ihave_queue_max */
+    struct sg_pt_have *queue;   /* [queue_cap], announced at latest .. */
+    sg_time_ns queued_since;    /* .. ihave_flush_ns after this */
+    uint64_t srtt_ns;           /* 0 = not known */
     uint64_t rttvar_ns;
     sg_time_ns quiet_until;     /* what it pushes may have been sent before our PRUNE reached it */
     struct sg_pt_queue missing; /* what it was the first to announce */
-    uint32_t queued;
-    struct sg_pt_have *queue; /* [ihave_queue_max] of m->queues, announced at latest .. */
-    sg_time_ns queued_since;  /* .. ihave_flush_ns after this */
 };
 
 struct sg_pt_seen {
-    struct sg_pt_key key;
+    struct sg_msg_id id;
     sg_time_ns at;
     uint32_t parent; /* tag of who gave it, SG_PT_TAG_NONE for our own */
     uint8_t hop;     /* links travelled to reach us */
@@ -49,8 +51,9 @@ struct sg_pt_seen {
 /* Ring by age. The newest `held` entries are the cache, which needs no ring of its own because
  * every message enters both at the same moment and leaves the cache first. */
 struct sg_pt_seen_ring {
-    struct sg_pt_seen *entries; /* [seen_max] */
-    struct sg_pt_index index;
+    struct sg_pt_seen *entries; /* [cap], grows up to seen_max */
+    struct sg_index index;
+    uint32_t cap;
     uint32_t first; /* place of the oldest */
     uint32_t count;
     uint32_t held;
@@ -62,7 +65,7 @@ struct sg_pt_advertiser {
 };
 
 struct sg_pt_missing {
-    struct sg_pt_key key;
+    struct sg_msg_id id;
     uint32_t older; /* in its queue; `newer` links the free ones too */
     uint32_t newer;
     uint32_t place; /* in the heap */
@@ -77,12 +80,13 @@ struct sg_pt_missing {
 };
 
 struct sg_pt_missing_set {
-    struct sg_pt_missing *entries;        /* [missing_max] */
-    struct sg_pt_advertiser *advertisers; /* [missing_max * advertisers_max] */
-    uint32_t *heap;                       /* [missing_max] entries, the next one due first */
-    struct sg_pt_index index;
+    struct sg_pt_missing *entries;        /* [cap], grows up to missing_max */
+    struct sg_pt_advertiser *advertisers; /* [cap * advertisers_max] */
+    uint32_t *heap;                       /* [cap] entries, the next one due first */
+    struct sg_index index;
+    uint32_t cap;
     uint32_t count;
-    uint32_t used;              /* entries ever used: the rest is untouched memory */
+    uint32_t used;              /* entries ever used */
     uint32_t free;              /* list through newer */
     struct sg_pt_queue orphans; /* first announced by neighbours that are gone */
     uint64_t serial;
@@ -93,12 +97,13 @@ struct sg_pt {
     struct sg_prng prng;
     sg_time_ns now; /* of the latest input */
     struct sg_pt_stats stats;
-    struct sg_pt_peer peers[SG_PT_PEERS_HARD]; /* insertion order */
+    struct sg_pt_peer *peers; /* [peers_max], insertion order */
+    uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
     uint32_t eager_count;
     uint32_t last_tag;
-    uint32_t free_queues;      /* bit per block of queues */
-    struct sg_pt_have *queues; /* [peers_max] blocks [ihave_queue_max] */
+    sg_time_ns lazy_at;        /* the first queue is announced */
+    struct sg_index_keys keys; /* of both indexes */
     sg_time_ns rescue_at;      /* a PRUNE may cause the next rescue from then on */
     uint64_t lead_ns;          /* IHAVE lead over payload, near the longest of late .. */
     sg_time_ns lead_at;        /* .. as of this time */
@@ -110,6 +115,9 @@ struct sg_pt {
 /* A new output, zeroed but for kind and peer (may be NULL). */
 struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
                              const struct sg_peer_id *peer);
+/* Pushes the message of entry to peer. */
+void sg_pt_push(struct sg_pt *m, const struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                struct sg_pt_outbox *out);
 
 /* peers.c: neighbours, who is eager, and the moves between the two sets */
 struct sg_pt_peer *sg_pt_peer_find(struct sg_pt *m, const struct sg_peer_id *id);
@@ -131,7 +139,7 @@ void sg_pt_peer_prune(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_out
 void sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out);
 
 /* seen.c: which ids were seen, and which of their messages the node holds */
-SG_MUST_USE sg_err sg_pt_seen_init(struct sg_pt *m);
+void sg_pt_seen_init(struct sg_pt *m);
 void sg_pt_seen_fini(struct sg_pt *m);
 struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id *id);
 bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry);
@@ -140,7 +148,9 @@ bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entr
                             uint64_t window_ns);
 /* The entry that is `age` entries older than the newest; age < count. */
 struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age);
-/* A new id; the caller fills parent and hop. The oldest make room. */
+/* Room for one more id, if there can be more. SG_ERR_NO_MEMORY: nothing has changed. */
+SG_MUST_USE sg_err sg_pt_seen_reserve(struct sg_pt *m);
+/* A new id after sg_pt_seen_reserve; the caller fills parent and hop. The oldest make room. */
 struct sg_pt_seen *sg_pt_seen_add(struct sg_pt *m, const struct sg_msg_id *id, bool is_held,
                                   struct sg_pt_outbox *out);
 void sg_pt_seen_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
@@ -149,13 +159,18 @@ sg_time_ns sg_pt_seen_deadline(const struct sg_pt *m);
 /* lazy.c: announcements waiting for each neighbour */
 void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
                       struct sg_pt_outbox *out);
+/* The same when there is no room in the lane for a push. */
+void sg_pt_lazy_queue_dropped(struct sg_pt *m, struct sg_pt_peer *peer,
+                              const struct sg_pt_seen *entry, struct sg_pt_outbox *out);
 /* The newest cached ids, for a new neighbour. */
 void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+/* A queue is sent or gone: finds the next one to be announced. */
+void sg_pt_lazy_rearm(struct sg_pt *m);
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_lazy_deadline(const struct sg_pt *m);
 
 /* missing.c: announced but not received, and whom to ask when */
-SG_MUST_USE sg_err sg_pt_missing_init(struct sg_pt *m);
+void sg_pt_missing_init(struct sg_pt *m);
 void sg_pt_missing_fini(struct sg_pt *m);
 void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have);

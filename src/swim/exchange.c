@@ -179,9 +179,8 @@ static bool is_newcomer(const struct sg_swim *m)
 static void on_entry(struct sg_swim *m, const struct sg_swim_entry *entry,
                      const struct sg_peer_id *from)
 {
-    struct sg_swim_rumor rumor = {.kind = SG_SWIM_ALIVE,
-                                  .member = entry->member,
-                                  .incarnation = entry->incarnation};
+    struct sg_swim_rumor rumor = {
+        .kind = SG_SWIM_ALIVE, .member = entry->member, .incarnation = entry->incarnation};
     if (sg_peer_id_equal(&entry->member, &m->self)) {
         rumor.kind = entry->state == SG_SWIM_IS_ALIVE ? SG_SWIM_ALIVE : SG_SWIM_SUSPECT;
         sg_swim_on_own_rumor(m, &rumor);

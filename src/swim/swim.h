@@ -19,7 +19,8 @@
 #define SG_SWIM_MEMBERS_HARD 4096
 #define SG_SWIM_INDIRECT_HARD 8
 #define SG_SWIM_CONFIRMATIONS_HARD 8
-/* No input gives more outputs than this (static_assert in swim.c). */
+/* No input gives more outputs than this (static_assert in queue.c): a TABLE may bring as many members
+ * and drop as many others. */
 #define SG_SWIM_OUT_MAX 384
 /* Rumors over all packets of one outbox; packets of one flood share theirs. */
 #define SG_SWIM_OUT_RUMORS_MAX 128
@@ -34,30 +35,32 @@ struct sg_swim_config {
     uint64_t timeout_min_ns;   /* [200 ms] of a direct ping: 2 SRTT + 4 var between these two, .. */
     uint64_t timeout_max_ns;   /* [500 ms] .. times local health + 1 */
     uint64_t window_ns;        /* [600 ms] ping to suspicion, indirect probes included, times local
-                                * health + 1; <= period */
+                                * health + 1; <= period. Longer, up to 4 times, for peers whose
+                                * 2 SRTT + 4 var is; 3 times for those without a link */
     uint8_t indirect;          /* [3] PING_REQs, to linked members where possible */
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
     uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged; 0 = none is */
     uint64_t dial_interval_ns; /* [10 s] pause between probes of members without a link, and between
                                 * relayed probes of such; 0 = no difference is made */
-    /* suspicion: Min = alpha log10(n) period, within [suspicion_min, suspicion_cap];
+    /* suspicion: Min = alpha max(1, log10(n)) period, in [suspicion_min, suspicion_cap];
      * Max = beta Min; shrinks with log(confirmations + 1) / log(k + 1) */
     uint32_t alpha_milli;      /* [4000] */
     uint32_t beta_milli;       /* [6000] */
     uint64_t suspicion_min_ns; /* [1.9 s] */
     uint64_t suspicion_cap_ns; /* [1.9 s] SG_TIME_NEVER = none */
-    uint8_t confirmations;     /* [3] k; fewer where fewer can confirm */
+    uint8_t confirmations;     /* [3] k, besides the first accuser; fewer where fewer can confirm
+                                * (memberlist, and without proofs: none where not all k can) */
     /* dissemination */
-    uint32_t lambda_milli;       /* [4000] each rumor is sent ceil(lambda log10(n + 1)) times */
+    uint32_t lambda_milli;       /* [4000] each rumor is sent lambda ceil(log10(n + 1)) times */
     uint64_t gossip_interval_ns; /* [200 ms] packets of rumors alone, while there are any; 0 = none:
                                   * rumors ride on probes */
     uint8_t gossip_fanout;       /* [3] */
     uint64_t gossip_dead_ns;     /* [30 s] the dead are told so long */
-    bool flood;                  /* [true] news goes at once to all watched peers */
+    bool flood;                  /* [true] news goes at once to all watched peers, at most 32 */
     uint64_t push_pull_ns;  /* [30 s] table exchange with a random linked peer; 0 = on join only */
     uint64_t reconnect_ns;  /* [10 s] one of the dead is probed again; 0 = never */
     uint64_t dead_keep_ns;  /* [24 h] then they are forgotten */
-    uint8_t jitter_percent; /* [20] of intervals; probes of the paper mode have none */
+    uint8_t jitter_percent; /* [20] of intervals, < 100; paper mode: 0, with random first offsets */
     /* parts of Lifeguard, all on by default */
     bool lha_probe, lha_suspicion, buddy;
     /* What the papers leave open to anybody on the network. [true]: DEAD counts as an accusation,
@@ -81,8 +84,11 @@ enum sg_swim_in_kind {
     SG_SWIM_IN_WATCH,     /* peer (linked), on: it is in somebody's active view and is watched */
     SG_SWIM_IN_RTT,       /* peer, srtt_ns, rttvar_ns, lost_permille: of its QUIC connection */
     SG_SWIM_IN_TABLE,     /* peer, table: state of another node */
-    SG_SWIM_IN_RECORD,    /* peer = subject, incarnation, leaves: signature and key checked */
-    SG_SWIM_IN_HEARSAY,   /* peers [count]: heard of elsewhere, e.g. the only ones known at start */
+    SG_SWIM_IN_RECORD,    /* peer = subject, incarnation, leaves: signature and key checked. Our own
+                           * with a higher incarnation: of a life whose boot counter is lost */
+    SG_SWIM_IN_HEARSAY,   /* peers [count]: heard of elsewhere, e.g. the only ones known at start.
+                           * JOIN comes when something confirms that they live (paper mode: at
+                           * once, with incarnation 0) */
     SG_SWIM_IN_ANNOUNCE,  /* own metadata changed: a new incarnation and ANNOUNCE */
     SG_SWIM_IN_FORGET,    /* peer: the operator gives a dead member up, here and (FORGET) there */
     SG_SWIM_IN_LEAVE      /* ANNOUNCE with leaves, then quiet */
@@ -108,11 +114,12 @@ enum sg_swim_out_kind {
     SG_SWIM_OUT_ANNOUNCE, /* incarnation, leaves: sign a new RECORD and flood it. In paper mode an
                            * ALIVE rumor has been queued as well */
     SG_SWIM_OUT_JOIN,     /* peer is a member; not told for those learned before (rejoin: JOIN) */
-    SG_SWIM_OUT_SUSPECT,  /* peer, incarnation */
+    SG_SWIM_OUT_SUSPECT,  /* peer, incarnation, as the others below */
     SG_SWIM_OUT_REFUTED,  /* peer was suspect and is alive */
-    SG_SWIM_OUT_FAIL,     /* peer is dead, by our own verdict */
-    SG_SWIM_OUT_LEFT,     /* peer has said goodbye (RECORD), or was forgotten */
-    SG_SWIM_OUT_DROPPED,  /* peer left the table to make room for others: no verdict */
+    SG_SWIM_OUT_FAIL,     /* peer is dead, by our own verdict (paper mode: or by gossip) */
+    SG_SWIM_OUT_LEFT,     /* peer has said goodbye (RECORD), or a dead one was forgotten */
+    SG_SWIM_OUT_DROPPED,  /* peer left the table: to make room for others, or because nobody but
+                           * hearsay vouched for it and it did not answer. No verdict */
     SG_SWIM_OUT_UPDATE    /* peer has a new incarnation while alive */
 };
 
@@ -161,8 +168,8 @@ SG_MUST_USE sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config
                                sg_time_ns now, uint64_t seed);
 void sg_swim_free(struct sg_swim *m);
 /* One event in, all its outputs out (out is emptied first). On an error neither the machine nor out
- * has changed: SG_ERR_PROTOCOL for what no correct peer sends (charge the peer),
- * SG_ERR_INVALID_ARGUMENT (our own id as a peer), SG_ERR_NOT_FOUND (FORGET of an unknown or living
+ * has changed: SG_ERR_NO_MEMORY (LINK_UP of a new member), SG_ERR_PROTOCOL for what no correct peer sends (charge the peer),
+ * SG_ERR_INVALID_ARGUMENT (our own id as a peer, but for RECORD), SG_ERR_NOT_FOUND (FORGET of an unknown or living
  * member). Cost O(1) for packets and HEARD except for their rumors, O(members) at most. */
 SG_MUST_USE sg_err sg_swim_input(struct sg_swim *m, sg_time_ns now, const struct sg_swim_in *in,
                                  struct sg_swim_outbox *out);
@@ -182,8 +189,8 @@ bool sg_swim_at(const struct sg_swim *m, uint32_t i, struct sg_swim_view *view);
 /* SG_ERR_NOT_FOUND. */
 SG_MUST_USE sg_err sg_swim_find(const struct sg_swim *m, const struct sg_peer_id *peer,
                                 struct sg_swim_view *view);
-/* The part-th frame of our table, self first in each: false when there are no more. has_record is
- * left false, the caller's to fill in. */
+/* The part-th frame of our table, self first in each: false when there are no more. has_record and
+ * wants_reply are left false, the caller's to fill in (wants_reply in the first part only). */
 bool sg_swim_table(const struct sg_swim *m, uint32_t part, struct sg_swim_table *table);
 const struct sg_swim_stats *sg_swim_stats(const struct sg_swim *m);
 

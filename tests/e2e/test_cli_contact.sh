@@ -122,11 +122,13 @@ expect_text last.out "$(cat a.id)"
 is_linked() { saorsa peers --dir "$PWD/$1" --json | grep -q "$(cat "$2.id")"; }
 wait_for 'b to link to its contact, without any seed' is_linked b a
 stop_node "$B"
-for bad in nonsense "$ID@nowhere" "$ID@192.0.2.7:0"; do
+for bad in non-sense abcde "$ID@nowhere" "$ID@192.0.2.7:0"; do
     expect_exit 2 saorsa node --dir "$PWD/b" --listen 127.0.0.1:0 --contact "$bad"
     expect_one_line last.err
     expect_text last.err '--contact'
 done
+expect_exit 1 saorsa node --dir "$PWD/b" --listen 127.0.0.1:0 --contact zzzzzz
+expect_text last.err 'no member or contact begins with zzzzzz'
 expect_exit 2 saorsa node --dir "$PWD/b" --listen 127.0.0.1:0 --contact "$(cat b.id)"
 expect_text last.err 'this node itself'
 expect_exit 2 saorsa node --dir "$PWD/b" --listen 127.0.0.1:0 --contact-slots 9

@@ -131,12 +131,58 @@ static void a_node_that_has_left_sleeps(void **state)
     sg_node_free(lone);
 }
 
+/* Drives one node for so long. */
+static void drive_for(struct sg_node *one, uint64_t ms)
+{
+    struct pollfd p = {.fd = sg_node_fd(one), .events = POLLIN};
+    uint64_t end = now_ms() + ms;
+    while (now_ms() < end) {
+        assert_int_equal(sg_node_drive(one), SG_OK);
+        int wait = sg_node_deadline_ms(one);
+        (void)poll(&p, 1, wait < 0 || wait > 20 ? 20 : wait);
+    }
+}
+
+/* A program that does not drive its node for a while: answers that came meanwhile lie in the socket
+ * and are heard before anybody is accused, wherever the pause falls between a probe and its end. */
+static void pauses_accuse_nobody(void **state)
+{
+    (void)state;
+    enum { PAUSES = 12, PAUSE_MS = 900 };
+    struct sg_node *other = start_node(NULL);
+    struct place place = place_of(other);
+    const char *seed = place.text;
+    struct sg_node_config config = local_config();
+    struct sg_stats stats = {0};
+    config.seeds = &seed;
+    config.seed_count = 1;
+    struct sg_node *paused = make_node(&config);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (stats.probes < 3) {
+        assert_true(now_ms() < end);
+        drive_for(paused, 50);
+        sg_node_stats(paused, &stats);
+    }
+    uint64_t probes = stats.probes;
+    for (unsigned i = 0; i < PAUSES; i++) {
+        drive_for(paused, 400 + i * 90);
+        (void)poll(NULL, 0, PAUSE_MS); /* the pause itself */
+    }
+    drive_for(paused, 200);
+    sg_node_stats(paused, &stats);
+    assert_true(stats.probes > probes);
+    assert_int_equal(stats.suspicions, 0);
+    stop_fast(paused);
+    stop_fast(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_in_one_thread),
         cmocka_unit_test(idle_node_sleeps),
         cmocka_unit_test(a_node_that_has_left_sleeps),
+        cmocka_unit_test(pauses_accuse_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,16 @@ static void test_id_from_bad_text(void **state)
     assert_int_equal(id[0], 7);
 }
 
+static void test_loads(void **state)
+{
+    const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 0x88, 0xff};
+    (void)state;
+    assert_int_equal(sg_load32(bytes), 0x04030201);
+    assert_int_equal(sg_load32(bytes + 5), 0xff880706);
+    assert_true(sg_load64(bytes) == UINT64_C(0x8807060504030201));
+    assert_true(sg_load64(bytes + 1) == UINT64_C(0xff88070605040302));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_loads),
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_id_text_known_answers),
         cmocka_unit_test(test_id_text_round_trip),

@@ -82,6 +82,33 @@ static void test_default_resizes_and_frees(void **state)
     sg_mem_free(mem, NULL);
 }
 
+static void test_grow(void **state)
+{
+    struct failing_mem f;
+    const struct sg_mem *mem = failing_mem_init(&f, 0);
+    uint32_t cap = 0;
+    uint32_t *array = NULL;
+    static const uint32_t caps[] = {8, 12, 18, 27, 40, 50};
+    (void)state;
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+        f.fail_at = f.calls + 1;
+        uint32_t before = cap;
+        assert_null(sg_mem_grow(mem, array, &cap, 50, sizeof(*array)));
+        assert_int_equal(cap, before);
+        array = sg_mem_grow(mem, array, &cap, 50, sizeof(*array));
+        assert_non_null(array);
+        assert_int_equal(cap, caps[i]);
+        array[cap - 1] = cap;
+    }
+    assert_int_equal(array[7], 8);
+    sg_mem_free(mem, array);
+    cap = 0;
+    array = sg_mem_grow(mem, NULL, &cap, 3, sizeof(*array));
+    assert_int_equal(cap, 3);
+    sg_mem_free(mem, array);
+    assert_int_equal(f.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +116,7 @@ int main(void)
         cmocka_unit_test(test_nothing_and_too_much),
         cmocka_unit_test(test_resize_keeps_the_content),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_grow),
         cmocka_unit_test(test_default_resizes_and_frees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

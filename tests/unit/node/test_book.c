@@ -5,6 +5,9 @@
 #include <cmocka.h>
 
 #include "node/internal.h"
+#include "unit/base/failing_mem.h"
+
+static const struct sg_index_keys keys = {{1, 3, 5, 7, 9, 11, 13, 15, 17}};
 
 static struct sg_hints hint(uint8_t n)
 {
@@ -36,7 +39,7 @@ static void hearsay_never_replaces_what_was_observed(void **state)
     struct sg_hints none = {0};
     struct sg_peer_id one = {{1}};
     (void)state;
-    assert_int_equal(sg_book_init(&book, sg_mem_default(), 4, 1), SG_OK);
+    sg_book_init(&book, sg_mem_default(), 4, &keys);
     expect(&book, 1, 0);
     learn(&book, 1, 10, false);
     expect(&book, 1, 10);
@@ -49,27 +52,77 @@ static void hearsay_never_replaces_what_was_observed(void **state)
     expect(&book, 1, 14);
     sg_book_learn(&book, &one, &none, true);
     expect(&book, 1, 14);
-    sg_book_fini(&book, sg_mem_default());
+    sg_book_fini(&book);
 }
 
 static void a_full_book_forgets_its_oldest_entry(void **state)
 {
     struct sg_book book;
     (void)state;
-    assert_int_equal(sg_book_init(&book, sg_mem_default(), 2, 1), SG_OK);
+    sg_book_init(&book, sg_mem_default(), 2, &keys);
     learn(&book, 1, 1, true);
     learn(&book, 2, 2, true);
     learn(&book, 3, 3, false);
     expect(&book, 1, 0);
     expect(&book, 2, 2);
     expect(&book, 3, 3);
-    sg_book_fini(&book, sg_mem_default());
+    sg_book_fini(&book);
+}
+
+/* One or two hints of any length come back as they were, whatever was there before. */
+static void hints_of_every_length_are_kept(void **state)
+{
+    struct sg_book book;
+    struct sg_peer_id one = {{1}};
+    (void)state;
+    sg_book_init(&book, sg_mem_default(), 4, &keys);
+    for (unsigned i = 0; i < 2 * SG_HINT_LEN_MAX * SG_HINT_LEN_MAX; i++) {
+        struct sg_hints hints = {.count = (uint8_t)(1 + i % 2)};
+        struct sg_hints back;
+        hints.hint[0].len = (uint8_t)(1 + i / 2 % SG_HINT_LEN_MAX);
+        memset(hints.hint[0].b, (int)i, hints.hint[0].len);
+        if (hints.count == 2) {
+            hints.hint[1].len = (uint8_t)(1 + i / 2 / SG_HINT_LEN_MAX);
+            memset(hints.hint[1].b, (int)i + 1, hints.hint[1].len);
+        }
+        sg_book_learn(&book, &one, &hints, true);
+        sg_book_get(&book, &one, &back);
+        assert_memory_equal(&back, &hints, sizeof(back));
+    }
+    sg_book_fini(&book);
+}
+
+/* What there is no memory for is not learnt, what was known stays. */
+static void no_memory_for_more(void **state)
+{
+    struct failing_mem f;
+    struct sg_book book;
+    struct sg_peer_id one = {{1}};
+    struct sg_hints wide = {.count = 1, .hint = {{.len = SG_HINT_LEN_MAX, .b = {9}}}};
+    (void)state;
+    sg_book_init(&book, failing_mem_init(&f, 1), 100, &keys);
+    learn(&book, 1, 7, true); /* no index */
+    expect(&book, 1, 0);
+    f.fail_at = 3;
+    learn(&book, 1, 7, true); /* an index, but no entries */
+    expect(&book, 1, 0);
+    learn(&book, 1, 7, true);
+    expect(&book, 1, 7);
+    f.fail_at = f.calls + 1;
+    sg_book_learn(&book, &one, &wide, true);
+    expect(&book, 1, 7);
+    sg_book_learn(&book, &one, &wide, true);
+    expect(&book, 1, 9);
+    sg_book_fini(&book);
+    assert_int_equal(f.live, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hearsay_never_replaces_what_was_observed),
+        cmocka_unit_test(hints_of_every_length_are_kept),
+        cmocka_unit_test(no_memory_for_more),
         cmocka_unit_test(a_full_book_forgets_its_oldest_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

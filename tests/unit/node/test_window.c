@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "node/internal.h"
+#include "unit/base/failing_mem.h"
 
 static const struct sg_peer_id alice = {{1}};
 static const struct sg_peer_id bob = {{2}};
@@ -21,7 +22,8 @@ static void accept_one(struct sg_windows *w, const struct sg_peer_id *author, ui
 
 static void setup(struct sg_windows *w, uint32_t max)
 {
-    assert_int_equal(sg_windows_init(w, sg_mem_default(), max, 1), SG_OK);
+    static const struct sg_index_keys keys = {{1, 3, 5, 7, 9, 11, 13, 15, 17}};
+    sg_windows_init(w, max, &keys);
 }
 
 static void numbers_are_new_once_in_any_order(void **state)
@@ -38,6 +40,46 @@ static void numbers_are_new_once_in_any_order(void **state)
     assert_true(sg_windows_is_new(&w, &alice, seq(1, 6)));
     assert_true(sg_windows_is_new(&w, &bob, seq(1, 5)));
     sg_windows_fini(&w, sg_mem_default());
+}
+
+/* Bits grow as counters do; at each size numbers are new once. */
+static void a_window_grows_with_its_counters(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    for (uint32_t i = 1; i < 3 * SG_WINDOW_BITS; i += 1 + i / 7) {
+        assert_true(sg_windows_is_new(&w, &alice, seq(1, i)));
+        accept_one(&w, &alice, seq(1, i));
+        for (uint32_t j = 1, k = 1; j <= i; j++) {
+            bool is_old = j == k || i - j >= SG_WINDOW_BITS;
+            assert_true(sg_windows_is_new(&w, &alice, seq(1, j)) == !is_old);
+            if (j == k)
+                k += 1 + k / 7;
+        }
+    }
+    assert_int_equal(w.slots[0].words, SG_WINDOW_BITS / 64);
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void a_window_that_cannot_grow_stays(void **state)
+{
+    struct sg_windows w;
+    struct failing_mem f;
+    (void)state;
+    setup(&w, 4);
+    failing_mem_init(&f, 1);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_ERR_NO_MEMORY);
+    f.fail_at = 2 + 1;
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_ERR_NO_MEMORY);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_OK);
+    f.fail_at = f.calls + 1;
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64)), SG_ERR_NO_MEMORY);
+    assert_true(sg_windows_is_new(&w, &alice, seq(1, 64)));
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, 1)));
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64)), SG_OK);
+    sg_windows_fini(&w, &f.mem);
+    assert_int_equal(f.live, 0);
 }
 
 static void below_the_window_is_not_new(void **state)
@@ -102,6 +144,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_new_once_in_any_order),
+        cmocka_unit_test(a_window_grows_with_its_counters),
+        cmocka_unit_test(a_window_that_cannot_grow_stays),
         cmocka_unit_test(below_the_window_is_not_new),
         cmocka_unit_test(a_jump_clears_what_it_passes),
         cmocka_unit_test(each_boot_has_a_window_of_its_own),

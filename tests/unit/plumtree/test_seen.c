@@ -5,6 +5,7 @@ static struct sg_pt_seen *add(struct pt_play *p, const char *word, bool is_held)
 {
     struct sg_msg_id id = pt_msg(word);
     p->out.count = 0;
+    assert_int_equal(sg_pt_seen_reserve(p->pt), SG_OK);
     return sg_pt_seen_add(p->pt, &id, is_held, &p->out);
 }
 

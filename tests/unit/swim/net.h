@@ -290,7 +290,8 @@ static inline void net_start(struct net *n, uint16_t at, const struct sg_swim_co
     uint64_t seed = sg_prng_next(&n->prng);
     struct net_node *node = &n->node[at];
     node->boot++;
-    sg_err err = sg_swim_new(&node->m, config, &id, node->boot << 32, n->now, seed);
+    sg_err err =
+        sg_swim_new(&node->m, config, &id, n->is_paper ? 0 : node->boot << 32, n->now, seed);
     assert(err == SG_OK);
     node->is_up = true;
 }
