@@ -153,14 +153,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t mode = take(&b);
     struct sg_swim_config config = mode & 1 ? sg_swim_config_paper(sg_mem_default(), mode & 2)
                                             : sg_swim_config_default(sg_mem_default());
-    const struct sg_peer_id self = {{0}};
     struct sg_swim *m;
     sg_time_ns now = mode & 4 ? 0 : 1000 * SG_NS_PER_S;
     if (mode & 8) { /* everything gets crowded */
         config.members_max = 6;
         config.dead_max = 3;
     }
-    if (sg_swim_new(&m, &config, &self, incarnation_of(take(&b)), now, mode) != SG_OK)
+    struct sg_swim_start start = {
+        .incarnation = incarnation_of(take(&b)), .now = now, .seed = mode};
+    if (sg_swim_new(&m, &config, &start) != SG_OK)
         abort();
     for (int i = 0; i < 400 && b.left > 0; i++)
         step(m, &b, &now);

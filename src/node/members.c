@@ -21,10 +21,12 @@
 sg_err sg_members_init(struct sg_core *core)
 {
     struct sg_swim_config config = core->config.swim;
-    uint64_t seed = sg_prng_next(&core->prng);
+    struct sg_swim_start start = {.self = core->config.self,
+                                  .incarnation = core->config.boot << 32,
+                                  .now = core->now,
+                                  .seed = sg_prng_next(&core->prng)};
     config.mem = core->config.mem;
-    SG_TRY(sg_swim_new(&core->swim, &config, &core->config.self, core->config.boot << 32, core->now,
-                       seed));
+    SG_TRY(sg_swim_new(&core->swim, &config, &start));
     core->swim_due = sg_swim_deadline(core->swim);
     return SG_OK;
 }

@@ -119,9 +119,10 @@ void sg_swim_on_link_down(struct sg_swim *m, const struct sg_swim_in *in)
 static void on_goodbye(struct sg_swim *m, uint16_t slot, const struct sg_swim_in *in)
 {
     if (slot != SG_SWIM_NONE) {
-        const struct sg_swim_member *e = &m->member[slot];
+        struct sg_swim_member *e = &m->member[slot];
         if (e->is_proven && in->incarnation < e->incarnation)
             return;
+        e->incarnation = in->incarnation;
         if (e->is_told)
             sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
         sg_swim_untell(m, &in->peer);

@@ -379,6 +379,9 @@ void sg_swim_period(struct sg_swim *m)
 
 void sg_swim_period_soon(struct sg_swim *m)
 {
+    /* the first has a random offset: nodes that start together must not probe together */
+    if (!sg_swim_timer_is_set(m, SG_SWIM_T_PERIOD))
+        return;
     sg_time_ns next = sg_swim_after(m, m->config.period_ns);
     if (next < sg_swim_timer_get(m, SG_SWIM_T_PERIOD))
         sg_swim_timer_set(m, SG_SWIM_T_PERIOD, next);

@@ -1,6 +1,6 @@
 /* Probes for others (SWIM s3.1, Lifeguard s4.1 for NACK). Only members are asked on behalf of
- * anybody, few at a time for one peer, and those without a link seldom: a PING_REQ is no way to make
- * us knock at a stranger's door. */
+ * anybody, few at a time for one peer, and those without a link seldom: a PING_REQ is no way to
+ * make us knock at a stranger's door. */
 #include "swim/internal.h"
 
 static void answer(struct sg_swim *m, enum sg_swim_kind kind, const struct sg_peer_id *to,

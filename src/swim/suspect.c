@@ -9,9 +9,9 @@
 
 /* Time for others to accuse somebody whom we alone could not reach and have never met. */
 #define PRIVATE_FACTOR 2
-/* What we heard at first hand outweighs hearsay about the same incarnation for so long: time for the
- * member's record to come. Without this the accusations still under way would start the suspicion
- * anew, as news to be flooded, and so on for ever. */
+/* What we heard at first hand outweighs hearsay about the same incarnation for so long: time for
+ * the member's record to come. Without this the accusations still under way would start the
+ * suspicion anew, as news to be flooded, and so on for ever. */
 #define CALM_NS (3 * SG_NS_PER_S)
 #define SUSPICIONS_FIRST 4
 

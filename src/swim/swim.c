@@ -2,10 +2,10 @@
  *
  * Every member probes others: a ping, then PING_REQs through some third ones, and who answers
  * neither is suspected. A suspicion is gossiped; the suspect hears of it and refutes by a higher
- * incarnation; who does not in time is dead. Lifeguard adds that a member doubts itself first: missing
- * NACKs raise its local health counter, which stretches its timeouts; a suspicion by one lasts
- * long and shortens with every independent accuser; a suspect is told of its suspicion by whoever
- * pings it.
+ * incarnation; who does not in time is dead. Lifeguard adds that a member doubts itself first:
+ * missing NACKs raise its local health counter, which stretches its timeouts; a suspicion by one
+ * lasts long and shortens with every independent accuser; a suspect is told of its suspicion by
+ * whoever pings it.
  *
  *   probe.c     whom to ping when, indirect probes, local health, the watch
  *   relay.c     probes for others
@@ -18,15 +18,15 @@
  * As in the papers (sg_swim_config_paper) it does what memberlist does: probes on a grid of
  * periods, a probe lasts its whole period (times local health + 1) before it fails, and a period
  * that begins meanwhile waits; alive or dead with a higher incarnation is believed, an answer alone
- * does not clear a suspicion; verdicts in tables start our own suspicion; the dead are gossiped to for
- * 30 s. One difference: NACK is sent at 80 % of the timeout, as the Lifeguard paper has it;
+ * does not clear a suspicion; verdicts in tables start our own suspicion; the dead are gossiped to
+ * for 30 s. One difference: NACK is sent at 80 % of the timeout, as the Lifeguard paper has it;
  * memberlist sends it after a whole timeout, when the probe that waits for it is just over.
  *
  * In this overlay (the default) some things are different, and why:
  *
  * - A ping to a stranger costs a post-quantum handshake. So neighbours are watched closely (pinged
- *   when nothing was heard for 1 s; anything they send is an answer), and members without a link are
- *   probed one in 10 s. With 8 and more watchers for each member a crash is noticed at once.
+ *   when nothing was heard for 1 s; anything they send is an answer), and members without a link
+ *   are probed one in 10 s. With 8 and more watchers for each member a crash is noticed at once.
  * - News floods over the watched links, once per node, before it is piggybacked as usual.
  * - Nobody's word kills. DEAD of others is one more accusation; every node lets its own timer run
  *   out. Nobody's word resurrects either: ALIVE adds the unknown and is nothing else. Only the
@@ -35,7 +35,8 @@
  *   largest number would never go stale.
  * - What is heard at first hand clears a suspicion or a verdict here at once, the subject is told
  *   what is said of it, and for some seconds other accusations of that incarnation are ignored:
- *   those still under way would otherwise start the suspicion again as news, in a storm without end.
+ *   those still under way would otherwise start the suspicion again as news, in a storm without
+ *   end.
  * - A member never met that does not answer us is not accused: we wait whether others accuse it,
  *   and else drop it without a verdict. Made-up ids so cost a dial each and no alarm.
  * - A lost link is no proof, but a reason to have the peer probed by others at once.
@@ -48,13 +49,13 @@
  *   find each other. A table names the dead too: for its receiver, who knows better, each is an
  *   accusation, the accused refute, and both halves have each other back.
  * - Above members_max the table keeps all with a link and of the others those with the smallest
- *   hash, keyed by a secret of this machine. Rumors about members outside it are neither believed nor
- *   passed on: a liar could flood the network with names.
+ *   hash, keyed by a secret of this machine. Rumors about members outside it are neither believed
+ *   nor passed on: a liar could flood the network with names.
  *
  * Deviation from the machine contract: tables grow on demand, from 16 members to the configured
  * maximum, because a simulator holds 100 000 machines. Where memory runs out, a link gives
- * SG_ERR_NO_MEMORY and nothing has changed; anything else that would need it (a member by hearsay, a
- * suspicion, a rumor) does not happen, as if the packet had been lost. */
+ * SG_ERR_NO_MEMORY and nothing has changed; anything else that would need it (a member by hearsay,
+ * a suspicion, a rumor) does not happen, as if the packet had been lost. */
 #include "swim/swim.h"
 
 #include <assert.h>
@@ -169,8 +170,7 @@ static void clear_timers(struct sg_swim *m)
 }
 
 sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
-                   const struct sg_peer_id *self, sg_incarnation incarnation, sg_time_ns now,
-                   uint64_t seed)
+                   const struct sg_swim_start *start)
 {
     *out = NULL;
     if (config->mem == NULL || !are_limits_valid(config) || !is_probing_valid(config) ||
@@ -180,12 +180,12 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     if (m == NULL)
         return SG_ERR_NO_MEMORY;
     m->config = *config;
-    m->self = *self;
-    m->now = now;
-    m->incarnation = incarnation;
-    m->ghost_limit = sg_swim_ghost_limit(incarnation);
+    m->self = start->self;
+    m->now = start->now;
+    m->incarnation = start->incarnation;
+    m->ghost_limit = sg_swim_ghost_limit(start->incarnation);
     m->slot_free = m->suspicion_free = SG_SWIM_NONE;
-    sg_prng_init(&m->prng, seed);
+    sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
     m->seq = (uint32_t)sg_prng_next(&m->prng);

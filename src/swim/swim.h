@@ -19,8 +19,8 @@
 #define SG_SWIM_MEMBERS_HARD 4096
 #define SG_SWIM_INDIRECT_HARD 8
 #define SG_SWIM_CONFIRMATIONS_HARD 8
-/* No input gives more outputs than this (static_assert in queue.c): a TABLE may bring as many members
- * and drop as many others. */
+/* No input gives more outputs than this (static_assert in queue.c): a TABLE may bring as many
+ * members and drop as many others. */
 #define SG_SWIM_OUT_MAX 384
 /* Rumors over all packets of one outbox; packets of one flood share theirs. */
 #define SG_SWIM_OUT_RUMORS_MAX 128
@@ -28,7 +28,7 @@
 struct sg_swim_config {
     const struct sg_mem *mem;
     uint16_t members_max; /* [256] alive and suspect, without self. When more are known: all that
-                           * have a link, and a uniform sample (smallest keyed hash) of the others */
+                           * have a link, and a uniform sample (smallest keyed hash) of others */
     uint16_t dead_max;    /* [256] the failed are remembered, to be probed again */
     /* probing */
     uint64_t period_ns;        /* [1 s] protocol period */
@@ -161,16 +161,24 @@ struct sg_swim_view {
 
 struct sg_swim;
 
-/* *out is owned by the caller, freed by sg_swim_free. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when
- * the config breaks a hard limit or contradicts itself. */
+/* What a machine begins with. */
+struct sg_swim_start {
+    struct sg_peer_id self;
+    sg_incarnation incarnation; /* boot counter << 32; paper mode: 0 where peers come by HEARSAY */
+    sg_time_ns now;
+    uint64_t seed;
+};
+
+/* *out is owned by the caller, freed by sg_swim_free. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT
+ * when the config breaks a hard limit or contradicts itself. */
 SG_MUST_USE sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
-                               const struct sg_peer_id *self, sg_incarnation incarnation,
-                               sg_time_ns now, uint64_t seed);
+                               const struct sg_swim_start *start);
 void sg_swim_free(struct sg_swim *m);
 /* One event in, all its outputs out (out is emptied first). On an error neither the machine nor out
- * has changed: SG_ERR_NO_MEMORY (LINK_UP of a new member), SG_ERR_PROTOCOL for what no correct peer sends (charge the peer),
- * SG_ERR_INVALID_ARGUMENT (our own id as a peer, but for RECORD), SG_ERR_NOT_FOUND (FORGET of an unknown or living
- * member). Cost O(1) for packets and HEARD except for their rumors, O(members) at most. */
+ * has changed: SG_ERR_NO_MEMORY (LINK_UP of a new member), SG_ERR_PROTOCOL for what no correct peer
+ * sends (charge the peer), SG_ERR_INVALID_ARGUMENT (our own id as a peer, but for RECORD),
+ * SG_ERR_NOT_FOUND (FORGET of an unknown or living member). Cost O(1) for packets and HEARD except
+ * for their rumors, O(members) at most. */
 SG_MUST_USE sg_err sg_swim_input(struct sg_swim *m, sg_time_ns now, const struct sg_swim_in *in,
                                  struct sg_swim_outbox *out);
 /* When to feed IN_TIMEOUT; <= now: at once. O(1). */

@@ -2,8 +2,8 @@
  * arXiv 1707.00788) in decoded form, and their codec.
  *
  * Packets are losable and ride in QUIC DATAGRAM frames; tables and records are frames of the mship
- * lane. The sender is always the link's authenticated peer, no body names it. Family SG_FAMILY_SWIM,
- * base scope. */
+ * lane. The sender is always the link's authenticated peer, no body names it. Family 4, base
+ * scope. */
 #ifndef SG_WIRE_SWIM_MSG_H
 #define SG_WIRE_SWIM_MSG_H
 
@@ -33,7 +33,7 @@ struct sg_swim_rumor {
     struct sg_peer_id accuser; /* all but ALIVE */
 };
 
-/* Values are the wire's. PING .. GOSSIP are packets, on the datagram lane; the others are frames. */
+/* Values are the wire's. PING .. GOSSIP are packets, on the datagram lane; the others frames. */
 enum sg_swim_kind {
     SG_SWIM_PING = 1,     /* seq */
     SG_SWIM_PING_REQ = 2, /* seq, target: ping it and answer ACK or NACK with this seq */

@@ -9,6 +9,7 @@
 static const struct trace_machine *const machines[] = {
     &trace_hpv,
     &trace_pt,
+    &trace_swim,
 };
 
 #define WORDS_MAX 64

@@ -41,5 +41,6 @@ struct trace_machine {
 
 extern const struct trace_machine trace_hpv;
 extern const struct trace_machine trace_pt;
+extern const struct trace_machine trace_swim;
 
 #endif

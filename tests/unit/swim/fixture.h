@@ -34,11 +34,18 @@ static inline struct sg_swim_config quiet_config(void)
     return config;
 }
 
+static inline void bench_open_at(struct bench *b, const struct sg_swim_config *config,
+                                 sg_incarnation incarnation, uint64_t seed)
+{
+    struct sg_swim_start start = {
+        .self = peer_named("self"), .incarnation = incarnation, .now = b->now, .seed = seed};
+    assert_int_equal(sg_swim_new(&b->m, config, &start), SG_OK);
+}
+
 static inline void bench_open(struct bench *b, const struct sg_swim_config *config)
 {
-    struct sg_peer_id self = peer_named("self");
     b->now = 100 * SEC;
-    assert_int_equal(sg_swim_new(&b->m, config, &self, BOOT(1), b->now, 1), SG_OK);
+    bench_open_at(b, config, BOOT(1), 1);
 }
 
 static inline void bench_close(struct bench *b)
@@ -115,16 +122,23 @@ static inline const char *ping_req(struct bench *b, const char *from, const char
     return feed(b, &in);
 }
 
-/* from tells one rumor. */
-static inline const char *says(struct bench *b, const char *from, enum sg_swim_rumor_kind kind,
-                               const char *member, sg_incarnation incarnation, const char *accuser)
+struct said {
+    enum sg_swim_rumor_kind kind;
+    const char *member;
+    sg_incarnation incarnation;
+    const char *accuser; /* NULL = none */
+};
+
+/* says(bench, from, kind, member, incarnation, accuser): from tells one rumor. */
+#define says(b, from, ...) say((b), (from), (struct said){__VA_ARGS__})
+static inline const char *say(struct bench *b, const char *from, struct said said)
 {
     struct sg_swim_packet packet = {.kind = SG_SWIM_GOSSIP, .count = 1};
     struct sg_swim_in in = {.kind = SG_SWIM_IN_PACKET, .peer = peer_named(from), .packet = &packet};
     packet.rumor[0] = (struct sg_swim_rumor){
-        .kind = kind, .member = peer_named(member), .incarnation = incarnation};
-    if (accuser != NULL)
-        packet.rumor[0].accuser = peer_named(accuser);
+        .kind = said.kind, .member = peer_named(said.member), .incarnation = said.incarnation};
+    if (said.accuser != NULL)
+        packet.rumor[0].accuser = peer_named(said.accuser);
     return feed(b, &in);
 }
 

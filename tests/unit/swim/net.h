@@ -42,7 +42,7 @@ struct net_node {
 struct net {
     uint16_t count;
     struct net_node node[NET_MAX];
-    struct net_event **event; /* [event_count] unordered */
+    struct net_event **event; /* [event_count] heap */
     size_t event_count, event_cap;
     uint64_t order;
     sg_time_ns now;
@@ -71,7 +71,42 @@ static inline bool net_reaches(const struct net *n, uint16_t a, uint16_t b)
     return n->node[a].is_up && n->node[b].is_up && n->node[a].side == n->node[b].side;
 }
 
-static inline struct net_event *net_push(struct net *n, struct net_event event, uint64_t after_ns)
+static inline bool net_before(const struct net_event *a, const struct net_event *b)
+{
+    return a->at < b->at || (a->at == b->at && a->order < b->order);
+}
+
+static inline void net_put(struct net *n, struct net_event *event)
+{
+    if (n->event_count == n->event_cap) {
+        n->event_cap = n->event_cap == 0 ? 256 : 2 * n->event_cap;
+        n->event = realloc(n->event, n->event_cap * sizeof(*n->event));
+        assert(n->event != NULL);
+    }
+    size_t at = n->event_count++;
+    for (; at > 0 && net_before(event, n->event[(at - 1) / 2]); at = (at - 1) / 2)
+        n->event[at] = n->event[(at - 1) / 2];
+    n->event[at] = event;
+}
+
+static inline struct net_event *net_pop(struct net *n)
+{
+    struct net_event *top = n->event[0];
+    struct net_event *last = n->event[--n->event_count];
+    size_t at = 0;
+    for (size_t child = 1; child < n->event_count; child = 2 * at + 1) {
+        if (child + 1 < n->event_count && net_before(n->event[child + 1], n->event[child]))
+            child++;
+        if (!net_before(n->event[child], last))
+            break;
+        n->event[at] = n->event[child];
+        at = child;
+    }
+    n->event[at] = last;
+    return top;
+}
+
+static inline void net_push(struct net *n, struct net_event event, uint64_t after_ns)
 {
     uint64_t jitter = sg_prng_below(&n->prng, 5 * SG_NS_PER_MS);
     struct net_event *copy = malloc(sizeof(*copy));
@@ -79,13 +114,7 @@ static inline struct net_event *net_push(struct net *n, struct net_event event, 
     *copy = event;
     copy->at = n->now + after_ns + jitter;
     copy->order = n->order++;
-    if (n->event_count == n->event_cap) {
-        n->event_cap = n->event_cap == 0 ? 256 : 2 * n->event_cap;
-        n->event = realloc(n->event, n->event_cap * sizeof(*n->event));
-        assert(n->event != NULL);
-    }
-    n->event[n->event_count++] = copy;
-    return copy;
+    net_put(n, copy);
 }
 
 static inline void net_input(struct net *n, uint16_t at, const struct sg_swim_in *in);
@@ -233,21 +262,22 @@ static inline void net_deliver(struct net *n, const struct net_event *e)
     }
 }
 
-/* The first thing that can happen: an event of a node that does not stall, or a deadline. */
+/* Events for a node that stalls wait until it goes on. */
+static inline void net_defer(struct net *n)
+{
+    while (n->event_count > 0 && n->event[0]->at < n->node[n->event[0]->to].stalled_until) {
+        struct net_event *e = net_pop(n);
+        e->at = n->node[e->to].stalled_until;
+        net_put(n, e);
+    }
+}
+
+/* The first thing that happens before end: an event or a deadline. */
 static inline bool net_step(struct net *n, sg_time_ns end)
 {
-    size_t best = SIZE_MAX;
     uint16_t timer = NET_MAX;
-    sg_time_ns at = end;
-    for (size_t i = 0; i < n->event_count; i++) {
-        struct net_event *e = n->event[i];
-        if (e->at < n->node[e->to].stalled_until)
-            e->at = n->node[e->to].stalled_until;
-        if (e->at < at || (best != SIZE_MAX && e->at == at && e->order < n->event[best]->order)) {
-            best = i;
-            at = e->at;
-        }
-    }
+    net_defer(n);
+    sg_time_ns at = n->event_count > 0 && n->event[0]->at < end ? n->event[0]->at : end;
     for (uint16_t i = 0; i < n->count; i++) {
         if (!n->node[i].is_up)
             continue;
@@ -268,8 +298,7 @@ static inline bool net_step(struct net *n, sg_time_ns end)
         net_input(n, timer, &in);
         return true;
     }
-    struct net_event *e = n->event[best];
-    n->event[best] = n->event[--n->event_count];
+    struct net_event *e = net_pop(n);
     net_deliver(n, e);
     free(e->table);
     free(e);
@@ -286,12 +315,13 @@ static inline void net_run(struct net *n, uint64_t ns)
 
 static inline void net_start(struct net *n, uint16_t at, const struct sg_swim_config *config)
 {
-    struct sg_peer_id id = net_id(at);
-    uint64_t seed = sg_prng_next(&n->prng);
     struct net_node *node = &n->node[at];
     node->boot++;
-    sg_err err =
-        sg_swim_new(&node->m, config, &id, n->is_paper ? 0 : node->boot << 32, n->now, seed);
+    struct sg_swim_start start = {.self = net_id(at),
+                                  .incarnation = n->is_paper ? 0 : node->boot << 32,
+                                  .now = n->now,
+                                  .seed = sg_prng_next(&n->prng)};
+    sg_err err = sg_swim_new(&node->m, config, &start);
     assert(err == SG_OK);
     node->is_up = true;
 }

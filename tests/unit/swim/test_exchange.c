@@ -16,7 +16,8 @@ static const char *table_of(struct bench *b, const char *from, bool wants_reply,
     table.count = (uint8_t)(count + 1);
     table.entry[0] = (struct sg_swim_entry){
         .member = in.peer, .incarnation = BOOT(1), .state = SG_SWIM_IS_ALIVE};
-    memcpy(table.entry + 1, entries, count * sizeof(entries[0]));
+    if (count > 0)
+        memcpy(table.entry + 1, entries, count * sizeof(entries[0]));
     return feed(b, &in);
 }
 

@@ -4,9 +4,9 @@
 
 static sg_err try_config(const struct sg_swim_config *config)
 {
-    struct sg_peer_id self = peer_named("self");
+    struct sg_swim_start start = {.self = peer_named("self"), .incarnation = 1, .seed = 1};
     struct sg_swim *m;
-    sg_err err = sg_swim_new(&m, config, &self, 1, 0, 1);
+    sg_err err = sg_swim_new(&m, config, &start);
     assert_true((m != NULL) == (err == SG_OK));
     sg_swim_free(m);
     return err;
@@ -130,10 +130,8 @@ static void a_clock_may_start_at_zero_and_jump(void **state)
 {
     (void)state;
     struct sg_swim_config config = sg_swim_config_default(sg_mem_default());
-    struct sg_peer_id self = peer_named("self");
-    struct bench b;
-    assert_int_equal(sg_swim_new(&b.m, &config, &self, 1, 0, 1), SG_OK);
-    b.now = 0;
+    struct bench b = {.now = 0};
+    bench_open_at(&b, &config, 1, 1);
     members(&b, "ab", true);
     heard(&b, "a");
     assert_true(sg_swim_deadline(b.m) < 2 * SEC);
@@ -170,10 +168,10 @@ static bool live_with(struct failing_mem *f)
 {
     static struct sg_swim_outbox out;
     struct sg_swim_config config = sg_swim_config_default(&f->mem);
-    struct sg_peer_id self = peer_named("self");
+    struct sg_swim_start start = {.self = peer_named("self"), .incarnation = 1, .seed = 1};
     struct sg_swim *m;
     bool is_fine = true;
-    sg_err err = sg_swim_new(&m, &config, &self, 1, 0, 1);
+    sg_err err = sg_swim_new(&m, &config, &start);
     if (err != SG_OK) {
         assert_int_equal(err, SG_ERR_NO_MEMORY);
         return false;

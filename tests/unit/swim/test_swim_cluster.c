@@ -1,4 +1,5 @@
-/* Networks of machines: what the whole does. */
+/* Networks of machines: what the whole does.
+ * TIMEOUT: 300 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

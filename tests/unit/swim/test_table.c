@@ -51,10 +51,9 @@ static void the_sample_is_uniform(void **state)
     unsigned kept[64] = {0};
     for (uint64_t seed = 0; seed < 200; seed++) {
         struct sg_swim_config config = quiet_config();
-        struct sg_peer_id self = peer_named("self");
         struct bench b = {.now = 0};
         config.members_max = 16;
-        assert_int_equal(sg_swim_new(&b.m, &config, &self, 1, 0, seed), SG_OK);
+        bench_open_at(&b, &config, 1, seed);
         members(&b, "abcd", false);
         for (unsigned round = 0; round < 2; round++)
             for (unsigned i = 0; i < 64; i++)
