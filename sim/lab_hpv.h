@@ -62,8 +62,8 @@ void sg_lab_hpv_kill(struct sg_lab_hpv *lab, unsigned permille);
  * from now. */
 void sg_lab_hpv_notice(struct sg_lab_hpv *lab, uint64_t min_ns, uint64_t max_ns);
 /* A message from a random survivor is flooded over the active views; runs for for_ns. resend: who
- * has it sends it to neighbours that come up meanwhile, as when a broken link is replaced. The share of
- * survivors reached. */
+ * has it sends it to neighbours that come up meanwhile, as when a broken link is replaced. The
+ * share of survivors reached. */
 double sg_lab_hpv_flood(struct sg_lab_hpv *lab, bool resend, uint64_t for_ns);
 
 struct sg_lab_hpv_graph {

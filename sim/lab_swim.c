@@ -1,8 +1,8 @@
 /* The SWIM lab. Packets, tables and records between machines arrive after a short random delay.
  * A stalled member is blocked at its next send or receive, as the paper's agents were made to be:
- * what comes in waits in a bounded queue, and at the end of the stall expired timers come first, then the
- * queue. So a suspicion runs out before the refutation that waits has been read: that is the error
- * Lifeguard is about.
+ * what comes in waits in a bounded queue, and at the end of the stall expired timers come first,
+ * then the queue. So a suspicion runs out before the refutation that waits has been read: that is
+ * the error Lifeguard is about.
  *
  * Differences from the paper's agents: one virtual network instead of loopback UDP; no TCP fallback
  * ping (a stall blocks it like all else); all members know each other from the start. */
