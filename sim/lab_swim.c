@@ -427,8 +427,11 @@ static sg_err new_node(struct lab *lab, uint32_t at)
     node->watched = sg_mem_new(c->mem, c->nodes, sizeof(*node->watched));
     if (node->seen == NULL || node->watched == NULL)
         return SG_ERR_NO_MEMORY;
-    uint64_t seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at);
-    return sg_swim_new(&node->m, &c->swim, &node->id, 1, lab->net.now, seed);
+    const struct sg_swim_start start = {.self = node->id,
+                                        .incarnation = 1,
+                                        .now = lab->net.now,
+                                        .seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at)};
+    return sg_swim_new(&node->m, &c->swim, &start);
 }
 
 static sg_err init(struct lab *lab)
