@@ -33,7 +33,8 @@ struct sg_hpv_config {
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */
     uint64_t evict_interval_ns;     /* [5 s] strangers who ask us evict one neighbour in that time
-                                     * (at most 3 at once) and none younger; 0 = no limit */
+                                     * (at most 3 at once) and none younger; 0 = no limit, as with
+                                     * less than two places above active_target */
     bool evict_youngest;            /* [yes] strangers who ask us evict the youngest, else any */
     uint8_t contact_slots; /* [2] active places that only contacts take; 0 = none. Held free
                                      * of strangers only while we know contacts to fill them.

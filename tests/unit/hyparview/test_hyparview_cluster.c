@@ -82,6 +82,34 @@ static void test_join_with_paper_sizes(void **state)
     }
 }
 
+/* Each through the one before, four a second: the newest nodes must not close a circle. */
+static void chain(uint16_t target, uint16_t max)
+{
+    struct sg_hpv_config config = sg_hpv_config_default(sg_mem_default());
+    config.active_target = target;
+    config.active_max = max;
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        struct cluster *c = cluster_new(seed);
+        for (uint16_t i = 0; i < 100; i++) {
+            cluster_start(c, i, &config);
+            if (i > 0)
+                cluster_join(c, i, (uint16_t)(i - 1));
+            cluster_run(c, SG_NS_PER_S / 4);
+        }
+        cluster_run(c, 20 * SG_NS_PER_S);
+        assert_int_equal(cluster_components(c), 1);
+        cluster_free(c);
+    }
+}
+
+static void test_join_in_a_chain(void **state)
+{
+    (void)state;
+    chain(8, 12);
+    chain(5, 7);
+    chain(5, 5);
+}
+
 static void test_join_all_at_once(void **state)
 {
     (void)state;
@@ -349,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_join_one_by_one),
         cmocka_unit_test(test_join_with_paper_sizes),
+        cmocka_unit_test(test_join_in_a_chain),
         cmocka_unit_test(test_join_all_at_once),
         cmocka_unit_test(test_small_overlays),
         cmocka_unit_test(test_half_crash),
