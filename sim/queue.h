@@ -70,7 +70,8 @@ void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem);
 void sg_sim_queue_fini(struct sg_sim_queue *q);
 /* event->at is not before the last one popped. Takes over the reference of buf. */
 void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event);
-/* The earliest event; false when there is none. The caller owns the reference of buf. */
+/* The earliest event; false when there is none or, with err set, no memory for a run of them.
+ * The caller owns the reference of buf. */
 bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event);
 /* The event that is popped after n others, as far as is known now; NULL when it is not. */
 static inline const struct sg_sim_event *sg_sim_queue_ahead(const struct sg_sim_queue *q, size_t n)

@@ -237,7 +237,7 @@ static sg_err loop(struct sg_sim *sim)
         if (sim->config.progress != NULL && ++count % PROGRESS_EVERY == 0)
             show_progress(sim);
     }
-    return SG_OK;
+    return sim->queue.err; /* without memory for a run, nothing more is popped */
 }
 
 /* ---- the end ---- */
