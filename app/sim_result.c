@@ -195,8 +195,8 @@ void sg_app_results_print(const struct sg_app_results *results)
     sg_app_table_fini(&table);
     free(values);
     printf("\n%zu seed%s, %.0f events, %.0f s of virtual time each, in %.1f s", runs,
-           runs == 1 ? "" : "s", events,
-           json_number_value(json_object_get(first, "virtual_s")), wall);
+           runs == 1 ? "" : "s", events, json_number_value(json_object_get(first, "virtual_s")),
+           wall);
     if (runs == 1)
         printf(", trace hash %s", json_string_value(json_object_get(first, "trace_hash")));
     printf("\n");

@@ -74,6 +74,13 @@ struct bench {
 };
 
 static struct bench the;
+static volatile sig_atomic_t is_stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_stopped = 1;
+}
 
 static void kill_all(void)
 {
@@ -254,6 +261,8 @@ static void pump(int timeout_ms)
     static struct cluster_record records[READ_MAX];
     struct pollfd fd = {.fd = the.events[0], .events = POLLIN};
     see_deaths();
+    if (is_stopped)
+        die("stopped"); /* leaves no folder behind */
     if (poll(&fd, 1, timeout_ms) <= 0)
         return;
     ssize_t n = read(the.events[0], records, sizeof records);
@@ -575,6 +584,8 @@ int main(int argc, char **argv)
         the.opt.nodes + (the.opt.respawn ? the.opt.kills : 0) > MEMBERS_MAX)
         die("wrong options, see the top of bench_cluster.c");
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, on_signal);
+    (void)signal(SIGINT, on_signal);
     (void)snprintf(the.dir, sizeof the.dir, "%s", "/tmp/saorsa-cluster-XXXXXX");
     if (mkdtemp(the.dir) == NULL || pipe2(the.events, O_CLOEXEC) != 0)
         die("no folder or no pipe");

@@ -53,7 +53,8 @@ void sg_sim_forge_send(struct sg_sim *sim, uint32_t at, uint32_t peer, enum sg_l
 
 static bool is_membership(struct sg_bytes frame)
 {
-    return frame.len > 0 && (frame.data[0] == SG_FAMILY_HYPARVIEW || frame.data[0] == SG_FAMILY_SWIM);
+    return frame.len > 0 &&
+           (frame.data[0] == SG_FAMILY_HYPARVIEW || frame.data[0] == SG_FAMILY_SWIM);
 }
 
 static void record(struct sg_sim *sim, enum sg_lane lane, struct sg_bytes frame)

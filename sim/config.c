@@ -80,9 +80,8 @@ static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config
 void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
 {
     const struct sg_sim_extra *extra = sim->extra;
-    const struct sg_mem *mem = extra->core_mem != NULL ? extra->core_mem : sim->mem;
     struct sg_sim_node *self = &sim->nodes[node];
-    *config = sg_core_config_default(mem);
+    *config = sg_core_config_default(sim->core_mem);
     shrink(sim, node < sim->seeds, config);
     if (sim->scenario != NULL)
         sg_sim_knobs_apply(sim->scenario, config);

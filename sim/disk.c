@@ -8,7 +8,8 @@ void sg_sim_disk_save(struct sg_sim *sim, uint32_t at)
     struct sg_sim_node *node = &sim->nodes[at];
     struct sg_peer_id peers[SG_SIM_DISK_MAX];
     struct sg_hints hints[SG_SIM_DISK_MAX];
-    if (node->core == NULL || node->is_leaving || (node->faults.is_frozen && sg_sim_is_mute(sim, at)))
+    if (node->core == NULL || node->is_leaving ||
+        (node->faults.is_frozen && sg_sim_is_mute(sim, at)))
         return;
     if (node->disk == NULL)
         node->disk = sg_mem_new(sim->mem, 1, sizeof(*node->disk));

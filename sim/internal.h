@@ -7,6 +7,7 @@
 
 #include <saorsa/sim.h>
 
+#include "arena.h"
 #include "base/map.h"
 #include "base/prng.h"
 #include "crypto_sim.h"
@@ -22,7 +23,7 @@
 /* What tests and benchmarks may change and see beyond the public API. */
 struct sg_sim_extra {
     const struct sg_mem *mem;      /* of everything */
-    const struct sg_mem *core_mem; /* of the nodes; NULL = mem */
+    const struct sg_mem *core_mem; /* of the nodes; NULL = mem, or an arena in it */
     const struct sg_suite *suite;  /* the shape of sg_sim_suite */
     uint32_t senders;              /* messages come from so many nodes; 0 = from all */
     uint32_t lane_budget;          /* bytes under way per lane before a push is dropped */
@@ -31,11 +32,11 @@ struct sg_sim_extra {
     uint64_t stall_timeout_ns;                   /* the same, when something was sent */
     void (*tune)(struct sg_core_config *config); /* NULL = none */
     /* filled in by the run */
-    struct sg_core_stats stats; /* over all cores, crashed ones included */
+    struct sg_core_stats stats;             /* over all cores, crashed ones included */
     const struct sg_sim_scenario *scenario; /* NULL = the plan of struct sg_sim_config */
     struct sg_sim_result *result;           /* of the scenario, filled in */
     uint64_t checks;                        /* calls of sg_core_check */
-    uint64_t asymmetric;        /* neighbours at the end that do not know of it, all scopes */
+    uint64_t asymmetric; /* neighbours at the end that do not know of it, all scopes */
     uint64_t frames, frames_lost, resets, crossings;
     uint32_t joined_alone; /* nodes without a neighbour when the settling ended */
     sg_time_ns published_at, ended_at;
@@ -102,7 +103,8 @@ struct sg_sim_node {
     struct sg_sim_link *links;
     uint32_t link_count, link_cap;
     uint32_t boot;
-    uint32_t place; /* in the network: addresses and delays; its own number, unless its disk is new */
+    uint32_t
+        place;    /* in the network: addresses and delays; its own number, unless its disk is new */
     bool is_gone; /* its disk is lost: it never comes back */
     bool is_leaving;
     enum sg_sim_role role;
@@ -170,6 +172,8 @@ struct sg_sim {
     struct sg_sim_config config;
     struct sg_sim_extra *extra;
     const struct sg_mem *mem;
+    const struct sg_mem *core_mem;
+    struct sg_sim_arena arena; /* core_mem, unless the extras or the checkers want it otherwise */
     struct sg_prng prng;
     sg_err err; /* sticky */
     sg_time_ns now;
@@ -177,6 +181,8 @@ struct sg_sim {
     uint64_t hash;
     struct sg_sim_queue queue;
     struct sg_core_outbox out;
+    const struct sg_buf *digest_of; /* whose digest this is, while the outbox is carried out */
+    uint64_t digest;
     struct sg_topic_id topic;
     struct sg_sim_node *nodes; /* [config.nodes] */
     struct sg_map node_index;
@@ -306,7 +312,7 @@ void sg_sim_ledger_delivered(struct sg_sim *sim, uint32_t node, const struct sg_
 /* A payload came that was no delivery. */
 void sg_sim_ledger_copy(struct sg_sim *sim, const uint8_t *id);
 /* Bytes of a frame that is sent. */
-void sg_sim_ledger_bytes(struct sg_sim *sim, struct sg_bytes frame);
+void sg_sim_ledger_bytes(struct sg_sim *sim, const struct sg_core_out *out);
 /* A node has lost all it had. */
 void sg_sim_ledger_forget(struct sg_sim *sim, uint32_t node);
 /* Whether every message is where it can still be expected. */
@@ -372,5 +378,8 @@ void sg_sim_broken(const struct sg_sim *sim, uint32_t node, const char *what);
 /* ---- wall.c ---- */
 /* Seconds of real time from some origin: for wall_seconds and progress only. */
 double sg_sim_wall_seconds(void);
+/* Memory at a multiple of the page size, which is going to be used in no order: asks for huge
+ * pages, because a simulation misses the TLB at every step. May do nothing. */
+void sg_sim_huge_pages(void *at, size_t size);
 
 #endif

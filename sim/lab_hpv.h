@@ -1,4 +1,4 @@
-/* The HyParView lab: many HyParView machines on a virtual network, to repeat the paper's experiments
+/* The HyParView lab: many machines on a virtual network, to repeat the paper's experiments
  * (Leitao, Pereira, Rodrigues, DSN 2007, s5): the graph of active views, and floods right after
  * many nodes have failed at once. */
 #ifndef SG_SIM_LAB_HPV_H
@@ -61,9 +61,9 @@ void sg_lab_hpv_kill(struct sg_lab_hpv *lab, unsigned permille);
 /* Each survivor is told of its own dead neighbours, of each at a random time from min_ns to max_ns
  * from now. */
 void sg_lab_hpv_notice(struct sg_lab_hpv *lab, uint64_t min_ns, uint64_t max_ns);
-/* A message from a random survivor is flooded over the active views; runs for for_ns. resend: who has
- * it sends it to neighbours that come up meanwhile, as when a broken link is replaced. The share of
- * survivors reached. */
+/* A message from a random survivor is flooded over the active views; runs for for_ns. resend: who
+ * has it sends it to neighbours that come up meanwhile, as when a broken link is replaced. The
+ * share of survivors reached. */
 double sg_lab_hpv_flood(struct sg_lab_hpv *lab, bool resend, uint64_t for_ns);
 
 struct sg_lab_hpv_graph {

@@ -44,6 +44,7 @@ static bool grow(struct sg_lab_net *net)
         net->err = SG_ERR_NO_MEMORY;
         return false;
     }
+    memset(&slots[net->slot_count * net->slot_size], 0, (count - net->slot_count) * net->slot_size);
     for (uint32_t i = count; i > net->slot_count; i--) {
         next[i - 1] = net->free_head;
         net->free_head = i - 1;

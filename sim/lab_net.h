@@ -29,8 +29,8 @@ struct sg_lab_net {
 SG_MUST_USE sg_err sg_lab_net_init(struct sg_lab_net *net, const struct sg_mem *mem, uint32_t nodes,
                                    size_t slot_size);
 void sg_lab_net_fini(struct sg_lab_net *net);
-/* A slot for one message, SG_LAB_NONE when out of memory. Moves all slots: addresses got before are
- * void. */
+/* A slot for one message, zeroed before its first use; SG_LAB_NONE when out of memory. Moves all
+ * slots: addresses got before are void. */
 uint32_t sg_lab_net_slot(struct sg_lab_net *net);
 void *sg_lab_net_at(const struct sg_lab_net *net, uint32_t slot);
 void sg_lab_net_drop(struct sg_lab_net *net, uint32_t slot);

@@ -165,18 +165,16 @@ void sg_sim_ledger_copy(struct sg_sim *sim, const uint8_t *id)
         sim->ledger.messages[number].copies++;
 }
 
-void sg_sim_ledger_bytes(struct sg_sim *sim, struct sg_bytes frame)
+void sg_sim_ledger_bytes(struct sg_sim *sim, const struct sg_core_out *out)
 {
+    static const struct sg_msg_id none = {{0}};
     struct sg_sim_ledger *ledger = &sim->ledger;
     if (ledger->count <= ledger->warmup)
         return;
-    struct sg_reader r = sg_reader(frame);
-    struct sg_frame_head head;
-    bool is_gossip = sg_frame_head_decode(&r, &head) == SG_OK &&
-                     head.family == SG_FAMILY_PLUMTREE && sg_read_u8(&r) == SG_PT_GOSSIP;
-    ledger->bytes += frame.len;
-    if (is_gossip)
-        ledger->payload_bytes += frame.len;
+    ledger->bytes += out->buf->len;
+    /* a ROOT is droppable too, but belongs to no message */
+    if (out->droppable && !sg_msg_id_equal(&out->id, &none))
+        ledger->payload_bytes += out->buf->len;
 }
 
 void sg_sim_ledger_forget(struct sg_sim *sim, uint32_t node)

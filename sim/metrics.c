@@ -113,10 +113,18 @@ void sg_sim_metrics_begin(struct sg_sim *sim)
     m->figures[SG_SIM_FIG_JOINED_IN] =
         (double)(sim->now - SG_NS_PER_S - sim->scenario->join_ns) / 1e9;
     static const enum sg_sim_figure_id zeroed[] = {
-        SG_SIM_FIG_FAILS, SG_SIM_FIG_FAILS_LIVING, SG_SIM_FIG_FAILS_LIVING_HEALTHY,
-        SG_SIM_FIG_FP,    SG_SIM_FIG_FP_HEALTHY,   SG_SIM_FIG_EVICTED,
-        SG_SIM_FIG_SUSPECTS_LIVING, SG_SIM_FIG_REFUTED, SG_SIM_FIG_DIALS_PEAK,
-        SG_SIM_FIG_ISOLATED_MAX, SG_SIM_FIG_COMPONENTS_MAX, SG_SIM_FIG_ECLIPSED_MAX,
+        SG_SIM_FIG_FAILS,
+        SG_SIM_FIG_FAILS_LIVING,
+        SG_SIM_FIG_FAILS_LIVING_HEALTHY,
+        SG_SIM_FIG_FP,
+        SG_SIM_FIG_FP_HEALTHY,
+        SG_SIM_FIG_EVICTED,
+        SG_SIM_FIG_SUSPECTS_LIVING,
+        SG_SIM_FIG_REFUTED,
+        SG_SIM_FIG_DIALS_PEAK,
+        SG_SIM_FIG_ISOLATED_MAX,
+        SG_SIM_FIG_COMPONENTS_MAX,
+        SG_SIM_FIG_ECLIPSED_MAX,
         SG_SIM_FIG_WRONG_DEAD_MAX,
     };
     for (size_t i = 0; i < sizeof(zeroed) / sizeof(zeroed[0]); i++)
@@ -179,10 +187,8 @@ static struct sg_sim_death *add_death(struct sg_sim *sim, uint32_t node)
         m->death_cap = cap;
     }
     struct sg_sim_death *death = &m->deaths[m->death_count];
-    *death = (struct sg_sim_death){.node = node,
-                                   .at = sim->now,
-                                   .first_suspect = SG_TIME_NEVER,
-                                   .first_fail = SG_TIME_NEVER};
+    *death = (struct sg_sim_death){
+        .node = node, .at = sim->now, .first_suspect = SG_TIME_NEVER, .first_fail = SG_TIME_NEVER};
     death->waits = sg_mem_new(sim->mem, m->words, sizeof(*death->waits));
     if (death->waits == NULL)
         return NULL;

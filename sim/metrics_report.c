@@ -163,9 +163,8 @@ static void finish_load(struct sg_sim *sim)
     figures[SG_SIM_FIG_BYTES] = (double)m->bytes / total;
     figures[SG_SIM_FIG_DIALS] = (double)m->dials / total * 60;
     figures[SG_SIM_FIG_VIEW_CHANGES] = (double)m->changes / total * 60;
-    double tenths = (double)(sim->scenario->safety_ns < 60 * SG_NS_PER_S
-                                 ? sim->scenario->safety_ns
-                                 : 60 * SG_NS_PER_S) /
+    double tenths = (double)(sim->scenario->safety_ns < 60 * SG_NS_PER_S ? sim->scenario->safety_ns
+                                                                         : 60 * SG_NS_PER_S) /
                     1e8;
     if (m->tenth_sum > 0)
         figures[SG_SIM_FIG_BURST] = (double)m->tenth_peak / ((double)m->tenth_sum / tenths);

@@ -111,9 +111,8 @@ uint32_t sg_sim_conn_new(struct sg_sim *sim, uint32_t dialler, uint32_t acceptor
         at = sim->conn_used++;
     }
     struct sg_sim_conn *conn = &sim->conns[at];
-    uint64_t delay =
-        pair_delay(sim, sim->nodes[dialler].place, sim->nodes[acceptor].place) /
-        SG_SIM_DELAY_UNIT_NS;
+    uint64_t delay = pair_delay(sim, sim->nodes[dialler].place, sim->nodes[acceptor].place) /
+                     SG_SIM_DELAY_UNIT_NS;
     *conn =
         (struct sg_sim_conn){.node = {dialler, acceptor}, .delay = delay > 0 ? (uint32_t)delay : 1};
     return at;
@@ -329,8 +328,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
 {
     struct sg_sim_node *node = &sim->nodes[at];
     const struct sg_sim_link *link = sg_sim_link_find(node, &out->peer);
-    if (link == NULL ||
-        (out->lane >= SG_FRAME_LANE_COUNT && out->lane != SG_LANE_DATAGRAM))
+    if (link == NULL || (out->lane >= SG_FRAME_LANE_COUNT && out->lane != SG_LANE_DATAGRAM))
         sg_sim_broken(sim, at, "a frame is sent where there is no link or lane");
     struct sg_sim_conn *conn = &sim->conns[link->conn];
     unsigned end = conn->node[0] == at ? 1 : 0;
@@ -341,7 +339,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
         sg_sim_adversary_sees(sim, at, link->peer, out->lane, sg_buf_bytes(out->buf)))
         return;
     if (out->lane == SG_LANE_DATAGRAM) {
-        sg_sim_ledger_bytes(sim, sg_buf_bytes(out->buf));
+        sg_sim_ledger_bytes(sim, out);
         send_datagram(sim, link->conn, end, out->buf);
         return;
     }
@@ -349,7 +347,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
         drop_push(sim, link->conn, 1 - end, out);
         return;
     }
-    sg_sim_ledger_bytes(sim, sg_buf_bytes(out->buf));
+    sg_sim_ledger_bytes(sim, out);
     struct sg_sim_event frame = {.kind = SG_SIM_EV_FRAME,
                                  .index = link->conn,
                                  .end = (uint8_t)end,

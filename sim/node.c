@@ -46,6 +46,16 @@ static void trace(void *user, enum sg_trace_event event, const uint8_t *peer, co
 
 /* ---- outputs ---- */
 
+/* Of a frame, as its references are at the same time in the same outbox: many frames go to several
+ * peers one after the other. */
+static uint64_t digest_of(struct sg_sim *sim, const struct sg_buf *buf)
+{
+    if (sim->digest_of != buf)
+        sim->digest = sg_sim_digest(sg_buf_bytes(buf));
+    sim->digest_of = buf;
+    return sim->digest;
+}
+
 static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out)
 {
     const uint8_t *ids[2] = {out->peer.b, out->id.b};
@@ -54,7 +64,7 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         sg_sim_metrics_out(sim, at, out);
     switch (out->kind) {
     case SG_CORE_OUT_SEND:
-        sg_sim_hash(sim, at, what, ids, sg_sim_digest(sg_buf_bytes(out->buf)));
+        sg_sim_hash(sim, at, what, ids, digest_of(sim, out->buf));
         sg_sim_net_send(sim, at, out);
         return;
     case SG_CORE_OUT_DIAL:
@@ -106,6 +116,7 @@ static void after_step(struct sg_sim *sim, uint32_t at)
     for (size_t i = 0; i < sim->out.count; i++)
         carry_out(sim, at, &sim->out.out[i]);
     sg_core_outbox_clear(&sim->out);
+    sim->digest_of = NULL;
     arm(sim, at);
     sim->steps++;
     sg_sim_check_node(sim, at);

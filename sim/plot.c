@@ -103,7 +103,8 @@ static void draw_axes(struct plot *plot)
     double step = step_of(plot->y_max);
     for (int i = 0; step * i <= plot->y_max * 1.0001; i++) {
         double y = y_of(plot, step * i);
-        put(t, "<line class=\"g\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, RIGHT, y, y);
+        put(t, "<line class=\"g\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, RIGHT, y,
+            y);
         put(t, "<text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT - 8, y + 4,
             step * i);
     }
@@ -162,8 +163,10 @@ static void draw_line(struct plot *plot, size_t index)
             point(plot, &pen, line->x[second], line->y[second]);
     }
     double y = TOP + 14 + 22 * (double)index;
-    put(&plot->text, "\"/>\n<line stroke-width=\"3\" stroke=\"%s\" x1=\"%g\" x2=\"%g\" y1=\"%g\" "
-                     "y2=\"%g\"/>", colours[index], RIGHT + 14, RIGHT + 38, y - 4, y - 4);
+    put(&plot->text,
+        "\"/>\n<line stroke-width=\"3\" stroke=\"%s\" x1=\"%g\" x2=\"%g\" y1=\"%g\" "
+        "y2=\"%g\"/>",
+        colours[index], RIGHT + 14, RIGHT + 38, y - 4, y - 4);
     put(&plot->text, "<text x=\"%g\" y=\"%g\">%s</text>\n", RIGHT + 44, y, line->name);
 }
 
@@ -185,8 +188,10 @@ static sg_err draw(struct plot *plot, struct sg_sim_chart *chart)
 {
     struct text *t = &plot->text;
     find_limits(plot);
-    put(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%g\" height=\"%g\" "
-           "viewBox=\"0 0 %g %g\">\n", WIDTH, HEIGHT, WIDTH, HEIGHT);
+    put(t,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%g\" height=\"%g\" "
+        "viewBox=\"0 0 %g %g\">\n",
+        WIDTH, HEIGHT, WIDTH, HEIGHT);
     put(t, "<style>text{font:13px sans-serif;fill:#222}.t{font-size:16px;font-weight:bold}"
            ".a{stroke:#222;fill:none}.g{stroke:#ddd}</style>\n"
            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
@@ -210,13 +215,22 @@ static const struct {
     uint8_t series[LINES_MAX];
     uint8_t count;
 } charts[] = {
-    {"overlay", "overlay", "nodes, parts",
-     {SG_SIM_SER_COMPONENTS, SG_SIM_SER_ISOLATED, SG_SIM_SER_ECLIPSED}, 3},
-    {"views", "views", "peers per node",
-     {SG_SIM_SER_ACTIVE, SG_SIM_SER_PASSIVE, SG_SIM_SER_LINKS}, 3},
+    {"overlay",
+     "overlay",
+     "nodes, parts",
+     {SG_SIM_SER_COMPONENTS, SG_SIM_SER_ISOLATED, SG_SIM_SER_ECLIPSED},
+     3},
+    {"views",
+     "views",
+     "peers per node",
+     {SG_SIM_SER_ACTIVE, SG_SIM_SER_PASSIVE, SG_SIM_SER_LINKS},
+     3},
     {"members", "members", "nodes", {SG_SIM_SER_ALIVE, SG_SIM_SER_MEMBERS}, 2},
-    {"verdicts", "verdicts", "count",
-     {SG_SIM_SER_FAILS, SG_SIM_SER_WRONG_DEAD, SG_SIM_SER_WRONG_ALIVE}, 3},
+    {"verdicts",
+     "verdicts",
+     "count",
+     {SG_SIM_SER_FAILS, SG_SIM_SER_WRONG_DEAD, SG_SIM_SER_WRONG_ALIVE},
+     3},
     {"packets", "SWIM load", "datagrams per node and second", {SG_SIM_SER_SWIM_PACKETS}, 1},
     {"bytes", "load", "bytes per node and second", {SG_SIM_SER_BYTES}, 1},
     {"dials", "dials", "dials per node and second", {SG_SIM_SER_DIALS}, 1},

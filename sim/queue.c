@@ -1,25 +1,36 @@
 #include "queue.h"
 
 #include <assert.h>
+#include <string.h>
+
+/* Sorting by insertion costs little up to here, and it is far enough to look ahead. */
+#define RUN_MAX 32
 
 void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem)
 {
     *q = (struct sg_sim_queue){.mem = mem};
 }
 
+static void drop(struct sg_sim_queue *q, struct sg_sim_bucket *bucket, size_t from)
+{
+    for (size_t at = from; at < bucket->count; at++)
+        sg_buf_unref(bucket->events[at].buf);
+    sg_mem_free(q->mem, bucket->events);
+}
+
 void sg_sim_queue_fini(struct sg_sim_queue *q)
 {
-    for (size_t i = 0; i < sizeof(q->bucket) / sizeof(q->bucket[0]); i++) {
-        struct sg_sim_bucket *bucket = &q->bucket[i];
-        for (size_t at = bucket->head; at < bucket->count; at++)
-            sg_buf_unref(bucket->events[at].buf);
-        sg_mem_free(q->mem, bucket->events);
-    }
+    drop(q, &q->run, q->head);
+    for (size_t i = 0; i < sizeof(q->bucket) / sizeof(q->bucket[0]); i++)
+        drop(q, &q->bucket[i], 0);
 }
 
 /* Bits up to the highest one that is set. */
 static unsigned bit_length(uint64_t x)
 {
+#if defined(__GNUC__)
+    return x == 0 ? 0 : 64 - (unsigned)__builtin_clzll(x);
+#else
     unsigned bits = 0;
     for (unsigned step = 32; step > 0; step /= 2) {
         if (x >> step != 0) {
@@ -28,59 +39,116 @@ static unsigned bit_length(uint64_t x)
         }
     }
     return bits + (x != 0);
+#endif
 }
 
-static bool append(struct sg_sim_queue *q, struct sg_sim_bucket *bucket,
-                   const struct sg_sim_event *event)
+/* Room for count more events. */
+static bool reserve(struct sg_sim_queue *q, struct sg_sim_bucket *bucket, size_t count)
 {
-    if (bucket->count == bucket->cap) {
-        size_t cap = bucket->cap == 0 ? 16 : bucket->cap * 2;
-        void *events = sg_mem_resize(q->mem, bucket->events, cap, sizeof(*bucket->events));
-        if (events == NULL) {
-            q->err = SG_ERR_NO_MEMORY;
-            sg_buf_unref(event->buf);
-            return false;
-        }
-        bucket->events = events;
-        bucket->cap = cap;
+    size_t cap = bucket->cap < 16 ? 16 : bucket->cap;
+    if (bucket->count + count <= bucket->cap)
+        return true;
+    while (cap < bucket->count + count)
+        cap *= 2;
+    void *events = sg_mem_resize(q->mem, bucket->events, cap, sizeof(*bucket->events));
+    if (events == NULL) {
+        q->err = SG_ERR_NO_MEMORY;
+        return false;
     }
-    bucket->events[bucket->count++] = *event;
+    bucket->events = events;
+    bucket->cap = cap;
     return true;
+}
+
+static void append(struct sg_sim_queue *q, const struct sg_sim_event *event)
+{
+    struct sg_sim_bucket *bucket = &q->bucket[bit_length(event->at ^ q->last)];
+    if (bucket->count == bucket->cap && !reserve(q, bucket, 1)) {
+        sg_buf_unref(event->buf);
+        return;
+    }
+    if (bucket->count == 0 || event->at < bucket->first)
+        bucket->first = event->at;
+    bucket->events[bucket->count++] = *event;
+}
+
+/* Moves the last event of the run to its place, behind those of its time. */
+static void sift(struct sg_sim_bucket *run, size_t head)
+{
+    size_t at = run->count - 1;
+    struct sg_sim_event event = run->events[at];
+    for (; at > head && run->events[at - 1].at > event.at; at--)
+        run->events[at] = run->events[at - 1];
+    run->events[at] = event;
 }
 
 void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event)
 {
     assert(event->at >= q->last);
-    (void)append(q, &q->bucket[bit_length(event->at ^ q->last)], event);
+    if (q->head == q->run.count || event->at > q->run_end) {
+        append(q, event);
+    } else if (reserve(q, &q->run, 1)) {
+        q->run.events[q->run.count++] = *event;
+        sift(&q->run, q->head);
+    } else {
+        sg_buf_unref(event->buf);
+    }
 }
 
-/* Moves the lowest bucket in use down, so that its first time gets into bucket 0. */
+/* Adds a bucket to the run. All its events are later than those of the run. */
+static bool take(struct sg_sim_queue *q, struct sg_sim_bucket *from)
+{
+    size_t start = q->run.count;
+    if (from->count == 0)
+        return true;
+    if (!reserve(q, &q->run, from->count))
+        return false;
+    for (size_t i = 0; i < from->count; i++) {
+        q->run.events[q->run.count++] = from->events[i];
+        sift(&q->run, start);
+    }
+    from->count = 0;
+    return true;
+}
+
+/* Spreads a bucket over the lower ones. */
+static void spread(struct sg_sim_queue *q, struct sg_sim_bucket *from)
+{
+    q->last = from->first;
+    for (size_t i = 0; i < from->count; i++)
+        append(q, &from->events[i]);
+    from->count = 0;
+}
+
+/* The earliest events make a new run: the lowest buckets, as far as they are small. */
 static bool refill(struct sg_sim_queue *q)
 {
-    size_t at = 1;
-    while (at < sizeof(q->bucket) / sizeof(q->bucket[0]) && q->bucket[at].count == 0)
+    size_t last = sizeof(q->bucket) / sizeof(q->bucket[0]) - 1;
+    size_t at = 0;
+    while (at <= last && q->bucket[at].count == 0)
         at++;
-    if (at == sizeof(q->bucket) / sizeof(q->bucket[0]))
+    if (at > last)
         return false;
-    struct sg_sim_bucket *from = &q->bucket[at];
-    sg_time_ns first = from->events[0].at;
-    for (size_t i = 1; i < from->count; i++)
-        first = sg_time_min(first, from->events[i].at);
-    q->last = first;
-    for (size_t i = 0; i < from->count; i++)
-        (void)append(q, &q->bucket[bit_length(from->events[i].at ^ first)], &from->events[i]);
-    from->count = 0;
+    if (at > 0 && q->bucket[at].count > RUN_MAX) {
+        spread(q, &q->bucket[at]);
+        at = 0;
+    }
+    q->head = q->run.count = 0;
+    if (!take(q, &q->bucket[at]))
+        return false;
+    while (at < last && q->run.count + q->bucket[at + 1].count <= RUN_MAX) {
+        at++;
+        if (!take(q, &q->bucket[at]))
+            return false;
+    }
+    q->run_end = at == 64 ? SG_TIME_NEVER : q->last | ((UINT64_C(1) << at) - 1);
     return true;
 }
 
 bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event)
 {
-    struct sg_sim_bucket *now = &q->bucket[0];
-    if (now->head == now->count) {
-        now->head = now->count = 0;
-        if (!refill(q))
-            return false;
-    }
-    *event = now->events[now->head++];
+    if (q->head == q->run.count && !refill(q))
+        return false;
+    *event = q->run.events[q->head++];
     return true;
 }

@@ -2,7 +2,11 @@
  * Mehlhorn, Orlin, Tarjan 1990). Time never goes back: an event lies in the bucket of the highest
  * bit in which its time differs from the last one taken, and only moves to lower buckets. Equal
  * times are always in one bucket, in order of arrival, so no sequence numbers are needed. Moves are
- * sequential: no cache miss per level as in a binary heap. */
+ * sequential: no cache miss per level as in a binary heap.
+ *
+ * The lowest buckets are not emptied one by one: a few dozen events are sorted into a run, so that
+ * the loop can look ahead and have the memory of the next nodes fetched while it works on this
+ * one. */
 #ifndef SG_SIM_QUEUE_H
 #define SG_SIM_QUEUE_H
 
@@ -46,13 +50,17 @@ struct sg_sim_event {
 };
 
 struct sg_sim_bucket {
-    struct sg_sim_event *events; /* [cap], those from head to count wait */
-    size_t head, count, cap;
+    struct sg_sim_event *events; /* [cap], the first count wait */
+    size_t count, cap;
+    sg_time_ns first; /* the earliest, when there is one */
 };
 
 struct sg_sim_queue {
     const struct sg_mem *mem;
-    sg_time_ns last;
+    sg_time_ns last;          /* not after any event outside of the run */
+    struct sg_sim_bucket run; /* sorted; those from head to count wait */
+    size_t head;
+    sg_time_ns run_end; /* what is later is not in the run */
     struct sg_sim_bucket bucket[65];
     sg_err err; /* sticky: an event was lost for lack of memory */
 };
@@ -62,7 +70,13 @@ void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem);
 void sg_sim_queue_fini(struct sg_sim_queue *q);
 /* event->at is not before the last one popped. Takes over the reference of buf. */
 void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event);
-/* The earliest event; false when there is none. The caller owns the reference of buf. */
+/* The earliest event; false when there is none or, with err set, no memory for a run of them.
+ * The caller owns the reference of buf. */
 bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event);
+/* The event that is popped after n others, as far as is known now; NULL when it is not. */
+static inline const struct sg_sim_event *sg_sim_queue_ahead(const struct sg_sim_queue *q, size_t n)
+{
+    return n < q->run.count - q->head ? &q->run.events[q->head + n] : NULL;
+}
 
 #endif

@@ -1,4 +1,5 @@
 /* The loop: takes the next event, sets the clock, carries it out. */
+#include "base/prefetch.h"
 #include "crypto/ids.h"
 #include "internal.h"
 
@@ -61,6 +62,10 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
                            .loss_base = threshold(config->loss),
                            .duplicate = threshold(config->duplicate),
                            .reorder = threshold(config->reorder)};
+    sg_sim_arena_init(&sim->arena, sim->mem);
+    sim->core_mem = extra->core_mem;
+    if (sim->core_mem == NULL)
+        sim->core_mem = config->check ? sim->mem : &sim->arena.mem;
     extra->stats = (struct sg_core_stats){0};
     extra->checks = extra->asymmetric = extra->frames = extra->frames_lost = 0;
     extra->resets = extra->crossings = 0;
@@ -83,7 +88,8 @@ static void fini(struct sg_sim *sim)
         sg_mem_free(sim->mem, sim->nodes[i].links);
         sg_mem_free(sim->mem, sim->nodes[i].disk);
     }
-    sg_core_outbox_fini(&sim->out, sim->extra->core_mem != NULL ? sim->extra->core_mem : sim->mem);
+    sg_core_outbox_fini(&sim->out, sim->core_mem);
+    sg_sim_arena_fini(&sim->arena);
     sg_mem_free(sim->mem, sim->nodes);
     sg_mem_free(sim->mem, sim->conns);
     sg_mem_free(sim->mem, sim->union_find);
@@ -156,6 +162,55 @@ static void carry_out(struct sg_sim *sim, const struct sg_sim_event *event)
     }
 }
 
+/* ---- looking ahead ---- */
+
+/* Events between the stages: memory has the time of so many events to arrive. */
+#define STAGE 2
+/* The event itself, the nodes that it is about, and the inside of the core. */
+#define STAGES (2 + SG_CORE_PREFETCH_STAGES)
+
+static bool is_about_conn(const struct sg_sim_event *event)
+{
+    return event->kind != SG_SIM_EV_TIMER && event->kind <= SG_SIM_EV_PUSH_DROPPED;
+}
+
+/* The next stage for an event that will come. A conn may be gone and used anew by then, a node
+ * down: this only guesses. */
+static void prefetch(const struct sg_sim *sim, const struct sg_sim_event *event, unsigned stage)
+{
+    uint32_t node = event->index;
+    const struct sg_peer_id *peer = NULL;
+    bool has_conn = is_about_conn(event);
+    if (!has_conn && event->kind != SG_SIM_EV_TIMER)
+        return;
+    if (stage == 0 && has_conn) {
+        sg_prefetch(&sim->conns[event->index], sizeof(*sim->conns));
+        sg_prefetch(event->buf, 2 * SG_CACHE_LINE);
+        return;
+    }
+    if (has_conn) {
+        node = sim->conns[event->index].node[event->end];
+        peer = &sim->nodes[sim->conns[event->index].node[1 - event->end]].id;
+    }
+    if (stage < 2) {
+        sg_prefetch(&sim->nodes[node], sizeof(*sim->nodes));
+        sg_prefetch(peer, sizeof(*peer));
+    } else if (sim->nodes[node].core != NULL) {
+        sg_core_prefetch(sim->nodes[node].core, peer, stage - 2);
+    }
+}
+
+/* While this event is worked on, the memory for the next ones comes. */
+static void look_ahead(const struct sg_sim *sim)
+{
+    for (unsigned stage = 0; stage < STAGES; stage++) {
+        const struct sg_sim_event *event =
+            sg_sim_queue_ahead(&sim->queue, (size_t)(STAGES - 1 - stage) * STAGE);
+        if (event != NULL)
+            prefetch(sim, event, stage);
+    }
+}
+
 static void show_progress(struct sg_sim *sim)
 {
     double now = sg_sim_wall_seconds();
@@ -175,13 +230,14 @@ static sg_err loop(struct sg_sim *sim)
             break;
         }
         sim->now = event.at;
+        look_ahead(sim);
         carry_out(sim, &event);
         if (sim->err != SG_OK || sim->queue.err != SG_OK)
             return sim->err != SG_OK ? sim->err : sim->queue.err;
         if (sim->config.progress != NULL && ++count % PROGRESS_EVERY == 0)
             show_progress(sim);
     }
-    return SG_OK;
+    return sim->queue.err; /* without memory for a run, nothing more is popped */
 }
 
 /* ---- the end ---- */

@@ -25,8 +25,8 @@ struct sg_sim_result {
 static void draw_roles(struct sg_sim *sim, const struct sg_sim_adversary_line *line)
 {
     uint32_t first = sim->scenario->first_nodes;
-    uint32_t want = line->who.kind == SG_SIM_WHO_SHARE ? (uint32_t)(line->who.share * first)
-                                                       : line->who.count;
+    uint32_t want =
+        line->who.kind == SG_SIM_WHO_SHARE ? (uint32_t)(line->who.share * first) : line->who.count;
     uint32_t seeds = 1 + first / 50;
     /* seeds are honest: who joins only through attackers is lost anyway */
     for (uint32_t tries = 100 * first; want > 0 && tries > 0 && seeds < first; tries--) {

@@ -91,8 +91,8 @@ static bool may_be_hit(const struct sg_sim *sim, uint32_t node, bool dead)
 {
     const struct sg_sim_node *n = &sim->nodes[node];
     bool is_dead = n->core == NULL;
-    return n->boot > 0 && !n->is_gone && n->role == SG_SIM_HONEST &&
-           !n->is_leaving && is_dead == dead;
+    return n->boot > 0 && !n->is_gone && n->role == SG_SIM_HONEST && !n->is_leaving &&
+           is_dead == dead;
 }
 
 static uint32_t wanted(const struct sg_sim *sim, const struct sg_sim_who *who)
@@ -200,8 +200,7 @@ static void leave(struct sg_sim *sim, const struct sg_sim_action *action)
 static void stall(struct sg_sim *sim, const struct sg_sim_action *action)
 {
     uint32_t count = choose(sim, &action->who, false);
-    sg_time_ns until =
-        sg_time_min(sim->now + action->length, sim->zero + sim->scenario->safety_ns);
+    sg_time_ns until = sg_time_min(sim->now + action->length, sim->zero + sim->scenario->safety_ns);
     for (uint32_t i = 0; i < count; i++) {
         struct sg_sim_faults *f = &sim->nodes[sim->victims[i]].faults;
         if (sg_sim_is_mute(sim, sim->victims[i]))
@@ -252,8 +251,7 @@ static void cut(struct sg_sim *sim, const struct sg_sim_action *action)
     if (until - sim->now > sim->extra->idle_timeout_ns)
         sg_sim_push(sim, (struct sg_sim_event){.at = sim->now + sim->extra->idle_timeout_ns,
                                                .kind = SG_SIM_EV_CUT_IDLE});
-    sg_sim_push(sim, (struct sg_sim_event){
-                         .at = until, .kind = SG_SIM_EV_END, .index = number});
+    sg_sim_push(sim, (struct sg_sim_event){.at = until, .kind = SG_SIM_EV_END, .index = number});
 }
 
 static void heal(struct sg_sim *sim, const struct sg_sim_action *action)
@@ -299,8 +297,8 @@ void sg_sim_faults_action(struct sg_sim *sim, uint32_t index)
     const struct sg_sim_action *action = &sim->scenario->actions[index];
     sg_time_ns again = sim->now + action->every;
     if (action->every > 0 && again <= sim->zero + action->until)
-        sg_sim_push(sim, (struct sg_sim_event){
-                             .at = again, .kind = SG_SIM_EV_ACTION, .index = index});
+        sg_sim_push(sim,
+                    (struct sg_sim_event){.at = again, .kind = SG_SIM_EV_ACTION, .index = index});
     switch (action->kind) {
     case SG_SIM_DO_KILL:
         kill(sim, action);

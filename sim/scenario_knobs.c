@@ -124,7 +124,7 @@ static void store(void *field, size_t size, uint64_t value)
     const uint8_t u8 = (uint8_t)value;
     const uint16_t u16 = (uint16_t)value;
     const uint32_t u32 = (uint32_t)value;
-    const void *from = size == 1 ? (const void *)&u8
+    const void *from = size == 1   ? (const void *)&u8
                        : size == 2 ? (const void *)&u16
                        : size == 4 ? (const void *)&u32
                                    : (const void *)&value;

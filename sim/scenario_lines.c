@@ -189,8 +189,8 @@ static void join_words(const struct sg_sim_line *line, uint32_t from, char *text
     size_t used = 0;
     text[0] = '\0';
     for (uint32_t i = from; i < line->count && used < cap; i++)
-        used += (size_t)snprintf(text + used, cap - used, "%s%s", i > from ? " " : "",
-                                 line->word[i]);
+        used +=
+            (size_t)snprintf(text + used, cap - used, "%s%s", i > from ? " " : "", line->word[i]);
 }
 
 static sg_err read_expect(struct sg_sim_line *line)
@@ -221,11 +221,11 @@ sg_err sg_sim_line_read(struct sg_sim_line *line)
         const char *name;
         sg_err (*read)(struct sg_sim_line *line);
     } commands[] = {
-        {"nodes", read_nodes},     {"seeds", read_seeds},   {"link", read_link},
-        {"join", read_join},       {"settle", read_settle}, {"publish", read_publish},
-        {"at", sg_sim_line_at},    {"set", sg_sim_line_set}, {"adversary", read_adversary},
-        {"phase", read_phase},     {"expect", read_expect}, {"sample", read_sample},
-        {"metric", read_metric},   {"check", read_check},
+        {"nodes", read_nodes},   {"seeds", read_seeds},    {"link", read_link},
+        {"join", read_join},     {"settle", read_settle},  {"publish", read_publish},
+        {"at", sg_sim_line_at},  {"set", sg_sim_line_set}, {"adversary", read_adversary},
+        {"phase", read_phase},   {"expect", read_expect},  {"sample", read_sample},
+        {"metric", read_metric}, {"check", read_check},
     };
     char list[160] = "";
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

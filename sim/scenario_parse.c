@@ -194,8 +194,7 @@ static void read_about(struct parser *p, struct sg_sim_scenario *scenario)
     while (at < p->text.len && (p->text.data[at] == '#' || is_space(p->text.data[at])))
         at++;
     size_t end = at;
-    while (end < p->text.len && p->text.data[end] != '\n' &&
-           end - at < sizeof(scenario->about) - 1)
+    while (end < p->text.len && p->text.data[end] != '\n' && end - at < sizeof(scenario->about) - 1)
         end++;
     if (at > 0)
         memcpy(scenario->about, p->text.data + at, end - at);
@@ -255,8 +254,7 @@ static sg_err finish_publish(struct sg_sim_line *line, struct sg_sim_scenario *s
         return SG_OK;
     if (scenario->publish_until == 0 || scenario->publish_until > scenario->safety_ns)
         scenario->publish_until = scenario->safety_ns;
-    double seconds =
-        (double)sg_time_since(scenario->publish_until, scenario->publish_from) / 1e9;
+    double seconds = (double)sg_time_since(scenario->publish_until, scenario->publish_from) / 1e9;
     double messages = seconds * scenario->publish_rate;
     if (messages < 1 || messages > MESSAGES_MAX)
         return sg_sim_line_bad(line, "'publish' gives %g messages, 1 .. %d are allowed", messages,

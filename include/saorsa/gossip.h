@@ -87,8 +87,9 @@ SG_API void sg_node_config_init(struct sg_node_config *config);
  * with sg_node_free. On an error *node is NULL and detail, when not NULL [detail_cap], gets a
  * sentence for people.
  * SG_ERR_INVALID_ARGUMENT (config), SG_ERR_ADDRESS_IN_USE, SG_ERR_PERMISSION, SG_ERR_LOCKED
- * (another process runs this identity), SG_ERR_CORRUPT (a file in state_dir), SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE,
- * SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO, SG_ERR_UNREACHABLE (listen is no
+ * (another process runs this identity), SG_ERR_CORRUPT (a file in state_dir),
+ * SG_ERR_PASSPHRASE, SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_NO_MEMORY, SG_ERR_ENTROPY,
+ * SG_ERR_CRYPTO, SG_ERR_UNREACHABLE (listen is no
  * address of this machine), SG_ERR_NOT_FOUND (a boot counter without its key), SG_ERR_UNSUPPORTED
  * (key file of a newer version), SG_ERR_LIMIT (descriptors). */
 SG_API SG_MUST_USE sg_err sg_node_new(const struct sg_node_config *config, struct sg_node **node,

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/prefetch.h"
+
 #define SLOTS_MIN 8
 
 void sg_index_keys_init(struct sg_index_keys *keys, struct sg_prng *prng)
@@ -79,6 +81,23 @@ uint32_t sg_index_get(const struct sg_index *ix, const uint8_t id[SG_ID_LEN])
             return at;
     }
     return SG_INDEX_NONE;
+}
+
+void sg_index_prefetch(const struct sg_index *ix, const uint8_t id[SG_ID_LEN])
+{
+    if (ix->count > 0)
+        sg_prefetch(&ix->slots[hash_of(ix, id) & ix->mask], 1);
+}
+
+uint32_t sg_index_guess(const struct sg_index *ix, const uint8_t id[SG_ID_LEN])
+{
+    if (ix->count == 0)
+        return SG_INDEX_NONE;
+    uint32_t hash = hash_of(ix, id);
+    uint32_t i = hash & ix->mask;
+    while (ix->slots[i].at_plus_1 != 0 && ix->slots[i].hash != hash)
+        i = (i + 1) & ix->mask;
+    return ix->slots[i].at_plus_1 - 1;
 }
 
 void sg_index_add(struct sg_index *ix, uint32_t at)

@@ -52,6 +52,10 @@ static inline void sg_index_pool(struct sg_index *ix, const void *pool)
 }
 /* Number of the element with this id, or SG_INDEX_NONE. */
 uint32_t sg_index_get(const struct sg_index *ix, const uint8_t id[SG_ID_LEN]);
+/* Fetches the slots where id would be. */
+void sg_index_prefetch(const struct sg_index *ix, const uint8_t id[SG_ID_LEN]);
+/* As sg_index_get, but without a look at the element: it is very likely the right one. */
+uint32_t sg_index_guess(const struct sg_index *ix, const uint8_t id[SG_ID_LEN]);
 /* Adds element number at, whose id is set and not yet there; there is room for it. */
 void sg_index_add(struct sg_index *ix, uint32_t at);
 /* Takes out element number at, which is there and still has its id. */

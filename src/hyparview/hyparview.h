@@ -32,10 +32,16 @@ struct sg_hpv_config {
     uint64_t neighbor_timeout_ns;   /* [5 s] a JOIN or NEIGHBOR without answer has failed */
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */
+    uint64_t evict_interval_ns;     /* [5 s] strangers who ask us evict one neighbour in that time
+                                     * (at most 3 at once) and none younger; 0 = no limit, as with
+                                     * less than two places above active_target */
+    bool evict_youngest;            /* [yes] strangers who ask us evict the youngest, else any */
     uint8_t contact_slots; /* [2] active places that only contacts take; 0 = none. Held free
-                                     * of strangers only while we know contacts to fill them */
-    uint8_t chosen_min;    /* [2] active links we asked for: no stranger who asked us evicts
-                                     * below it */
+                                     * of strangers only while we know contacts to fill them.
+                                     * Cut to active_max - 1 */
+    uint8_t chosen_min;    /* [2] active links to strangers we asked for: no stranger who asked us
+                                     * evicts below it, and we ask for more when there are fewer.
+                                     * Cut to a quarter of active_target */
 };
 
 /* Defaults in brackets above. */
@@ -47,7 +53,8 @@ enum sg_hpv_in_kind {
     SG_HPV_IN_CANDIDATES, /* peers [count]: heard of elsewhere (cache, topic walk): passive view */
     SG_HPV_IN_FAILED,     /* peer: the link went down or could not be opened */
     SG_HPV_IN_MESSAGE,    /* peer = the authenticated sender, msg */
-    SG_HPV_IN_DEAD,       /* peer: the failure detector's verdict; leaves all views for good */
+    SG_HPV_IN_DEAD,       /* peer: the failure detector's verdict; leaves all views for good (a
+                           * contact stays known, in a pause) */
     SG_HPV_IN_CONTACT,    /* peer, on: is (not) a contact: named by the user, dialled first, never
                            * evicted for a stranger, never forgotten */
     SG_HPV_IN_LEAVE       /* say DISCONNECT to all and go quiet */
@@ -87,17 +94,25 @@ struct sg_hpv_outbox {
 struct sg_hpv_active {
     struct sg_peer_id id;
     sg_time_ns since;
-    bool is_chosen; /* we asked for the link */
+    bool is_chosen; /* we asked for the link; not for one that somebody's walk offered */
+    bool is_contact;
 };
 
-/* What asking a peer of the passive view has taught. */
+/* What is known of a candidate besides its id. */
 struct sg_hpv_trial {
     sg_time_ns retry_at; /* not asked before */
+    uint16_t introducer; /* tag of the peer that named it; 0 = we know it ourselves */
     uint8_t failures;    /* in a row: dials and answers that did not come; 0 = alive or unknown */
 };
 
+struct sg_hpv_contact {
+    struct sg_peer_id id;
+    struct sg_hpv_trial trial;
+};
+
 enum sg_hpv_purpose {
-    SG_HPV_FOR_JOIN,     /* our JOIN to a contact */
+    SG_HPV_FOR_JOIN,     /* our JOIN to the node that the user named for it */
+    SG_HPV_FOR_CONTACT,  /* fewer contacts are active than have places, or nobody else is left */
     SG_HPV_FOR_NEWCOMER, /* a FORWARD_JOIN walk ended here */
     SG_HPV_FOR_REPAIR,   /* the active view is below its target */
     SG_HPV_FOR_ROTATION  /* takes the place of a random neighbour */
@@ -113,16 +128,22 @@ struct sg_hpv_pending {
 /* At most so many JOIN/NEIGHBOR requests wait for an answer at once. */
 #define SG_HPV_PENDING_MAX 4
 
-/* A peer that joined through us of late. */
-struct sg_hpv_joiner {
+/* A peer that joined through us or ended a link with us of late. */
+struct sg_hpv_recent {
     struct sg_peer_id id;
-    sg_time_ns spread_at; /* bucket of SG_HPV_JOIN_BURST announcements, full at this time */
+    sg_time_ns spread_at;  /* bucket of SG_HPV_JOIN_BURST announcements, full at this time */
+    sg_time_ns settled_at; /* bucket of SG_HPV_FLAP_BURST endings, full at this time */
 };
 
+#define SG_HPV_RECENT_MAX 16
 /* JOINs of one peer are announced by FORWARD_JOIN once in 10 s, after a burst of 3. */
-#define SG_HPV_JOINERS_MAX 16
 #define SG_HPV_JOIN_BURST 3
 #define SG_HPV_JOIN_INTERVAL_NS (10 * SG_NS_PER_S)
+/* A peer that ended its link 3 times comes back once a minute. */
+#define SG_HPV_FLAP_BURST 3
+#define SG_HPV_FLAP_INTERVAL_NS (60 * SG_NS_PER_S)
+/* Strangers who ask evict so many neighbours at once, then one each evict_interval_ns. */
+#define SG_HPV_EVICT_BURST 3
 
 struct sg_hpv {
     struct sg_hpv_config config;
@@ -135,8 +156,12 @@ struct sg_hpv {
     struct sg_hpv_trial *trial; /* [passive_max], parallel to passive */
     struct sg_hpv_pending pending[SG_HPV_PENDING_MAX];
     uint8_t pending_count;
-    struct sg_hpv_joiner joiners[SG_HPV_JOINERS_MAX]; /* oldest first */
-    uint8_t joiner_count;
+    struct sg_hpv_contact *contacts; /* [SG_HPV_CONTACTS_MAX], insertion order; never in passive */
+    uint8_t contact_count;
+    struct sg_hpv_recent recent[SG_HPV_RECENT_MAX];
+    uint8_t recent_count;
+    sg_time_ns evict_at; /* bucket of SG_HPV_EVICT_BURST evictions, full at this time */
+    uint64_t tag_key;    /* of the tags of introducers: nobody else can tell which two are alike */
     struct sg_peer_id sent[SG_HPV_SHUFFLE_MAX]; /* ids of our last SHUFFLE, replaced first */
     uint8_t sent_count;                         /* 0 = no SHUFFLE_REPLY is expected */
     bool has_left;
@@ -147,15 +172,16 @@ struct sg_hpv {
     uint64_t repair_pause_ns;
 };
 
-/* Allocates both views. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a hard
- * limit, prwl > arwl, or active_target > active_max. Nothing to free after an error. */
+/* Allocates views and contacts. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a
+ * hard limit, prwl > arwl, or active_target > active_max. Nothing to free after an error. */
 SG_MUST_USE sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
                                const struct sg_peer_id *self, sg_time_ns now, uint64_t seed);
 void sg_hpv_fini(struct sg_hpv *m);
 
 /* One event in, all its outputs out (out is emptied first). On an error neither the machine nor
  * out has changed: SG_ERR_PROTOCOL for a message that no correct peer sends (charge the peer),
- * SG_ERR_INVALID_ARGUMENT for joining oneself. A clock that goes back counts as standing still.
+ * SG_ERR_INVALID_ARGUMENT for joining oneself or being one's own contact, SG_ERR_FULL for
+ * more than SG_HPV_CONTACTS_MAX contacts. A clock that goes back counts as standing still.
  * Cost O(active_max + passive_max), for shuffles times SG_HPV_SHUFFLE_MAX. */
 SG_MUST_USE sg_err sg_hpv_input(struct sg_hpv *m, sg_time_ns now, const struct sg_hpv_in *in,
                                 struct sg_hpv_outbox *out);

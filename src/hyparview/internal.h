@@ -30,28 +30,83 @@ uint64_t sg_hpv_jitter(struct sg_hpv *m, uint64_t interval_ns);
 /* view.c: active view */
 uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer);
 /* There is room; peer leaves the passive view and the pending list. */
-void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
+void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, bool is_chosen,
+                       struct sg_hpv_outbox *out);
 /* The peer at this place is no neighbour any more: repair starts at once. */
 void sg_hpv_active_drop(struct sg_hpv *m, uint16_t at, struct sg_hpv_outbox *out);
-/* DISCONNECTs a random neighbour, which becomes a candidate. */
-void sg_hpv_active_evict(struct sg_hpv *m, struct sg_hpv_outbox *out);
 /* A random neighbour other than a and b; false when there is none. */
 bool sg_hpv_active_pick(struct sg_hpv *m, const struct sg_peer_id *a, const struct sg_peer_id *b,
                         struct sg_peer_id *picked);
 
 /* view.c: passive view */
 uint16_t sg_hpv_passive_find(const struct sg_hpv *m, const struct sg_peer_id *peer);
-/* Adds a peer that is not self, active or known. A full view gives up the entry that failed most,
- * else a random one. */
-void sg_hpv_passive_add(struct sg_hpv *m, const struct sg_peer_id *peer);
+/* The tag of the peer that names others; 0 is nobody's. */
+uint16_t sg_hpv_tag(const struct sg_hpv *m, const struct sg_peer_id *introducer);
+/* Whether the view is full and a quarter of it or more is the introducer's. */
+bool sg_hpv_has_its_share(const struct sg_hpv *m, uint16_t tag);
+/* Adds a peer that is not self, active or known. A full view gives up an entry of the same
+ * introducer when that has its share, else the entry that failed most, else a random one. */
+void sg_hpv_passive_add(struct sg_hpv *m, const struct sg_peer_id *peer, uint16_t tag);
 /* The same, but no entry that never failed is given up for it. */
 void sg_hpv_passive_offer(struct sg_hpv *m, const struct sg_peer_id *peer);
 void sg_hpv_passive_remove(struct sg_hpv *m, const struct sg_peer_id *peer);
+
+/* evict.c: who goes when a place is needed */
+enum sg_hpv_cause {
+    SG_HPV_BY_STRANGER, /* who asked us, or was brought by somebody's walk */
+    SG_HPV_BY_CHOICE,   /* we asked for the link */
+    SG_HPV_BY_ROTATION,
+    SG_HPV_BY_CONTACT
+};
+/* Places that a stranger may not take now. */
+uint16_t sg_hpv_reserved(const struct sg_hpv *m);
+/* Places of the active view that strangers may fill now, contacts in it counted. */
+uint16_t sg_hpv_stranger_limit(const struct sg_hpv *m);
+/* Links to strangers that we asked for. */
+uint16_t sg_hpv_chosen_count(const struct sg_hpv *m);
+/* Whether evict would find somebody. */
+bool sg_hpv_may_evict(const struct sg_hpv *m, enum sg_hpv_cause cause);
+/* DISCONNECTs a neighbour, which becomes a candidate; false when none may go for that cause. */
+bool sg_hpv_evict(struct sg_hpv *m, enum sg_hpv_cause cause, struct sg_hpv_outbox *out);
+
+/* recent.c: peers that come and go */
+/* Takes one from a bucket that holds burst and gains one each interval. It is kept as the time
+ * when it is full again. */
+bool sg_hpv_bucket_take(sg_time_ns *full_at, sg_time_ns now, unsigned burst, uint64_t interval_ns);
+/* Whether the joiner may be announced once more. */
+bool sg_hpv_may_spread(struct sg_hpv *m, const struct sg_peer_id *peer);
+/* The peer ended a link. */
+void sg_hpv_note_flap(struct sg_hpv *m, const struct sg_peer_id *peer);
+/* Whether the last of that is long enough ago to let it evict others. */
+bool sg_hpv_is_settled(const struct sg_hpv *m, const struct sg_peer_id *peer);
+/* Whether it does so again and again: who has half of its neighbours does without it. */
+bool sg_hpv_is_flapping(const struct sg_hpv *m, const struct sg_peer_id *peer);
+
+/* contact.c */
+/* The place in m->contacts, or SG_HPV_NONE. */
+uint16_t sg_hpv_contact_find(const struct sg_hpv *m, const struct sg_peer_id *peer);
+void sg_hpv_contact_set(struct sg_hpv *m, const struct sg_peer_id *peer, bool on);
+/* Asks contacts for the places that are theirs. */
+void sg_hpv_contact_ask(struct sg_hpv *m, struct sg_hpv_outbox *out);
+/* When the next can be asked for such a place. */
+sg_time_ns sg_hpv_contact_deadline(const struct sg_hpv *m);
+/* When the first that is neither active nor asked already may be asked. */
+sg_time_ns sg_hpv_contact_trial(const struct sg_hpv *m);
+/* A random contact that may be asked now and has failed before, or has not. */
+bool sg_hpv_contact_pick(struct sg_hpv *m, bool has_failed, struct sg_peer_id *picked);
 
 /* repair.c: requests that wait for an answer */
 /* The place in m->pending, or SG_HPV_NONE. */
 uint16_t sg_hpv_pending_find(const struct sg_hpv *m, const struct sg_peer_id *peer);
 void sg_hpv_pending_remove(struct sg_hpv *m, const struct sg_peer_id *peer);
+/* Somebody named the peer: its request is not given up for another. */
+static inline bool sg_hpv_is_named(const struct sg_hpv_pending *request)
+{
+    return request->purpose == SG_HPV_FOR_JOIN || request->purpose == SG_HPV_FOR_CONTACT;
+}
+/* Makes room for a request to a named peer: the oldest one to another is given up. False when all
+ * are to named peers. */
+bool sg_hpv_pending_make_room(struct sg_hpv *m);
 /* Sends JOIN or NEIGHBOR to a peer that is neither active nor pending; there is room. */
 void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv_purpose purpose,
                     struct sg_hpv_outbox *out);
@@ -59,6 +114,8 @@ void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv
 void sg_hpv_expire(struct sg_hpv *m);
 
 /* repair.c: candidates */
+/* What is known of a candidate or contact, or NULL. */
+struct sg_hpv_trial *sg_hpv_trial_of(struct sg_hpv *m, const struct sg_peer_id *peer);
 /* The peer lives but does not want us now: it is not asked for a while. */
 void sg_hpv_candidate_hold(struct sg_hpv *m, const struct sg_peer_id *peer);
 /* The peer did not answer or its link went down. */
@@ -80,8 +137,9 @@ void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out);
 void sg_hpv_probe_failed(struct sg_hpv *m, struct sg_hpv_outbox *out);
 
 /* neighbor.c */
-/* Takes a peer that asked into the active view, if need be for another, and tells it. */
-void sg_hpv_accept(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
+/* Answers a peer that asked: takes it into the active view, if need be for another, or not. */
+bool sg_hpv_answer(struct sg_hpv *m, const struct sg_peer_id *peer, bool high_priority,
+                   struct sg_hpv_outbox *out);
 /* A message that only neighbours send came from this peer: if it is none, it is told so. */
 void sg_hpv_notice_sender(struct sg_hpv *m, const struct sg_peer_id *from,
                           struct sg_hpv_outbox *out);
@@ -92,6 +150,10 @@ void sg_hpv_on_neighbor_reply(struct sg_hpv *m, const struct sg_peer_id *from,
 void sg_hpv_on_disconnect(struct sg_hpv *m, const struct sg_peer_id *from,
                           const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out);
 void sg_hpv_on_failed(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
+/* The failure detector says that the peer is dead. */
+void sg_hpv_on_dead(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
+/* The peer is gone for good: no candidate any more, and a contact to be asked after a pause. */
+void sg_hpv_forget(struct sg_hpv *m, const struct sg_peer_id *peer);
 void sg_hpv_leave(struct sg_hpv *m, struct sg_hpv_outbox *out);
 
 /* join.c */

@@ -28,9 +28,26 @@ void sg_hpv_pending_remove(struct sg_hpv *m, const struct sg_peer_id *peer)
             (size_t)(m->pending_count - at) * sizeof(*m->pending));
 }
 
-static void send_request(const struct sg_hpv_pending *request, struct sg_hpv_outbox *out)
+bool sg_hpv_pending_make_room(struct sg_hpv *m)
 {
-    if (request->purpose == SG_HPV_FOR_JOIN)
+    if (m->pending_count < SG_HPV_PENDING_MAX)
+        return true;
+    for (uint8_t i = 0; i < m->pending_count; i++) {
+        if (sg_hpv_is_named(&m->pending[i]))
+            continue;
+        struct sg_peer_id other = m->pending[i].id;
+        sg_hpv_pending_remove(m, &other);
+        return true;
+    }
+    return false;
+}
+
+/* Who is alone joins through its contact, so that walks find it more neighbours. */
+static void send_request(const struct sg_hpv *m, const struct sg_hpv_pending *request,
+                         struct sg_hpv_outbox *out)
+{
+    bool is_alone = m->active_count == 0;
+    if (request->purpose == SG_HPV_FOR_JOIN || (request->purpose == SG_HPV_FOR_CONTACT && is_alone))
         sg_hpv_send(out, &request->id, SG_HPV_JOIN);
     else
         sg_hpv_send(out, &request->id, SG_HPV_NEIGHBOR)->high_priority = request->high_priority;
@@ -44,6 +61,7 @@ static bool has_high_priority(const struct sg_hpv *m, enum sg_hpv_purpose purpos
     bool has_room = m->config.active_max > m->config.active_target;
     switch (purpose) {
     case SG_HPV_FOR_JOIN:
+    case SG_HPV_FOR_CONTACT:
     case SG_HPV_FOR_NEWCOMER:
         return true;
     case SG_HPV_FOR_REPAIR:
@@ -65,7 +83,7 @@ void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv
     request->deadline = sg_time_add(m->last_now, m->config.neighbor_timeout_ns);
     request->purpose = purpose;
     request->high_priority = has_high_priority(m, purpose);
-    send_request(request, out);
+    send_request(m, request, out);
 }
 
 void sg_hpv_expire(struct sg_hpv *m)
@@ -83,22 +101,30 @@ void sg_hpv_expire(struct sg_hpv *m)
     }
 }
 
-void sg_hpv_candidate_hold(struct sg_hpv *m, const struct sg_peer_id *peer)
+struct sg_hpv_trial *sg_hpv_trial_of(struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     uint16_t at = sg_hpv_passive_find(m, peer);
-    if (at == SG_HPV_NONE)
+    if (at != SG_HPV_NONE)
+        return &m->trial[at];
+    at = sg_hpv_contact_find(m, peer);
+    return at == SG_HPV_NONE ? NULL : &m->contacts[at].trial;
+}
+
+void sg_hpv_candidate_hold(struct sg_hpv *m, const struct sg_peer_id *peer)
+{
+    struct sg_hpv_trial *trial = sg_hpv_trial_of(m, peer);
+    if (trial == NULL)
         return;
     uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_max_ns);
-    m->trial[at].retry_at = sg_time_add(m->last_now, pause);
+    trial->retry_at = sg_time_add(m->last_now, pause);
 }
 
 void sg_hpv_candidate_failed(struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     sg_hpv_passive_offer(m, peer);
-    uint16_t at = sg_hpv_passive_find(m, peer);
-    if (at == SG_HPV_NONE)
+    struct sg_hpv_trial *trial = sg_hpv_trial_of(m, peer);
+    if (trial == NULL)
         return;
-    struct sg_hpv_trial *trial = &m->trial[at];
     unsigned doublings =
         trial->failures < PAUSE_DOUBLINGS_MAX ? trial->failures : PAUSE_DOUBLINGS_MAX;
     uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_max_ns << doublings);
@@ -112,15 +138,20 @@ void sg_hpv_candidate_failed(struct sg_hpv *m, const struct sg_peer_id *peer)
 
 void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer)
 {
-    uint16_t at = sg_hpv_passive_find(m, peer);
-    if (at != SG_HPV_NONE)
-        m->trial[at].failures = 0;
+    struct sg_hpv_trial *trial = sg_hpv_trial_of(m, peer);
+    if (trial == NULL)
+        return;
+    /* a contact that is back is not left to wait */
+    if (trial->failures > 0 && sg_hpv_contact_find(m, peer) != SG_HPV_NONE)
+        trial->retry_at = m->last_now;
+    trial->failures = 0;
 }
 
 static bool may_ask(const struct sg_hpv *m, uint16_t at)
 {
     return m->trial[at].retry_at <= m->last_now &&
-           sg_hpv_pending_find(m, &m->passive[at]) == SG_HPV_NONE;
+           sg_hpv_pending_find(m, &m->passive[at]) == SG_HPV_NONE &&
+           !sg_hpv_is_flapping(m, &m->passive[at]);
 }
 
 /* A random candidate that may be asked now and has failed before, or has not. */
@@ -166,10 +197,52 @@ void sg_hpv_promotion_failed(struct sg_hpv *m)
         repair_pause(m);
 }
 
+/* Links to strangers that we asked for, and will have if all is accepted. */
+static unsigned chosen_soon(const struct sg_hpv *m)
+{
+    unsigned count = sg_hpv_chosen_count(m);
+    for (uint8_t i = 0; i < m->pending_count; i++)
+        count +=
+            m->pending[i].purpose == SG_HPV_FOR_REPAIR || m->pending[i].purpose == SG_HPV_FOR_JOIN;
+    return count;
+}
+
+static bool is_below_target(const struct sg_hpv *m)
+{
+    uint16_t target = sg_hpv_stranger_limit(m);
+    if (target > m->config.active_target)
+        target = m->config.active_target;
+    return m->active_count + m->pending_count < target;
+}
+
 static bool wants_more(const struct sg_hpv *m)
 {
-    return m->active_count + m->pending_count < m->config.active_target &&
-           m->pending_count < SG_HPV_PENDING_MAX;
+    return m->pending_count < SG_HPV_PENDING_MAX &&
+           (is_below_target(m) || chosen_soon(m) < m->config.chosen_min);
+}
+
+static bool pick_contact(struct sg_hpv *m, bool has_failed, struct sg_peer_id *picked)
+{
+    return is_below_target(m) && sg_hpv_contact_pick(m, has_failed, picked);
+}
+
+/* Contacts have places of their own; with nobody better to ask they take others, too. */
+static bool ask_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    struct sg_peer_id peer;
+    enum sg_hpv_purpose purpose = SG_HPV_FOR_REPAIR;
+    for (int has_failed = 0; has_failed <= 1; has_failed++) {
+        bool found = pick_candidate(m, has_failed == 1, &peer);
+        if (!found && pick_contact(m, has_failed == 1, &peer)) {
+            found = true;
+            purpose = SG_HPV_FOR_CONTACT;
+        }
+        if (!found)
+            continue;
+        sg_hpv_request(m, &peer, purpose, out);
+        return true;
+    }
+    return false;
 }
 
 /* Nobody can be asked now. After the pause everybody can: perhaps it was our own link that broke,
@@ -179,19 +252,23 @@ static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
     repair_pause(m);
     for (uint16_t i = 0; i < m->passive_count; i++)
         m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, m->repair_at);
+    for (uint16_t i = 0; i < m->contact_count; i++) {
+        struct sg_hpv_trial *trial = &m->contacts[i].trial;
+        trial->retry_at = sg_time_min(trial->retry_at, m->repair_at);
+    }
     sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
 }
 
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
-    struct sg_peer_id peer;
     bool is_alone = m->active_count == 0;
     bool is_paused = m->last_now < m->repair_at;
+    sg_hpv_contact_ask(m, out);
     /* who is alone asks one candidate after the other; a pause is then only one of ISOLATED */
     if (is_paused && !is_alone)
         return;
-    while (wants_more(m) && pick_any_candidate(m, &peer))
-        sg_hpv_request(m, &peer, SG_HPV_FOR_REPAIR, out);
+    while (wants_more(m) && ask_candidate(m, out))
+        ;
     if (is_alone && m->pending_count == 0 && !is_paused)
         say_isolated(m, out);
 }
@@ -199,14 +276,15 @@ void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 /* When the first candidate that is not asked already may be asked. */
 static sg_time_ns next_trial(const struct sg_hpv *m)
 {
-    sg_time_ns first = SG_TIME_NEVER;
+    sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->passive_count; i++)
-        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE)
+        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&
+            !sg_hpv_is_flapping(m, &m->passive[i]))
             first = m->trial[i].retry_at;
     return first;
 }
 
-sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
+static sg_time_ns stranger_deadline(const struct sg_hpv *m)
 {
     if (!wants_more(m))
         return SG_TIME_NEVER;
@@ -214,6 +292,11 @@ sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
         return m->pending_count == 0 ? m->repair_at : SG_TIME_NEVER;
     sg_time_ns trial = next_trial(m);
     return trial > m->repair_at ? trial : m->repair_at;
+}
+
+sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
+{
+    return sg_time_min(stranger_deadline(m), sg_hpv_contact_deadline(m));
 }
 
 static bool may_exchange(const struct sg_hpv *m)

@@ -76,27 +76,32 @@ struct sample {
 static bool is_known(const struct sg_hpv *m, const struct sg_peer_id *id)
 {
     return sg_peer_id_equal(id, &m->self) || sg_hpv_active_find(m, id) != SG_HPV_NONE ||
-           sg_hpv_passive_find(m, id) != SG_HPV_NONE;
+           sg_hpv_passive_find(m, id) != SG_HPV_NONE || sg_hpv_contact_find(m, id) != SG_HPV_NONE;
 }
 
-static void integrate(struct sg_hpv *m, struct sample got, struct sample sent)
+/* Ids that came over the link of the peer with that tag. Once it has its share of the view, its
+ * news replace its own. */
+static void integrate(struct sg_hpv *m, uint16_t tag, struct sample got, struct sample sent)
 {
     uint8_t used = 0;
     for (uint8_t i = 0; i < got.count; i++) {
         if (is_known(m, &got.id[i]))
             continue;
-        give_up_sent(m, sent.id, sent.count, &used);
-        sg_hpv_passive_add(m, &got.id[i]);
+        if (!sg_hpv_has_its_share(m, tag))
+            give_up_sent(m, sent.id, sent.count, &used);
+        sg_hpv_passive_add(m, &got.id[i], tag);
     }
 }
 
-static void answer(struct sg_hpv *m, const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out)
+static void answer(struct sg_hpv *m, const struct sg_peer_id *from, const struct sg_hpv_msg *msg,
+                   struct sg_hpv_outbox *out)
 {
     struct sg_hpv_msg reply = {.kind = SG_HPV_SHUFFLE_REPLY};
     draw_passive(m, &msg->id[0], msg->count, &reply);
     if (reply.count > 0)
         *sg_hpv_send(out, &msg->id[0], SG_HPV_SHUFFLE_REPLY) = reply;
-    integrate(m, (struct sample){msg->id, msg->count}, (struct sample){reply.id, reply.count});
+    integrate(m, sg_hpv_tag(m, from), (struct sample){msg->id, msg->count},
+              (struct sample){reply.id, reply.count});
 }
 
 void sg_hpv_on_shuffle(struct sg_hpv *m, const struct sg_peer_id *from,
@@ -106,7 +111,7 @@ void sg_hpv_on_shuffle(struct sg_hpv *m, const struct sg_peer_id *from,
     struct sg_peer_id next;
     sg_hpv_notice_sender(m, from, out);
     if (ttl <= 1 || !sg_hpv_active_pick(m, from, &msg->id[0], &next)) {
-        answer(m, msg, out);
+        answer(m, from, msg, out);
         return;
     }
     struct sg_hpv_msg *forwarded = sg_hpv_send(out, &next, SG_HPV_SHUFFLE);
@@ -121,7 +126,7 @@ void sg_hpv_on_shuffle_reply(struct sg_hpv *m, const struct sg_peer_id *from,
         return;
     struct sample sent = {m->sent, m->sent_count};
     /* who answers is alive and can be reached: the best entry of all */
-    integrate(m, (struct sample){from, 1}, sent);
-    integrate(m, (struct sample){msg->id, msg->count}, sent);
+    integrate(m, 0, (struct sample){from, 1}, sent);
+    integrate(m, sg_hpv_tag(m, from), (struct sample){msg->id, msg->count}, sent);
     m->sent_count = 0;
 }

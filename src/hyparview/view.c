@@ -4,6 +4,9 @@
 
 #include "hyparview/internal.h"
 
+/* A small view takes the paper's shuffle whole. */
+#define SHARE_MIN 8
+
 uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     for (uint16_t i = 0; i < m->active_count; i++)
@@ -12,13 +15,19 @@ uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *pee
     return SG_HPV_NONE;
 }
 
-void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out)
+void sg_hpv_active_add(struct sg_hpv *m, const struct sg_peer_id *peer, bool is_chosen,
+                       struct sg_hpv_outbox *out)
 {
     assert(m->active_count < m->config.active_max);
     assert(sg_hpv_active_find(m, peer) == SG_HPV_NONE);
     sg_hpv_passive_remove(m, peer);
     sg_hpv_pending_remove(m, peer);
-    m->active[m->active_count++] = (struct sg_hpv_active){.id = *peer, .since = m->last_now};
+    m->active[m->active_count++] = (struct sg_hpv_active){
+        .id = *peer,
+        .since = m->last_now,
+        .is_chosen = is_chosen,
+        .is_contact = sg_hpv_contact_find(m, peer) != SG_HPV_NONE,
+    };
     sg_hpv_repair_reset(m);
     sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_UP, peer);
 }
@@ -32,16 +41,6 @@ void sg_hpv_active_drop(struct sg_hpv *m, uint16_t at, struct sg_hpv_outbox *out
             (size_t)(m->active_count - at) * sizeof(*m->active));
     sg_hpv_repair_reset(m);
     sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_DOWN, &peer);
-}
-
-void sg_hpv_active_evict(struct sg_hpv *m, struct sg_hpv_outbox *out)
-{
-    uint16_t at = (uint16_t)sg_prng_below(&m->prng, m->active_count);
-    struct sg_peer_id peer = m->active[at].id;
-    sg_hpv_send(out, &peer, SG_HPV_DISCONNECT);
-    sg_hpv_active_drop(m, at, out);
-    sg_hpv_passive_add(m, &peer);
-    sg_hpv_candidate_hold(m, &peer);
 }
 
 static bool is_other(const struct sg_hpv_active *entry, const struct sg_peer_id *a,
@@ -108,27 +107,64 @@ static uint16_t most_failed(const struct sg_hpv *m)
 static bool is_new(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     return !sg_peer_id_equal(peer, &m->self) && sg_hpv_active_find(m, peer) == SG_HPV_NONE &&
-           sg_hpv_passive_find(m, peer) == SG_HPV_NONE;
+           sg_hpv_passive_find(m, peer) == SG_HPV_NONE &&
+           sg_hpv_contact_find(m, peer) == SG_HPV_NONE;
 }
 
-static void passive_append(struct sg_hpv *m, const struct sg_peer_id *peer)
+static void passive_append(struct sg_hpv *m, const struct sg_peer_id *peer, uint16_t tag)
 {
     m->passive[m->passive_count] = *peer;
-    m->trial[m->passive_count] = (struct sg_hpv_trial){0, 0};
+    m->trial[m->passive_count] = (struct sg_hpv_trial){.introducer = tag};
     m->passive_count++;
 }
 
-void sg_hpv_passive_add(struct sg_hpv *m, const struct sg_peer_id *peer)
+uint16_t sg_hpv_tag(const struct sg_hpv *m, const struct sg_peer_id *introducer)
+{
+    uint64_t first;
+    memcpy(&first, introducer->b, sizeof(first));
+    uint64_t mixed = (first ^ m->tag_key) * UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
+    uint16_t tag = (uint16_t)(mixed >> 48);
+    return tag == 0 ? 1 : tag;
+}
+
+static uint16_t share_of(const struct sg_hpv *m, uint16_t tag)
+{
+    uint16_t count = 0;
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        count = (uint16_t)(count + (m->trial[i].introducer == tag));
+    return count;
+}
+
+bool sg_hpv_has_its_share(const struct sg_hpv *m, uint16_t tag)
+{
+    uint16_t share = m->config.passive_max / 4;
+    if (share < SHARE_MIN)
+        share = SHARE_MIN;
+    return tag != 0 && m->passive_count == m->config.passive_max && share_of(m, tag) >= share;
+}
+
+/* A random entry of that introducer, which has some. */
+static uint16_t pick_introduced(struct sg_hpv *m, uint16_t tag)
+{
+    uint64_t skip = sg_prng_below(&m->prng, share_of(m, tag));
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        if (m->trial[i].introducer == tag && skip-- == 0)
+            return i;
+    return SG_HPV_NONE;
+}
+
+void sg_hpv_passive_add(struct sg_hpv *m, const struct sg_peer_id *peer, uint16_t tag)
 {
     if (!is_new(m, peer))
         return;
     if (m->passive_count == m->config.passive_max) {
-        uint16_t at = most_failed(m);
+        uint16_t at = sg_hpv_has_its_share(m, tag) ? pick_introduced(m, tag) : most_failed(m);
         if (at == SG_HPV_NONE)
             at = (uint16_t)sg_prng_below(&m->prng, m->passive_count);
         passive_remove_at(m, at);
     }
-    passive_append(m, peer);
+    passive_append(m, peer, tag);
 }
 
 void sg_hpv_passive_offer(struct sg_hpv *m, const struct sg_peer_id *peer)
@@ -141,5 +177,5 @@ void sg_hpv_passive_offer(struct sg_hpv *m, const struct sg_peer_id *peer)
             return;
         passive_remove_at(m, at);
     }
-    passive_append(m, peer);
+    passive_append(m, peer, 0);
 }

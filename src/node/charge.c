@@ -12,6 +12,10 @@
 
 static void ban(struct sg_core *core, const struct sg_peer_id *peer)
 {
+    if (core->bans == NULL)
+        core->bans = sg_mem_new(core->config.mem, SG_BANS_MAX, sizeof(*core->bans));
+    if (core->bans == NULL)
+        return; /* the link is closed all the same */
     struct sg_ban *slot = &core->bans[core->bans_next];
     core->bans_next = (core->bans_next + 1) % SG_BANS_MAX;
     slot->peer = *peer;
@@ -22,7 +26,7 @@ static void ban(struct sg_core *core, const struct sg_peer_id *peer)
 
 bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer)
 {
-    for (uint32_t i = 0; i < SG_BANS_MAX; i++) {
+    for (uint32_t i = 0; core->bans != NULL && i < SG_BANS_MAX; i++) {
         if (core->bans[i].until > core->now && sg_peer_id_equal(&core->bans[i].peer, peer))
             return true;
     }

@@ -7,6 +7,12 @@
 #include "node/internal.h"
 
 #include <assert.h>
+#include <stddef.h>
+
+#include "base/prefetch.h"
+
+/* Most nodes are in few scopes. */
+#define PREFETCH_SCOPES 2
 
 struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
 {
@@ -110,6 +116,8 @@ void sg_core_free(struct sg_core *core)
     sg_proofs_fini(core);
     sg_records_fini(core);
     sg_swim_free(core->swim);
+    sg_mem_free(mem, core->bans);
+    sg_mem_free(mem, core->todo);
     sg_mem_free(mem, core);
 }
 
@@ -123,9 +131,12 @@ void sg_core_begin(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
 
 void sg_core_end(struct sg_core *core)
 {
-    sg_scopes_todo(core);
-    sg_links_reap(core);
-    sg_scopes_todo(core);
+    if (core->todo_count > 0)
+        sg_scopes_todo(core);
+    if (core->any_doomed)
+        sg_links_reap(core);
+    if (core->todo_count > 0)
+        sg_scopes_todo(core);
     core->out = NULL;
 }
 
@@ -326,6 +337,40 @@ sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
     sg_err err = dispatch(core, in);
     sg_core_end(core);
     return err;
+}
+
+/* What an input looks at first, in the order in which one leads to the next. */
+#define HOT_BYTES offsetof(struct sg_core, stats)
+
+void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer, unsigned stage)
+{
+    uint32_t at;
+    switch (stage) {
+    case 0:
+        sg_prefetch(core, HOT_BYTES);
+        sg_prefetch(&core->stats.frames_in, 1);
+        sg_prefetch(&core->config.trace, 1);
+        sg_prefetch(&core->config.frame_rate, 1);
+        return;
+    case 1:
+        sg_prefetch(core->scopes, 1);
+        if (peer == NULL)
+            return;
+        sg_prefetch(core->links, core->link_count * sizeof(struct sg_link *));
+        sg_index_prefetch(&core->link_index, peer->b);
+        return;
+    case 2:
+        at = peer == NULL ? SG_INDEX_NONE : sg_index_guess(&core->link_index, peer->b);
+        if (at != SG_INDEX_NONE)
+            sg_prefetch(core->links[at], offsetof(struct sg_link, verify));
+        for (uint32_t i = 0; i < core->scope_count && i < PREFETCH_SCOPES; i++)
+            sg_prefetch(core->scopes[i], offsetof(struct sg_scope, is_base));
+        return;
+    default:
+        for (uint32_t i = 0; i < core->scope_count && i < PREFETCH_SCOPES; i++)
+            sg_pt_prefetch(core->scopes[i]->pt, peer == NULL, stage - 3);
+        return;
+    }
 }
 
 sg_time_ns sg_core_deadline(const struct sg_core *core)

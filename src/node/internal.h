@@ -54,26 +54,27 @@ enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
 struct sg_link {
     struct sg_peer_id peer;
     enum sg_link_state state;
-    bool dialled;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
-    uint32_t uses;               /* scopes with this peer in their active view */
+    struct sg_bucket frames;
+    struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
+    uint32_t early_count, queue_count;
+    struct sg_bucket verify;
+    uint32_t uses; /* scopes with this peer in their active view */
+    bool dialled;
+    uint16_t digest_count;
     sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
     uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
     struct sg_frame_wait *queue; /* [queue_count] of SG_LINK_QUEUE_MAX, while dialling */
-    uint32_t queue_count;
     /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
-    uint32_t early_count;
-    struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
-    struct sg_bucket verify, frames, walks;
+    struct sg_bucket walks;
     sg_time_ns heard_at; /* SWIM was told last */
     bool is_watched;     /* by SWIM */
     uint32_t points;     /* charges, see charge.c */
     sg_time_ns points_at;
-    uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
     uint64_t *digests;               /* [digest_count] */
-    uint16_t digest_count;
+    uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
 };
 
 /* One held message: everything that is needed to push it again. */
@@ -119,21 +120,21 @@ struct sg_windows {
 
 struct sg_scope {
     struct sg_topic_id topic;
-    bool is_base;
-    uint32_t subscriptions;
-    bool is_closing;
-    sg_time_ns offered_until; /* our own messages are offered so long, also after unsubscribing */
-    sg_time_ns linger_until;  /* a scope without subscription is closed then */
-    sg_time_ns find_at;       /* next topic walk */
-    uint64_t find_pause_ns;
-    uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
+    sg_time_ns find_at; /* next topic walk */
     /* of the machines, as of their last input: asking them anew after each input of the core costs
      * more than most inputs */
     sg_time_ns hpv_due, pt_due;
-    struct sg_hpv hpv;
     struct sg_pt *pt;
+    bool is_base;
+    bool is_closing;
+    uint32_t subscriptions;
+    sg_time_ns offered_until; /* our own messages are offered so long, also after unsubscribing */
+    sg_time_ns linger_until;  /* a scope without subscription is closed then */
+    uint64_t find_pause_ns;
+    uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     struct sg_store store;
     struct sg_windows windows;
+    struct sg_hpv hpv;
 };
 
 /* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
@@ -208,35 +209,39 @@ struct sg_records {
 #define SG_RECENT_MAX 1024
 
 struct sg_core {
-    struct sg_core_config config;
-    uint8_t network[SG_HASH_LEN];
-    struct sg_prng prng;
-    struct sg_index_keys index_keys;
-    bool has_left;
-    /* of the input in work */
-    sg_time_ns now;
+    /* what every input looks at, in few cache lines */
+    sg_time_ns now; /* of the input in work, as the next ones */
     uint64_t wall_ms;
     struct sg_core_outbox *out;
     sg_err down_err; /* why neighbours go down, for the event */
-    struct sg_index link_index;
+    bool has_left;
+    bool any_doomed;
+    bool topics_dirty;
+    uint32_t link_count, link_cap;
+    uint32_t scope_count, scope_cap;
+    uint32_t todo_count;
+    sg_time_ns links_check_at;
+    sg_time_ns topics_at;
     /* [link_cap], grows up to links_max; the first link_count are used, in order of creation */
     struct sg_link **links;
-    uint32_t link_count, link_cap;
-    sg_time_ns links_check_at;
-    struct sg_index scope_index;
     /* [scope_cap], grows up to scopes_max; the first scope_count are used; [0] is the base */
     struct sg_scope **scopes;
-    uint32_t scope_count, scope_cap;
+    struct sg_index link_index;
+    struct sg_index_keys index_keys;
+    struct sg_core_stats stats;
+    struct sg_core_config config;
+    uint8_t network[SG_HASH_LEN];
+    struct sg_prng prng;
+    struct sg_index scope_index;
     uint32_t sequence; /* counter of our own messages, over all topics: a scope may come and go,
                           * its subscribers' replay windows stay */
-    bool topics_dirty;
-    sg_time_ns topics_at;
     struct sg_book book;
     struct sg_keys keys;
     struct sg_roots roots;
     struct sg_buf *own_key; /* KEY frame */
-    struct sg_ban bans[SG_BANS_MAX];
+    struct sg_ban *bans;    /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
+    struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
     struct sg_swim *swim;
     sg_time_ns swim_due; /* its deadline, as of its last input */
     sg_time_ns rejoin_at;
@@ -247,10 +252,6 @@ struct sg_core {
     uint8_t ladder; /* the rung to try next while isolated */
     uint8_t contact_count;
     struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
-    bool any_doomed;
-    struct sg_todo todo[SG_TODO_MAX];
-    uint32_t todo_count;
-    struct sg_core_stats stats;
 };
 
 /* ---- core.c ---- */
@@ -263,6 +264,9 @@ void sg_core_end(struct sg_core *core);
 /* Appends; takes over the reference of out->buf, also on failure (false, and counted in
  * outbox_lost). */
 bool sg_emit(struct sg_core *core, const struct sg_core_out *out);
+/* The same without a copy: an output with buf, the rest is the caller's to fill in; NULL when out
+ * of memory. Most outputs are frames, which need a few fields only. */
+struct sg_core_out *sg_emit_place(struct sg_core *core, struct sg_buf *buf);
 
 /* ---- book.c ---- */
 void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
@@ -383,7 +387,15 @@ void sg_frame_send(struct sg_core *core, const struct sg_peer_id *peer, enum sg_
 /* Encodes and sends one HyParView message of a scope. */
 void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
                  const struct sg_peer_id *peer, const struct sg_hpv_msg *msg);
-/* Encodes and sends one Plumtree control output; a GOSSIP goes through sg_push. */
+/* The IHAVE frame made last: neighbours that are told at the same time are mostly told the same. */
+struct sg_announce {
+    struct sg_buf *frame; /* one reference, or NULL */
+    const struct sg_pt_have *have;
+    size_t count;
+};
+void sg_send_ihave(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out,
+                   struct sg_announce *last);
+/* Encodes and sends one Plumtree control output; GOSSIP and IHAVE are sent otherwise. */
 void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out);
 
 /* ---- gossip.c ---- */

@@ -154,16 +154,17 @@ static bool append(struct sg_core *core, struct sg_frame_wait **list, uint32_t *
 static void emit_send(struct sg_core *core, const struct sg_peer_id *peer,
                       const struct sg_frame_wait *wait)
 {
-    struct sg_core_out out = {.kind = SG_CORE_OUT_SEND,
-                              .peer = *peer,
-                              .topic = wait->topic,
-                              .id = wait->id,
-                              .lane = wait->lane,
-                              .droppable = wait->droppable,
-                              .buf = wait->buf};
     core->stats.frames_out++;
     core->stats.bytes_out += wait->buf->len;
-    sg_emit(core, &out);
+    struct sg_core_out *out = sg_emit_place(core, wait->buf);
+    if (out == NULL)
+        return;
+    out->kind = SG_CORE_OUT_SEND;
+    out->peer = *peer;
+    out->topic = wait->topic;
+    out->id = wait->id;
+    out->lane = wait->lane;
+    out->droppable = wait->droppable;
 }
 
 /* SG_ERR_NOT_FOUND: the peer cannot be dialled. SG_ERR_LIMIT: we have no room for it now, which is
@@ -195,7 +196,9 @@ static void note_unreachable(struct sg_core *core, const struct sg_peer_id *peer
                              const struct sg_topic_id *topic)
 {
     /* what does not fit is found out by the machines' own timeouts */
-    if (core->todo_count < SG_TODO_MAX)
+    if (core->todo == NULL)
+        core->todo = sg_mem_new(core->config.mem, SG_TODO_MAX, sizeof(*core->todo));
+    if (core->todo != NULL && core->todo_count < SG_TODO_MAX)
         core->todo[core->todo_count++] = (struct sg_todo){*peer, *topic};
 }
 

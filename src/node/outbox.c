@@ -25,14 +25,24 @@ static bool grow(struct sg_core_outbox *box, const struct sg_mem *mem)
     return true;
 }
 
-bool sg_emit(struct sg_core *core, const struct sg_core_out *out)
+struct sg_core_out *sg_emit_place(struct sg_core *core, struct sg_buf *buf)
 {
     struct sg_core_outbox *box = core->out;
     if (box->count == box->cap && !grow(box, core->config.mem)) {
         core->stats.outbox_lost++;
-        sg_buf_unref(out->buf);
-        return false;
+        sg_buf_unref(buf);
+        return NULL;
     }
-    box->out[box->count++] = *out;
+    struct sg_core_out *out = &box->out[box->count++];
+    out->buf = buf;
+    return out;
+}
+
+bool sg_emit(struct sg_core *core, const struct sg_core_out *out)
+{
+    struct sg_core_out *place = sg_emit_place(core, out->buf);
+    if (place == NULL)
+        return false;
+    *place = *out;
     return true;
 }

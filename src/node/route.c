@@ -64,18 +64,51 @@ void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
     sg_frame_send(core, peer, SG_LANE_MSHIP, topic, sg_frame_end(frame, &w));
 }
 
-void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out)
+static struct sg_buf *ihave_frame(struct sg_core *core, const struct sg_scope *scope,
+                                  const struct sg_pt_out *out)
 {
     struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = scope->topic};
     struct sg_writer w;
     struct sg_buf *frame = sg_frame_begin(core, &head, 64 + out->count * (SG_ID_LEN + 1), &w);
     if (frame == NULL)
+        return NULL;
+    sg_write_u8(&w, SG_PT_IHAVE);
+    sg_pt_ihave_encode(&w, out->have, out->count);
+    return sg_frame_end(frame, &w);
+}
+
+static bool is_same(const struct sg_announce *last, const struct sg_pt_out *out)
+{
+    if (last->frame == NULL || last->count != out->count)
+        return false;
+    for (size_t i = 0; i < out->count; i++) {
+        if (last->have[i].hop != out->have[i].hop ||
+            !sg_msg_id_equal(&last->have[i].id, &out->have[i].id))
+            return false;
+    }
+    return true;
+}
+
+void sg_send_ihave(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out,
+                   struct sg_announce *last)
+{
+    sg_trace(&core->config.trace, SG_TRACE_IHAVE, out->peer.b, NULL, out->count);
+    if (!is_same(last, out)) {
+        sg_buf_unref(last->frame);
+        *last = (struct sg_announce){ihave_frame(core, scope, out), out->have, out->count};
+    }
+    if (last->frame != NULL)
+        sg_frame_send(core, &out->peer, SG_LANE_PUBSUB, &scope->topic, sg_buf_ref(last->frame));
+}
+
+void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out)
+{
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = scope->topic};
+    struct sg_writer w;
+    struct sg_buf *frame = sg_frame_begin(core, &head, 64, &w);
+    if (frame == NULL)
         return;
-    if (out->kind == SG_PT_OUT_IHAVE) {
-        sg_write_u8(&w, SG_PT_IHAVE);
-        sg_pt_ihave_encode(&w, out->have, out->count);
-        sg_trace(&core->config.trace, SG_TRACE_IHAVE, out->peer.b, NULL, out->count);
-    } else if (out->kind == SG_PT_OUT_GRAFT) {
+    if (out->kind == SG_PT_OUT_GRAFT) {
         struct sg_pt_graft graft = {.has_id = out->has_id, .id = out->id};
         sg_write_u8(&w, SG_PT_GRAFT);
         sg_pt_graft_encode(&w, &graft);

@@ -225,6 +225,7 @@ sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct s
 sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in)
 {
     struct sg_pt_outbox box;
+    struct sg_announce announce = {0};
     SG_TRY(sg_pt_input(scope->pt, core->now, in, &box));
     scope->pt_due = sg_pt_deadline(scope->pt);
     for (size_t i = 0; i < box.count; i++) {
@@ -234,6 +235,8 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
             sg_push(core, scope, &out->peer, &out->id, out->hop);
             break;
         case SG_PT_OUT_IHAVE:
+            sg_send_ihave(core, scope, out, &announce);
+            break;
         case SG_PT_OUT_GRAFT:
         case SG_PT_OUT_PRUNE:
             sg_send_pt(core, scope, out);
@@ -244,6 +247,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
             break;
         }
     }
+    sg_buf_unref(announce.frame);
     return SG_OK;
 }
 

@@ -67,7 +67,9 @@
 #include "plumtree/plumtree.h"
 
 #include <assert.h>
+#include <stddef.h>
 
+#include "base/prefetch.h"
 #include "plumtree/state.h"
 
 #define TIMER_MAX_NS (3600 * SG_NS_PER_S)
@@ -425,6 +427,18 @@ sg_time_ns sg_pt_deadline(const struct sg_pt *m)
 {
     sg_time_ns at = sg_time_min(sg_pt_lazy_deadline(m), sg_pt_missing_deadline(m));
     return sg_time_min(at, sg_pt_seen_deadline(m));
+}
+
+void sg_pt_prefetch(const struct sg_pt *m, bool is_timeout, unsigned stage)
+{
+    if (stage == 0) {
+        sg_prefetch(m, offsetof(struct sg_pt, config));
+    } else if (is_timeout) {
+        sg_prefetch(m->peers, m->peers_count * sizeof(*m->peers));
+    } else {
+        sg_prefetch(m->words, m->peers_count * sizeof(*m->words));
+        sg_prefetch(&m->stats.ihaves_received, 1);
+    }
 }
 
 enum sg_pt_known sg_pt_known(const struct sg_pt *m, const struct sg_msg_id *id)

@@ -141,6 +141,8 @@ SG_MUST_USE sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_
 SG_MUST_USE sg_err sg_pt_reserve(struct sg_pt *m);
 /* When to feed IN_TIMEOUT; <= now: at once; SG_TIME_NEVER. O(1). */
 sg_time_ns sg_pt_deadline(const struct sg_pt *m);
+/* An input is about to come, see sg_core_prefetch; stages 0 and 1. */
+void sg_pt_prefetch(const struct sg_pt *m, bool is_timeout, unsigned stage);
 /* Asserts every invariant of neighbours, queues and missing messages, and of the 64 oldest and the
  * 64 newest seen entries. O(peers_max^2 + missing). */
 void sg_pt_check(const struct sg_pt *m);

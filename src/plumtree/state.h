@@ -93,22 +93,23 @@ struct sg_pt_missing_set {
 };
 
 struct sg_pt {
-    struct sg_pt_config config;
-    struct sg_prng prng;
-    sg_time_ns now; /* of the latest input */
-    struct sg_pt_stats stats;
+    /* what most inputs look at comes first */
+    sg_time_ns now;           /* of the latest input */
     struct sg_pt_peer *peers; /* [peers_max], insertion order */
     uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
     uint32_t eager_count;
-    uint32_t last_tag;
-    sg_time_ns lazy_at;        /* the first queue is announced */
-    struct sg_index_keys keys; /* of both indexes */
-    sg_time_ns rescue_at;      /* a PRUNE may cause the next rescue from then on */
-    uint64_t lead_ns;          /* IHAVE lead over payload, near the longest of late .. */
-    sg_time_ns lead_at;        /* .. as of this time */
+    sg_time_ns lazy_at; /* the first queue is announced */
     struct sg_pt_seen_ring seen;
+    struct sg_index_keys keys; /* of both indexes */
     struct sg_pt_missing_set missing;
+    struct sg_pt_config config;
+    sg_time_ns rescue_at; /* a PRUNE may cause the next rescue from then on */
+    uint64_t lead_ns;     /* IHAVE lead over payload, near the longest of late .. */
+    sg_time_ns lead_at;   /* .. as of this time */
+    uint32_t last_tag;
+    struct sg_prng prng;
+    struct sg_pt_stats stats;
 };
 
 /* plumtree.c */

@@ -42,7 +42,8 @@ struct sg_rt_dials {
 };
 
 void sg_rt_dials_init(struct sg_rt_dials *d);
-/* A new request, QUEUED; dial->since is the caller's. SG_ERR_FULL; SG_ERR_EXISTS: the peer is in the list already. */
+/* A new request, QUEUED; dial->since is the caller's. SG_ERR_FULL; SG_ERR_EXISTS:
+ * the peer is in the list already. */
 SG_MUST_USE sg_err sg_rt_dials_add(struct sg_rt_dials *d, const struct sg_rt_dial *dial);
 /* NULL when there is none. Pointers are valid until the next add or remove. */
 struct sg_rt_dial *sg_rt_dials_of_peer(struct sg_rt_dials *d, const struct sg_peer_id *peer);

@@ -6,8 +6,9 @@
  * names are resolved elsewhere, and readers of messages have locks of their own.
  *
  * One turn (turn.c): read the socket -> QUIC timers -> QUIC events -> core timers -> seeds, dials,
- * links, watchdog, peer cache -> write the socket. Events become inputs of the core (conns.c), the core's
- * outputs are carried out in order (outputs.c). Each step is bounded in number or time; what is
+ * links, watchdog, peer cache -> write the socket. Events become inputs of the core (conns.c), the
+ * core's outputs are carried out in order (outputs.c). Each step is
+ * bounded in number or time; what is
  * left over makes the next turn come at once, after the others who wait for the lock. */
 #ifndef SG_RUNTIME_NODE_IMPL_H
 #define SG_RUNTIME_NODE_IMPL_H

@@ -17,7 +17,21 @@ void sg_swim_push_pull(struct sg_swim *m)
     uint16_t slot;
     if (sg_swim_pick(m, SG_SWIM_TO_TABLE, SG_SWIM_NONE, 1, &slot) == 1)
         sg_swim_ask_table(m, &m->member[slot].id);
-    sg_swim_timer_set(m, SG_SWIM_T_PUSH_PULL, sg_swim_after(m, m->config.push_pull_ns));
+    sg_swim_timer_set(m, SG_SWIM_T_PUSH_PULL, sg_swim_after(m, m->pull_ns));
+    m->pull_ns = 2 * m->pull_ns < m->config.push_pull_ns ? 2 * m->pull_ns : m->config.push_pull_ns;
+}
+
+/* While tables or rumors bring members we did not know, others may lack some as well (many join at
+ * once): the next exchange comes soon, those after it ever later. */
+static void pull_soon(struct sg_swim *m)
+{
+    sg_time_ns soon = sg_time_add(m->now, m->config.period_ns);
+    if (!m->config.proofs || m->config.push_pull_ns <= m->config.period_ns ||
+        m->ring_count >= m->config.members_max)
+        return;
+    m->pull_ns = m->config.period_ns;
+    if (sg_swim_timer_get(m, SG_SWIM_T_PUSH_PULL) > soon)
+        sg_swim_timer_set(m, SG_SWIM_T_PUSH_PULL, sg_swim_after(m, m->pull_ns));
 }
 
 uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation)
@@ -30,6 +44,7 @@ uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarn
         return slot;
     m->member[slot].is_told = true;
     sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
+    pull_soon(m);
     return slot;
 }
 
@@ -53,9 +68,15 @@ static void on_known_link(struct sg_swim *m, uint16_t slot, sg_incarnation incar
 {
     struct sg_swim_member *e = &m->member[slot];
     bool is_ghost = e->is_proven && incarnation >> 32 < e->incarnation >> 32;
+    struct sg_swim_rumor verdict = {
+        .kind = SG_SWIM_DEAD, .member = e->id, .incarnation = e->incarnation, .accuser = m->self};
+    bool was_dead = e->state == SG_SWIM_IS_DEAD;
     sg_swim_set_linked(m, slot, true);
     if (!e->is_proven || incarnation > e->incarnation)
         sg_swim_renew(m, slot, incarnation);
+    /* restarted: others hold it for dead still, and only its own record clears that */
+    if (was_dead && m->config.proofs && e->state == SG_SWIM_IS_ALIVE)
+        sg_swim_tell_one(m, &verdict.member, &verdict);
     sg_swim_life(m, slot);
     if (!is_ghost)
         return;

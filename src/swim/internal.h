@@ -150,6 +150,7 @@ struct sg_swim {
     uint8_t tables_asked;
     bool has_table;        /* one has come in .. */
     sg_time_ns settled_at; /* .. and with its other parts by then */
+    uint64_t pull_ns;      /* to the exchange after the next one */
     struct sg_swim_gone gone[SG_SWIM_GONE_MAX];
     uint8_t gone_next;
     /* probing */

@@ -14,6 +14,8 @@
 #define LOSSY_PERMILLE 200
 #define LOSSY_LINKS_MIN 4
 #define RTT_MS_MAX 60000
+/* So many are watched at watch_ns each; see watch_interval. */
+#define WATCHED_FEW 4
 
 /* ---- times ---- */
 
@@ -287,18 +289,30 @@ void sg_swim_on_nack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t 
 
 /* ---- the watch ---- */
 
+/* Who watches many is watched by many: each may look less often, up to half as often. A crash is
+ * noticed by the one whose turn comes first. */
+static uint64_t watch_interval(const struct sg_swim *m)
+{
+    uint32_t watched = m->watched_count;
+    if (watched < WATCHED_FEW)
+        watched = WATCHED_FEW;
+    if (watched > 2 * WATCHED_FEW)
+        watched = 2 * WATCHED_FEW;
+    return m->config.watch_ns / WATCHED_FEW * watched;
+}
+
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
 {
     if (m->member[slot].is_watched && m->config.watch_ns > 0)
         sg_swim_timer_set(m, (uint16_t)(SG_SWIM_T_WATCH + slot),
-                          sg_swim_after(m, m->config.watch_ns));
+                          sg_swim_after(m, watch_interval(m)));
 }
 
 /* HEARD only notes the time; here the timer catches up with it. */
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    uint64_t least = m->config.watch_ns / 100 * (100 - m->config.jitter_percent);
+    uint64_t least = watch_interval(m) / 100 * (100 - m->config.jitter_percent);
     uint64_t silence = sg_time_since(m->now, e->heard);
     sg_swim_watch_arm(m, slot);
     if (e->heard != 0 && silence < least) {

@@ -184,6 +184,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->now = start->now;
     m->incarnation = start->incarnation;
     m->ghost_limit = sg_swim_ghost_limit(start->incarnation);
+    m->pull_ns = config->push_pull_ns;
     m->slot_free = m->suspicion_free = SG_SWIM_NONE;
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
@@ -420,7 +421,7 @@ static void arm(struct sg_swim *m)
     set_if(m, SG_SWIM_T_PERIOD, m->ring_count > 0, c->period_ns);
     set_if(m, SG_SWIM_T_GOSSIP, c->gossip_interval_ns > 0 && m->queued_count > 0 && has_partners,
            c->gossip_interval_ns);
-    set_if(m, SG_SWIM_T_PUSH_PULL, c->push_pull_ns > 0 && has_partners, c->push_pull_ns);
+    set_if(m, SG_SWIM_T_PUSH_PULL, c->push_pull_ns > 0 && has_partners, m->pull_ns);
     set_if(m, SG_SWIM_T_RECONNECT, c->reconnect_ns > 0 && m->dead_count > 0, c->reconnect_ns);
     sg_time_ns expire = SG_TIME_NEVER;
     if (m->dead_count > 0)

@@ -354,10 +354,11 @@ static void same_key_returns(void)
     memset(sees[SAME_KEY], 0, sizeof sees[SAME_KEY]);
     start_daemon(SAME_KEY, "127.0.0.1:0", daemons[1].address);
     expect_all_know_all("the one with its key");
+    say("one is back with its key: it and all others know of each other by their events");
     assert_string_equal(d->id, id);
     expect_agreement("the one with its key");
     expect_higher(id, ghost.incarnation);
-    say("one is back with its key: the same member, a higher incarnation");
+    say("one is back with its key: the same member, a higher incarnation, in every table");
     expect_nobody_wronged();
 }
 

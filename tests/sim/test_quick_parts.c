@@ -31,8 +31,12 @@ static void test_the_queue_keeps_order(void **state)
             waiting++;
             continue;
         }
+        const struct sg_sim_event *next = sg_sim_queue_ahead(&queue, 0);
+        uint32_t expected = next == NULL ? 0 : next->index;
+        bool was_known = next != NULL;
         bool any = sg_sim_queue_pop(&queue, &event);
         assert_true(any == (waiting > 0));
+        assert_true(!was_known || event.index == expected);
         if (!any)
             continue;
         waiting--;
@@ -161,11 +165,75 @@ static void test_values_never_change(void **state)
     assert_int_equal(sg_sim_digest(part), UINT64_C(0xc481498a0ec459b8));
 }
 
+/* ---- arena ---- */
+
+#define BLOCKS 400
+
+static size_t draw_size(struct sg_prng *prng)
+{
+    unsigned shift = 1 + (unsigned)sg_prng_below(prng, 18);
+    return 1 + sg_prng_below(prng, UINT64_C(1) << shift);
+}
+
+/* Blocks of all sizes keep what is in them while others come, grow and go. */
+static void test_blocks_do_not_overlap(void **state)
+{
+    static uint8_t *block[BLOCKS];
+    static size_t size[BLOCKS];
+    struct sg_sim_arena arena;
+    struct sg_prng prng;
+    (void)state;
+    sg_prng_init(&prng, 1);
+    sg_sim_arena_init(&arena, sg_mem_default());
+    for (int step = 0; step < 10000; step++) {
+        size_t at = (size_t)sg_prng_below(&prng, BLOCKS);
+        size_t wanted = draw_size(&prng);
+        bool grows = sg_prng_below(&prng, 2) == 0;
+        size_t kept = wanted < size[at] ? wanted : size[at];
+        for (size_t i = 0; i < size[at]; i += 1 + size[at] / 64)
+            assert_int_equal(block[at][i], (uint8_t)at);
+        if (grows) {
+            block[at] = sg_mem_resize(&arena.mem, block[at], wanted, 1);
+            for (size_t i = 0; i < kept; i += 1 + kept / 64)
+                assert_int_equal(block[at][i], (uint8_t)at);
+        } else {
+            sg_mem_free(&arena.mem, block[at]);
+            block[at] = sg_mem_new(&arena.mem, wanted, 1);
+        }
+        size[at] = wanted;
+        assert_int_equal((uintptr_t)block[at] % 8, 0);
+        memset(block[at], (int)at, wanted);
+    }
+    sg_sim_arena_fini(&arena);
+}
+
+static void *no_memory(void *user, size_t size)
+{
+    (void)user;
+    (void)size;
+    return NULL;
+}
+
+static void test_an_arena_without_memory(void **state)
+{
+    const struct sg_mem none = {.alloc = no_memory};
+    struct sg_sim_arena arena;
+    (void)state;
+    sg_sim_arena_init(&arena, &none);
+    assert_null(sg_mem_new(&arena.mem, 1, 1));
+    assert_null(sg_mem_new(&arena.mem, 1, 1000000));
+    assert_null(sg_mem_resize(&arena.mem, NULL, 1, 10));
+    sg_mem_free(&arena.mem, NULL);
+    sg_sim_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_queue_keeps_order),
         cmocka_unit_test(test_the_queue_reaches_the_end_of_time),
+        cmocka_unit_test(test_blocks_do_not_overlap),
+        cmocka_unit_test(test_an_arena_without_memory),
         cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
         cmocka_unit_test(test_hash_mixes),
         cmocka_unit_test(test_signatures),

@@ -1,10 +1,13 @@
 /* Scenarios for HyParView. The machine under test is "self"; other peers are any words.
  *
  *     new [seed=1] [at=0] [target=] [max=] [passive=] [arwl=] [prwl=] [ttl=] [ka=] [kp=] [jitter=]
- *         [shuffle=] [rotate=]  seconds
+ *         [chosen=0] [slots=2] [youngest=0] [shuffle=] [rotate=] [evict=0]  seconds
  *     join PEER                 IN_JOIN
  *     candidates PEER...        IN_CANDIDATES
  *     failed PEER               IN_FAILED
+ *     dead PEER                 IN_DEAD
+ *     contact PEER              IN_CONTACT, on
+ *     stranger PEER             IN_CONTACT, off
  *     leave                     IN_LEAVE
  *     PEER says MESSAGE         IN_MESSAGE, e.g. b says NEIGHBOR high
  *     neighbors PEER...         each says NEIGHBOR high; prints nothing
@@ -65,7 +68,8 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
     struct sg_peer_id self = peer_named("self");
     uint16_t seed = 1, at = 0, jitter = 0, arwl = config.arwl, prwl = config.prwl;
     uint16_t ttl = config.shuffle_ttl, ka = config.shuffle_active, kp = config.shuffle_passive;
-    uint16_t shuffle = 30, rotate = 300;
+    uint16_t shuffle = 30, rotate = 300, evict = 0;
+    uint16_t chosen = 0, slots = config.contact_slots, youngest = 0;
     const struct setting settings[] = {
         {"seed", &seed},
         {"at", &at},
@@ -77,6 +81,10 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
         {"kp", &kp},
         {"shuffle", &shuffle},
         {"rotate", &rotate},
+        {"evict", &evict},
+        {"chosen", &chosen},
+        {"slots", &slots},
+        {"youngest", &youngest},
         {"target", &config.active_target},
         {"max", &config.active_max},
         {"passive", &config.passive_max},
@@ -92,6 +100,10 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
     config.shuffle_passive = (uint8_t)kp;
     config.shuffle_interval_ns = shuffle * SG_NS_PER_S;
     config.rotate_interval_ns = rotate * SG_NS_PER_S;
+    config.evict_interval_ns = evict * SG_NS_PER_S;
+    config.evict_youngest = youngest != 0;
+    config.chosen_min = (uint8_t)chosen;
+    config.contact_slots = (uint8_t)slots;
     if (s->is_new)
         sg_hpv_fini(&s->machine);
     s->now = at * SG_NS_PER_MS;
@@ -122,6 +134,12 @@ static void input_peer(struct scenario *s, enum sg_hpv_in_kind kind, const char 
                        struct trace_text *out)
 {
     struct sg_hpv_in in = {.kind = kind, .peer = peer_named(peer)};
+    input(s, &in, out);
+}
+
+static void contact(struct scenario *s, const char *peer, bool on, struct trace_text *out)
+{
+    struct sg_hpv_in in = {.kind = SG_HPV_IN_CONTACT, .peer = peer_named(peer), .on = on};
     input(s, &in, out);
 }
 
@@ -194,6 +212,11 @@ static void show(const struct scenario *s, struct trace_text *out)
         if (m->trial[i].failures > 0)
             trace_print(out, "(failed %u)", m->trial[i].failures);
     }
+    for (uint16_t i = 0; i < m->contact_count; i++) {
+        trace_print(out, i == 0 ? "\ncontacts: %s" : " %s", name_of(&m->contacts[i].id));
+        if (m->contacts[i].trial.failures > 0)
+            trace_print(out, "(failed %u)", m->contacts[i].trial.failures);
+    }
     trace_print(out, "\npending:");
     for (uint8_t i = 0; i < m->pending_count; i++)
         trace_print(out, " %s", name_of(&m->pending[i].id));
@@ -214,6 +237,12 @@ static bool run_simple(struct scenario *s, char *const words[], size_t count,
         input_peer(s, SG_HPV_IN_JOIN, words[1], out);
     else if (count == 2 && strcmp(verb, "failed") == 0)
         input_peer(s, SG_HPV_IN_FAILED, words[1], out);
+    else if (count == 2 && strcmp(verb, "dead") == 0)
+        input_peer(s, SG_HPV_IN_DEAD, words[1], out);
+    else if (count == 2 && strcmp(verb, "contact") == 0)
+        contact(s, words[1], true, out);
+    else if (count == 2 && strcmp(verb, "stranger") == 0)
+        contact(s, words[1], false, out);
     else if (count == 2 && strcmp(verb, "run") == 0)
         run_for(s, words[1], out);
     else if (count == 2 && strcmp(verb, "wait") == 0)

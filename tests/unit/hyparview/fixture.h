@@ -19,7 +19,8 @@ struct bench {
     char text[16384];
 };
 
-/* target and max of the active view, no jitter; the rest as by default. */
+/* target and max of the active view, no jitter, nothing against strangers; the
+ * rest as by default. */
 static inline void bench_open(struct bench *b, uint16_t target, uint16_t max, uint16_t passive)
 {
     struct sg_peer_id self = peer_named("self");
@@ -28,6 +29,9 @@ static inline void bench_open(struct bench *b, uint16_t target, uint16_t max, ui
     b->config.active_max = max;
     b->config.passive_max = passive;
     b->config.jitter_percent = 0;
+    b->config.chosen_min = 0;
+    b->config.evict_interval_ns = 0;
+    b->config.evict_youngest = false;
     assert_int_equal(sg_hpv_init(&b->m, &b->config, &self, 0, 1), SG_OK);
 }
 

@@ -130,13 +130,14 @@ static void test_joiners_are_bounded(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(is_announced(&b, "x"));
     assert_false(is_announced(&b, "x"));
-    for (int i = 0; i < SG_HPV_JOINERS_MAX; i++) {
+    for (int i = 0; i < SG_HPV_RECENT_MAX; i++) {
         char name[16];
         snprintf(name, sizeof(name), "j%d", i);
         assert_true(is_announced(&b, name));
     }
-    assert_int_equal(b.m.joiner_count, SG_HPV_JOINERS_MAX);
-    assert_true(is_announced(&b, "x")); /* the oldest was forgotten */
+    assert_int_equal(b.m.recent_count, SG_HPV_RECENT_MAX);
+    assert_false(is_announced(&b, "x")); /* those with less in them were forgotten before it */
+    assert_true(is_announced(&b, "j0"));
     bench_close(&b);
 }
 
@@ -212,18 +213,18 @@ static void test_walk_end_with_full_view(void **state)
     bench_close(&b);
 }
 
-static void test_fifth_newcomer_waits(void **state)
+static void test_third_newcomer_waits(void **state)
 {
     (void)state;
     struct bench b;
     bench_open(&b, 1, 8, 8);
     neighbors(&b, "a b");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 3; i++) {
         char text[32];
         snprintf(text, sizeof(text), "FORWARD_JOIN j%d ttl=0", i);
         says(&b, "a", text);
     }
-    assert_string_equal(views(&b), "active: a b; passive: j4; pending: j0 j1 j2 j3");
+    assert_string_equal(views(&b), "active: a b; passive: j2; pending: j0 j1");
     bench_close(&b);
 }
 
@@ -265,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_walk_ends),
         cmocka_unit_test(test_walk_ends_early),
         cmocka_unit_test(test_walk_end_with_full_view),
-        cmocka_unit_test(test_fifth_newcomer_waits),
+        cmocka_unit_test(test_third_newcomer_waits),
         cmocka_unit_test(test_long_walk_is_cut),
         cmocka_unit_test(test_walk_from_stranger),
     };

@@ -242,6 +242,28 @@ static void test_last_neighbor_fails(void **state)
     bench_close(&b);
 }
 
+/* The verdict of the failure detector: out of all views, no candidate. */
+static void test_dead(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b, 2, 3, 8);
+    neighbors(&b, "a b");
+    candidates(&b, "p q");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "p"), "");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "a"), "down a\nsend q NEIGHBOR low\n");
+    assert_string_equal(views(&b), "active: b; passive: q; pending: q");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "q"), "");
+    assert_string_equal(views(&b), "active: b; passive:; pending:");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "x"), "");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "self"), "");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "b"), "down b\nisolated\n");
+    assert_string_equal(views(&b), "active:; passive:; pending:");
+    /* wrong, as its own word shows */
+    assert_string_equal(says(&b, "b", "NEIGHBOR low"), "send b NEIGHBOR_REPLY accepted\nup b\n");
+    bench_close(&b);
+}
+
 /* ---- peers that wrongly believe in a link ---- */
 
 static void test_stranger_is_told(void **state)
@@ -278,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_pending_fails),
         cmocka_unit_test(test_unknown_fails),
         cmocka_unit_test(test_last_neighbor_fails),
+        cmocka_unit_test(test_dead),
         cmocka_unit_test(test_stranger_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

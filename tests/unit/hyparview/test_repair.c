@@ -380,6 +380,60 @@ static void test_probe_of_failed(void **state)
     bench_close(&b);
 }
 
+/* ---- links that we choose ---- */
+
+/* All places that we seek are taken by those who asked us: we choose two more ourselves. */
+static void test_chosen_beyond_the_target(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 16);
+    b.m.config.chosen_min = 2;
+    neighbors(&b, "a b c d e f g h i j k l");
+    candidates(&b, "p q r");
+    assert_int_equal(b.m.pending_count, 2);
+    struct sg_peer_id first = b.m.pending[0].id;
+    struct sg_peer_id second = b.m.pending[1].id;
+    assert_false(b.m.pending[0].high_priority);
+    says(&b, name_of(&first), "NEIGHBOR_REPLY accepted");
+    assert_true(is_active(&b, name_of(&first)));
+    assert_int_equal(b.m.active_count, 12); /* for one that we did not choose */
+    says(&b, name_of(&second), "NEIGHBOR_REPLY accepted");
+    assert_int_equal(b.m.pending_count, 0);
+    assert_true(sg_hpv_deadline(&b.m) == SG_TIME_NEVER); /* content */
+    /* one is lost: another is asked */
+    says(&b, name_of(&first), "DISCONNECT leaving");
+    assert_int_equal(b.m.pending_count, 1);
+    bench_close(&b);
+}
+
+static void test_chosen_with_nobody_to_ask(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 16);
+    b.m.config.chosen_min = 2;
+    neighbors(&b, "a b c d e f g h");
+    assert_int_equal(b.m.pending_count, 0);
+    assert_true(sg_hpv_deadline(&b.m) == SG_TIME_NEVER);
+    bench_close(&b);
+}
+
+/* Small views: the least is cut to what they can bear, and a stranger's place is left. */
+static void test_small_views_cut_the_limits(void **state)
+{
+    (void)state;
+    struct sg_hpv m;
+    struct sg_hpv_config c = sg_hpv_config_default(sg_mem_default());
+    struct sg_peer_id self = peer_named("self");
+    assert_true(c.contact_slots == 2 && c.chosen_min == 2);
+    c.active_target = c.active_max = 2;
+    assert_int_equal(sg_hpv_init(&m, &c, &self, 0, 1), SG_OK);
+    assert_int_equal(m.config.contact_slots, 1);
+    assert_int_equal(m.config.chosen_min, 0);
+    sg_hpv_fini(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +459,9 @@ int main(void)
         cmocka_unit_test(test_no_rotation_below_target),
         cmocka_unit_test(test_rotation_can_be_off),
         cmocka_unit_test(test_probe_of_failed),
+        cmocka_unit_test(test_chosen_beyond_the_target),
+        cmocka_unit_test(test_chosen_with_nobody_to_ask),
+        cmocka_unit_test(test_small_views_cut_the_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

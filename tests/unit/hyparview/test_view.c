@@ -1,4 +1,5 @@
 /* view.c: eviction and replacement are random, order is that of insertion. */
+#include "hyparview/internal.h"
 #include "unit/hyparview/fixture.h"
 
 static void test_insertion_order(void **state)
@@ -135,6 +136,97 @@ static void test_offer_needs_a_free_or_failed_place(void **state)
     bench_close(&b);
 }
 
+/* ---- introducers ---- */
+
+static uint16_t introduced_by(const struct bench *b, const char *peer)
+{
+    struct sg_peer_id id = peer_named(peer);
+    uint16_t tag = sg_hpv_tag(&b->m, &id);
+    uint16_t count = 0;
+    for (uint16_t i = 0; i < b->m.passive_count; i++)
+        count = (uint16_t)(count + (b->m.trial[i].introducer == tag));
+    return count;
+}
+
+/* A sample of six new names, from the neighbour's hand. */
+static void pour(struct bench *b, const char *peer, int *next)
+{
+    char text[256] = "SHUFFLE";
+    for (int i = 0; i < 6; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), " n%d", (*next)++);
+        text_add(text, sizeof(text), name);
+    }
+    text_add(text, sizeof(text), " ttl=1");
+    says(b, peer, text);
+}
+
+/* Who pours in names fills what is free, and a quarter of the view once others name some. */
+static void test_share_of_an_introducer(void **state)
+{
+    (void)state;
+    struct bench b;
+    int next = 0;
+    static const char *const honest[] = {"a", "b", "c", "d"};
+    bench_open(&b, 1, 8, 64);
+    neighbors(&b, "a b c d e");
+    for (int i = 0; i < 20; i++)
+        pour(&b, "e", &next);
+    assert_int_equal(b.m.passive_count, 64);
+    assert_int_equal(introduced_by(&b, "e"), 64);
+    for (int i = 0; i < 40; i++)
+        pour(&b, honest[i % 4], &next);
+    for (int i = 0; i < 100; i++)
+        pour(&b, "e", &next);
+    assert_in_range(introduced_by(&b, "e"), 10, 16);
+    for (int i = 0; i < 4; i++)
+        assert_in_range(introduced_by(&b, honest[i]), 1, 16);
+    bench_close(&b);
+}
+
+/* Walks count as well. */
+static void test_share_of_walks(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b, 1, 8, 64);
+    neighbors(&b, "a b");
+    for (int i = 0; i < 64; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        candidates(&b, name);
+    }
+    for (int i = 0; i < 200; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "FORWARD_JOIN j%d ttl=3", i);
+        says(&b, "b", text);
+    }
+    assert_int_equal(introduced_by(&b, "b"), 16);
+    assert_int_equal(b.m.passive_count, 64);
+    bench_close(&b);
+}
+
+/* What the owner of the node or a peer's own word brings is nobody's share. */
+static void test_tags(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct sg_hpv other;
+    struct sg_peer_id a = peer_named("a");
+    struct sg_peer_id self = peer_named("self");
+    bench_open(&b, 1, 8, 64);
+    assert_int_equal(sg_hpv_init(&other, &b.config, &self, 0, 2), SG_OK);
+    assert_int_not_equal(sg_hpv_tag(&b.m, &a), 0);
+    assert_int_not_equal(sg_hpv_tag(&b.m, &a), sg_hpv_tag(&other, &a)); /* unknown to others */
+    sg_hpv_fini(&other);
+    neighbors(&b, "a b");
+    candidates(&b, "p");
+    says(&b, "b", "DISCONNECT");
+    for (uint16_t i = 0; i < b.m.passive_count; i++)
+        assert_int_equal(b.m.trial[i].introducer, 0);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +238,9 @@ int main(void)
         cmocka_unit_test(test_full_passive_view_replaces_at_random),
         cmocka_unit_test(test_failed_is_replaced_first),
         cmocka_unit_test(test_offer_needs_a_free_or_failed_place),
+        cmocka_unit_test(test_share_of_an_introducer),
+        cmocka_unit_test(test_share_of_walks),
+        cmocka_unit_test(test_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

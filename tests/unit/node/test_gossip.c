@@ -76,7 +76,8 @@ static void relink(void)
 {
     if (net.is_linked[1][0])
         return;
-    memset(net.core[1]->bans, 0, sizeof(net.core[1]->bans)); /* not by time: messages expire */
+    if (net.core[1]->bans != NULL) /* not by time: messages expire */
+        memset(net.core[1]->bans, 0, SG_BANS_MAX * sizeof(*net.core[1]->bans));
     net_join(&net, 1, 0);
     net_run(&net, 50 * SG_NS_PER_MS);
 }
