@@ -25,8 +25,8 @@
  * In this overlay (the default) some things are different, and why:
  *
  * - A ping to a stranger costs a post-quantum handshake. So neighbours are watched closely (pinged
- *   when nothing was heard for 1 s; anything they send is an answer), and members without a link
- *   are probed one in 10 s. With 8 and more watchers for each member a crash is noticed at once.
+ *   when nothing was heard for 1 s, or up to 2 s by who watches many; anything they send is an
+ *   answer), and members without a link are probed one in 10 s. With 8 and more watchers for each member a crash is noticed at once.
  * - News floods over the watched links, once per node, before it is piggybacked as usual.
  * - Nobody's word kills. DEAD of others is one more accusation; every node lets its own timer run
  *   out. Nobody's word resurrects either: ALIVE adds the unknown and is nothing else. Only the
@@ -48,6 +48,7 @@
  * - The dead are remembered and one is probed every 10 s, so that the halves of a healed network
  *   find each other. A table names the dead too: for its receiver, who knows better, each is an
  *   accusation, the accused refute, and both halves have each other back.
+ * - Tables are exchanged soon again while they bring members we did not know, then ever later.
  * - Above members_max the table keeps all with a link and of the others those with the smallest
  *   hash, keyed by a secret of this machine. Rumors about members outside it are neither believed
  *   nor passed on: a liar could flood the network with names.
