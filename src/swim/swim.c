@@ -26,7 +26,8 @@
  *
  * - A ping to a stranger costs a post-quantum handshake. So neighbours are watched closely (pinged
  *   when nothing was heard for 1 s, or up to 2 s by who watches many; anything they send is an
- *   answer), and members without a link are probed one in 10 s. With 8 and more watchers for each member a crash is noticed at once.
+ *   answer), and members without a link are probed one in 10 s. With 8 and more watchers for each
+ *   member a crash is noticed at once.
  * - News floods over the watched links, once per node, before it is piggybacked as usual.
  * - Nobody's word kills. DEAD of others is one more accusation; every node lets its own timer run
  *   out. Nobody's word resurrects either: ALIVE adds the unknown and is nothing else. Only the
