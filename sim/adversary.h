@@ -1,4 +1,4 @@
-/* Attackers: shared by adversary.c (who acts when, replay) and adversary_forge.c (made-up frames). */
+/* Attackers, shared by adversary.c (who acts when, replay) and adversary_forge.c (forgeries). */
 #ifndef SG_SIM_ADVERSARY_H
 #define SG_SIM_ADVERSARY_H
 

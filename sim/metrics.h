@@ -136,7 +136,7 @@ struct sg_sim_death {
     uint64_t *waits; /* [words] their bits; NULL once nobody waits */
 };
 
-/* The last verdict of a node and the last neighbour it lost, to see that one came with the other. */
+/* The last verdict of a node and the last neighbour it lost, to see whether they came together. */
 struct sg_sim_loss_pair {
     uint32_t failed, lost;
     sg_time_ns failed_at, lost_at;

@@ -287,6 +287,7 @@ static sg_err expect_convergence(struct sg_sim_line *line, struct sg_sim_scenari
 static sg_err finish(struct sg_sim_line *line, struct sg_sim_scenario *scenario)
 {
     struct sg_sim_config *config = &scenario->config;
+    line->number = 0;
     if (scenario->safety_ns == 0)
         return sg_sim_line_bad(line, "a line 'phase safety until TIME' is missing");
     if (scenario->expect_count == 0)

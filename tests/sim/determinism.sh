@@ -13,8 +13,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
-SOURCES="$(ls sim/*.c src/base/*.c src/wire/*.c src/node/*.c src/hyparview/*.c src/plumtree/*.c)
-src/crypto/ids.c tests/sim/hash_main.c"
+cmake -DIN="$PWD/scenarios" -DOUT="$dir/scenario_data.c" -P cmake/SgEmbed.cmake
+SOURCES="$(ls sim/*.c src/base/*.c src/wire/*.c src/node/*.c src/hyparview/*.c src/plumtree/*.c \
+    src/swim/*.c)
+src/crypto/ids.c tests/sim/hash_main.c $dir/scenario_data.c"
 
 build() { # COMPILER NAME FLAGS...
     cc=$1
@@ -24,9 +26,9 @@ build() { # COMPILER NAME FLAGS...
     for source in $SOURCES; do
         printf '%s %s\n' "$source" "$out.o/$(echo "$source" | tr / _).o"
     done | xargs -P "$jobs" -L 1 sh -c \
-        'cc=$1; flags=$2; exec $cc -std=c17 $flags -Isrc -Iinclude -c "$3" -o "$4"' \
+        'cc=$1; flags=$2; exec $cc -std=c17 $flags -Isrc -Iinclude -Isim -c "$3" -o "$4"' \
         sh "$cc" "$*"
-    "$cc" "$@" "$out.o"/*.o -o "$out"
+    "$cc" "$@" "$out.o"/*.o -o "$out" -lm
 }
 
 found=0

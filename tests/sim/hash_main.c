@@ -18,6 +18,27 @@ static int run(const char *name, const struct sg_sim_config *config)
     return 0;
 }
 
+/* A scenario at its small scale: faults, attackers, SWIM. */
+static int run_scenario(const char *name)
+{
+    const struct sg_sim_builtin *builtin = sg_sim_builtin_find(name);
+    const struct sg_sim_settings settings = {.small = true};
+    struct sg_sim_scenario *scenario;
+    struct sg_sim_problem problem;
+    struct sg_sim_result *result;
+    if (builtin == NULL ||
+        sg_sim_scenario_new(builtin->text, &settings, &scenario, &problem) != SG_OK)
+        return 1;
+    sg_err err = sg_sim_scenario_run(scenario, 1, NULL, NULL, &result);
+    sg_sim_scenario_free(scenario);
+    if (err != SG_OK)
+        return 1;
+    const struct sg_sim_report *report = sg_sim_result_report(result);
+    printf("%s %016" PRIx64 " events %" PRIu64 "\n", name, report->trace_hash, report->events);
+    sg_sim_result_free(result);
+    return 0;
+}
+
 int main(void)
 {
     struct sg_sim_config plain;
@@ -40,5 +61,6 @@ int main(void)
     struct sg_sim_config wild = rough;
     wild.seed = 3;
     wild.reorder_within = true;
-    return run("plain", &plain) | run("rough", &rough) | run("wild", &wild);
+    return run("plain", &plain) | run("rough", &rough) | run("wild", &wild) |
+           run_scenario("crash50") | run_scenario("replay");
 }

@@ -1,0 +1,299 @@
+/* The language of scenarios, what its commands do, and what is measured. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim_case.h"
+
+static struct sg_bytes text_of(const char *text)
+{
+    return (struct sg_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static struct sg_sim_scenario *parse(const char *text, const struct sg_sim_settings *settings)
+{
+    struct sg_sim_scenario *scenario;
+    struct sg_sim_problem problem;
+    sg_err err = sg_sim_scenario_new(text_of(text), settings, &scenario, &problem);
+    if (err != SG_OK)
+        fail_msg("line %u: %s", problem.line, problem.text);
+    return scenario;
+}
+
+/* The text is refused at this line, with these words in the complaint. */
+static void refuse(const char *text, uint32_t line, const char *words)
+{
+    struct sg_sim_scenario *scenario = NULL;
+    struct sg_sim_problem problem;
+    assert_int_equal(sg_sim_scenario_new(text_of(text), NULL, &scenario, &problem),
+                     SG_ERR_MALFORMED);
+    assert_null(scenario);
+    if (problem.line != line || strstr(problem.text, words) == NULL)
+        fail_msg("'%s': line %u: %s", text, problem.line, problem.text);
+}
+
+#define END "phase safety until 10s\nexpect isolated == 0\n"
+
+static void test_complaints_name_line_and_remedy(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line;
+        const char *words;
+    } cases[] = {
+        {"", 0, "phase safety"},
+        {"phase safety until 10s\n", 0, "expect"},
+        {"nodes 5\nbogus 7\n" END, 2, "there are: let small nodes"},
+        {"nodes 0\n" END, 1, "1 .. 100000"},
+        {"nodes 100001\n" END, 1, "1 .. 100000"},
+        {"nodes many\n" END, 1, "1 .. 100000"},
+        {"seeds 5..2\n" END, 1, "seeds 1..20"},
+        {"link loss 95%\n" END, 1, "at most 90%"},
+        {"link colour 5\n" END, 1, "link [delay"},
+        {"link delay -5ms\n" END, 1, "link [delay"},
+        {"link delay 1e9s\n" END, 1, "link [delay"},
+        {"at 5s\n" END, 1, "at TIME"},
+        {"at 5s explode 5\n" END, 1, "there are: kill restart"},
+        {"at 5s kill\n" END, 1, "kill WHO"},
+        {"at 5s kill 101%\n" END, 1, "kill WHO"},
+        {"at 5s kill 5 name x\n" END, 1, "kill WHO"},
+        {"at 5s stall 5\n" END, 1, "stall WHO for TIME"},
+        {"at 5s kill 5 every 0s\n" END, 1, "kill WHO"},
+        {"\n\nat 11s kill 5\n" END, 3, "after the end"},
+        {"at 5s clock 5 by 1h\n" END, 1, "clock WHO by +1h"},
+        {"at 5s loss 95%\n" END, 1, "use partition"},
+        {"at 5s oneway 5 loss 10% up\n" END, 1, "in|out"},
+        {"set hpv.activ 5\n" END, 1, "hpv.active"},
+        {"set hpv.active x\n" END, 1, "a whole number"},
+        {"set hpv.arwl 256\n" END, 1, "a whole number"},
+        {"set swim.flood 1\n" END, 1, "on or off"},
+        {"set swim.period 5\n" END, 1, "a time"},
+        {"adversary 5 angel\n" END, 1, "liar|ghost"},
+        {"expect isolate == 0\n" END, 1, "isolated"},
+        {"expect known_by_all p51 < 1s\n" END, 1, "known_by_all p50"},
+        {"expect isolated = 0\n" END, 1, "OP one of"},
+        {"expect isolated == many\n" END, 1, "VALUE such as"},
+        {"publish rate 0\n" END, 1, "publish rate 10"},
+        {"publish rate 1000000\n" END, 0, "messages"},
+        {"let x\n" END, 1, "let NAME VALUE"},
+        {"nodes $n\n" END, 1, "no 'let n'"},
+        {"small\n" END, 1, "small COMMAND"},
+        {"sample every 10ms\n" END, 1, "whole seconds"},
+        {"phase sleep until 5s\n" END, 1, "phase safety"},
+        {"check maybe\n" END, 1, "check on"},
+        {"metric everything\n" END, 1, "metric graph"},
+        {"nodes 90000\nat 1s kill 20% for 1s lost-disk\n" END, 0, "identities"},
+        {"a b c d e f g h i j k l m n o p q r s t u\n" END, 1, "at most 20 words"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        refuse(cases[i].text, cases[i].line, cases[i].words);
+}
+
+static void test_variables_small_lines_and_settings(void **state)
+{
+    static const char text[] = "# Says what it is.\nlet n 30\nnodes $n # a comment\nseeds 3..5\n"
+                               "link delay 20ms jitter 5%\nsmall let n 12\nsmall seeds 7\n" END;
+    const char *const items[] = {"link.loss=2%", "hpv.active=5"};
+    const char *const vars[] = {"n=44"};
+    uint64_t first;
+    uint64_t last;
+    (void)state;
+    struct sg_sim_scenario *s = parse(text, NULL);
+    assert_string_equal(sg_sim_scenario_about(s), "Says what it is.");
+    sg_sim_scenario_seeds(s, &first, &last);
+    assert_true(s->config.nodes == 30 && first == 3 && last == 5);
+    assert_int_equal(s->config.delay_ns, 20 * SG_NS_PER_MS);
+    assert_int_equal(s->config.jitter_percent, 5);
+    sg_sim_scenario_free(s);
+    s = parse(text, &(struct sg_sim_settings){items, 2, true});
+    sg_sim_scenario_seeds(s, &first, &last);
+    assert_true(s->config.nodes == 12 && first == 7 && last == 7);
+    assert_true(s->config.loss > 0.019 && s->config.loss < 0.021 && s->knob_count == 1);
+    sg_sim_scenario_free(s);
+    s = parse(text, &(struct sg_sim_settings){vars, 1, true});
+    assert_int_equal(s->config.nodes, 44);
+    sg_sim_scenario_free(s);
+}
+
+static void test_every_built_in_scenario_parses(void **state)
+{
+    size_t count = 0;
+    (void)state;
+    for (; sg_sim_builtin_at(count) != NULL; count++) {
+        const struct sg_sim_builtin *builtin = sg_sim_builtin_at(count);
+        const struct sg_sim_settings settings = {.small = true};
+        struct sg_sim_scenario *scenario;
+        struct sg_sim_problem problem;
+        assert_ptr_equal(sg_sim_builtin_find(builtin->name), builtin);
+        assert_int_equal(sg_sim_scenario_new(builtin->text, NULL, &scenario, &problem), SG_OK);
+        assert_true(strlen(sg_sim_scenario_about(scenario)) > 10);
+        sg_sim_scenario_free(scenario);
+        assert_int_equal(sg_sim_scenario_new(builtin->text, &settings, &scenario, &problem), SG_OK);
+        sg_sim_scenario_free(scenario);
+    }
+    assert_true(count >= 10);
+    assert_null(sg_sim_builtin_find("no such scenario"));
+}
+
+/* ---- running ---- */
+
+static struct sg_sim_result *run(const char *text)
+{
+    struct sg_sim_scenario *scenario = parse(text, NULL);
+    struct sg_sim_result *result;
+    assert_int_equal(sg_sim_scenario_run(scenario, 1, NULL, NULL, &result), SG_OK);
+    sg_sim_scenario_free(scenario);
+    return result;
+}
+
+/* NAN when unknown. */
+static double figure(const struct sg_sim_result *result, const char *name)
+{
+    struct sg_sim_figure f;
+    for (size_t i = 0; sg_sim_result_figure(result, i, &f); i++) {
+        if (strcmp(f.name, name) == 0)
+            return f.value;
+    }
+    fail_msg("no figure %s", name);
+    return 0;
+}
+
+static void assert_figure(const struct sg_sim_result *result, const char *name, double min,
+                          double max)
+{
+    double value = figure(result, name);
+    if (!(value >= min && value <= max))
+        fail_msg("%s is %g, not %g .. %g", name, value, min, max);
+}
+
+#define TEN "nodes 10\njoin over 1s\nsettle 2s\n"
+
+/* Expectations can fail, and unknown values never meet one. */
+static void test_expectations_can_fail(void **state)
+{
+    struct sg_sim_expectation e;
+    (void)state;
+    struct sg_sim_result *result = run(TEN "phase safety until 3s\nexpect alive == 10\n"
+                                           "expect alive > 10\nexpect known_by_all p50 < 3s\n");
+    assert_false(sg_sim_result_is_met(result));
+    assert_true(sg_sim_result_expectation(result, 0, &e) && e.is_met && e.is_known);
+    assert_true(sg_sim_result_expectation(result, 1, &e) && !e.is_met && e.is_known);
+    assert_string_equal(e.text, "alive > 10");
+    assert_true(sg_sim_result_expectation(result, 2, &e) && !e.is_met && !e.is_known);
+    assert_false(sg_sim_result_expectation(result, 3, &e));
+    sg_sim_result_free(result);
+}
+
+static void test_crashes_are_counted_and_detected(void **state)
+{
+    (void)state;
+    struct sg_sim_result *result =
+        run(TEN "at 5s kill node:3\nat 6s kill node:4 for 7s\nphase safety until 20s\n"
+                "expect alive == 9\n");
+    assert_true(sg_sim_result_is_met(result));
+    assert_figure(result, "kills", 2, 2);
+    assert_figure(result, "kills_unknown", 0, 0);
+    assert_figure(result, "first_fail p50", 0.5, 5);
+    assert_figure(result, "known_by_all max", figure(result, "first_fail p50"), 6);
+    assert_figure(result, "fails", 2 * 7, 2 * 9);
+    assert_figure(result, "fails_living", 0, 0);
+    assert_figure(result, "wrong_alive", 0, 0);
+    sg_sim_result_free(result);
+}
+
+static void test_a_partition_parts_and_merges(void **state)
+{
+    (void)state;
+    struct sg_sim_result *result = run(TEN "at 2s partition half for 40s\nphase safety until 42s\n"
+                                           "phase converge within 60s\nexpect components == 1\n");
+    assert_true(sg_sim_result_is_met(result));
+    assert_figure(result, "components_max", 2, 2);
+    assert_figure(result, "merged_in", 0, 60);
+    sg_sim_result_free(result);
+}
+
+/* A node frozen for a minute is given up, and is back soon after; a pause of 1 s does nothing. */
+static void test_frozen_nodes(void **state)
+{
+    (void)state;
+    struct sg_sim_result *result = run(TEN "at 2s freeze node:3 for 1s\nphase safety until 15s\n"
+                                           "expect fails == 0\n");
+    assert_true(sg_sim_result_is_met(result));
+    sg_sim_result_free(result);
+    result = run(TEN "at 2s freeze node:3 for 1m\nphase safety until 62s\n"
+                     "phase converge within 30s\nexpect fails >= 8\nexpect fp == 0\n");
+    if (!sg_sim_result_is_met(result))
+        fail_msg("fails %g, fp %g, converged in %g", figure(result, "fails"), figure(result, "fp"),
+                 figure(result, "converged_in"));
+    sg_sim_result_free(result);
+}
+
+/* A lost disk is somebody new: the old one stays dead. */
+static void test_a_lost_disk_is_a_new_identity(void **state)
+{
+    (void)state;
+    struct sg_sim_result *result =
+        run(TEN "at 2s kill node:3 for 8s lost-disk\nat 2s kill node:4 for 8s\n"
+                "phase safety until 30s\nexpect alive == 10\n");
+    assert_true(sg_sim_result_is_met(result));
+    assert_figure(result, "members_mean", 9, 9);
+    assert_figure(result, "wrong_dead", 0, 0);
+    sg_sim_result_free(result);
+}
+
+static void test_series_and_charts(void **state)
+{
+    struct sg_sim_series series;
+    struct sg_sim_chart chart;
+    size_t count = 0;
+    (void)state;
+    struct sg_sim_result *result =
+        run(TEN "at 2s kill 1\nmetric graph\nmetric heap\nphase safety until 12s\n"
+                "expect alive == 9\n");
+    assert_true(sg_sim_result_series(result, 0, &series));
+    assert_string_equal(series.name, "alive");
+    assert_int_equal(series.count, 13);
+    assert_true(series.values[0] > 9.5 && series.values[12] < 9.5 && series.times[12] > 11.5);
+    assert_figure(result, "heap_node", 1000, 1e8);
+    assert_figure(result, "path_mean", 1, 2);
+    for (; sg_sim_result_chart(result, count, "a < b & c", &chart) == SG_OK; count++) {
+        assert_int_equal(strlen(chart.svg), chart.len);
+        assert_non_null(strstr(chart.svg, "a &#60; b &#38; c"));
+        assert_string_equal(chart.svg + chart.len - 7, "</svg>\n");
+        assert_null(strstr(chart.svg, "nan"));
+        sg_sim_chart_free(&chart);
+    }
+    assert_true(count >= 8);
+    sg_sim_result_free(result);
+}
+
+static void test_the_seed_decides_a_scenario(void **state)
+{
+    (void)state;
+    static const char real[] = TEN "link loss 5%\nadversary 2 replay\nat 2s stall 3 for 1s\n"
+                                   "at 4s kill 2 for 3s lost-disk\nphase safety until 12s\n"
+                                   "expect forged > 0\n";
+    struct sg_sim_result *a = run(real);
+    struct sg_sim_result *b = run(real);
+    assert_int_equal(sg_sim_result_report(a)->trace_hash, sg_sim_result_report(b)->trace_hash);
+    assert_true(sg_sim_result_is_met(a));
+    sg_sim_result_free(a);
+    sg_sim_result_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_complaints_name_line_and_remedy),
+        cmocka_unit_test(test_variables_small_lines_and_settings),
+        cmocka_unit_test(test_every_built_in_scenario_parses),
+        cmocka_unit_test(test_expectations_can_fail),
+        cmocka_unit_test(test_crashes_are_counted_and_detected),
+        cmocka_unit_test(test_a_partition_parts_and_merges),
+        cmocka_unit_test(test_frozen_nodes),
+        cmocka_unit_test(test_a_lost_disk_is_a_new_identity),
+        cmocka_unit_test(test_series_and_charts),
+        cmocka_unit_test(test_the_seed_decides_a_scenario),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
