@@ -205,7 +205,8 @@ SG_MUST_USE sg_err sg_core_publish(struct sg_core *core, sg_time_ns now,
                                    struct sg_core_publish *result, struct sg_core_outbox *out);
 /* When to feed IN_TIMEOUT; <= now: at once. */
 sg_time_ns sg_core_deadline(const struct sg_core *core);
-/* An input from peer, or a TIMEOUT (NULL), is about to come: has the memory fetched that it will need first. The stages 0
+/* An input from peer, or a TIMEOUT (NULL), is about to come: has the memory fetched that it will
+ * need first. The stages 0
  * .. SG_CORE_PREFETCH_STAGES - 1 lead to each other: after each, the memory should have time to
  * arrive before the next. A hint, without effect on anything. */
 #define SG_CORE_PREFETCH_STAGES 5
@@ -239,8 +240,8 @@ struct sg_core_member {
 bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member);
 SG_MUST_USE sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *peer,
                                        struct sg_core_member *member);
-/* Peers worth keeping in a cache on disk, best first: neighbours, other links, members, passive view;
- * without hints none. Copies up to cap, returns how many. */
+/* Peers worth keeping in a cache on disk, best first: neighbours, other links, members, passive
+ * view; without hints none. Copies up to cap, returns how many. */
 size_t sg_core_cache(const struct sg_core *core, struct sg_peer_id *peers, struct sg_hints *hints,
                      size_t cap);
 

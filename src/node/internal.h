@@ -288,8 +288,8 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
-/* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the reference
- * of wait->buf. */
+/* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the
+ * reference of wait->buf. */
 void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 /* Counts anew how many scopes have the peer in their active view. */

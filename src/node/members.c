@@ -7,7 +7,7 @@
 
 #include "node/internal.h"
 
-/* Peers are told to be alive by frames of other families, but seldom: the machine measures seconds. */
+/* Frames of other families are told as signs of life, but seldom: the machine measures seconds. */
 #define HEARD_EVERY_NS (100 * SG_NS_PER_MS)
 /* Through a peer that came back from the dead a whole half of a partition may come back: it is
  * joined through, which makes walks, so seldom. */
@@ -132,7 +132,7 @@ static void bury(struct sg_core *core, const struct sg_peer_id *peer, sg_err why
         sg_link_doom(core, link, why == SG_OK ? SG_CLOSE_LEAVING : SG_CLOSE_STALLED);
 }
 
-/* A member that was dead answers again, on a link of ours: the overlay behind it may be new to us. */
+/* A dead member answers again, on a link of ours: the overlay behind it may be new to us. */
 static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
 {
     struct sg_scope *base = core->scopes[0];
@@ -215,6 +215,13 @@ void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boo
     link->heard_at = core->now;
     (void)sg_members_input(core, &up);
     sg_members_watch(core, link);
+    if (link->srtt_ns > 0) {
+        struct sg_swim_in path = {.kind = SG_SWIM_IN_RTT,
+                                  .peer = peer,
+                                  .srtt_ns = link->srtt_ns,
+                                  .rttvar_ns = link->rttvar_ns};
+        (void)sg_members_input(core, &path);
+    }
     sg_record_greet(core, &peer);
     if (was_dead)
         rejoin(core, &peer);
