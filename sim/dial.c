@@ -285,6 +285,7 @@ void sg_sim_close(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out
 void sg_sim_closed(struct sg_sim *sim, const struct sg_sim_event *event)
 {
     uint8_t state = sim->conns[event->index].state[event->end];
+    sim->conns[event->index].has_reset = false; /* a later frame is answered again */
     if (state == SG_SIM_END_UP || state == SG_SIM_END_DIALING || state == SG_SIM_END_WAITING)
         sg_sim_link_lost(sim, event->index, event->end, SG_ERR_CLOSED);
 }
