@@ -62,7 +62,7 @@ static struct sg_core *new_core(void)
     config.pt.seen_max = 64;
     config.pt.cache_max = 16;
     config.pt.missing_max = 16;
-    config.book_max = 16;
+    config.book_max = 48;
     config.keys_max = 4;
     config.roots_max = 4;
     config.authors_max = 4;

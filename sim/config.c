@@ -70,7 +70,7 @@ static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config
     config->pt.ihave_queue_max = (uint16_t)clamp(total + 1, 16, config->pt.ihave_queue_max);
     config->scopes_max = 4;
     /* both views of two scopes; 3/4 of a power of two fills a map */
-    config->book_max = clamp(sim->config.nodes, 16, 3u * config->hpv.passive_max);
+    config->book_max = clamp(sim->config.nodes, 48, 3u * config->hpv.passive_max);
     config->links_max = clamp(sim->config.nodes, 16, is_seed ? config->links_max : 192);
     config->keys_max = clamp(authors, 8, config->keys_max);
     config->roots_max = 16; /* only batches use it */

@@ -1,6 +1,9 @@
 /* The address book: what was heard of where peers are. Bounded, oldest forgotten first. */
 #include "node/internal.h"
 
+/* Places looked at for one that may go. */
+#define LOOK_MAX 64
+
 void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
                   const struct sg_index_keys *keys)
 {
@@ -22,7 +25,13 @@ static uint32_t take_place(struct sg_book *book)
 {
     if (book->count == book->max) {
         uint32_t at = book->next;
-        book->next = (book->next + 1) % book->max;
+        /* rather hearsay than what was seen; contacts never, which are fewer than places */
+        for (uint32_t i = 0;
+             i < LOOK_MAX && (book->entries[at].first_hand || book->entries[at].is_pinned); i++)
+            at = (at + 1) % book->max;
+        while (book->entries[at].is_pinned)
+            at = (at + 1) % book->max;
+        book->next = (at + 1) % book->max;
         sg_index_remove(&book->index, at);
         sg_mem_free(book->mem, book->entries[at].wide);
         return at;
@@ -109,8 +118,15 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer)
 {
     uint32_t at = sg_index_get(&book->index, peer->b);
-    if (at != SG_INDEX_NONE)
+    if (at != SG_INDEX_NONE && !book->entries[at].is_pinned)
         book->entries[at].first_hand = false;
+}
+
+void sg_book_pin(struct sg_book *book, const struct sg_peer_id *peer, bool on)
+{
+    uint32_t at = sg_index_get(&book->index, peer->b);
+    if (at != SG_INDEX_NONE)
+        book->entries[at].is_pinned = on;
 }
 
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints)

@@ -46,8 +46,9 @@ static bool config_is_good(const struct sg_core_config *config)
 {
     bool has_parts = config->mem != NULL && config->suite != NULL && config->signer.sign != NULL;
     bool has_network = config->network.len >= 1 && config->network.len <= SG_NETWORK_NAME_MAX;
-    bool has_room = config->links_max > 0 && config->scopes_max > 0 && config->book_max > 0 &&
-                    config->keys_max > 0 && config->roots_max > 0 && config->authors_max > 0;
+    bool has_room = config->links_max > 0 && config->scopes_max > 0 &&
+                    config->book_max > SG_HPV_CONTACTS_MAX && config->keys_max > 0 &&
+                    config->roots_max > 0 && config->authors_max > 0;
     /* every active neighbour must find a place in the tree */
     bool tree_fits = config->pt.peers_max >= config->hpv.active_max;
     bool fits_sequence = config->boot <= UINT32_MAX;
@@ -260,7 +261,9 @@ static sg_err input_contact(struct sg_core *core, const struct sg_core_in *in)
         core->contacts[at] = in->peer;
         core->contact_count = (uint8_t)(core->contact_count + (at == core->contact_count ? 1 : 0));
         sg_book_learn(&core->book, &in->peer, &in->hints, true);
+        sg_book_pin(&core->book, &in->peer, true);
     } else {
+        sg_book_pin(&core->book, &in->peer, false);
         core->contacts[at] = core->contacts[--core->contact_count];
     }
     return sg_scope_hpv(core, core->scopes[0], &contact);

@@ -68,7 +68,7 @@ struct sg_link {
     /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
-    struct sg_bucket walks;
+    struct sg_bucket walks, news;
     sg_time_ns heard_at; /* SWIM was told last */
     bool is_watched;     /* by SWIM */
     uint32_t points;     /* charges, see charge.c */
@@ -143,7 +143,8 @@ struct sg_book_entry {
     struct sg_peer_id peer;
     struct sg_hints *wide; /* NULL = small */
     bool first_hand;
-    uint8_t len; /* of small, 0 = none */
+    bool is_pinned; /* a contact's: given by the user, not lost to hearsay */
+    uint8_t len;    /* of small, 0 = none */
     uint8_t small[SG_BOOK_SMALL];
 };
 
@@ -275,6 +276,8 @@ void sg_book_fini(struct sg_book *book);
 /* Learns hints, unless memory is out; hearsay never replaces what was observed first hand. */
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand);
+/* Contacts: kept, and not replaced by hearsay. */
+void sg_book_pin(struct sg_book *book, const struct sg_peer_id *peer, bool on);
 /* A dial failed: from now on hearsay may replace what was observed. */
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer);
 /* No hints: count 0. */
@@ -299,6 +302,9 @@ void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
 void sg_link_doom(struct sg_core *core, struct sg_link *link, enum sg_close_reason reason);
 /* Closes the doomed links; their scopes hear of it. */
 void sg_links_reap(struct sg_core *core);
+/* Whether an answer to a peer that others named may open a link: half of the places for dials stay
+ * for what this node wants itself. */
+bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Takes one of the link's tokens for frames that make others work: SHUFFLE, TOPICS, TOPIC_FIND,
  * TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics at once sends
  * 768 walks. */

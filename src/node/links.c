@@ -117,6 +117,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->points_at = core->now;
     link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
     link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
+    link->news = (struct sg_bucket){UINT64_C(512) * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
     core->links[core->link_count] = link;
     sg_index_add(&core->link_index, core->link_count++);
@@ -239,6 +240,11 @@ static bool is_pending_somewhere(const struct sg_core *core, const struct sg_pee
             return true;
     }
     return false;
+}
+
+bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    return sg_link_find(core, peer) != NULL || count_dialing(core) < (dialing_max(core) + 1) / 2;
 }
 
 bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link)

@@ -38,7 +38,7 @@ static void fill_packet(const struct sg_core *core, const struct sg_swim_outbox 
                         const struct sg_swim_out *out, struct sg_swim_packet *packet,
                         struct sg_hints *hints)
 {
-    size_t left = SG_SWIM_PACKET_MAX - SG_FRAME_HEAD_MAX - 64;
+    size_t left = SG_SWIM_RUMOR_BYTES;
     packet->kind = out->packet;
     packet->seq = out->seq;
     packet->target = out->target;
@@ -254,21 +254,66 @@ void sg_members_heard(struct sg_core *core, struct sg_link *link)
 
 /* ---- frames in ---- */
 
+/* Rumors that start something here: an unknown member, an accusation of one that lives. A link may
+ * bring a whole table at once, and some a second after that. */
+#define NEWS_RATE 16
+#define NEWS_BURST 512
+
+static bool is_work(const struct sg_core *core, const struct sg_swim_rumor *rumor)
+{
+    struct sg_swim_view view;
+    if (sg_peer_id_equal(&rumor->member, &core->config.self))
+        return false;
+    if (sg_swim_find(core->swim, &rumor->member, &view) != SG_OK)
+        return rumor->kind == SG_SWIM_ALIVE;
+    return rumor->kind != SG_SWIM_ALIVE && view.state == SG_SWIM_IS_ALIVE;
+}
+
+/* Leaves out what is above the link's share; false when nothing is left of a packet of rumors. */
+static bool shed_rumors(struct sg_core *core, struct sg_link *link, struct sg_swim_packet *packet,
+                        struct sg_hints *hints)
+{
+    uint8_t had = packet->count;
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < had; i++) {
+        if (is_work(core, &packet->rumor[i]) &&
+            !sg_bucket_take(&link->news, core->now, NEWS_RATE, NEWS_BURST)) {
+            core->stats.refused_overload++;
+            continue;
+        }
+        packet->rumor[kept] = packet->rumor[i];
+        hints[kept++] = hints[i];
+    }
+    packet->count = kept;
+    return packet->kind != SG_SWIM_GOSSIP || had == 0 || kept > 0;
+}
+
+/* Addresses of those that are members now. */
+static void learn_hints(struct sg_core *core, const struct sg_swim_packet *packet,
+                        const struct sg_hints *hints)
+{
+    for (uint8_t i = 0; i < packet->count; i++) {
+        struct sg_swim_view view;
+        if (packet->rumor[i].kind == SG_SWIM_ALIVE &&
+            sg_swim_find(core->swim, &packet->rumor[i].member, &view) == SG_OK)
+            sg_book_learn(&core->book, &packet->rumor[i].member, &hints[i], false);
+    }
+}
+
 void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
 {
     struct sg_swim_packet packet;
     struct sg_hints hints[SG_SWIM_RUMORS_MAX];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_PACKET, .peer = link->peer, .packet = &packet};
     sg_err err = sg_swim_packet_decode(r, &packet, hints);
-    for (uint8_t i = 0; err == SG_OK && i < packet.count; i++) {
-        if (packet.rumor[i].kind == SG_SWIM_ALIVE &&
-            !sg_peer_id_equal(&packet.rumor[i].member, &core->config.self))
-            sg_book_learn(&core->book, &packet.rumor[i].member, &hints[i], false);
-    }
+    if (err == SG_OK && !shed_rumors(core, link, &packet, hints))
+        return;
     if (err == SG_OK) {
         link->heard_at = core->now;
         err = sg_members_input(core, &in);
     }
+    if (err == SG_OK)
+        learn_hints(core, &packet, hints);
     if (err != SG_OK && err != SG_ERR_NO_MEMORY)
         sg_refuse(core, link, NULL, err);
 }

@@ -275,13 +275,16 @@ static bool is_news(const struct sg_core *core, const struct sg_peer_id *subject
 {
     const struct sg_record *held = find(core, subject);
     struct sg_swim_view view;
+    bool is_known = sg_swim_find(core->swim, subject, &view) == SG_OK;
     if (held != NULL && record->incarnation <= held->incarnation)
         return false;
+    /* a member whose record was let go of: it is kept now, so this happens once */
+    if (is_known && held == NULL && !record->leaves && view.state != SG_SWIM_IS_DEAD &&
+        record->incarnation >= view.incarnation)
+        return true;
     if (was_recent(&core->records, subject, record->incarnation))
         return false;
-    if (sg_swim_find(core->swim, subject, &view) != SG_OK)
-        return true;
-    return record->incarnation >= view.incarnation;
+    return !is_known || record->incarnation >= view.incarnation;
 }
 
 static bool meta_differs(const struct sg_core *core, const struct sg_peer_id *subject,
@@ -334,6 +337,7 @@ void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_rea
 {
     const struct sg_suite *suite = core->config.suite;
     struct sg_swim_record record;
+    struct sg_swim_view view;
     struct sg_peer_id subject;
     sg_err err = sg_swim_record_decode(r, &record);
     if (err == SG_OK &&
@@ -343,6 +347,11 @@ void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_rea
         subject_of(core, record.public_key, &subject);
         if (sg_peer_id_equal(&subject, &core->config.self) || !is_news(core, &subject, &record))
             return;
+        /* strangers are news without end: few of them for each link */
+        if (sg_swim_find(core->swim, &subject, &view) != SG_OK && !sg_link_may_walk(core, link)) {
+            core->stats.refused_overload++;
+            return;
+        }
         err = verify(core, link, &subject, &record);
     }
     if (err == SG_OK) {
@@ -350,7 +359,10 @@ void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_rea
         return;
     }
     core->stats.records_refused++;
-    sg_refuse(core, link, NULL, err);
+    if (err == SG_ERR_LIMIT)
+        core->stats.refused_overload++; /* no fault of who relays */
+    else if (err != SG_ERR_NO_MEMORY && err != SG_ERR_CRYPTO)
+        sg_refuse(core, link, NULL, err);
 }
 
 void sg_record_ask(struct sg_core *core, const struct sg_link *link,
@@ -390,7 +402,9 @@ void sg_record_wanted(struct sg_core *core, struct sg_link *link, struct sg_read
     /* one token a record: they are a hundred times longer than their names */
     for (size_t i = 0; i < count && sg_link_may_walk(core, link); i++) {
         const struct sg_record *record = find(core, &wanted[i]);
-        if (record != NULL)
+        if (sg_peer_id_equal(&wanted[i], &core->config.self))
+            sg_record_greet(core, &link->peer);
+        else if (record != NULL)
             send_record(core, &link->peer, record->frame);
     }
 }

@@ -55,6 +55,8 @@ void sg_send_hpv(struct sg_core *core, const struct sg_topic_id *topic,
     struct sg_frame_head head = {.family = SG_FAMILY_HYPARVIEW, .scope = *topic};
     struct sg_hints hints[SG_HPV_SHUFFLE_MAX];
     struct sg_writer w;
+    if (msg->kind == SG_HPV_SHUFFLE_REPLY && !sg_link_may_answer(core, peer))
+        return;
     for (uint8_t i = 0; i < msg->count; i++)
         sg_book_get(&core->book, &msg->id[i], &hints[i]);
     struct sg_buf *frame = sg_frame_begin(core, &head, HPV_BODY_MAX, &w);

@@ -183,6 +183,8 @@ static void answer_find(struct sg_core *core, const struct sg_scope *scope,
                         const struct sg_peer_id *origin)
 {
     const struct sg_hpv *hpv = &scope->hpv;
+    if (!sg_link_may_answer(core, origin))
+        return;
     struct sg_topic_msg msg = {
         .kind = SG_TOPIC_FOUND, .topic = scope->topic, .count = 1, .id = {core->config.self}};
     uint16_t start = (uint16_t)sg_prng_below(&core->prng, hpv->active_count);

@@ -37,7 +37,9 @@ static void pull_soon(struct sg_swim *m)
 uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation)
 {
     const struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
-    if (gone != NULL && (m->config.proofs || incarnation <= gone->incarnation))
+    /* a later life may be told of by others, a later word of the same life not */
+    if (gone != NULL && (m->config.proofs ? incarnation >> 32 <= gone->incarnation >> 32
+                                          : incarnation <= gone->incarnation))
         return SG_SWIM_NONE;
     uint16_t slot = sg_swim_add(m, id, incarnation, false);
     if (slot == SG_SWIM_NONE)

@@ -14,8 +14,9 @@
 #define LOSSY_PERMILLE 200
 #define LOSSY_LINKS_MIN 4
 #define RTT_MS_MAX 60000
-/* So many are watched at watch_ns each; see watch_interval. */
-#define WATCHED_FEW 4
+/* So many are watched every watch_ns; more of them less often, down to that for so many. */
+#define WATCHED_FEW 6
+#define WATCHED_MANY 10
 
 /* ---- times ---- */
 
@@ -289,16 +290,16 @@ void sg_swim_on_nack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t 
 
 /* ---- the watch ---- */
 
-/* Who watches many is watched by many: each may look less often, up to half as often. A crash is
- * noticed by the one whose turn comes first. */
+/* Who watches many is watched by many, so each may look less often: a crash is noticed by the one
+ * whose turn comes first. */
 static uint64_t watch_interval(const struct sg_swim *m)
 {
     uint32_t watched = m->watched_count;
     if (watched < WATCHED_FEW)
         watched = WATCHED_FEW;
-    if (watched > 2 * WATCHED_FEW)
-        watched = 2 * WATCHED_FEW;
-    return m->config.watch_ns / WATCHED_FEW * watched;
+    if (watched > WATCHED_MANY)
+        watched = WATCHED_MANY;
+    return m->config.watch_ns * watched / WATCHED_FEW;
 }
 
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)

@@ -11,8 +11,7 @@
 #define QUEUE_FIRST 8
 /* Each member has at most one rumor; some more for those just gone, and ourselves. */
 #define QUEUE_EXTRA 16
-/* Bytes that rumors have in a packet: without frame head, kind, seq, target, count. */
-#define RUMOR_BYTES (SG_SWIM_PACKET_MAX - 3 - 38)
+#define RUMOR_BYTES SG_SWIM_RUMOR_BYTES
 /* Hints come from the caller's address book. */
 #define HINTS_LEN_MAX (SG_HINTS_MAX * (1 + SG_HINT_LEN_MAX))
 /* A step of TIMEOUT: a period, a gossip round, a verdict with the forgetting of another. */

@@ -38,7 +38,9 @@ static void say(struct sg_swim *m, bool leaves)
     sg_swim_timer_set(m, SG_SWIM_T_ANNOUNCE, SG_TIME_NEVER);
     if (m->has_refuted) {
         m->stats.refutations++;
-        sg_swim_health_add(m, 1);
+        /* accusations are free for liars: with proofs only what happened to us counts */
+        if (!m->config.proofs)
+            sg_swim_health_add(m, 1);
         m->has_refuted = false;
     }
     if (!m->config.proofs && !leaves) {

@@ -5,6 +5,9 @@
  * suspicion timer, and only the subject (its link, its signed record) sets its incarnation. */
 #include "swim/internal.h"
 
+/* Nobody's word: whom others give up must have been dead here for longer than partitions last. */
+#define FORGET_AFTER_NS (3600 * SG_NS_PER_S)
+
 #include <assert.h>
 
 /* Time for others to accuse somebody whom we alone could not reach and have never met. */
@@ -392,6 +395,7 @@ void sg_swim_on_rumor(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint
     else if (rumor->kind != SG_SWIM_FORGET)
         sg_swim_accuse(m, slot, rumor, from);
     else if (m->member[slot].state == SG_SWIM_IS_DEAD &&
-             rumor->incarnation >= m->member[slot].incarnation)
+             rumor->incarnation >= m->member[slot].incarnation &&
+             (!m->config.proofs || sg_time_since(m->now, m->member[slot].since) >= FORGET_AFTER_NS))
         sg_swim_forget(m, slot, rumor, from);
 }

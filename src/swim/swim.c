@@ -497,11 +497,12 @@ static void dispatch(struct sg_swim *m, const struct sg_swim_in *in)
 }
 
 /* The node itself stood still (stopped, suspended, no CPU): what did not happen meanwhile says
- * nothing about others. */
-static void forgive_lateness(struct sg_swim *m)
+ * nothing about others. before: time of the last input, up to which it has been forgiven. */
+static void forgive_lateness(struct sg_swim *m, sg_time_ns before)
 {
     uint16_t timer;
-    uint64_t late = sg_time_since(m->now, sg_swim_timer_first(m, &timer));
+    sg_time_ns first = sg_swim_timer_first(m, &timer);
+    uint64_t late = sg_time_since(m->now, first > before ? first : before);
     if (!m->config.proofs || late <= m->config.timeout_min_ns)
         return;
     sg_swim_probes_restart(m);
@@ -528,10 +529,11 @@ sg_err sg_swim_input(struct sg_swim *m, sg_time_ns now, const struct sg_swim_in 
     out->rumor_count = 0;
     if (m->has_left)
         return SG_OK;
+    sg_time_ns before = m->now;
     if (now > m->now)
         m->now = now;
     m->out = out;
-    forgive_lateness(m);
+    forgive_lateness(m, before);
     dispatch(m, in);
     if (m->is_late_tick && !m->has_ring_probe && sg_swim_has_room(m)) {
         m->is_late_tick = false;

@@ -39,8 +39,8 @@ struct sg_swim_config {
                                 * 2 SRTT + 4 var is; 3 times for those without a link */
     uint8_t indirect;          /* [3] PING_REQs, to linked members where possible */
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
-    uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to twice
-                                * as long where more than 4 are watched; 0 = none is */
+    uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to 5/3 of
+                                * it where more than 6 are watched; 0 = none is */
     uint64_t dial_interval_ns; /* [10 s] pause between probes of members without a link, and between
                                 * relayed probes of such; 0 = no difference is made */
     /* suspicion: Min = alpha max(1, log10(n)) period, in [suspicion_min, suspicion_cap];

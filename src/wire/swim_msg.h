@@ -45,6 +45,10 @@ enum sg_swim_kind {
     SG_SWIM_WANT = 8      /* ids of members whose records the sender wants */
 };
 
+/* Bytes that rumors have in a packet: without the head of a base scope's frame, kind, seq, target
+ * and count. */
+#define SG_SWIM_RUMOR_BYTES (SG_SWIM_PACKET_MAX - 3 - 38)
+
 struct sg_swim_packet {
     enum sg_swim_kind kind; /* PING .. GOSSIP */
     uint32_t seq;           /* 0 in GOSSIP */

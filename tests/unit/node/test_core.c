@@ -281,7 +281,7 @@ static void small(struct sg_core_config *config)
     config->pt.seen_max = 64;
     config->pt.cache_max = 16;
     config->pt.missing_max = 16;
-    config->book_max = 16;
+    config->book_max = 48;
     config->keys_max = 4;
     config->roots_max = 4;
     config->authors_max = 4;
