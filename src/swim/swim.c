@@ -368,7 +368,7 @@ static void run_global(struct sg_swim *m, enum sg_swim_timer timer)
         break;
     case SG_SWIM_T_GOSSIP:
         sg_swim_gossip(m);
-        sg_swim_timer_set(m, timer, sg_swim_after(m, m->config.gossip_interval_ns));
+        sg_swim_timer_set(m, (uint16_t)timer, sg_swim_after(m, m->config.gossip_interval_ns));
         break;
     case SG_SWIM_T_PUSH_PULL:
         sg_swim_push_pull(m);
@@ -383,7 +383,7 @@ static void run_global(struct sg_swim *m, enum sg_swim_timer timer)
         sg_swim_announce_due(m);
         break;
     case SG_SWIM_T_FLOOD: /* done at the end of each input */
-        sg_swim_timer_set(m, timer, SG_TIME_NEVER);
+        sg_swim_timer_set(m, (uint16_t)timer, SG_TIME_NEVER);
         break;
     case SG_SWIM_T_COUNT:
     case SG_SWIM_T_RELAY:
@@ -409,10 +409,11 @@ static void run_timer(struct sg_swim *m, uint16_t timer)
 
 static void set_if(struct sg_swim *m, enum sg_swim_timer timer, bool is_wanted, uint64_t within_ns)
 {
-    if (sg_swim_timer_is_set(m, timer) == is_wanted)
+    if (sg_swim_timer_is_set(m, (uint16_t)timer) == is_wanted)
         return;
     uint64_t offset = is_wanted ? sg_prng_below(&m->prng, within_ns) : 0;
-    sg_swim_timer_set(m, timer, is_wanted ? sg_time_add(m->now, offset + 1) : SG_TIME_NEVER);
+    sg_swim_timer_set(m, (uint16_t)timer,
+                      is_wanted ? sg_time_add(m->now, offset + 1) : SG_TIME_NEVER);
 }
 
 /* Timers run only while they have something to do. */
