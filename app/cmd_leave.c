@@ -90,9 +90,9 @@ const struct sg_command sg_cmd_force_leave = {
     .summary = "Give up a failed member that will not come back.",
     .usage = "ID [--json] [...]",
     .about = "A failed member is remembered for a day and tried again now and then. This forgets\n"
-             "it here, and at those who hold it for failed as well. A member that lives cannot be\n"
-             "given up, and one that comes back is welcome. Of the id the first 6 characters will\n"
-             "do when only one member begins so.",
+             "it here, and at those nodes that have held it for failed for an hour. A member that\n"
+             "lives cannot be given up, and one that comes back is welcome. Of the id the first 6\n"
+             "characters will do when only one member begins so.",
     .example = "  saorsa members\n"
                "  saorsa force-leave abcdef",
     .run = run_force_leave,

@@ -151,8 +151,9 @@ SG_API size_t sg_node_members(struct sg_node *node, struct sg_member *members, s
 /* New metadata of this node [0 .. 512], signed and told to all members; each call is a new version.
  * SG_ERR_TOO_LARGE, SG_ERR_STOPPED, SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_API SG_MUST_USE sg_err sg_node_set_meta(struct sg_node *node, struct sg_bytes meta);
-/* Gives up a failed member: it is forgotten here and by those who hold it for dead as well, and is
- * no longer probed. When it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
+/* Gives up a failed member: it is forgotten here at once, and by those who have held it for dead
+ * for an hour (one node's word must not end a partition for good), and is no longer probed. When
+ * it comes back it is welcome. SG_ERR_NOT_FOUND: unknown, or not failed. */
 SG_API SG_MUST_USE sg_err sg_node_force_leave(struct sg_node *node, const struct sg_peer_id *peer);
 
 /* Contacts: peers the user vouches for. Some neighbour places are kept for them, they are dialled

@@ -116,10 +116,12 @@ wait_for 'b to notice' is_state b c failed
 expect_exit 0 saorsa members --dir "$PWD/a"
 expect_text last.out '1 failed'
 
-begin 'a failed member is given up, here and elsewhere'
+begin 'a failed member is given up where the operator says so'
 expect_exit 0 force_leave "$(cut -c 1-8 c.id)" --json
 [ "$(json last.out 'o')" = "{'ok': True}" ] || fail 'no answer in JSON'
 wait_for 'a to forget c' is_state a c ''
+is_state b c failed || fail 'the word of another node gave up c at once'
+expect_exit 0 saorsa force-leave "$(cat c.id)" --dir "$PWD/b"
 wait_for 'b to forget c' is_state b c ''
 expect_exit 1 force_leave "$(cat c.id)"
 expect_text last.err 'is no member that is known here'
