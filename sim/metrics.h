@@ -59,7 +59,16 @@
     X(HEAP_NODE, "heap_node", "B", "heap per node, at the end (metric heap)")                      \
     X(HEAP_SLOPE, "heap_slope", "%/h", "growth of the heap after the first quarter (metric heap)") \
     X(BANNED, "banned", "", "peers banned")                                                        \
-    X(FORGED, "forged", "", "frames that attackers made up")
+    X(FORGED, "forged", "", "frames that attackers made up")                                       \
+    X(REACH_LAST, "reach_last", "%", "of the tenth message after a failure (lab hyparview)")       \
+    X(HEAL_ROUNDS, "heal_rounds", "", "shuffle rounds until one part (lab hyparview)")             \
+    X(PATH_SHARE, "path_share", "%", "path_mean over that of a random graph (lab hyparview)")      \
+    X(PROBE_PERIODS, "probe_periods", "", "mean periods to the first probe (lab swim)")            \
+    X(PROBE_SHARE, "probe_share", "%", "of that over e/(e-1) (lab swim)")                          \
+    X(FP_SHARE, "fp_share", "%", "fp over that of plain SWIM (lab lifeguard)")                     \
+    X(FP_HEALTHY_SHARE, "fp_healthy_share", "%", "the same for fp_healthy (lab lifeguard)")        \
+    X(OUTSIDE, "outside", "", "honest nodes outside the largest honest part (lab eclipse)")        \
+    X(SYBIL_SHARE, "sybil_share", "%", "of the places in active views (lab eclipse)")
 
 #define SG_SIM_SPREADS(X)                                                                          \
     X(FIRST_SUSPECT, "first_suspect", "s", "crash to the first suspicion anywhere")                \

@@ -92,6 +92,25 @@ struct sg_sim_knob {
     uint64_t value;
 };
 
+/* An experiment on single machines, see lab_scenario.h. */
+enum sg_sim_lab_kind {
+    SG_SIM_LAB_NONE,
+    SG_SIM_LAB_HYPARVIEW,
+    SG_SIM_LAB_SWIM,
+    SG_SIM_LAB_LIFEGUARD,
+    SG_SIM_LAB_ECLIPSE
+};
+
+struct sg_sim_lab {
+    enum sg_sim_lab_kind kind;
+    bool is_told, is_ours; /* HYPARVIEW: links to the dead are reset at once; our own views */
+    uint32_t rounds;       /* shuffle rounds, crashes, repeats, rounds of attack */
+    double share, bad;     /* that fail, of Sybils among all; of bad contacts */
+    uint32_t slots;        /* for contacts */
+    uint32_t alpha, beta, members;     /* LIFEGUARD; members (0 = 1 .. 32 in turn) stall .. */
+    uint64_t duration_ns, interval_ns; /* .. for so long, then are well so long; 0 = once */
+};
+
 struct sg_sim_scenario {
     char about[2 * SG_SIM_TEXT_MAX];
     struct sg_sim_config config; /* nodes include the spare ones below */
@@ -105,6 +124,7 @@ struct sg_sim_scenario {
     uint64_t converge_ns;                   /* .. and so long convergence is waited for; 0 = not */
     uint64_t sample_ns;
     bool wants_graph, wants_heap;
+    struct sg_sim_lab lab;
     struct sg_sim_action actions[SG_SIM_ACTIONS_MAX];
     uint32_t action_count;
     struct sg_sim_expect expects[SG_SIM_EXPECT_MAX];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab_scenario.h"
 #include "metrics.h"
 #include "scenario.h"
 
@@ -225,7 +226,7 @@ sg_err sg_sim_line_read(struct sg_sim_line *line)
         {"join", read_join},     {"settle", read_settle},  {"publish", read_publish},
         {"at", sg_sim_line_at},  {"set", sg_sim_line_set}, {"adversary", read_adversary},
         {"phase", read_phase},   {"expect", read_expect},  {"sample", read_sample},
-        {"metric", read_metric}, {"check", read_check},
+        {"metric", read_metric}, {"check", read_check},    {"lab", sg_sim_line_lab},
     };
     char list[160] = "";
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scenario.h"
+#include "lab_scenario.h"
 
 #define VARS_MAX 24
 #define TOTAL_NS_MAX (40 * 86400 * SG_NS_PER_S)
@@ -288,10 +288,13 @@ static sg_err finish(struct sg_sim_line *line, struct sg_sim_scenario *scenario)
 {
     struct sg_sim_config *config = &scenario->config;
     line->number = 0;
-    if (scenario->safety_ns == 0)
+    bool is_lab = scenario->lab.kind != SG_SIM_LAB_NONE;
+    if (scenario->safety_ns == 0 && !is_lab)
         return sg_sim_line_bad(line, "a line 'phase safety until TIME' is missing");
     if (scenario->expect_count == 0)
         return sg_sim_line_bad(line, "a line 'expect ..' is missing: what is this to show?");
+    if (is_lab)
+        return sg_sim_lab_finish(line, scenario);
     SG_TRY(expect_convergence(line, scenario));
     SG_TRY(finish_actions(line, scenario));
     SG_TRY(finish_publish(line, scenario));

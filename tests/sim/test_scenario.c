@@ -33,6 +33,33 @@ static void refuse(const char *text, uint32_t line, const char *words)
 
 #define END "phase safety until 10s\nexpect isolated == 0\n"
 
+/* The same seed gives the same figures, another one others. */
+static void test_labs_are_decided_by_the_seed(void **state)
+{
+    static const char *const texts[] = {
+        "nodes 64\nlab hyparview shuffles 5 fail 50% told on\nexpect reach_first > 0\n",
+        "nodes 16\nlab swim crashes 50\nexpect probe_periods > 1\n",
+        "nodes 48\nlab lifeguard stalled 4 for 20s\nexpect first_fail p50 > 1s\n",
+        "nodes 24\nlab eclipse sybils 30% rounds 2\nexpect sybil_share > 0\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct sg_sim_scenario *scenario = parse(texts[i], NULL);
+        uint64_t hash[3];
+        for (unsigned k = 0; k < 3; k++) {
+            struct sg_sim_result *result;
+            assert_int_equal(sg_sim_scenario_run(scenario, k == 2 ? 2 : 1, NULL, NULL, &result),
+                             SG_OK);
+            assert_true(sg_sim_result_is_met(result));
+            hash[k] = sg_sim_result_report(result)->trace_hash;
+            sg_sim_result_free(result);
+        }
+        assert_int_equal(hash[0], hash[1]);
+        assert_int_not_equal(hash[0], hash[2]);
+        sg_sim_scenario_free(scenario);
+    }
+}
+
 static void test_complaints_name_line_and_remedy(void **state)
 {
     static const struct {
@@ -43,6 +70,14 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"", 0, "phase safety"},
         {"phase safety until 10s\n", 0, "expect"},
         {"nodes 5\nbogus 7\n" END, 2, "there are: let small nodes"},
+        {"lab moon\n" END, 1, "hyparview|swim"},
+        {"lab swim crashes\n" END, 1, "[crashes N]"},
+        {"lab eclipse sybils much\n" END, 1, "[sybils SHARE]"},
+        {"lab hyparview told maybe\n" END, 1, "[told on|off]"},
+        {"lab hyparview slots 3\n" END, 1, "[fail SHARE]"},
+        {"lab swim\n" END, 0, "go only"},
+        {"nodes 5000\nlab swim\nexpect kills > 0\n", 0, "3 .. 4096"},
+        {"lab eclipse sybils 99%\nexpect eclipsed == 0\n", 0, "95%"},
         {"nodes 0\n" END, 1, "1 .. 100000"},
         {"nodes 100001\n" END, 1, "1 .. 100000"},
         {"nodes many\n" END, 1, "1 .. 100000"},
@@ -285,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_complaints_name_line_and_remedy),
+        cmocka_unit_test(test_labs_are_decided_by_the_seed),
         cmocka_unit_test(test_variables_small_lines_and_settings),
         cmocka_unit_test(test_every_built_in_scenario_parses),
         cmocka_unit_test(test_expectations_can_fail),
