@@ -75,8 +75,9 @@ enum sg_hpv_out_kind {
     SG_HPV_OUT_SEND,          /* peer, msg; the node opens a link first when there is none */
     SG_HPV_OUT_NEIGHBOR_UP,   /* peer entered the active view */
     SG_HPV_OUT_NEIGHBOR_DOWN, /* peer left the active view */
-    SG_HPV_OUT_ISOLATED       /* no neighbour, and no candidate that could be asked now: the node
-                               * tries its ladder. Repeated with back-off while it stays so. */
+    SG_HPV_OUT_ISOLATED       /* no neighbour, or less than half of the target since some were lost
+                               * of late, and no candidate that could be asked now: the node tries
+                               * its ladder. Repeated with back-off while it stays so. */
 };
 
 struct sg_hpv_out {
@@ -125,8 +126,10 @@ struct sg_hpv_pending {
     bool high_priority;
 };
 
-/* At most so many JOIN/NEIGHBOR requests wait for an answer at once. */
-#define SG_HPV_PENDING_MAX 4
+/* At most so many JOIN/NEIGHBOR requests wait for an answer at once; .. */
+#define SG_HPV_PENDING_MAX 16
+/* .. so many while there are neighbours enough. */
+#define SG_HPV_PENDING_CALM 4
 
 /* A peer that joined through us or ended a link with us of late. */
 struct sg_hpv_recent {
@@ -169,6 +172,7 @@ struct sg_hpv {
     sg_time_ns shuffle_at;
     sg_time_ns rotate_at;
     sg_time_ns repair_at;
+    sg_time_ns needy_until; /* neighbours were lost, and fewer than half are left */
     uint64_t repair_pause_ns;
 };
 

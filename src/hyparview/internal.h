@@ -127,7 +127,11 @@ void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer);
 /* Promotion is possible at once and pauses are short again. */
 void sg_hpv_repair_reset(struct sg_hpv *m);
 /* A request was refused or failed: who has a neighbour pauses before the next one. */
-void sg_hpv_promotion_failed(struct sg_hpv *m);
+void sg_hpv_promotion_failed(struct sg_hpv *m, bool is_refused);
+/* Fewer than half of the neighbours that are wanted. */
+bool sg_hpv_is_needy(const struct sg_hpv *m);
+/* Requests that may wait at once now. */
+uint8_t sg_hpv_pending_limit(const struct sg_hpv *m);
 /* Promotes candidates as far as needed and allowed now. */
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out);
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m);

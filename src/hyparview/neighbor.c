@@ -155,7 +155,7 @@ void sg_hpv_on_neighbor_reply(struct sg_hpv *m, const struct sg_peer_id *from,
     }
     sg_hpv_passive_offer(m, from);
     sg_hpv_candidate_hold(m, from);
-    sg_hpv_promotion_failed(m);
+    sg_hpv_promotion_failed(m, true);
 }
 
 void sg_hpv_on_disconnect(struct sg_hpv *m, const struct sg_peer_id *from,
@@ -206,7 +206,7 @@ void sg_hpv_on_failed(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg
     sg_hpv_pending_remove(m, peer);
     sg_hpv_candidate_failed(m, peer);
     if (was_pending)
-        sg_hpv_promotion_failed(m);
+        sg_hpv_promotion_failed(m, false);
 }
 
 void sg_hpv_on_dead(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out)
@@ -217,7 +217,7 @@ void sg_hpv_on_dead(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_h
         sg_hpv_active_drop(m, at, out);
     sg_hpv_forget(m, peer);
     if (was_pending)
-        sg_hpv_promotion_failed(m);
+        sg_hpv_promotion_failed(m, false);
 }
 
 void sg_hpv_leave(struct sg_hpv *m, struct sg_hpv_outbox *out)

@@ -7,6 +7,9 @@
 /* A candidate that failed so often in a row may be forgotten. With doubling pauses between its
  * trials that is a quarter of an hour: longer than most partitions. */
 #define FAILURES_MAX 8
+/* A request without answer for so long does not keep a needy node from asking others: after many
+ * failures most names are of the dead, and each costs a whole timeout. */
+#define SLOW_NS (500 * SG_NS_PER_MS)
 /* Those pauses double so often. */
 #define PAUSE_DOUBLINGS_MAX 5
 
@@ -28,9 +31,19 @@ void sg_hpv_pending_remove(struct sg_hpv *m, const struct sg_peer_id *peer)
             (size_t)(m->pending_count - at) * sizeof(*m->pending));
 }
 
+bool sg_hpv_is_needy(const struct sg_hpv *m)
+{
+    return 2 * m->active_count < m->config.active_target;
+}
+
+uint8_t sg_hpv_pending_limit(const struct sg_hpv *m)
+{
+    return sg_hpv_is_needy(m) ? SG_HPV_PENDING_MAX : SG_HPV_PENDING_CALM;
+}
+
 bool sg_hpv_pending_make_room(struct sg_hpv *m)
 {
-    if (m->pending_count < SG_HPV_PENDING_MAX)
+    if (m->pending_count < sg_hpv_pending_limit(m))
         return true;
     for (uint8_t i = 0; i < m->pending_count; i++) {
         if (sg_hpv_is_named(&m->pending[i]))
@@ -97,7 +110,7 @@ void sg_hpv_expire(struct sg_hpv *m)
         }
         sg_hpv_pending_remove(m, &peer);
         sg_hpv_candidate_failed(m, &peer);
-        sg_hpv_promotion_failed(m);
+        sg_hpv_promotion_failed(m, false);
     }
 }
 
@@ -191,9 +204,10 @@ static void repair_pause(struct sg_hpv *m)
     m->repair_pause_ns = m->repair_pause_ns > max / 2 ? max : m->repair_pause_ns * 2;
 }
 
-void sg_hpv_promotion_failed(struct sg_hpv *m)
+/* Who is needy does not wait because a name was of the dead. */
+void sg_hpv_promotion_failed(struct sg_hpv *m, bool is_refused)
 {
-    if (m->active_count > 0)
+    if (is_refused ? m->active_count > 0 : !sg_hpv_is_needy(m))
         repair_pause(m);
 }
 
@@ -207,17 +221,36 @@ static unsigned chosen_soon(const struct sg_hpv *m)
     return count;
 }
 
+static sg_time_ns slow_at(const struct sg_hpv *m, const struct sg_hpv_pending *request)
+{
+    uint64_t left = m->config.neighbor_timeout_ns - SLOW_NS;
+    if (m->config.neighbor_timeout_ns <= SLOW_NS || request->deadline < left)
+        return request->deadline;
+    return request->deadline - left;
+}
+
+/* Requests that may soon be neighbours. */
+static uint16_t hopeful_count(const struct sg_hpv *m)
+{
+    uint16_t count = 0;
+    if (!sg_hpv_is_needy(m))
+        return m->pending_count;
+    for (uint8_t i = 0; i < m->pending_count; i++)
+        count = (uint16_t)(count + (slow_at(m, &m->pending[i]) > m->last_now));
+    return count;
+}
+
 static bool is_below_target(const struct sg_hpv *m)
 {
     uint16_t target = sg_hpv_stranger_limit(m);
     if (target > m->config.active_target)
         target = m->config.active_target;
-    return m->active_count + m->pending_count < target;
+    return m->active_count + hopeful_count(m) < target;
 }
 
 static bool wants_more(const struct sg_hpv *m)
 {
-    return m->pending_count < SG_HPV_PENDING_MAX &&
+    return m->pending_count < sg_hpv_pending_limit(m) &&
            (is_below_target(m) || chosen_soon(m) < m->config.chosen_min);
 }
 
@@ -250,13 +283,22 @@ static bool ask_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
 static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
     repair_pause(m);
+    sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
+    if (m->active_count > 0)
+        return;
     for (uint16_t i = 0; i < m->passive_count; i++)
         m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, m->repair_at);
     for (uint16_t i = 0; i < m->contact_count; i++) {
         struct sg_hpv_trial *trial = &m->contacts[i].trial;
         trial->retry_at = sg_time_min(trial->retry_at, m->repair_at);
     }
-    sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
+}
+
+/* Whether somebody else has to find candidates: nobody that we know answers. */
+static bool is_lost(const struct sg_hpv *m)
+{
+    bool is_needy = m->active_count == 0 || (sg_hpv_is_needy(m) && m->last_now < m->needy_until);
+    return is_needy && hopeful_count(m) == 0;
 }
 
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
@@ -269,7 +311,7 @@ void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
         return;
     while (wants_more(m) && ask_candidate(m, out))
         ;
-    if (is_alone && m->pending_count == 0 && !is_paused)
+    if (is_lost(m) && wants_more(m) && !is_paused)
         say_isolated(m, out);
 }
 
@@ -288,20 +330,37 @@ static sg_time_ns stranger_deadline(const struct sg_hpv *m)
 {
     if (!wants_more(m))
         return SG_TIME_NEVER;
-    if (m->active_count == 0)
-        return m->pending_count == 0 ? m->repair_at : SG_TIME_NEVER;
     sg_time_ns trial = next_trial(m);
+    if (is_lost(m))
+        return m->active_count == 0 ? sg_time_min(trial, m->repair_at) : m->repair_at;
+    if (m->active_count == 0)
+        return trial;
     return trial > m->repair_at ? trial : m->repair_at;
+}
+
+/* When a needy node gives up hope for a request and asks one more. */
+static sg_time_ns hope_deadline(const struct sg_hpv *m)
+{
+    sg_time_ns first = SG_TIME_NEVER;
+    if (!sg_hpv_is_needy(m) || m->pending_count == SG_HPV_PENDING_MAX)
+        return SG_TIME_NEVER;
+    for (uint8_t i = 0; i < m->pending_count; i++) {
+        sg_time_ns at = slow_at(m, &m->pending[i]);
+        if (at > m->last_now)
+            first = sg_time_min(first, at);
+    }
+    return first;
 }
 
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
 {
-    return sg_time_min(stranger_deadline(m), sg_hpv_contact_deadline(m));
+    sg_time_ns first = sg_time_min(stranger_deadline(m), hope_deadline(m));
+    return sg_time_min(first, sg_hpv_contact_deadline(m));
 }
 
 static bool may_exchange(const struct sg_hpv *m)
 {
-    return m->active_count >= m->config.active_target && m->pending_count < SG_HPV_PENDING_MAX;
+    return m->active_count >= m->config.active_target && m->pending_count < sg_hpv_pending_limit(m);
 }
 
 void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out)

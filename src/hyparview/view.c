@@ -6,6 +6,9 @@
 
 /* A small view takes the paper's shuffle whole. */
 #define SHARE_MIN 8
+/* Who lost its neighbours calls for candidates so long. A network may have no more nodes, so not
+ * for ever; but trials of dead names, at 5 s each, find a living one in 20 within a minute. */
+#define NEEDY_NS (120 * SG_NS_PER_S)
 
 uint16_t sg_hpv_active_find(const struct sg_hpv *m, const struct sg_peer_id *peer)
 {
@@ -40,6 +43,8 @@ void sg_hpv_active_drop(struct sg_hpv *m, uint16_t at, struct sg_hpv_outbox *out
     memmove(&m->active[at], &m->active[at + 1],
             (size_t)(m->active_count - at) * sizeof(*m->active));
     sg_hpv_repair_reset(m);
+    if (sg_hpv_is_needy(m))
+        m->needy_until = sg_time_add(m->last_now, NEEDY_NS);
     sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_DOWN, &peer);
 }
 

@@ -250,7 +250,8 @@ struct sg_core {
     struct sg_buf *own_record; /* NULL until there is something to say */
     uint8_t *meta;             /* [meta_len] */
     uint16_t meta_len;
-    uint8_t ladder; /* the rung to try next while isolated */
+    uint8_t ladder;     /* the rung to try next while isolated */
+    uint32_t ladder_at; /* the member to begin with */
     uint8_t contact_count;
     struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
 };

@@ -362,12 +362,15 @@ static bool offer_members(struct sg_core *core)
     struct sg_peer_id peers[LADDER_CANDIDATES];
     struct sg_hpv_in in = {.kind = SG_HPV_IN_CANDIDATES, .peers = peers};
     struct sg_swim_view view;
-    for (uint32_t i = 0; in.count < LADDER_CANDIDATES && sg_swim_at(core->swim, i, &view); i++) {
+    uint32_t i = core->ladder_at;
+    for (; in.count < LADDER_CANDIDATES && sg_swim_at(core->swim, i, &view); i++) {
         struct sg_hints hints;
         sg_book_get(&core->book, &view.peer, &hints);
         if (hints.count > 0)
             peers[in.count++] = view.peer;
     }
+    /* another part of the table next time, from the front after its end */
+    core->ladder_at = in.count < LADDER_CANDIDATES ? 0 : i;
     if (in.count > 0)
         (void)sg_scope_hpv(core, core->scopes[0], &in);
     return in.count > 0;

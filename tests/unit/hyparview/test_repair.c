@@ -30,9 +30,48 @@ static void test_four_requests_at_once(void **state)
 {
     (void)state;
     struct bench b;
-    open_without_timers(&b, 8, 12, 16);
+    open_without_timers(&b, 16, 20, 16);
+    neighbors(&b, "a b c d e f g h");
     candidates(&b, "p q r s t u v");
-    assert_int_equal(b.out.count, SG_HPV_PENDING_MAX);
+    assert_int_equal(b.out.count, SG_HPV_PENDING_CALM);
+    bench_close(&b);
+}
+
+/* With less than half of the neighbours a request counts for half a second; then one more is asked
+ * beside it. The names of the dead so cost no time. */
+static void test_needy_does_not_wait_for_the_slow(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 4, 6, 32);
+    candidates(&b, "a b c d e f g h i j k l m n o p q r s t");
+    assert_int_equal(b.m.pending_count, 4);
+    for (uint8_t asked = 8; asked <= SG_HPV_PENDING_MAX; asked = (uint8_t)(asked + 4)) {
+        assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + 500);
+        next_timeout(&b);
+        assert_int_equal(b.m.pending_count, asked);
+    }
+    next_timeout(&b); /* the first four have failed */
+    assert_int_equal(b.now, 5 * SG_NS_PER_S);
+    assert_int_equal(b.m.pending_count, SG_HPV_PENDING_MAX);
+    bench_close(&b);
+}
+
+/* Who lost its neighbours but one calls for candidates for two minutes, when none is left. */
+static void test_needy_calls_for_candidates(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 16);
+    neighbors(&b, "a b c d e");
+    assert_int_equal(sg_hpv_deadline(&b.m), SG_TIME_NEVER);
+    event(&b, SG_HPV_IN_DEAD, "a");
+    assert_string_equal(event(&b, SG_HPV_IN_DEAD, "b"), "down b\nisolated\n");
+    unsigned calls = 0;
+    while (sg_hpv_deadline(&b.m) != SG_TIME_NEVER && calls < 100)
+        calls += strcmp(next_timeout(&b), "isolated\n") == 0;
+    assert_in_range(calls, 10, 25);
+    assert_in_range(b.now, 110 * SG_NS_PER_S, 135 * SG_NS_PER_S);
     bench_close(&b);
 }
 
@@ -439,6 +478,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_neighbors_with_high_priority),
         cmocka_unit_test(test_four_requests_at_once),
+        cmocka_unit_test(test_needy_does_not_wait_for_the_slow),
+        cmocka_unit_test(test_needy_calls_for_candidates),
         cmocka_unit_test(test_promotion_is_random),
         cmocka_unit_test(test_timeout_of_a_request),
         cmocka_unit_test(test_backoff_doubles),
