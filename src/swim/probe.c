@@ -348,6 +348,8 @@ static bool next_in_ring(struct sg_swim *m, bool only_unlinked)
         if (m->ring_next >= m->ring_count)
             sg_swim_ring_shuffle(m);
         uint16_t slot = m->ring[m->ring_next++];
+        if (m->config.random_target)
+            slot = m->ring[sg_prng_below(&m->prng, m->ring_count)];
         if (only_unlinked && m->member[slot].is_linked)
             continue;
         if (probe_in_turn(m, slot))

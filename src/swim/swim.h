@@ -38,6 +38,7 @@ struct sg_swim_config {
                                 * health + 1; <= period. Longer, up to 4 times, for peers whose
                                 * 2 SRTT + 4 var is; 3 times for those without a link */
     uint8_t indirect;          /* [3] PING_REQs, to linked members where possible */
+    bool random_target;        /* [false] as SWIM s3.1 analyses it; else round robin (s4.3) */
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
     uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to 5/3 of
                                 * it where more than 6 are watched; 0 = none is */
