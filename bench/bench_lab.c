@@ -355,7 +355,7 @@ struct interval_size {
 /* C x D x I, of C and I only every step-th: 9 x 6 x 8 cells or, by 2, 5 x 6 x 4. The seed differs
  * from cell to cell. */
 static void interval_run(const struct variant *v, enum sg_lab_block block,
-                           const struct interval_size *size, struct totals *totals)
+                         const struct interval_size *size, struct totals *totals)
 {
     struct sg_lab_swim_config config = config_of(v, block);
     struct sg_lab_swim_result r;
@@ -468,8 +468,8 @@ static void first_detection(unsigned trials, uint32_t nodes, bool random_target)
     sg_lab_values_sort(&periods);
     double mean = sg_lab_values_mean(&periods);
     double exact = random_target ? by_chance(nodes) : by_turns(nodes);
-    printf("  %5" PRIu32 "  %-11s %6zu   %5.3f  %+5.1f %%   %5.3f  %+5.1f %%  %5.3f s   worst %" PRIu64
-           "\n",
+    printf("  %5" PRIu32
+           "  %-11s %6zu   %5.3f  %+5.1f %%   %5.3f  %+5.1f %%  %5.3f s   worst %" PRIu64 "\n",
            nodes, random_target ? "random" : "round robin", periods.count, mean,
            100 * (mean / (M_E / (M_E - 1)) - 1), exact, 100 * (mean / exact - 1),
            sg_lab_values_mean(&suspected) / 1e9, sg_lab_values_at(&periods, 1000));
@@ -480,10 +480,11 @@ static void first_detection(unsigned trials, uint32_t nodes, bool random_target)
 
 static bool first(unsigned trials)
 {
-    printf("period after a crash in which somebody first probes the crashed member; published "
-           "e/(e-1) = %.3f, the limit for many members that each pick a random one\n  nodes  targets "
-           "     trials   mean   off      exact   off      until suspected\n",
-           M_E / (M_E - 1));
+    printf(
+        "period after a crash in which somebody first probes the crashed member; published "
+        "e/(e-1) = %.3f, the limit for many members that each pick a random one\n  nodes  targets "
+        "     trials   mean   off      exact   off      until suspected\n",
+        M_E / (M_E - 1));
     for (unsigned random = 0; random < 2; random++) {
         first_detection(20 * trials, 10, random != 0);
         first_detection(5 * trials, 100, random != 0);
@@ -510,9 +511,8 @@ int main(int argc, char **argv)
     if (is_all || strcmp(what, "threshold") == 0)
         is_known = threshold(number(argc, argv, 2, 10));
     if (is_all || strcmp(what, "interval") == 0)
-        is_known = interval(&(struct interval_size){number(argc, argv, 2, 1),
-                                                    number(argc, argv, 3, 1),
-                                                    number(argc, argv, 4, 1)});
+        is_known = interval(&(struct interval_size){
+            number(argc, argv, 2, 1), number(argc, argv, 3, 1), number(argc, argv, 4, 1)});
     if (!is_known) {
         fprintf(stderr, "usage: bench_lab [all | hpv SEEDS | first TRIALS | threshold REPEATS | "
                         "interval REPEATS JOBS STEP]\n");

@@ -427,9 +427,8 @@ static sg_err new_node(struct lab *lab, uint32_t at)
     node->watched = sg_mem_new(c->mem, c->nodes, sizeof(*node->watched));
     if (node->seen == NULL || node->watched == NULL)
         return SG_ERR_NO_MEMORY;
-    const struct sg_swim_start start = {.self = node->id,
-                                        .now = lab->net.now,
-                                        .seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at)};
+    const struct sg_swim_start start = {
+        .self = node->id, .now = lab->net.now, .seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at)};
     return sg_swim_new(&node->m, &c->swim, &start);
 }
 
@@ -507,8 +506,7 @@ static void watch(struct lab *lab, uint32_t at, uint32_t peer)
 static void link_all(struct lab *lab, uint32_t at)
 {
     for (uint32_t i = 0; i < lab->config->nodes; i++) {
-        struct sg_swim_in up = {
-            .kind = SG_SWIM_IN_LINK_UP, .peer = lab->node[i].id};
+        struct sg_swim_in up = {.kind = SG_SWIM_IN_LINK_UP, .peer = lab->node[i].id};
         struct sg_swim_in rtt = {.kind = SG_SWIM_IN_RTT,
                                  .peer = lab->node[i].id,
                                  .srtt_ns = 2 * lab->config->delay_ns + lab->config->jitter_ns,

@@ -33,6 +33,7 @@ enum sg_swim_timer {
     SG_SWIM_T_EXPIRE,
     SG_SWIM_T_ANNOUNCE,
     SG_SWIM_T_FLOOD,
+    SG_SWIM_T_STRANGER,
     SG_SWIM_T_COUNT,
     /* first ids of the arrays */
     SG_SWIM_T_PROBE = SG_SWIM_T_COUNT,
@@ -120,6 +121,18 @@ struct sg_swim_gone {
     sg_time_ns until;
 };
 
+/* One that is not in the table, and that is accused or was of late. */
+struct sg_swim_stranger {
+    struct sg_peer_id id;
+    sg_incarnation incarnation; /* accused, or its own once it is known to live */
+    sg_time_ns start;
+    sg_time_ns due; /* verdict, or forgotten */
+    uint32_t rank;
+    uint32_t accuser[SG_SWIM_CONFIRMATIONS_HARD + 1];
+    uint8_t count; /* of accusers */
+    uint8_t state; /* enum sg_swim_state */
+};
+
 struct sg_swim {
     struct sg_swim_config config;
     struct sg_peer_id self;
@@ -164,6 +177,8 @@ struct sg_swim {
     struct sg_swim_suspicion *suspicion; /* [suspicion_cap] */
     uint16_t suspicion_cap, suspicion_free;
     uint16_t suspicion_count;
+    struct sg_swim_stranger *stranger; /* [strangers_max], NULL while there is none */
+    uint16_t stranger_count;
     /* dissemination */
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
     uint16_t queued_cap, queued_count, news_count;
@@ -310,6 +325,20 @@ void sg_swim_on_rumor(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint
 void sg_swim_expire(struct sg_swim *m);
 void sg_swim_forget(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor *rumor,
                     uint16_t from);
+
+/* ---- stranger.c: accused who are not in the table ---- */
+
+void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint16_t from);
+void sg_swim_strangers_due(struct sg_swim *m);
+/* By its signed record. */
+void sg_swim_stranger_lives(struct sg_swim *m, const struct sg_peer_id *id,
+                            sg_incarnation incarnation);
+/* Whether the stranger is suspect or dead here; rumor: what it should be told then. */
+bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_id *id,
+                                 struct sg_swim_rumor *rumor);
+/* It has got into the table, or has left. */
+void sg_swim_stranger_forget(struct sg_swim *m, const struct sg_peer_id *id);
+void sg_swim_strangers_forgive(struct sg_swim *m, uint64_t late);
 
 /* ---- exchange.c: tables, links, records ---- */
 

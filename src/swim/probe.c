@@ -178,8 +178,7 @@ static void go_indirect(struct sg_swim *m, struct sg_swim_probe *p)
                                 .kind = SG_SWIM_PING_REQ,
                                 .seq = p->seq,
                                 .target = &m->member[p->slot].id};
-        if (!m->config.proofs ||
-            left >= sg_swim_relay_ns(&m->config) + e->rtt_ms * SG_NS_PER_MS)
+        if (!m->config.proofs || left >= sg_swim_relay_ns(&m->config) + e->rtt_ms * SG_NS_PER_MS)
             p->expected |= (uint8_t)(1U << i);
         sg_swim_send(m, &to);
     }

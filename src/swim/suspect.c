@@ -388,8 +388,12 @@ void sg_swim_on_rumor(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint
         return;
     }
     /* our own words come back, or are put into our mouth */
-    if (slot == SG_SWIM_NONE || sg_peer_id_equal(&rumor->accuser, &m->self))
+    if (sg_peer_id_equal(&rumor->accuser, &m->self))
         return;
+    if (slot == SG_SWIM_NONE) {
+        sg_swim_stranger_accused(m, rumor, from);
+        return;
+    }
     if (rumor->kind == SG_SWIM_DEAD && !m->config.proofs)
         on_death(m, slot, rumor, from);
     else if (rumor->kind != SG_SWIM_FORGET)
