@@ -5,6 +5,7 @@
 #ifndef SG_SWIM_INTERNAL_H
 #define SG_SWIM_INTERNAL_H
 
+#include "base/bucket.h"
 #include "swim/swim.h"
 
 #define SG_SWIM_NONE UINT16_MAX
@@ -21,8 +22,12 @@
  * input, which the deadline asks for at once. */
 #define SG_SWIM_FLOOD_PEERS 32
 #define SG_SWIM_FLOOD_PACKETS 2
+/* Floods per second, and at once. */
+#define SG_SWIM_FLOOD_RATE 20
+#define SG_SWIM_FLOOD_BURST 16
 /* Announcements of our own: not more often. Liars decide how often we are accused. */
 #define SG_SWIM_ANNOUNCE_NS (500 * SG_NS_PER_MS)
+#define SG_SWIM_ANNOUNCE_BUSY_NS (900 * SG_NS_PER_MS)
 
 /* What has a deadline. */
 enum sg_swim_timer {
@@ -147,6 +152,7 @@ struct sg_swim {
     sg_incarnation heard_of_us; /* the highest accusation not answered yet */
     sg_time_ns announced_at;    /* 0 = never */
     bool has_left;
+    uint8_t refuted_in_row;
     bool has_refuted; /* the announcement that waits is a refutation */
     uint8_t health;
     sg_time_ns lossy_at; /* when loss counted last */
@@ -183,6 +189,7 @@ struct sg_swim {
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
     uint16_t queued_cap, queued_count, news_count;
     uint32_t order;
+    struct sg_bucket floods;
     /* timers */
     sg_time_ns global_due[SG_SWIM_T_COUNT];
     uint16_t global_at[SG_SWIM_T_COUNT];

@@ -143,6 +143,8 @@ static void confirm(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
 {
     uint16_t at = m->member[slot].suspicion;
     struct sg_swim_suspicion *s = &m->suspicion[at];
+    if (!s->is_private && s->count > s->needed)
+        return; /* most that liars say */
     uint32_t accuser = sg_swim_rank(m, &rumor->accuser);
     for (uint8_t i = 0; i < s->count; i++)
         if (s->accuser[i] == accuser)
@@ -153,8 +155,6 @@ static void confirm(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
         make_public(m, slot, rumor, from);
         return;
     }
-    if (s->count > s->needed)
-        return;
     s->accuser[s->count++] = accuser;
     m->stats.confirmations++;
     set_deadline(m, at);

@@ -198,6 +198,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
     m->seq = (uint32_t)sg_prng_next(&m->prng);
+    sg_bucket_init(&m->floods, m->now, SG_SWIM_FLOOD_BURST);
     clear_timers(m);
     if (sg_swim_reserve(m) != SG_OK) {
         sg_swim_free(m);
@@ -322,8 +323,12 @@ static void on_packet(struct sg_swim *m, const struct sg_swim_in *in)
     struct sg_swim_to ack = {.peer = &in->peer, .kind = SG_SWIM_ACK, .seq = packet->seq};
     if (slot != SG_SWIM_NONE)
         sg_swim_life(m, slot);
-    for (uint8_t i = 0; i < packet->count; i++)
-        sg_swim_on_rumor(m, &packet->rumor[i], sg_swim_slot(m, &in->peer));
+    for (uint8_t i = 0; i < packet->count; i++) {
+        /* a rumor may have made the teller's slot somebody else's */
+        if (slot == SG_SWIM_NONE || !sg_peer_id_equal(&m->member[slot].id, &in->peer))
+            slot = sg_swim_slot(m, &in->peer);
+        sg_swim_on_rumor(m, &packet->rumor[i], slot);
+    }
     switch (packet->kind) {
     case SG_SWIM_PING:
         sg_swim_send(m, &ack);
