@@ -3,8 +3,10 @@
  *   bench_lab hpv [seeds]               HyParView at 10 000 nodes, our views at 1 000
  *   bench_lab first [trials]            SWIM: time to first detection at 10, 100, 1 000 nodes
  *   bench_lab threshold [repeats]       Lifeguard: detection of members that stall once
- *   bench_lab interval [repeats [jobs]] Lifeguard: false positives while members stall again and
- *                                       again; jobs processes at once
+ *   bench_lab interval [repeats [jobs [step]]]
+ *                                       Lifeguard: false positives while members stall again and
+ *                                       again; jobs processes at once; step 2: a quarter of the
+ *                                       cells
  *   bench_lab [all]                     all of it, on one core in about half an hour
  *
  * All is in virtual time and decided by seeds that count from 1. */
@@ -343,26 +345,37 @@ static bool threshold(unsigned repeats)
 struct totals {
     uint64_t fp, fp_healthy, messages, bytes;
     double cpu;
+    size_t cells;
 };
 
-/* C x D x I; the seed differs from cell to cell. */
-static void interval_run(const struct variant *v, enum sg_lab_block block, unsigned repeats,
-                         struct totals *totals)
+struct interval_size {
+    unsigned repeats, jobs, step;
+};
+
+/* C x D x I, of C and I only every step-th: 9 x 6 x 8 cells or, by 2, 5 x 6 x 4. The seed differs
+ * from cell to cell. */
+static void interval_run(const struct variant *v, enum sg_lab_block block,
+                         const struct interval_size *size, struct totals *totals)
 {
     struct sg_lab_swim_config config = config_of(v, block);
     struct sg_lab_swim_result r;
     size_t durations = COUNT(stall_ms);
     size_t intervals = COUNT(interval_ms);
+    size_t cells = 0;
     sg_lab_swim_result_init(&r, sg_mem_default());
-    for (size_t cell = 0; cell < COUNT(stall_members) * durations * intervals; cell++)
-        for (unsigned k = 1; k <= repeats; k++) {
-            struct sg_lab_stall stall =
-                stall_of(stall_members[cell / intervals / durations],
-                         stall_ms[cell / intervals % durations], interval_ms[cell % intervals]);
+    for (size_t cell = 0; cell < COUNT(stall_members) * durations * intervals; cell++) {
+        struct sg_lab_stall stall =
+            stall_of(stall_members[cell / intervals / durations],
+                     stall_ms[cell / intervals % durations], interval_ms[cell % intervals]);
+        if (cell / intervals / durations % size->step != 0 || cell % intervals % size->step != 0)
+            continue;
+        cells++;
+        for (unsigned k = 1; k <= size->repeats; k++) {
             config.seed = cell * 1000 + k;
             must(sg_lab_swim_stall(&config, &stall, &r));
         }
-    *totals = (struct totals){r.fp, r.fp_healthy, r.messages, r.bytes, seconds()};
+    }
+    *totals = (struct totals){r.fp, r.fp_healthy, r.messages, r.bytes, seconds(), cells};
     sg_lab_swim_result_fini(&r);
 }
 
@@ -375,15 +388,16 @@ static void show_interval(const struct row *row, const struct totals *t, const s
 {
     const struct variant *v = row->variant;
     printf("  %-14s %-6s %8" PRIu64 " %6" PRIu64 "   %6.2f (%6.2f)  %6.2f (%6.2f)  %8.2f %8.3f  "
-           "%5.0f\n",
+           "%5.0f %5zu\n",
            v->name, block_names[row->block], t->fp, t->fp_healthy,
            100 * (double)t->fp / (double)base->fp, v->fp,
            100 * (double)t->fp_healthy / (double)base->fp_healthy, v->fp_healthy,
-           (double)t->messages / 1e6, (double)t->bytes / 1073741824.0, t->cpu);
+           (double)t->messages / 1e6, (double)t->bytes / 1073741824.0, t->cpu, t->cells);
+    fflush(stdout);
 }
 
 /* One process per row, so many at once; each row depends on its seeds alone. */
-static bool interval(unsigned repeats, unsigned jobs)
+static bool interval(const struct interval_size *size)
 {
     static const struct row rows[] = {
         {&variants[0], SG_LAB_BLOCK_PROBE}, {&variants[1], SG_LAB_BLOCK_PROBE},
@@ -396,10 +410,16 @@ static bool interval(unsigned repeats, unsigned jobs)
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (totals == MAP_FAILED)
         must(SG_ERR_NO_MEMORY);
-    for (size_t i = 0, running = 0; i < COUNT(rows) || running > 0;) {
-        if (i < COUNT(rows) && running < jobs) {
+    printf(
+        "false positives over C x D x I, %u repeats (published: 10): ours (published)"
+        "\n  %-14s blocks       FP    FP-   FP %%              FP- %%             messages, M  GiB"
+        "  CPU s cells\n",
+        size->repeats, "");
+    fflush(stdout);
+    for (size_t i = 0, running = 0, shown = 0; shown < COUNT(rows);) {
+        if (i < COUNT(rows) && running < size->jobs) {
             if (fork() == 0) {
-                interval_run(rows[i].variant, rows[i].block, repeats, &totals[i]);
+                interval_run(rows[i].variant, rows[i].block, size, &totals[i]);
                 _exit(EXIT_SUCCESS);
             }
             i++;
@@ -410,20 +430,30 @@ static bool interval(unsigned repeats, unsigned jobs)
         if (wait(&status) < 0 || status != 0)
             must(SG_ERR_NO_MEMORY);
         running--;
+        for (; shown < i && totals[shown].cells > 0; shown++)
+            show_interval(&rows[shown], &totals[shown], &totals[0]);
     }
-    printf(
-        "false positives over C x D x I, 432 cells, %u repeats (published: 10): ours (published)"
-        "\n  %-14s blocks       FP    FP-   FP %%              FP- %%             messages, M  GiB"
-        "  CPU s\n",
-        repeats, "");
-    for (size_t i = 0; i < COUNT(rows); i++)
-        show_interval(&rows[i], &totals[i], &totals[0]);
     (void)munmap(totals, sizeof(*totals) * COUNT(rows));
     return true;
 }
 
+/* Mean period of the first probe by n - 1 members: each picks at random .. */
+static double by_chance(double nodes)
+{
+    return 1 / (1 - pow(1 - 1 / (nodes - 1), nodes - 1));
+}
+
+/* .. or has the crashed one at a random place of its round. */
+static double by_turns(uint32_t nodes)
+{
+    double mean = 0;
+    for (uint32_t k = 0; k < nodes - 1; k++)
+        mean += pow(1 - (double)k / (nodes - 1), nodes - 1);
+    return mean;
+}
+
 /* SWIM s5: plain, a period of 1 s against a delay below 1 ms. */
-static void first_detection(unsigned trials, uint32_t nodes)
+static void first_detection(unsigned trials, uint32_t nodes, bool random_target)
 {
     struct sg_lab_swim_config config = sg_lab_swim_paper(sg_mem_default(), false);
     struct sg_lab_values periods = {.mem = sg_mem_default()};
@@ -431,18 +461,18 @@ static void first_detection(unsigned trials, uint32_t nodes)
     config.nodes = nodes;
     config.swim.members_max = 1024;
     config.swim.dead_max = 1;
+    config.swim.random_target = random_target;
     must(sg_lab_swim_crashes(&config, trials, &periods, &suspected));
     must(periods.err);
     must(suspected.err);
     sg_lab_values_sort(&periods);
     double mean = sg_lab_values_mean(&periods);
-    double others = nodes - 1;
+    double exact = random_target ? by_chance(nodes) : by_turns(nodes);
     printf("  %5" PRIu32
-           "  %6zu   %5.3f  %+5.1f %%       %5.3f             %5.3f s   worst %" PRIu64
-           " of %" PRIu32 "\n",
-           nodes, periods.count, mean, 100 * (mean / (M_E / (M_E - 1)) - 1),
-           1 / (1 - pow(1 - 1 / others, others)), sg_lab_values_mean(&suspected) / 1e9,
-           sg_lab_values_at(&periods, 1000), 2 * nodes - 1);
+           "  %-11s %6zu   %5.3f  %+5.1f %%   %5.3f  %+5.1f %%  %5.3f s   worst %" PRIu64 "\n",
+           nodes, random_target ? "random" : "round robin", periods.count, mean,
+           100 * (mean / (M_E / (M_E - 1)) - 1), exact, 100 * (mean / exact - 1),
+           sg_lab_values_mean(&suspected) / 1e9, sg_lab_values_at(&periods, 1000));
     fflush(stdout);
     sg_lab_values_fini(&periods);
     sg_lab_values_fini(&suspected);
@@ -450,12 +480,16 @@ static void first_detection(unsigned trials, uint32_t nodes)
 
 static bool first(unsigned trials)
 {
-    printf("period after a crash in which somebody first probes the crashed member; published "
-           "e/(e-1) = %.3f\n  nodes  trials   mean   off      random choice      until suspected\n",
-           M_E / (M_E - 1));
-    first_detection(20 * trials, 10);
-    first_detection(5 * trials, 100);
-    first_detection(trials, 1000);
+    printf(
+        "period after a crash in which somebody first probes the crashed member; published "
+        "e/(e-1) = %.3f, the limit for many members that each pick a random one\n  nodes  targets "
+        "     trials   mean   off      exact   off      until suspected\n",
+        M_E / (M_E - 1));
+    for (unsigned random = 0; random < 2; random++) {
+        first_detection(20 * trials, 10, random != 0);
+        first_detection(5 * trials, 100, random != 0);
+        first_detection(trials, 1000, random != 0);
+    }
     return true;
 }
 
@@ -477,10 +511,11 @@ int main(int argc, char **argv)
     if (is_all || strcmp(what, "threshold") == 0)
         is_known = threshold(number(argc, argv, 2, 10));
     if (is_all || strcmp(what, "interval") == 0)
-        is_known = interval(number(argc, argv, 2, 1), number(argc, argv, 3, 1));
+        is_known = interval(&(struct interval_size){
+            number(argc, argv, 2, 1), number(argc, argv, 3, 1), number(argc, argv, 4, 1)});
     if (!is_known) {
         fprintf(stderr, "usage: bench_lab [all | hpv SEEDS | first TRIALS | threshold REPEATS | "
-                        "interval REPEATS JOBS]\n");
+                        "interval REPEATS JOBS STEP]\n");
         return EXIT_FAILURE;
     }
     printf("\n%.0f s of CPU\n", seconds());

@@ -427,10 +427,8 @@ static sg_err new_node(struct lab *lab, uint32_t at)
     node->watched = sg_mem_new(c->mem, c->nodes, sizeof(*node->watched));
     if (node->seen == NULL || node->watched == NULL)
         return SG_ERR_NO_MEMORY;
-    const struct sg_swim_start start = {.self = node->id,
-                                        .incarnation = 1,
-                                        .now = lab->net.now,
-                                        .seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at)};
+    const struct sg_swim_start start = {
+        .self = node->id, .now = lab->net.now, .seed = sg_lab_mix(c->seed, UINT64_C(1) << 32 | at)};
     return sg_swim_new(&node->m, &c->swim, &start);
 }
 
@@ -477,24 +475,20 @@ static void fini(struct lab *lab)
     sg_lab_net_fini(&lab->net);
 }
 
-/* Everybody knows everybody: tables as a neighbour would send them. */
+/* So many at a time: each gives an output. */
+#define HEARSAY_MAX 64
+
+/* Everybody knows everybody, and nobody has to spread it. */
 static void introduce(struct lab *lab, uint32_t at)
 {
-    uint32_t nodes = lab->config->nodes;
-    uint32_t from = (at + 1) % nodes;
-    struct sg_swim_table table = {.count = 0};
-    struct sg_swim_in in = {.kind = SG_SWIM_IN_TABLE, .peer = lab->node[from].id, .table = &table};
-    for (uint32_t i = 0; i < nodes; i++) {
-        if (table.count == 0)
-            table.entry[table.count++] =
-                (struct sg_swim_entry){lab->node[from].id, 1, SG_SWIM_IS_ALIVE, false};
-        if (i != from && i != at)
-            table.entry[table.count++] =
-                (struct sg_swim_entry){lab->node[i].id, 1, SG_SWIM_IS_ALIVE, false};
-        if (table.count < SG_SWIM_TABLE_MAX && i + 1 < nodes)
+    struct sg_peer_id peers[HEARSAY_MAX];
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_HEARSAY, .peers = peers};
+    for (uint32_t i = 0; i < lab->config->nodes; i++) {
+        peers[in.count++] = lab->node[i].id;
+        if (in.count < HEARSAY_MAX && i + 1 < lab->config->nodes)
             continue;
         feed(lab, at, &in);
-        table.count = 0;
+        in.count = 0;
     }
 }
 
@@ -512,8 +506,7 @@ static void watch(struct lab *lab, uint32_t at, uint32_t peer)
 static void link_all(struct lab *lab, uint32_t at)
 {
     for (uint32_t i = 0; i < lab->config->nodes; i++) {
-        struct sg_swim_in up = {
-            .kind = SG_SWIM_IN_LINK_UP, .peer = lab->node[i].id, .incarnation = 1};
+        struct sg_swim_in up = {.kind = SG_SWIM_IN_LINK_UP, .peer = lab->node[i].id};
         struct sg_swim_in rtt = {.kind = SG_SWIM_IN_RTT,
                                  .peer = lab->node[i].id,
                                  .srtt_ns = 2 * lab->config->delay_ns + lab->config->jitter_ns,

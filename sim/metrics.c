@@ -1,5 +1,5 @@
 /* Collecting: what the cores do becomes counters, and each crash is followed until every survivor
- * that had the node as a member has given its verdict.
+ * that had the node as a member, or that has more members than places, has given its verdict.
  *
  * What counts as wrong: a verdict about an honest node that lives and can be reached. A node that
  * stands still for more than STILL_NS, or is cut off, may rightly be given up, and for a while
@@ -149,14 +149,17 @@ void sg_sim_metrics_add(struct sg_sim *sim, enum sg_sim_spread_id id, double val
 
 /* ---- crashes ---- */
 
-/* Whether an honest node has peer as a living member. */
-static bool has_member(const struct sg_sim *sim, uint32_t node, const struct sg_peer_id *peer)
+/* Whether an honest node is to hear of the crash: the peer is a living member there, or may be one
+ * that its table has no place for. */
+static bool is_to_hear(const struct sg_sim *sim, uint32_t node, const struct sg_peer_id *peer)
 {
     struct sg_core_member member;
     const struct sg_core *core = sim->nodes[node].core;
-    return core != NULL && sim->nodes[node].role == SG_SIM_HONEST &&
-           sg_core_member_find(core, peer, &member) == SG_OK &&
-           member.view.state != SG_SWIM_IS_DEAD;
+    if (core == NULL || sim->nodes[node].role != SG_SIM_HONEST)
+        return false;
+    if (sg_core_member_find(core, peer, &member) == SG_OK)
+        return member.view.state != SG_SWIM_IS_DEAD;
+    return sg_core_is_sample(core);
 }
 
 static void forget_waits(struct sg_sim *sim, struct sg_sim_death *death)
@@ -211,7 +214,7 @@ void sg_sim_metrics_crash(struct sg_sim *sim, uint32_t node)
         return;
     }
     for (uint32_t i = 0; i < sim->config.nodes; i++) {
-        if (i == node || !has_member(sim, i, &sim->nodes[node].id))
+        if (i == node || !is_to_hear(sim, i, &sim->nodes[node].id))
             continue;
         death->waits[i / 64] |= UINT64_C(1) << (i % 64);
         death->waiting++;
@@ -333,6 +336,9 @@ static void member_event(struct sg_sim *sim, uint32_t observer, const struct sg_
         add(sim, SG_SIM_FIG_REFUTED);
         return;
     case SG_CORE_MEMBER_DROPPED:
+        if (sg_core_is_sample(sim->nodes[observer].core))
+            return;
+        /* fall through */
     case SG_CORE_MEMBER_LEAVE:
         /* not a member any more: it need not learn of the crash */
         if (m->death_of[node] != SG_SIM_NONE)

@@ -240,6 +240,8 @@ struct sg_core_member {
 bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member);
 SG_MUST_USE sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *peer,
                                        struct sg_core_member *member);
+/* Whether there are members that the table has no place for; of them only FAIL is told. */
+bool sg_core_is_sample(const struct sg_core *core);
 /* Peers worth keeping in a cache on disk, best first: neighbours, other links, members, passive
  * view; without hints none. Copies up to cap, returns how many. */
 size_t sg_core_cache(const struct sg_core *core, struct sg_peer_id *peers, struct sg_hints *hints,

@@ -68,7 +68,7 @@ struct sg_link {
     /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
-    struct sg_bucket walks, news;
+    struct sg_bucket walks, news, strangers;
     sg_time_ns heard_at; /* SWIM was told last */
     bool is_watched;     /* by SWIM */
     uint32_t points;     /* charges, see charge.c */

@@ -258,6 +258,9 @@ void sg_members_heard(struct sg_core *core, struct sg_link *link)
  * bring a whole table at once, and some a second after that. */
 #define NEWS_RATE 16
 #define NEWS_BURST 512
+/* Accusations of strangers: four make a verdict, and copies of one come over one link only. */
+#define STRANGER_RATE 4
+#define STRANGER_BURST 64
 
 static bool is_work(const struct sg_core *core, const struct sg_swim_rumor *rumor)
 {
@@ -269,6 +272,13 @@ static bool is_work(const struct sg_core *core, const struct sg_swim_rumor *rumo
     return rumor->kind != SG_SWIM_ALIVE && view.state == SG_SWIM_IS_ALIVE;
 }
 
+static bool may_tell(struct sg_core *core, struct sg_link *link, const struct sg_swim_rumor *rumor)
+{
+    if (sg_swim_is_stranger_news(core->swim, rumor))
+        return sg_bucket_take(&link->strangers, core->now, STRANGER_RATE, STRANGER_BURST);
+    return !is_work(core, rumor) || sg_bucket_take(&link->news, core->now, NEWS_RATE, NEWS_BURST);
+}
+
 /* Leaves out what is above the link's share; false when nothing is left of a packet of rumors. */
 static bool shed_rumors(struct sg_core *core, struct sg_link *link, struct sg_swim_packet *packet,
                         struct sg_hints *hints)
@@ -276,8 +286,7 @@ static bool shed_rumors(struct sg_core *core, struct sg_link *link, struct sg_sw
     uint8_t had = packet->count;
     uint8_t kept = 0;
     for (uint8_t i = 0; i < had; i++) {
-        if (is_work(core, &packet->rumor[i]) &&
-            !sg_bucket_take(&link->news, core->now, NEWS_RATE, NEWS_BURST)) {
+        if (!may_tell(core, link, &packet->rumor[i])) {
             core->stats.refused_overload++;
             continue;
         }
@@ -416,6 +425,11 @@ sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *
     SG_TRY(sg_swim_find(core->swim, peer, &member->view));
     fill_member(core, member);
     return SG_OK;
+}
+
+bool sg_core_is_sample(const struct sg_core *core)
+{
+    return sg_swim_is_sample(core->swim);
 }
 
 struct cache_fill {

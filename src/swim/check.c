@@ -103,6 +103,18 @@ static void check_queue(const struct sg_swim *m)
     assert(news == m->news_count);
 }
 
+static void check_strangers(const struct sg_swim *m)
+{
+    assert(m->stranger_count <= m->config.strangers_max);
+    assert((m->stranger == NULL) == (m->stranger_count == 0));
+    assert(sg_swim_timer_is_set(m, SG_SWIM_T_STRANGER) == (m->stranger_count > 0));
+    for (uint16_t i = 0; i < m->stranger_count; i++) {
+        assert(sg_swim_slot(m, &m->stranger[i].id) == SG_SWIM_NONE);
+        assert(m->stranger[i].count <= m->config.confirmations + 1);
+        assert(m->stranger[i].state != SG_SWIM_IS_SUSPECT || m->stranger[i].count > 0);
+    }
+}
+
 static void check_heap(const struct sg_swim *m)
 {
     for (uint16_t i = 0; i < m->heap_count; i++) {
@@ -120,5 +132,6 @@ void sg_swim_check(const struct sg_swim *m)
     check_suspicions(m);
     check_probes(m);
     check_queue(m);
+    check_strangers(m);
     check_heap(m);
 }

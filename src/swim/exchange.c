@@ -37,6 +37,9 @@ static void pull_soon(struct sg_swim *m)
 uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation)
 {
     const struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
+    struct sg_swim_rumor said;
+    if (sg_swim_is_stranger_accused(m, id, &said) && incarnation <= said.incarnation)
+        return SG_SWIM_NONE;
     /* a later life may be told of by others, a later word of the same life not */
     if (gone != NULL && (m->config.proofs ? incarnation >> 32 <= gone->incarnation >> 32
                                           : incarnation <= gone->incarnation))
@@ -94,6 +97,9 @@ static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
     struct sg_swim_gone *gone = sg_swim_gone_find(m, peer);
     if (gone != NULL && gone->has_left && incarnation <= gone->incarnation)
         return;
+    struct sg_swim_rumor said;
+    if (sg_swim_is_stranger_accused(m, peer, &said))
+        sg_swim_tell_one(m, peer, &said); /* so that its record clears it for all */
     uint16_t slot = sg_swim_add(m, peer, incarnation, true);
     if (slot == SG_SWIM_NONE)
         return;
@@ -165,10 +171,12 @@ void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
         return;
     }
     if (in->leaves) {
+        sg_swim_stranger_forget(m, &in->peer);
         on_goodbye(m, slot, in);
         return;
     }
     if (slot == SG_SWIM_NONE) {
+        sg_swim_stranger_lives(m, &in->peer, in->incarnation);
         if (gone != NULL && in->incarnation <= gone->incarnation)
             return;
         slot = sg_swim_add(m, &in->peer, in->incarnation, false);

@@ -5,6 +5,7 @@
 #ifndef SG_SWIM_INTERNAL_H
 #define SG_SWIM_INTERNAL_H
 
+#include "base/bucket.h"
 #include "swim/swim.h"
 
 #define SG_SWIM_NONE UINT16_MAX
@@ -21,8 +22,12 @@
  * input, which the deadline asks for at once. */
 #define SG_SWIM_FLOOD_PEERS 32
 #define SG_SWIM_FLOOD_PACKETS 2
+/* Floods per second, and at once. */
+#define SG_SWIM_FLOOD_RATE 20
+#define SG_SWIM_FLOOD_BURST 16
 /* Announcements of our own: not more often. Liars decide how often we are accused. */
 #define SG_SWIM_ANNOUNCE_NS (500 * SG_NS_PER_MS)
+#define SG_SWIM_ANNOUNCE_BUSY_NS (900 * SG_NS_PER_MS)
 
 /* What has a deadline. */
 enum sg_swim_timer {
@@ -33,6 +38,7 @@ enum sg_swim_timer {
     SG_SWIM_T_EXPIRE,
     SG_SWIM_T_ANNOUNCE,
     SG_SWIM_T_FLOOD,
+    SG_SWIM_T_STRANGER,
     SG_SWIM_T_COUNT,
     /* first ids of the arrays */
     SG_SWIM_T_PROBE = SG_SWIM_T_COUNT,
@@ -120,6 +126,18 @@ struct sg_swim_gone {
     sg_time_ns until;
 };
 
+/* One that is not in the table, and that is accused or was of late. */
+struct sg_swim_stranger {
+    struct sg_peer_id id;
+    sg_incarnation incarnation; /* accused, or its own once it is known to live */
+    sg_time_ns start;
+    sg_time_ns due; /* verdict, or forgotten */
+    uint32_t rank;
+    uint32_t accuser[SG_SWIM_CONFIRMATIONS_HARD + 1];
+    uint8_t count; /* of accusers */
+    uint8_t state; /* enum sg_swim_state */
+};
+
 struct sg_swim {
     struct sg_swim_config config;
     struct sg_peer_id self;
@@ -134,6 +152,7 @@ struct sg_swim {
     sg_incarnation heard_of_us; /* the highest accusation not answered yet */
     sg_time_ns announced_at;    /* 0 = never */
     bool has_left;
+    uint8_t refuted_in_row;
     bool has_refuted; /* the announcement that waits is a refutation */
     uint8_t health;
     sg_time_ns lossy_at; /* when loss counted last */
@@ -164,10 +183,13 @@ struct sg_swim {
     struct sg_swim_suspicion *suspicion; /* [suspicion_cap] */
     uint16_t suspicion_cap, suspicion_free;
     uint16_t suspicion_count;
+    struct sg_swim_stranger *stranger; /* [strangers_max], NULL while there is none */
+    uint16_t stranger_count;
     /* dissemination */
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
     uint16_t queued_cap, queued_count, news_count;
     uint32_t order;
+    struct sg_bucket floods;
     /* timers */
     sg_time_ns global_due[SG_SWIM_T_COUNT];
     uint16_t global_at[SG_SWIM_T_COUNT];
@@ -310,6 +332,20 @@ void sg_swim_on_rumor(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint
 void sg_swim_expire(struct sg_swim *m);
 void sg_swim_forget(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor *rumor,
                     uint16_t from);
+
+/* ---- stranger.c: accused who are not in the table ---- */
+
+void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint16_t from);
+void sg_swim_strangers_due(struct sg_swim *m);
+/* By its signed record. */
+void sg_swim_stranger_lives(struct sg_swim *m, const struct sg_peer_id *id,
+                            sg_incarnation incarnation);
+/* Whether the stranger is suspect or dead here; rumor: what it should be told then. */
+bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_id *id,
+                                 struct sg_swim_rumor *rumor);
+/* It has got into the table, or has left. */
+void sg_swim_stranger_forget(struct sg_swim *m, const struct sg_peer_id *id);
+void sg_swim_strangers_forgive(struct sg_swim *m, uint64_t late);
 
 /* ---- exchange.c: tables, links, records ---- */
 

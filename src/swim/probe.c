@@ -32,7 +32,8 @@ static uint64_t timeout_of(const struct sg_swim *m, const struct sg_swim_member 
         ns = m->config.timeout_max_ns;
     else if (ns < m->config.timeout_min_ns)
         ns = m->config.timeout_min_ns;
-    return scaled(m, ns);
+    /* memberlist stretches only the time until the probe has failed */
+    return m->config.proofs ? scaled(m, ns) : ns;
 }
 
 static uint64_t window_of(const struct sg_swim *m, const struct sg_swim_member *e)
@@ -164,7 +165,8 @@ void sg_swim_ask(struct sg_swim *m, uint16_t slot)
         (void)ping(m, slot);
 }
 
-/* SWIM s3.1: others try. Their NACKs are expected where they can be here in time. */
+/* SWIM s3.1: others try. Their NACKs are expected where they can be here in time; by memberlist
+ * always, so that there a failed probe of a prober in good health counts three. */
 static void go_indirect(struct sg_swim *m, struct sg_swim_probe *p)
 {
     p->stage = SG_SWIM_INDIRECT;
@@ -176,7 +178,7 @@ static void go_indirect(struct sg_swim *m, struct sg_swim_probe *p)
                                 .kind = SG_SWIM_PING_REQ,
                                 .seq = p->seq,
                                 .target = &m->member[p->slot].id};
-        if (left >= sg_swim_relay_ns(&m->config) + e->rtt_ms * SG_NS_PER_MS)
+        if (!m->config.proofs || left >= sg_swim_relay_ns(&m->config) + e->rtt_ms * SG_NS_PER_MS)
             p->expected |= (uint8_t)(1U << i);
         sg_swim_send(m, &to);
     }
@@ -345,6 +347,8 @@ static bool next_in_ring(struct sg_swim *m, bool only_unlinked)
         if (m->ring_next >= m->ring_count)
             sg_swim_ring_shuffle(m);
         uint16_t slot = m->ring[m->ring_next++];
+        if (m->config.random_target)
+            slot = m->ring[sg_prng_below(&m->prng, m->ring_count)];
         if (only_unlinked && m->member[slot].is_linked)
             continue;
         if (probe_in_turn(m, slot))

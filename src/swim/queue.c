@@ -326,8 +326,23 @@ static void flood_batch(struct sg_swim *m)
     }
 }
 
+/* Calm times: at once. Where liars make news all the time it is gathered, some hundredths of a
+ * second at each hop. */
+static bool may_flood(struct sg_swim *m)
+{
+    if (!m->config.proofs ||
+        sg_bucket_take(&m->floods, m->now, SG_SWIM_FLOOD_RATE, SG_SWIM_FLOOD_BURST))
+        return true;
+    sg_time_ns at = sg_time_add(m->now, SG_NS_PER_S / SG_SWIM_FLOOD_RATE);
+    if (sg_swim_timer_get(m, SG_SWIM_T_FLOOD) > at)
+        sg_swim_timer_set(m, SG_SWIM_T_FLOOD, at);
+    return false;
+}
+
 void sg_swim_flood(struct sg_swim *m)
 {
+    if (m->news_count > 0 && !may_flood(m))
+        return;
     for (int i = 0; i < SG_SWIM_FLOOD_PACKETS && m->news_count > 0; i++)
         flood_batch(m);
     sg_swim_timer_set(m, SG_SWIM_T_FLOOD, m->news_count > 0 ? m->now : SG_TIME_NEVER);

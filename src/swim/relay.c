@@ -12,6 +12,9 @@ static void answer(struct sg_swim *m, enum sg_swim_kind kind, const struct sg_pe
 
 uint64_t sg_swim_relay_ns(const struct sg_swim_config *config)
 {
+    /* memberlist: a whole timeout, so that the NACK for a prober in good health is late */
+    if (!config->proofs)
+        return config->timeout_max_ns;
     return (config->window_ns - config->timeout_min_ns) / 5 * 4;
 }
 

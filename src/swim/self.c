@@ -13,6 +13,8 @@
 /* An accusation of an incarnation below ours is stale while our last announcement spreads. Is it
  * heard later still, somebody has missed the announcement: make a new one. */
 #define SETTLED_NS (2 * SG_NS_PER_S)
+/* So many refutations with less than that between them. */
+#define REFUTED_OFTEN 4
 
 static sg_incarnation successor(sg_incarnation incarnation)
 {
@@ -34,6 +36,10 @@ static void say(struct sg_swim *m, bool leaves)
     sg_incarnation above = believable(m, m->heard_of_us);
     m->incarnation = successor(above > m->incarnation ? above : m->incarnation);
     m->heard_of_us = 0;
+    if (!m->has_refuted || sg_time_since(m->now, m->announced_at) > SETTLED_NS)
+        m->refuted_in_row = 0;
+    else if (m->refuted_in_row < REFUTED_OFTEN)
+        m->refuted_in_row++;
     m->announced_at = m->now;
     sg_swim_timer_set(m, SG_SWIM_T_ANNOUNCE, SG_TIME_NEVER);
     if (m->has_refuted) {
@@ -54,9 +60,16 @@ static void say(struct sg_swim *m, bool leaves)
     o->leaves = leaves;
 }
 
+/* Liars accuse each new incarnation, and all of it floods: who refutes again and again does so as
+ * seldom as its suspicion time, with the time that a record needs to everybody, allows. */
+static uint64_t announce_pause(const struct sg_swim *m)
+{
+    return m->refuted_in_row < REFUTED_OFTEN ? SG_SWIM_ANNOUNCE_NS : SG_SWIM_ANNOUNCE_BUSY_NS;
+}
+
 void sg_swim_announce(struct sg_swim *m)
 {
-    sg_time_ns next = sg_time_add(m->announced_at, SG_SWIM_ANNOUNCE_NS);
+    sg_time_ns next = sg_time_add(m->announced_at, announce_pause(m));
     if (m->config.proofs && m->announced_at != 0 && next > m->now)
         sg_swim_timer_set(m, SG_SWIM_T_ANNOUNCE, next);
     else

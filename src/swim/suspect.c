@@ -143,6 +143,8 @@ static void confirm(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
 {
     uint16_t at = m->member[slot].suspicion;
     struct sg_swim_suspicion *s = &m->suspicion[at];
+    if (!s->is_private && s->count > s->needed)
+        return; /* most that liars say */
     uint32_t accuser = sg_swim_rank(m, &rumor->accuser);
     for (uint8_t i = 0; i < s->count; i++)
         if (s->accuser[i] == accuser)
@@ -153,8 +155,6 @@ static void confirm(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
         make_public(m, slot, rumor, from);
         return;
     }
-    if (s->count > s->needed)
-        return;
     s->accuser[s->count++] = accuser;
     m->stats.confirmations++;
     set_deadline(m, at);
@@ -388,8 +388,12 @@ void sg_swim_on_rumor(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint
         return;
     }
     /* our own words come back, or are put into our mouth */
-    if (slot == SG_SWIM_NONE || sg_peer_id_equal(&rumor->accuser, &m->self))
+    if (sg_peer_id_equal(&rumor->accuser, &m->self))
         return;
+    if (slot == SG_SWIM_NONE) {
+        sg_swim_stranger_accused(m, rumor, from);
+        return;
+    }
     if (rumor->kind == SG_SWIM_DEAD && !m->config.proofs)
         on_death(m, slot, rumor, from);
     else if (rumor->kind != SG_SWIM_FORGET)

@@ -27,9 +27,11 @@
 
 struct sg_swim_config {
     const struct sg_mem *mem;
-    uint16_t members_max; /* [256] alive and suspect, without self. When more are known: all that
+    uint16_t members_max;   /* [256] alive and suspect, without self. When more are known: all that
                            * have a link, and a uniform sample (smallest keyed hash) of others */
-    uint16_t dead_max;    /* [256] the failed are remembered, to be probed again */
+    uint16_t strangers_max; /* [64] accused at one time who are not in a full table; 0 = none is
+                             * listened to */
+    uint16_t dead_max;      /* [256] the failed are remembered, to be probed again */
     /* probing */
     uint64_t period_ns;        /* [1 s] protocol period */
     uint64_t timeout_min_ns;   /* [200 ms] of a direct ping: 2 SRTT + 4 var between these two, .. */
@@ -38,6 +40,7 @@ struct sg_swim_config {
                                 * health + 1; <= period. Longer, up to 4 times, for peers whose
                                 * 2 SRTT + 4 var is; 3 times for those without a link */
     uint8_t indirect;          /* [3] PING_REQs, to linked members where possible */
+    bool random_target;        /* [false] as SWIM s3.1 analyses it; else round robin (s4.3) */
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
     uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to 5/3 of
                                 * it where more than 6 are watched; 0 = none is */
@@ -116,8 +119,9 @@ enum sg_swim_out_kind {
                            * ALIVE rumor has been queued as well */
     SG_SWIM_OUT_JOIN,     /* peer is a member; not told for those learned before (rejoin: JOIN) */
     SG_SWIM_OUT_SUSPECT,  /* peer, incarnation, as the others below */
-    SG_SWIM_OUT_REFUTED,  /* peer was suspect and is alive */
-    SG_SWIM_OUT_FAIL,     /* peer is dead, by our own verdict (paper mode: or by gossip) */
+    SG_SWIM_OUT_REFUTED,  /* peer was suspect and is alive; or failed as a stranger, and lives */
+    SG_SWIM_OUT_FAIL,     /* peer is dead, by our own verdict (paper mode: or by gossip). Also of
+                           * strangers: who is not in a full table, and was never told of */
     SG_SWIM_OUT_LEFT,     /* peer has said goodbye (RECORD), or a dead one was forgotten */
     SG_SWIM_OUT_DROPPED,  /* peer left the table: to make room for others, or because nobody but
                            * hearsay vouched for it and it did not answer. No verdict */
@@ -201,6 +205,11 @@ SG_MUST_USE sg_err sg_swim_find(const struct sg_swim *m, const struct sg_peer_id
 /* The part-th frame of our table, self first in each: false when there are no more. has_record and
  * wants_reply are left false, the caller's to fill in (wants_reply in the first part only). */
 bool sg_swim_table(const struct sg_swim *m, uint32_t part, struct sg_swim_table *table);
+/* Whether the table is full or nearly so: there are members that it does not hold. */
+bool sg_swim_is_sample(const struct sg_swim *m);
+/* Whether this accuses somebody who is not in a full table, and says more than is known here: others
+ * will be told, so callers count how much of it one link brings. */
+bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor);
 const struct sg_swim_stats *sg_swim_stats(const struct sg_swim *m);
 
 #endif

@@ -226,7 +226,9 @@ static bool make_room(struct sg_swim *m, uint32_t rank, bool is_linked)
         return true;
     for (uint16_t i = 0; i < m->ring_count; i++) {
         const struct sg_swim_member *e = &m->member[m->ring[i]];
-        if (!e->is_linked && (worst == SG_SWIM_NONE || e->rank > m->member[worst].rank))
+        /* a suspicion that runs is seen to its end */
+        if (!e->is_linked && e->state == SG_SWIM_IS_ALIVE &&
+            (worst == SG_SWIM_NONE || e->rank > m->member[worst].rank))
             worst = m->ring[i];
     }
     if (worst == SG_SWIM_NONE || (!is_linked && m->member[worst].rank <= rank))
@@ -256,6 +258,7 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
                                  .state = SG_SWIM_IS_ALIVE};
     index_put(m, slot);
     ring_insert(m, slot);
+    sg_swim_stranger_forget(m, id);
     return slot;
 }
 

@@ -1,0 +1,210 @@
+/* Strangers: members for whom the table has no place.
+ *
+ * Above members_max a table is a sample, and who crashes is unknown to most. That they hear of it
+ * all the same, accusations of strangers are passed on and judged like those of members, with less
+ * faith, because a liar can make names up: only where the table is a sample; each link brings few
+ * (the caller counts, sg_swim_is_stranger_news); so many places; and no verdict before all k
+ * confirmations are there. A stranger is not probed. Its signed record clears it, whatever number
+ * it was accused with: a number made up too high must not be out of its reach, and one that is
+ * played again from an old record holds off only accusations of lives before that.
+ *
+ * A stranger stays in its place for a while after the verdict or the record, so that what is still
+ * under way starts nothing. */
+#include "swim/internal.h"
+
+#define KEEP_NS (60 * SG_NS_PER_S)
+
+bool sg_swim_is_sample(const struct sg_swim *m)
+{
+    return m->config.proofs && m->config.strangers_max > 0 &&
+           m->ring_count + m->ring_count / 8 >= m->config.members_max;
+}
+
+static struct sg_swim_stranger *find(const struct sg_swim *m, const struct sg_peer_id *id)
+{
+    if (m->stranger_count == 0)
+        return NULL;
+    uint32_t rank = sg_swim_rank(m, id);
+    for (uint16_t i = 0; i < m->stranger_count; i++)
+        if (m->stranger[i].rank == rank && sg_peer_id_equal(&m->stranger[i].id, id))
+            return &m->stranger[i];
+    return NULL;
+}
+
+static void arm(struct sg_swim *m)
+{
+    sg_time_ns first = SG_TIME_NEVER;
+    for (uint16_t i = 0; i < m->stranger_count; i++)
+        first = sg_time_min(first, m->stranger[i].due);
+    sg_swim_timer_set(m, SG_SWIM_T_STRANGER, first);
+}
+
+static void drop(struct sg_swim *m, struct sg_swim_stranger *s)
+{
+    *s = m->stranger[--m->stranger_count];
+    if (m->stranger_count > 0)
+        return;
+    sg_mem_free(m->config.mem, m->stranger);
+    m->stranger = NULL;
+}
+
+/* A free place, or that of the one settled longest ago; NULL when all are suspect. */
+static struct sg_swim_stranger *take_place(struct sg_swim *m)
+{
+    struct sg_swim_stranger *oldest = NULL;
+    if (m->stranger == NULL)
+        m->stranger = sg_mem_new(m->config.mem, m->config.strangers_max, sizeof(*m->stranger));
+    if (m->stranger == NULL)
+        return NULL;
+    if (m->stranger_count < m->config.strangers_max)
+        return &m->stranger[m->stranger_count++];
+    for (uint16_t i = 0; i < m->stranger_count; i++) {
+        struct sg_swim_stranger *s = &m->stranger[i];
+        if (s->state != SG_SWIM_IS_SUSPECT && (oldest == NULL || s->due < oldest->due))
+            oldest = s;
+    }
+    return oldest;
+}
+
+/* Of the life it leads, or of one that nobody has settled yet. */
+static bool is_stale(const struct sg_swim_stranger *s, const struct sg_swim_rumor *rumor)
+{
+    if (s->state == SG_SWIM_IS_DEAD)
+        return rumor->incarnation >> 32 <= s->incarnation >> 32;
+    return s->state == SG_SWIM_IS_ALIVE && rumor->incarnation < s->incarnation;
+}
+
+static bool has_accused(const struct sg_swim_stranger *s, uint32_t accuser)
+{
+    for (uint8_t i = 0; i < s->count; i++)
+        if (s->accuser[i] == accuser)
+            return true;
+    return false;
+}
+
+bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor)
+{
+    bool is_accusation = rumor->kind == SG_SWIM_SUSPECT || rumor->kind == SG_SWIM_DEAD;
+    if (!is_accusation || !sg_swim_is_sample(m) || sg_peer_id_equal(&rumor->member, &m->self) ||
+        sg_swim_slot(m, &rumor->member) != SG_SWIM_NONE)
+        return false;
+    const struct sg_swim_stranger *s = find(m, &rumor->member);
+    if (s == NULL)
+        return true;
+    if (s->state != SG_SWIM_IS_SUSPECT)
+        return !is_stale(s, rumor);
+    return s->count <= m->config.confirmations && !has_accused(s, sg_swim_rank(m, &rumor->accuser));
+}
+
+static struct sg_swim_stranger *suspect(struct sg_swim *m, const struct sg_swim_rumor *rumor,
+                                        uint64_t max_ns)
+{
+    struct sg_swim_stranger *s = find(m, &rumor->member);
+    if (s != NULL && s->state == SG_SWIM_IS_SUSPECT)
+        return s;
+    s = s != NULL ? s : take_place(m);
+    if (s != NULL)
+        *s = (struct sg_swim_stranger){.id = rumor->member,
+                                       .incarnation = rumor->incarnation,
+                                       .start = m->now,
+                                       .due = sg_time_add(m->now, max_ns),
+                                       .rank = sg_swim_rank(m, &rumor->member),
+                                       .state = SG_SWIM_IS_SUSPECT};
+    return s;
+}
+
+void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint16_t from)
+{
+    uint64_t min_ns = sg_swim_suspicion_min(&m->config, m->ring_count + UINT32_C(1));
+    const struct sg_swim_gone *gone = sg_swim_gone_find(m, &rumor->member);
+    if (!sg_swim_is_stranger_news(m, rumor) ||
+        (gone != NULL && rumor->incarnation >> 32 <= gone->incarnation >> 32))
+        return;
+    struct sg_swim_stranger *s = suspect(m, rumor, min_ns / 1000 * m->config.beta_milli);
+    if (s == NULL)
+        return;
+    s->accuser[s->count++] = sg_swim_rank(m, &rumor->accuser);
+    if (s->count > m->config.confirmations)
+        s->due = sg_time_add(s->start, min_ns);
+    arm(m);
+    sg_swim_tell(m, rumor, from, true);
+}
+
+static void say(struct sg_swim *m, const struct sg_swim_stranger *s, enum sg_swim_out_kind kind)
+{
+    sg_swim_emit(m, kind, &s->id);
+    m->out->out[m->out->count - 1].incarnation = s->incarnation;
+}
+
+static void due(struct sg_swim *m, struct sg_swim_stranger *s)
+{
+    if (s->state != SG_SWIM_IS_SUSPECT || s->count <= m->config.confirmations) {
+        drop(m, s);
+        return;
+    }
+    s->due = sg_time_add(m->now, KEEP_NS);
+    if (sg_swim_is_alone(m))
+        return; /* later, when it is known who can be reached */
+    s->state = SG_SWIM_IS_DEAD;
+    m->stats.deaths++;
+    say(m, s, SG_SWIM_OUT_FAIL);
+}
+
+void sg_swim_strangers_due(struct sg_swim *m)
+{
+    for (uint16_t i = m->stranger_count; i-- > 0 && sg_swim_has_room(m);)
+        if (m->stranger[i].due <= m->now)
+            due(m, &m->stranger[i]);
+    arm(m);
+}
+
+void sg_swim_stranger_lives(struct sg_swim *m, const struct sg_peer_id *id,
+                            sg_incarnation incarnation)
+{
+    struct sg_swim_stranger *s = find(m, id);
+    if (s == NULL)
+        return;
+    bool was_dead = s->state == SG_SWIM_IS_DEAD;
+    if (was_dead && incarnation <= s->incarnation)
+        return;
+    s->state = SG_SWIM_IS_ALIVE;
+    s->incarnation = incarnation;
+    s->count = 0;
+    s->due = sg_time_add(m->now, KEEP_NS);
+    sg_swim_untell(m, id);
+    if (was_dead)
+        say(m, s, SG_SWIM_OUT_REFUTED);
+    arm(m);
+}
+
+bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_id *id,
+                                 struct sg_swim_rumor *rumor)
+{
+    const struct sg_swim_stranger *s = find(m, id);
+    if (s == NULL || s->state == SG_SWIM_IS_ALIVE)
+        return false;
+    *rumor =
+        (struct sg_swim_rumor){.kind = s->state == SG_SWIM_IS_DEAD ? SG_SWIM_DEAD : SG_SWIM_SUSPECT,
+                               .member = *id,
+                               .incarnation = s->incarnation,
+                               .accuser = m->self};
+    return true;
+}
+
+void sg_swim_stranger_forget(struct sg_swim *m, const struct sg_peer_id *id)
+{
+    struct sg_swim_stranger *s = find(m, id);
+    if (s == NULL)
+        return;
+    drop(m, s);
+    arm(m);
+}
+
+void sg_swim_strangers_forgive(struct sg_swim *m, uint64_t late)
+{
+    for (uint16_t i = 0; i < m->stranger_count; i++) {
+        m->stranger[i].start = sg_time_add(m->stranger[i].start, late);
+        m->stranger[i].due = sg_time_add(m->stranger[i].due, late);
+    }
+    arm(m);
+}
