@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -119,6 +120,46 @@ static void the_tree_has_the_shape_of_rfc_9162(void **state)
                       root);
         assert_memory_equal(root, batch.root, SG_ID_LEN);
     }
+    net_fini(&net);
+}
+
+static void expect_hex(const uint8_t *bytes, const char *hex)
+{
+    char text[2 * SG_ID_LEN + 1];
+    for (size_t i = 0; i < SG_ID_LEN; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    assert_string_equal(text, hex);
+}
+
+/* The samples of docs/pubsub.md, computed there by another program. */
+static void ids_and_roots_are_those_of_the_samples(void **state)
+{
+    struct sg_topic_id news;
+    struct sg_peer_id author;
+    uint8_t ids[3 * SG_ID_LEN];
+    uint8_t root[SG_ID_LEN];
+    const struct sg_bytes key[] = {SG_BYTES_LIT("saorsa peer v1"), SG_BYTES_LIT("key")};
+    const struct sg_bytes name[] = {SG_BYTES_LIT("saorsa topic v1"), SG_BYTES_LIT("news")};
+    (void)state;
+    net_init(&net, 1, NULL); /* of the network "test" */
+    sg_suite_default()->hash(key, 2, author.b);
+    sg_suite_default()->hash(name, 2, news.b);
+    for (size_t i = 0; i < 3; i++) {
+        const struct sg_gossip msg = {.author = author,
+                                      .sequence = (UINT64_C(1) << 32) + 1 + i,
+                                      .time_ms = UINT64_C(1700000000000),
+                                      .expiry_ms = UINT64_C(1700000060000),
+                                      .payload = SG_BYTES_LIT("hello")};
+        struct sg_msg_id id;
+        sg_message_id(net.core[0], &news, &msg, &id);
+        memcpy(ids + i * SG_ID_LEN, id.b, SG_ID_LEN);
+    }
+    expect_hex(ids, "8d6472414ce8f83850de49f4af8383d8c387c8e8cf78dbf81825e8334d3e940a");
+    expect_hex(ids + 64, "2f7d46cd2a94f250fde43d0d5d6646054749844a4583432e8138d9fdce99b23d");
+    sg_batch_root(net.core[0], &author, &(struct sg_leaves){ids, 1}, root);
+    expect_hex(root, "72a4631342a2de749a1c4e9b6a24964fab3fe1aa5df174a072a8f2d012aeb4cc");
+    sg_batch_root(net.core[0], &author, &(struct sg_leaves){ids, 3}, root);
+    expect_hex(root, "c20c8d42fba56092ce41b253d48a84fb7afbf91c3b88d0938201eca6ee0e15a9");
     net_fini(&net);
 }
 
@@ -315,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_of_any_size_needs_one_verification),
+        cmocka_unit_test(ids_and_roots_are_those_of_the_samples),
         cmocka_unit_test(the_tree_has_the_shape_of_rfc_9162),
         cmocka_unit_test(leaves_that_the_root_does_not_stand_for_are_a_bad_proof),
         cmocka_unit_test(nothing_is_below_a_verified_root_but_its_leaves),
