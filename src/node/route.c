@@ -211,11 +211,11 @@ static void route_proof_want(struct sg_core *core, struct sg_link *link, struct 
 
 /* Kinds that belong to a scope. */
 static void route_scoped(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                         struct sg_reader *r)
+                         struct sg_reader *r, struct sg_bytes frame)
 {
     uint8_t kind = sg_read_u8(r);
     if (kind == SG_PT_GOSSIP)
-        sg_gossip_receive(core, link, scope, r);
+        sg_gossip_receive(core, link, scope, r, frame);
     else if (kind == SG_PT_IHAVE)
         route_ihave(core, link, scope, r);
     else if (kind == SG_PT_GRAFT)
@@ -254,7 +254,7 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
     if (!sg_hpv_is_active(&scope->hpv, &link->peer) && sg_hpv_is_pending(&scope->hpv, &link->peer))
         sg_link_hold_early(core, link, topic, frame);
     else
-        route_scoped(core, link, scope, r);
+        route_scoped(core, link, scope, r, frame);
 }
 
 static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)

@@ -58,6 +58,7 @@ sg_err sg_node_leave(struct sg_node *node)
 {
     const struct sg_core_in in = {.kind = SG_CORE_IN_LEAVE};
     SG_TRY(sg_rt_enter(node));
+    sg_rt_finish_jobs(node);
     sg_rt_cache_remember(node);
     sg_rt_tell(node, &in);
     node->has_left = true;

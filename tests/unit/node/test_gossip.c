@@ -146,7 +146,7 @@ static void a_forged_signature_bans_the_link(void **state)
     uint64_t boot;
     (void)state;
     (void)setup_message();
-    inject_flipped(root, (size_t)root->len * 8 - 1);
+    inject_flipped(root, (size_t)root->len * 8 - 9); /* before the empty list of leaves */
     sg_core_stats(net.core[1], &stats);
     assert_int_equal(stats.refused_signature, 1);
     assert_int_equal(stats.peers_banned, 1);
@@ -255,6 +255,7 @@ static void slow_verification(struct sg_core_config *config)
 {
     config->verify_rate = 1;
     config->verify_burst = 2;
+    config->linger_ns = 0;
 }
 
 static void verifications_are_bounded_per_link(void **state)
