@@ -150,7 +150,7 @@ struct sg_mls_suite {
      * private_key [kem_private_len], public_key [kem_public_len]. */
     sg_err (*kem_derive)(const struct sg_mls_suite *suite, struct sg_bytes ikm,
                          uint8_t *private_key, uint8_t *public_key);
-    /* A fresh key pair. Asks random once, for kem_private_len bytes. Errors of random->fill. */
+    /* A fresh key pair. Errors of random->fill. */
     sg_err (*kem_generate)(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                            uint8_t *private_key, uint8_t *public_key);
     /* private_key [any] -> public_key [kem_public_len]. SG_ERR_MALFORMED: a wrong length, or a
@@ -162,7 +162,7 @@ struct sg_mls_suite {
     sg_err (*kem_check)(const struct sg_mls_suite *suite, struct sg_bytes public_key);
 
     /* SealBase -> enc [kem_enc_len], out [to->plain.len + aead_tag_len]; out may be to->plain.data.
-     * Asks random once. SG_ERR_MALFORMED: to->public_key does not pass kem_check. SG_ERR_TOO_LARGE.
+     * SG_ERR_MALFORMED: to->public_key does not pass kem_check. SG_ERR_TOO_LARGE.
      * Errors of random->fill. */
     sg_err (*hpke_seal)(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                         const struct sg_mls_hpke_to *to, uint8_t *enc, uint8_t *out);
