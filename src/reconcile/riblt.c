@@ -212,50 +212,64 @@ static void consider(struct sg_riblt_decoder *d, uint32_t at)
     d->queue[d->queue_count++] = at;
 }
 
-/* Takes a found item out of the cells from item->next on, as far as there are any. */
+/* Takes a found item out of the cells from item->next on, as far as there are any. Its state is kept
+ * apart from memory that changes, so that a step need not wait for the cell before it. */
 static void take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
 {
-    while (item->next < d->count) {
-        struct sg_riblt_symbol *symbol = &d->cells[item->next].symbol;
-        symbol->id ^= item->id;
-        symbol->check ^= item->check;
-        symbol->count = (uint8_t)(symbol->count - item->sign);
-        consider(d, item->next);
-        advance(item);
+    const struct sg_riblt_item fixed = *item;
+    struct sg_riblt_item walk = fixed;
+    while (walk.next < d->count) {
+        uint32_t at = walk.next;
+        struct sg_riblt_symbol *symbol = &d->cells[at].symbol;
+        advance(&walk);
+        symbol->id ^= fixed.id;
+        symbol->check ^= fixed.check;
+        symbol->count = (uint8_t)(symbol->count - fixed.sign);
+        consider(d, at);
         d->touches++;
     }
+    item->state = walk.state;
+    item->next = walk.next;
 }
 
-static bool shows_item(const struct sg_riblt_decoder *d, uint32_t at)
+/* Whether a cell holds one item alone: then *item is that. */
+static bool shows_item(const struct sg_riblt_decoder *d, uint32_t at, struct sg_riblt_item *item)
 {
     const struct sg_riblt_symbol *symbol = &d->cells[at].symbol;
     if (!is_single(symbol))
         return false; /* something was taken out since it was queued */
-    uint64_t check = sg_siphash_u64(&d->keys->check, symbol->id);
-    return ((check ^ symbol->check) & sg_riblt_check_mask(at)) == 0;
+    *item = make_item(d->keys, symbol->id, symbol->count);
+    return ((item->check ^ symbol->check) & sg_riblt_check_mask(at)) == 0;
+}
+
+/* Room for one more item. d unknowns take d symbols at least, more are a lie. */
+static sg_err reserve_found(struct sg_riblt_decoder *d)
+{
+    if (d->found_count == d->count)
+        return SG_ERR_PROTOCOL;
+    if (d->found_count < d->found_cap)
+        return SG_OK;
+    void *found = sg_mem_grow(d->mem, d->found, &d->found_cap, d->cap, sizeof(*d->found));
+    if (found == NULL)
+        return SG_ERR_NO_MEMORY;
+    d->found = found;
+    return SG_OK;
 }
 
 static sg_err peel(struct sg_riblt_decoder *d)
 {
     uint64_t limit = (uint64_t)d->count * TOUCHES_PER_SYMBOL + TOUCHES_FREE;
+    struct sg_riblt_item item;
     while (d->queue_count > 0) {
         uint32_t at = d->queue[--d->queue_count];
-        struct sg_riblt_cell *cell = &d->cells[at];
-        cell->is_queued = false;
-        if (!shows_item(d, at))
+        d->cells[at].is_queued = false;
+        if (!shows_item(d, at, &item))
             continue;
-        /* d unknowns take d symbols at least */
-        if (d->found_count == d->count || d->touches > limit)
+        SG_TRY(reserve_found(d));
+        if (d->touches > limit)
             return SG_ERR_PROTOCOL;
-        if (d->found_count == d->found_cap) {
-            void *found = sg_mem_grow(d->mem, d->found, &d->found_cap, d->count, sizeof(*d->found));
-            if (found == NULL)
-                return SG_ERR_NO_MEMORY;
-            d->found = found;
-        }
-        struct sg_riblt_item *item = &d->found[d->found_count++];
-        *item = make_item(d->keys, cell->symbol.id, cell->symbol.count);
-        take_out(d, item);
+        d->found[d->found_count] = item;
+        take_out(d, &d->found[d->found_count++]);
     }
     return SG_OK;
 }
