@@ -199,6 +199,10 @@ static void on_accused_entry(struct sg_swim *m, const struct sg_swim_entry *entr
                                   .incarnation = entry->incarnation,
                                   .accuser = m->config.proofs ? *from : m->self};
     uint16_t slot = sg_swim_slot(m, &entry->member);
+    /* what the sender has from others is no accusation of its own: counted as one, it would be
+     * missing at the sender alone, who then waits twice as long; its verdict is one */
+    if (m->config.proofs && entry->state == SG_SWIM_IS_SUSPECT)
+        return;
     if (slot != SG_SWIM_NONE && !sg_peer_id_equal(&entry->member, from))
         sg_swim_accuse(m, slot, &rumor, sg_swim_slot(m, from));
 }
