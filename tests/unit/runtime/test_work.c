@@ -31,8 +31,7 @@ static void begin(struct node *node)
     assert_int_equal(uv_async_init(&node->loop, &node->wake, on_wake), 0);
     node->wake.data = node;
     assert_int_equal(sg_identity_new_random(sg_mem_default(), &node->identity), SG_OK);
-    sg_rt_work_init(&node->work, sg_mem_default(), sg_identity_signer(node->identity),
-                    &node->wake);
+    sg_rt_work_init(&node->work, sg_mem_default(), sg_identity_signer(node->identity), &node->wake);
 }
 
 static void end(struct node *node)
