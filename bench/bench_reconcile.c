@@ -64,7 +64,7 @@ static void print_runs(double *runs, double theirs)
 static void measure_encode(uint32_t items, uint32_t symbols, double theirs)
 {
     double runs[RUNS];
-    struct sg_riblt_symbol *out = new_array(symbols, sizeof(*out));
+    struct sg_rec_symbol *out = new_array(symbols, sizeof(*out));
     uint32_t repeats = items < 100000 ? 20 : items < 1000000 ? 3 : 1;
     for (int run = 0; run < RUNS; run++) {
         runs[run] = 0;
@@ -106,8 +106,8 @@ static void measure_hash(void)
 /* The symbols of the difference alone: what decoding costs does not depend on what is common. */
 static uint32_t decode(struct sg_riblt_encoder *e, struct sg_riblt_decoder *d, double *ns)
 {
-    static const struct sg_riblt_symbol none[65536];
-    struct sg_riblt_symbol *theirs = new_array(65536, sizeof(*theirs));
+    static const struct sg_rec_symbol none[65536];
+    struct sg_rec_symbol *theirs = new_array(65536, sizeof(*theirs));
     sg_riblt_decoder_init(d, sg_mem_default(), &keys);
     *ns = 0;
     while (!sg_riblt_is_done(d)) {
@@ -148,8 +148,8 @@ static uint32_t symbols_needed(uint32_t differences)
 {
     struct sg_riblt_encoder e;
     struct sg_riblt_decoder d;
-    struct sg_riblt_symbol theirs;
-    static const struct sg_riblt_symbol none;
+    struct sg_rec_symbol theirs;
+    static const struct sg_rec_symbol none;
     make_set(&e, differences);
     sg_riblt_decoder_init(&d, sg_mem_default(), &keys);
     while (!sg_riblt_is_done(&d)) {
@@ -183,11 +183,11 @@ static void measure_batch(uint32_t symbols, uint32_t differences, double theirs)
 {
     uint32_t runs = is_quick ? 500 : 20000;
     uint32_t good = 0;
-    static const struct sg_riblt_symbol none[128];
+    static const struct sg_rec_symbol none[128];
     for (uint32_t i = 0; i < runs; i++) {
         struct sg_riblt_encoder e;
         struct sg_riblt_decoder d;
-        struct sg_riblt_symbol out[128];
+        struct sg_rec_symbol out[128];
         make_set(&e, differences);
         sg_riblt_decoder_init(&d, sg_mem_default(), &keys);
         demand(sg_riblt_encode(&e, symbols, out));

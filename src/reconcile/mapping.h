@@ -17,9 +17,6 @@
 #error "reconcile/ needs doubles that are not kept wider (no x87)"
 #endif
 
-/* No more symbols than this: below it the cast of a step stays in range. */
-#define SG_RIBLT_SYMBOLS_HARD (UINT32_C(1) << 24)
-
 /* The state before the first step, when the item is in symbol 0. A zero state would stay there. */
 static inline uint64_t sg_riblt_state(uint64_t id)
 {
@@ -33,7 +30,7 @@ static inline double sg_riblt_double(uint64_t x)
     return (double)(int64_t)(x >> 32) * 4294967296.0 + (double)(int64_t)(x & UINT32_MAX);
 }
 
-/* The index after i, which is below SG_RIBLT_SYMBOLS_HARD. May be far above it. */
+/* The index after i, which is below SG_REC_SYMBOLS_MAX. May be far above it. */
 static inline uint64_t sg_riblt_next(uint64_t *state, uint32_t i)
 {
     *state *= UINT64_C(0xda942042e4dd58b5);

@@ -33,7 +33,7 @@
 #define TOUCHES_PER_SYMBOL 32
 #define TOUCHES_FREE 1024
 
-static_assert(SG_RIBLT_SYMBOLS_HARD < INT32_MAX, "an index is an exact int32");
+static_assert(SG_REC_SYMBOLS_MAX < INT32_MAX, "an index is an exact int32");
 
 struct sg_riblt_keys sg_riblt_keys(const uint8_t bytes[SG_RIBLT_KEYS_LEN])
 {
@@ -65,7 +65,7 @@ static struct sg_riblt_item make_item(const struct sg_riblt_keys *keys, uint64_t
 static void advance(struct sg_riblt_item *item)
 {
     uint64_t next = sg_riblt_next(&item->state, item->next);
-    item->next = next < SG_RIBLT_SYMBOLS_HARD ? (uint32_t)next : UINT32_MAX;
+    item->next = next < SG_REC_SYMBOLS_MAX ? (uint32_t)next : UINT32_MAX;
 }
 
 /* ---- encoder ---- */
@@ -94,7 +94,7 @@ void sg_riblt_encoder_fini(struct sg_riblt_encoder *e)
     *e = (struct sg_riblt_encoder){.mem = e->mem};
 }
 
-static void put(struct sg_riblt_symbol *symbol, const struct sg_riblt_item *item)
+static void put(struct sg_rec_symbol *symbol, const struct sg_riblt_item *item)
 {
     symbol->id ^= item->id;
     symbol->check ^= item->check;
@@ -130,9 +130,9 @@ static sg_err next_window(struct sg_riblt_encoder *e, uint32_t least)
     uint32_t size = e->to < WINDOW_MIN ? WINDOW_MIN : e->to;
     if (e->to == 0 || size < least)
         size = least; /* the first batch is often all that is wanted */
-    if (size > SG_RIBLT_SYMBOLS_HARD - e->to)
-        size = SG_RIBLT_SYMBOLS_HARD - e->to;
-    struct sg_riblt_symbol *window = sg_mem_new(e->mem, size, sizeof(*window));
+    if (size > SG_REC_SYMBOLS_MAX - e->to)
+        size = SG_REC_SYMBOLS_MAX - e->to;
+    struct sg_rec_symbol *window = sg_mem_new(e->mem, size, sizeof(*window));
     if (window == NULL)
         return SG_ERR_NO_MEMORY;
     sg_mem_free(e->mem, e->window);
@@ -144,10 +144,10 @@ static sg_err next_window(struct sg_riblt_encoder *e, uint32_t least)
     return SG_OK;
 }
 
-sg_err sg_riblt_encode(struct sg_riblt_encoder *e, uint32_t count, struct sg_riblt_symbol *out)
+sg_err sg_riblt_encode(struct sg_riblt_encoder *e, uint32_t count, struct sg_rec_symbol *out)
 {
     uint32_t given = 0;
-    if (count > SG_RIBLT_SYMBOLS_HARD - e->at)
+    if (count > SG_REC_SYMBOLS_MAX - e->at)
         return SG_ERR_LIMIT;
     while (given < count) {
         if (e->at == e->to)
@@ -182,7 +182,7 @@ static sg_err reserve(struct sg_riblt_decoder *d, uint32_t count)
     uint32_t cap = d->cap;
     while (cap - d->count < count) {
         uint32_t more = cap / 2 < WINDOW_MIN ? WINDOW_MIN : cap / 2;
-        cap = more > SG_RIBLT_SYMBOLS_HARD - cap ? SG_RIBLT_SYMBOLS_HARD : cap + more;
+        cap = more > SG_REC_SYMBOLS_MAX - cap ? SG_REC_SYMBOLS_MAX : cap + more;
     }
     if (cap == d->cap)
         return SG_OK;
@@ -198,7 +198,7 @@ static sg_err reserve(struct sg_riblt_decoder *d, uint32_t count)
     return SG_OK;
 }
 
-static bool is_single(const struct sg_riblt_symbol *symbol)
+static bool is_single(const struct sg_rec_symbol *symbol)
 {
     return symbol->count == 1 || symbol->count == 255;
 }
@@ -220,7 +220,7 @@ static void take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
     struct sg_riblt_item walk = fixed;
     while (walk.next < d->count) {
         uint32_t at = walk.next;
-        struct sg_riblt_symbol *symbol = &d->cells[at].symbol;
+        struct sg_rec_symbol *symbol = &d->cells[at].symbol;
         advance(&walk);
         symbol->id ^= fixed.id;
         symbol->check ^= fixed.check;
@@ -235,7 +235,7 @@ static void take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
 /* Whether a cell holds one item alone: then *item is that. */
 static bool shows_item(const struct sg_riblt_decoder *d, uint32_t at, struct sg_riblt_item *item)
 {
-    const struct sg_riblt_symbol *symbol = &d->cells[at].symbol;
+    const struct sg_rec_symbol *symbol = &d->cells[at].symbol;
     if (!is_single(symbol))
         return false; /* something was taken out since it was queued */
     *item = make_item(d->keys, symbol->id, symbol->count);
@@ -275,14 +275,14 @@ static sg_err peel(struct sg_riblt_decoder *d)
 }
 
 sg_err sg_riblt_decode(struct sg_riblt_decoder *d, uint32_t count,
-                       const struct sg_riblt_symbol *theirs, const struct sg_riblt_symbol *ours)
+                       const struct sg_rec_symbol *theirs, const struct sg_rec_symbol *ours)
 {
     uint32_t first = d->count;
-    if (count > SG_RIBLT_SYMBOLS_HARD - first)
+    if (count > SG_REC_SYMBOLS_MAX - first)
         return SG_ERR_LIMIT;
     SG_TRY(reserve(d, count));
     for (uint32_t i = 0; i < count; i++) {
-        struct sg_riblt_symbol *symbol = &d->cells[first + i].symbol;
+        struct sg_rec_symbol *symbol = &d->cells[first + i].symbol;
         symbol->id = theirs[i].id ^ ours[i].id;
         symbol->check = theirs[i].check ^ ours[i].check;
         symbol->count = (uint8_t)(theirs[i].count - ours[i].count);
@@ -300,7 +300,7 @@ bool sg_riblt_is_done(const struct sg_riblt_decoder *d)
 {
     if (d->count == 0)
         return false;
-    const struct sg_riblt_symbol *all = &d->cells[0].symbol;
+    const struct sg_rec_symbol *all = &d->cells[0].symbol;
     return all->id == 0 && (all->check & sg_riblt_check_mask(0)) == 0 && all->count == 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/siphash.h"
+#include "wire/reconcile_msg.h"
 
 /* K1 and K2 of a session, secret from third parties: with known keys a set of items can be ground
  * that cancels another one's. */
@@ -22,19 +23,10 @@ struct sg_riblt_keys {
 #define SG_RIBLT_KEYS_LEN 32
 struct sg_riblt_keys sg_riblt_keys(const uint8_t bytes[SG_RIBLT_KEYS_LEN]);
 
-/* Below this index a symbol carries the low 32 bits of its checks, from here on all 64: the more
- * symbols, the more of them are looked at while peeling. */
-#define SG_RIBLT_SHORT_CHECKS 10000
-
-struct sg_riblt_symbol {
-    uint64_t id;    /* XOR of short ids */
-    uint64_t check; /* XOR of checks, of which sg_riblt_check_mask says what counts */
-    uint8_t count;  /* mod 256 */
-};
-
+/* Which bits of a check count at an index. */
 static inline uint64_t sg_riblt_check_mask(uint32_t index)
 {
-    return index < SG_RIBLT_SHORT_CHECKS ? UINT32_MAX : UINT64_MAX;
+    return index < SG_REC_SHORT_CHECKS ? UINT32_MAX : UINT64_MAX;
 }
 
 /* An item and where it goes next. */
@@ -42,7 +34,7 @@ struct sg_riblt_item {
     uint64_t id;
     uint64_t check;
     uint64_t state;
-    uint32_t next; /* index, UINT32_MAX = beyond SG_RIBLT_SYMBOLS_HARD */
+    uint32_t next; /* index, UINT32_MAX = beyond SG_REC_SYMBOLS_MAX */
     uint32_t sign; /* decoder: 1 = only the other set has it, 255 = only ours */
 };
 
@@ -62,8 +54,8 @@ struct sg_riblt_encoder {
     struct sg_riblt_item *items; /* [count] owned */
     uint32_t count;
     struct sg_riblt_digest digest;
-    struct sg_riblt_symbol *window; /* [to - from] symbols made and not yet forgotten */
-    uint32_t from, to, at;          /* at: the next one to be given */
+    struct sg_rec_symbol *window; /* [to - from] symbols made and not yet forgotten */
+    uint32_t from, to, at;        /* at: the next one to be given */
 };
 
 /* A set of count items, 32 bytes each. SG_ERR_NO_MEMORY; then there is nothing to be freed. */
@@ -75,15 +67,15 @@ void sg_riblt_encoder_set(struct sg_riblt_encoder *e, const struct sg_riblt_keys
                           uint64_t id);
 void sg_riblt_encoder_fini(struct sg_riblt_encoder *e);
 /* The next count symbols -> out [count]. Amortised O(items * log(symbols)) for all together; memory
- * is that of the symbols given so far. SG_ERR_LIMIT beyond SG_RIBLT_SYMBOLS_HARD: nothing has
+ * is that of the symbols given so far. SG_ERR_LIMIT beyond SG_REC_SYMBOLS_MAX: nothing has
  * changed. SG_ERR_NO_MEMORY: some may be given, the encoder is of no more use. */
 SG_MUST_USE sg_err sg_riblt_encode(struct sg_riblt_encoder *e, uint32_t count,
-                                   struct sg_riblt_symbol *out);
+                                   struct sg_rec_symbol *out);
 
 /* ---- decoder ---- */
 
 struct sg_riblt_cell {
-    struct sg_riblt_symbol symbol;
+    struct sg_rec_symbol symbol;
     bool is_queued;
 };
 
@@ -103,12 +95,12 @@ void sg_riblt_decoder_init(struct sg_riblt_decoder *d, const struct sg_mem *mem,
                            const struct sg_riblt_keys *keys);
 void sg_riblt_decoder_fini(struct sg_riblt_decoder *d);
 /* The next symbols [count] of the other set and of ours; peels what can be peeled. Items found so
- * far are in d->found. SG_ERR_LIMIT beyond SG_RIBLT_SYMBOLS_HARD: nothing has changed.
+ * far are in d->found. SG_ERR_LIMIT beyond SG_REC_SYMBOLS_MAX: nothing has changed.
  * SG_ERR_PROTOCOL: the other side's symbols come from no set. After this and after
  * SG_ERR_NO_MEMORY the decoder is of no more use. */
 SG_MUST_USE sg_err sg_riblt_decode(struct sg_riblt_decoder *d, uint32_t count,
-                                   const struct sg_riblt_symbol *theirs,
-                                   const struct sg_riblt_symbol *ours);
+                                   const struct sg_rec_symbol *theirs,
+                                   const struct sg_rec_symbol *ours);
 /* Whether the whole difference is found: every item is in symbol 0, so nothing is left in it. */
 bool sg_riblt_is_done(const struct sg_riblt_decoder *d);
 /* How many items differ, found ones included, judged by the counts of undecoded symbols; excess =

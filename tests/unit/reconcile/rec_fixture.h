@@ -66,8 +66,8 @@ static inline void pair_fini(struct pair *p)
 /* Feeds count more symbols of a to the decoder at b. */
 static inline sg_err feed(struct pair *p, struct sg_riblt_decoder *d, uint32_t count)
 {
-    struct sg_riblt_symbol theirs[512];
-    struct sg_riblt_symbol ours[512];
+    struct sg_rec_symbol theirs[512];
+    struct sg_rec_symbol ours[512];
     assert_true(count <= 512);
     assert_int_equal(sg_riblt_encode(&p->a, count, theirs), SG_OK);
     assert_int_equal(sg_riblt_encode(&p->b, count, ours), SG_OK);

@@ -8,7 +8,7 @@ static void assert_indexes(uint64_t id, const uint32_t expected[13])
 {
     struct sg_riblt_keys keys = keys_of(1);
     struct sg_riblt_encoder e;
-    struct sg_riblt_symbol *symbols = calloc(4000, sizeof(*symbols));
+    struct sg_rec_symbol *symbols = calloc(4000, sizeof(*symbols));
     assert_int_equal(sg_riblt_encoder_init(&e, sg_mem_default(), 1), SG_OK);
     sg_riblt_encoder_set(&e, &keys, 0, id);
     assert_int_equal(sg_riblt_encode(&e, 4000, symbols), SG_OK);
@@ -59,8 +59,8 @@ static void test_windows(void **state)
 {
     (void)state;
     struct pair p;
-    struct sg_riblt_symbol at_once[1500];
-    struct sg_riblt_symbol one[1500];
+    struct sg_rec_symbol at_once[1500];
+    struct sg_rec_symbol one[1500];
     pair_init(&p, 3, 1000, 0, 0);
     assert_int_equal(sg_riblt_encode(&p.a, 1500, at_once), SG_OK);
     for (uint32_t at = 0, step = 1; at < 1500; at += step) {
@@ -120,7 +120,7 @@ static void test_large_difference(void **state)
     struct pair p;
     pair_init(&p, 5, 1000, 6000, 5000);
     uint32_t used = decode_all(&p, 500);
-    assert_in_range(used, SG_RIBLT_SHORT_CHECKS + 1, 16500);
+    assert_in_range(used, SG_REC_SHORT_CHECKS + 1, 16500);
     pair_fini(&p);
 }
 
@@ -173,7 +173,7 @@ static void test_hostile(void **state)
 {
     (void)state;
     struct sg_riblt_keys keys = keys_of(9);
-    static const struct sg_riblt_symbol none[64];
+    static const struct sg_rec_symbol none[64];
     struct sg_prng prng;
     sg_prng_init(&prng, 11);
     uint32_t refused = 0;
@@ -182,13 +182,13 @@ static void test_hostile(void **state)
         sg_err err = SG_OK;
         sg_riblt_decoder_init(&d, sg_mem_default(), &keys);
         for (int batch = 0; batch < 10 && err == SG_OK; batch++) {
-            struct sg_riblt_symbol lies[64];
+            struct sg_rec_symbol lies[64];
             for (int i = 0; i < 64; i++) {
                 uint64_t id = sg_prng_below(&prng, 1 + (uint64_t)run);
                 uint64_t sign = sg_prng_below(&prng, 2);
                 /* single items everywhere: each is found and put into all others */
-                lies[i] = (struct sg_riblt_symbol){id, sg_siphash_u64(&keys.check, id),
-                                                   sign == 0 ? 1 : 255};
+                lies[i] = (struct sg_rec_symbol){id, sg_siphash_u64(&keys.check, id),
+                                                 sign == 0 ? 1 : 255};
             }
             err = sg_riblt_decode(&d, 64, lies, none);
             assert_true(d.found_count <= d.count);
@@ -204,8 +204,8 @@ static void test_hostile(void **state)
 static void test_hard_limit(void **state)
 {
     (void)state;
-    struct sg_riblt_encoder e = {.mem = sg_mem_default(), .at = SG_RIBLT_SYMBOLS_HARD - 1};
-    struct sg_riblt_decoder d = {.mem = sg_mem_default(), .count = SG_RIBLT_SYMBOLS_HARD - 1};
+    struct sg_riblt_encoder e = {.mem = sg_mem_default(), .at = SG_REC_SYMBOLS_MAX - 1};
+    struct sg_riblt_decoder d = {.mem = sg_mem_default(), .count = SG_REC_SYMBOLS_MAX - 1};
     assert_int_equal(sg_riblt_encode(&e, 2, NULL), SG_ERR_LIMIT);
     assert_int_equal(sg_riblt_decode(&d, 2, NULL, NULL), SG_ERR_LIMIT);
 }
@@ -240,8 +240,8 @@ static sg_err run_in(const struct sg_mem *mem)
     struct sg_riblt_keys keys = keys_of(2);
     struct sg_riblt_encoder e;
     struct sg_riblt_decoder d;
-    struct sg_riblt_symbol symbols[200];
-    static const struct sg_riblt_symbol none[200];
+    struct sg_rec_symbol symbols[200];
+    static const struct sg_rec_symbol none[200];
     SG_TRY(sg_riblt_encoder_init(&e, mem, 20));
     sg_riblt_decoder_init(&d, mem, &keys);
     for (uint32_t i = 0; i < 20; i++)
