@@ -261,6 +261,7 @@ static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
 {
     switch (head->family) {
     case SG_FAMILY_PLUMTREE:
+    case SG_FAMILY_RECONCILE:
         return lane == SG_LANE_PUBSUB;
     case SG_FAMILY_SWIM:
         return lane == SG_LANE_MSHIP || lane == SG_LANE_DATAGRAM;
@@ -303,6 +304,9 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
             sg_members_packet(core, link, &r);
         else
             sg_members_frame(core, link, &r, frame);
+        return;
+    case SG_FAMILY_RECONCILE: /* not served by this node */
+        sg_refuse(core, link, NULL, SG_ERR_VERSION);
         return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))
