@@ -207,8 +207,8 @@ SG_MUST_USE sg_err sg_swim_find(const struct sg_swim *m, const struct sg_peer_id
 bool sg_swim_table(const struct sg_swim *m, uint32_t part, struct sg_swim_table *table);
 /* Whether the table is full or nearly so: there are members that it does not hold. */
 bool sg_swim_is_sample(const struct sg_swim *m);
-/* Whether this accuses somebody who is not in a full table, and says more than is known here: others
- * will be told, so callers count how much of it one link brings. */
+/* Whether this accuses somebody who is not in a full table, and says more than is known here:
+ * others will be told, so callers count how much of it one link brings. */
 bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor);
 const struct sg_swim_stats *sg_swim_stats(const struct sg_swim *m);
 
