@@ -259,7 +259,7 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_JOIN,    /* peer is a member now, or again */
     SG_EVENT_MEMBER_SUSPECT, /* peer does not answer */
     SG_EVENT_MEMBER_REFUTED, /* a suspect peer is alive after all */
-    SG_EVENT_MEMBER_FAIL,    /* peer has failed */
+    SG_EVENT_MEMBER_FAIL,    /* peer has failed; above 256 members also one never told of */
     SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
     SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
     SG_EVENT_STATE_FAILED    /* the state folder cannot be written: err, text; told once, the node
