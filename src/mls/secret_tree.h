@@ -73,6 +73,7 @@ struct sg_mls_key_use {
     uint32_t skipped_count;
     struct sg_mls_message_key *kept; /* [kept_cap] a larger array for the ratchet, or NULL */
     uint32_t kept_cap;
+    uint8_t guard[4]; /* sending: the reuse guard */
 };
 
 /* A tree of leaves (a power of two) with encryption_secret at its root; the caller wipes its copy.
