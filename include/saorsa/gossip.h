@@ -225,7 +225,15 @@ SG_API uint64_t sg_subscription_dropped(const struct sg_subscription *sub);
 SG_API void sg_subscription_free(struct sg_subscription *sub);
 SG_API void sg_message_free(struct sg_message *message);
 
+/* What became of an accepted message so far. */
+enum sg_publish_outcome {
+    SG_PUBLISH_SENT = 1, /* signed, and in the queues of the neighbours */
+    SG_PUBLISH_QUEUED,   /* waits for its signature; goes out by itself */
+    SG_PUBLISH_NO_PEERS  /* the topic has no neighbour: kept 60 s for those who come */
+};
+
 struct sg_publish_result {
+    enum sg_publish_outcome outcome;
     struct sg_msg_id id;
     uint64_t sequence;
     uint32_t neighbors; /* of the topic's overlay at this moment */

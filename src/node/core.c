@@ -38,6 +38,8 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .waiting_bytes_max = UINT64_C(8) << 20,
         .frame_rate = 20000,
         .pubsub_rate = 200000,
+        .repair_rate = 1024,
+        .repair_burst = 4096,
         .message_ttl_ms = 60000,
         .ttl_max_ms = 600000,
         .skew_ms = 600000,

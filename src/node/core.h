@@ -55,6 +55,8 @@ struct sg_core_config {
                                     * quarter */
     uint32_t frame_rate;           /* [20000] frames per second and link, see charge.c */
     uint32_t pubsub_rate;          /* [200000] the same of the pubsub lane */
+    uint32_t repair_rate;          /* [1024] KiB of messages per second and link for GRAFTs .. */
+    uint32_t repair_burst;         /* [4096] .. and at once */
     uint64_t message_ttl_ms;       /* [60000] <= ttl_max_ms */
     uint64_t ttl_max_ms;           /* [600000] a longer expiry is refused */
     uint64_t skew_ms;              /* [600000] how wrong a peer's wall clock may be */
@@ -192,6 +194,7 @@ struct sg_core_stats {
     uint64_t publish_lost;  /* accepted, but then no memory, or no signature could be made */
     uint64_t verify_waited; /* messages that waited for the verification of their root */
     uint64_t roots_sent;
+    uint64_t repairs_refused; /* GRAFTs above the link's budget */
     uint64_t refused_signature, refused_proof, refused_expired, refused_future;
     uint64_t refused_malformed, refused_version, refused_overload, refused_unknown_scope;
     uint64_t proofs_wanted, keys_sent, push_dropped;

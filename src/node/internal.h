@@ -62,6 +62,7 @@ struct sg_link {
     enum sg_link_state state;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
     struct sg_bucket frames, pubsub;
+    struct sg_bucket repair;       /* KiB sent in answer to GRAFTs */
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     uint32_t early_count, queue_count;
     struct sg_bucket verify;

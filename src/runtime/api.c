@@ -66,6 +66,13 @@ sg_err sg_node_leave(struct sg_node *node)
     return SG_OK;
 }
 
+static enum sg_publish_outcome outcome_of(const struct sg_core_publish *done)
+{
+    if (done->neighbors == 0)
+        return SG_PUBLISH_NO_PEERS;
+    return done->is_waiting ? SG_PUBLISH_QUEUED : SG_PUBLISH_SENT;
+}
+
 sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct sg_bytes payload,
                   struct sg_publish_result *result)
 {
@@ -87,7 +94,8 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
         sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));
     sg_rt_leave(node);
     if (err == SG_OK && result != NULL)
-        *result = (struct sg_publish_result){.id = done.id,
+        *result = (struct sg_publish_result){.outcome = outcome_of(&done),
+                                             .id = done.id,
                                              .sequence = done.sequence,
                                              .neighbors = done.neighbors,
                                              .pushed = done.pushed,
