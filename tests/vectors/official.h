@@ -1,6 +1,6 @@
 /* Official test vectors in JSON, which are not part of this repository: from the folder that
- * SAORSA_VECTORS names, else from ../shared/vectors beside the checkout or above. Where they are absent a
- * test says so and is skipped. */
+ * SAORSA_VECTORS names, else from ../shared/vectors beside the checkout or above. Where they are
+ * absent a test says so and is skipped. */
 #ifndef TEST_VECTORS_OFFICIAL_H
 #define TEST_VECTORS_OFFICIAL_H
 
