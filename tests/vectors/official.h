@@ -1,6 +1,6 @@
 /* Official test vectors in JSON, which are not part of this repository: from the folder that
- * SAORSA_VECTORS names, else from ../shared/vectors beside the checkout. Where they are absent a
- * test says so and is skipped. */
+ * SAORSA_VECTORS names, else from ../shared/vectors beside the checkout or above. Where they are
+ * absent a test says so and is skipped. */
 #ifndef TEST_VECTORS_OFFICIAL_H
 #define TEST_VECTORS_OFFICIAL_H
 
@@ -26,13 +26,19 @@ struct official {
     size_t count;
 };
 
-static inline void official_path(char *path, size_t cap, const char *name)
+/* False where the file is in none of the folders. */
+static inline bool official_path(char *path, size_t cap, const char *name)
 {
-    const char *folder = getenv("SAORSA_VECTORS");
-    if (folder != NULL && folder[0] != '\0')
-        (void)snprintf(path, cap, "%s/%s", folder, name);
-    else
-        (void)snprintf(path, cap, SG_TEST_SOURCE_DIR "/../shared/vectors/%s", name);
+    const char *folders[] = {getenv("SAORSA_VECTORS"), SG_TEST_SOURCE_DIR "/../shared/vectors",
+                             SG_TEST_SOURCE_DIR "/../../shared/vectors"};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (folders[i] == NULL)
+            continue;
+        (void)snprintf(path, cap, "%s/%s", folders[i], name);
+        if (access(path, R_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The array in a file, which may be compressed. Skips the test where there is none. */
@@ -41,9 +47,8 @@ static inline json_t *official_load(const char *name)
     char path[4096];
     char command[4200];
     json_error_t error;
-    official_path(path, sizeof(path), name);
-    if (access(path, R_OK) != 0) {
-        print_message("   SKIPPED: no official vectors at %s (set SAORSA_VECTORS)\n", path);
+    if (!official_path(path, sizeof(path), name)) {
+        print_message("   SKIPPED: %s is not there (set SAORSA_VECTORS)\n", name);
         skip();
     }
     bool is_packed = strstr(name, ".gz") != NULL;

@@ -100,7 +100,7 @@ static void test_exports(void **state)
     for_each_suite(export_both);
 }
 
-/* The same randomness gives the same keys, messages and signatures: nothing is drawn elsewhere. */
+/* The same randomness gives the same keys, messages and signatures: nothing else goes in. */
 static void repeat(struct fixture *f)
 {
     static struct fixture again;
