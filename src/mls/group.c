@@ -179,6 +179,26 @@ void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
     push_past(group, before, log);
 }
 
+sg_err sg_mls_group_merge(struct sg_mls_group *group)
+{
+    struct sg_mls_pending *pending = group->pending;
+    if (pending == NULL)
+        return SG_ERR_INVALID_STATE;
+    group->pending = NULL;
+    sg_mls_tree_redo(&group->tree, &pending->log);
+    if (group->epoch->own.leaf == UINT32_MAX) {
+        /* an external commit: what was before it was never an epoch of ours */
+        sg_mls_epoch_free(group->epoch);
+        group->epoch = pending->epoch;
+        sg_mls_group_keep_resumption(group);
+    } else {
+        sg_mls_group_step(group, pending->epoch, &pending->log, &pending->closing);
+    }
+    pending->epoch = NULL;
+    sg_mls_pending_free(group, pending);
+    return SG_OK;
+}
+
 sg_err sg_mls_group_rollback(struct sg_mls_group *group)
 {
     if (group->past_count == 0 || group->config->undo_epochs == 0)

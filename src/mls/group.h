@@ -92,6 +92,8 @@ void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */
 const struct sg_mls_secret *sg_mls_group_resumption(const struct sg_mls_group *group,
                                                     uint64_t epoch);
+/* Adopts our pending commit: never fails when there is one. SG_ERR_INVALID_STATE: there is none. */
+SG_MUST_USE sg_err sg_mls_group_merge(struct sg_mls_group *group);
 void sg_mls_pending_free(struct sg_mls_group *group, struct sg_mls_pending *pending);
 void sg_mls_closing_fini(const struct sg_mls_config *config, struct sg_mls_closing *closing);
 /* The leaf node of a member as it was in the epoch of past[depth - 1], or now (depth 0); NULL:

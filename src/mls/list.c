@@ -121,6 +121,22 @@ static sg_err apply_remove(struct apply *a, uint32_t leaf)
     return sg_mls_tree_remove(a->in->tree, leaf);
 }
 
+/* RFC9420 s12.2: the joiner of an external commit removes an old version of itself; whether it is
+ * one, the credentials tell. */
+static sg_err note_resync(struct apply *a, uint32_t leaf)
+{
+    struct sg_mls_leaf before;
+    struct sg_mls_credential *copy = sg_mls_arena_new(a->in->arena, 1, sizeof(*copy));
+    if (copy == NULL)
+        return SG_ERR_NO_MEMORY;
+    if (!sg_mls_tree_has_leaf(a->in->tree, leaf))
+        return SG_ERR_MLS_PROPOSAL;
+    sg_mls_tree_leaf(a->in->tree, leaf, &before);
+    copy->type = before.credential.type;
+    a->out->resync = copy;
+    return sg_mls_arena_copy(a->in->arena, before.credential.body, &copy->body);
+}
+
 static sg_err apply_add(struct apply *a, const struct sg_mls_proposal *proposal)
 {
     uint32_t leaf, count = a->out->added.count;
@@ -244,6 +260,8 @@ static sg_err apply_one(struct apply *a, const struct sg_mls_list *list,
     case SG_MLS_UPDATE:
         return apply_update(a, listed);
     case SG_MLS_REMOVE:
+        if (a->in->committer == UINT32_MAX)
+            SG_TRY(note_resync(a, proposal->u.removed));
         return apply_remove(a, proposal->u.removed);
     case SG_MLS_SELF_REMOVE:
         if (listed->sender.type != SG_MLS_SENDER_MEMBER)

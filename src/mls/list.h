@@ -44,6 +44,7 @@ struct sg_mls_change {
     const struct sg_bytes *kem_output;   /* of ExternalInit, or NULL */
     const struct sg_mls_reinit *reinit;  /* or NULL */
     const struct sg_mls_cached *own_update; /* ours that is covered, or NULL */
+    const struct sg_mls_credential *resync; /* of the leaf that an external commit removes */
     bool removes_own;
     bool needs_path;
     struct sg_mls_types types_before;
