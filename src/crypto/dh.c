@@ -109,6 +109,14 @@ sg_err sg_dh_public(enum sg_dh_group group, struct sg_bytes private_key, uint8_t
     return err;
 }
 
+sg_err sg_dh_check_private(enum sg_dh_group group, const uint8_t *private_key)
+{
+    if (is_montgomery(group))
+        return SG_OK;
+    return sg_ec_check_scalar(curve_of(group),
+                              sg_bytes(private_key, sg_dh_sizes(group)->private_len));
+}
+
 void sg_dh_mask(enum sg_dh_group group, uint8_t *candidate)
 {
     if (group == SG_DH_P521)

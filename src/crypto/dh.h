@@ -23,6 +23,9 @@ struct sg_dh_sizes {
 /* Static. */
 const struct sg_dh_sizes *sg_dh_sizes(enum sg_dh_group group);
 
+/* Is private_key [private_len] a scalar in [1, order)? SG_ERR_MALFORMED: it is not (X25519 and X448
+ * know none such). SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_MUST_USE sg_err sg_dh_check_private(enum sg_dh_group group, const uint8_t *private_key);
 /* private_key [any] -> public_key [public_len]. SG_ERR_MALFORMED: a wrong length, or a scalar that
  * is not in [1, order). SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_MUST_USE sg_err sg_dh_public(enum sg_dh_group group, struct sg_bytes private_key,

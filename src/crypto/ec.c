@@ -117,6 +117,16 @@ sg_err sg_ec_shared(enum sg_ec_curve curve, struct sg_bytes scalar, struct sg_by
     return err;
 }
 
+sg_err sg_ec_check_scalar(enum sg_ec_curve curve, struct sg_bytes scalar)
+{
+    struct work w;
+    sg_err err = work_begin(&w, curve);
+    if (err == SG_OK)
+        err = load_scalar(&w, scalar);
+    work_end(&w);
+    return err;
+}
+
 sg_err sg_ec_check(enum sg_ec_curve curve, struct sg_bytes point)
 {
     struct work w;

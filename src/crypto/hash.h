@@ -1,6 +1,6 @@
-/* SHA-256, SHA-384 and SHA-512 (FIPS 180-4). For public data: each thread keeps one context per function,
- * which makes a hash of 64 bytes twice as fast, but remembers the last block. Use crypto/hmac.h
- * where secrets go in. */
+/* SHA-256, SHA-384 and SHA-512 (FIPS 180-4). For public data: each thread keeps one context per
+ * function, which makes a hash of 64 bytes twice as fast, but remembers the last block. Use
+ * crypto/hmac.h where secrets go in. */
 #ifndef SG_CRYPTO_HASH_H
 #define SG_CRYPTO_HASH_H
 

@@ -20,8 +20,8 @@ SG_MUST_USE sg_err sg_hpke_kdf_begin(struct sg_hpke_kdf *kdf, enum sg_hash_alg a
                                      struct sg_bytes suite_id);
 void sg_hpke_kdf_end(struct sg_hpke_kdf *kdf);
 
-/* LabeledExtract: what = label, then the parts of ikm, SG_HPKE_PARTS_MAX together -> out [hash_len],
- * which may be salt. On error out is zeroed. */
+/* LabeledExtract: what = label, then the parts of ikm, SG_HPKE_PARTS_MAX together -> out
+ * [hash_len], which may be salt. On error out is zeroed. */
 SG_MUST_USE sg_err sg_hpke_extract(const struct sg_hpke_kdf *kdf, struct sg_bytes salt,
                                    struct sg_mls_parts what, uint8_t *out);
 /* LabeledExpand: what = label, then the parts of info -> out [1 .. 255 * hash_len]. On error out is

@@ -12,6 +12,11 @@
         .id = (name), .kind = SG_HPKE_KIND_ML, .ml = (alg), .secret_len = SG_KEM_SECRET_LEN,       \
         .enc_len = (ciphertext), .public_len = (pub), .private_len = SG_KEM_SEED_LEN               \
     }
+#define HYBRID(name, alg, group, ciphertext, pub, label_)                                          \
+    {                                                                                              \
+        .id = (name), .kind = SG_HPKE_KIND_HYBRID, .dh = (group), .ml = (alg), .secret_len = 32,   \
+        .enc_len = (ciphertext), .public_len = (pub), .private_len = 32, .label = (label_)         \
+    }
 
 static const struct sg_hpke_kem kems[] = {
     DHKEM(SG_HPKE_DHKEM_P256, SG_DH_P256, SG_HASH_SHA256, 32, 65, 32),
@@ -22,14 +27,11 @@ static const struct sg_hpke_kem kems[] = {
     ML_KEM(SG_HPKE_ML_KEM_512, SG_KEM_ML_KEM_512, 768, 800),
     ML_KEM(SG_HPKE_ML_KEM_768, SG_KEM_ML_KEM_768, 1088, 1184),
     ML_KEM(SG_HPKE_ML_KEM_1024, SG_KEM_ML_KEM_1024, 1568, 1568),
-    {.id = SG_HPKE_X_WING,
-     .kind = SG_HPKE_KIND_X_WING,
-     .dh = SG_DH_X25519,
-     .ml = SG_KEM_ML_KEM_768,
-     .secret_len = 32,
-     .enc_len = 1088 + 32,
-     .public_len = 1184 + 32,
-     .private_len = 32},
+    HYBRID(SG_HPKE_ML_KEM_768_P256, SG_KEM_ML_KEM_768, SG_DH_P256, 1088 + 65, 1184 + 65,
+           "MLKEM768-P256"),
+    HYBRID(SG_HPKE_ML_KEM_1024_P384, SG_KEM_ML_KEM_1024, SG_DH_P384, 1568 + 97, 1568 + 97,
+           "MLKEM1024-P384"),
+    HYBRID(SG_HPKE_X_WING, SG_KEM_ML_KEM_768, SG_DH_X25519, 1088 + 32, 1184 + 32, "\\.//^\\"),
 };
 
 const struct sg_hpke_kem *sg_hpke_kem_find(uint16_t id)
@@ -46,7 +48,7 @@ static const struct sg_hpke_kem_ops *ops_of(const struct sg_hpke_kem *kem)
     static const struct sg_hpke_kem_ops *const ops[] = {
         [SG_HPKE_KIND_DH] = &sg_hpke_dh_ops,
         [SG_HPKE_KIND_ML] = &sg_hpke_ml_ops,
-        [SG_HPKE_KIND_X_WING] = &sg_hpke_x_wing_ops,
+        [SG_HPKE_KIND_HYBRID] = &sg_hpke_hybrid_ops,
     };
     return ops[kem->kind];
 }

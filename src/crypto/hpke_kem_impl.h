@@ -3,6 +3,8 @@
 #ifndef SG_CRYPTO_HPKE_KEM_IMPL_H
 #define SG_CRYPTO_HPKE_KEM_IMPL_H
 
+#include <openssl/evp.h>
+
 #include "crypto/hpke_kem.h"
 
 struct sg_hpke_kem_ops {
@@ -22,10 +24,14 @@ struct sg_hpke_kem_ops {
 /* Static. */
 extern const struct sg_hpke_kem_ops sg_hpke_dh_ops;
 extern const struct sg_hpke_kem_ops sg_hpke_ml_ops;
-extern const struct sg_hpke_kem_ops sg_hpke_x_wing_ops;
+extern const struct sg_hpke_kem_ops sg_hpke_hybrid_ops;
 
 /* draft-ietf-hpke-pq: DeriveKeyPair of the seed KEMs: ikm [any] -> seed [kem->private_len]. */
 SG_MUST_USE sg_err sg_hpke_derive_seed(const struct sg_hpke_kem *kem, struct sg_bytes ikm,
                                        uint8_t *seed);
+
+/* A hash of SHA-3's family over the parts -> out [out_len]; SHAKE256 gives any length. */
+SG_MUST_USE sg_err sg_hpke_sponge(const EVP_MD *md, struct sg_mls_parts parts, uint8_t *out,
+                                  size_t out_len);
 
 #endif

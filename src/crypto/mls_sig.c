@@ -249,23 +249,62 @@ sg_err sg_mls_sig_sign(const struct sg_mls_suite *suite, const struct sg_mls_ran
     return err;
 }
 
-/* A failure of the set-up is OpenSSL's, a failure of the last call is the signature's. */
+/* One DER INTEGER at the front of *in, positive and minimal, at most len bytes and a sign; takes it
+ * off. */
+static bool take_integer(struct sg_bytes *in, size_t len)
+{
+    const uint8_t *p = in->data;
+    if (in->len < 3 || p[0] != 0x02 || p[1] == 0 || p[1] > in->len - 2 || p[1] > len + 1)
+        return false;
+    bool is_negative = p[2] >= 0x80;
+    bool is_padded = p[2] == 0 && p[1] > 1 && p[3] < 0x80;
+    in->data += 2 + (size_t)p[1];
+    in->len -= 2 + (size_t)p[1];
+    return !is_negative && !is_padded;
+}
+
+/* Is signature the DER of ECDSA-Sig-Value (RFC 3279 s2.2.3), with integers of at most len bytes?
+ * OpenSSL checks that too, but then says the same as when it runs out of memory. */
+static bool is_der(struct sg_bytes signature, size_t len)
+{
+    size_t head = signature.len > 2 && signature.data[1] == 0x81 ? 3 : 2;
+    if (signature.len <= head || signature.data[0] != 0x30 ||
+        signature.data[head - 1] != signature.len - head ||
+        (signature.len - head >= 0x80) != (head == 3))
+        return false;
+    struct sg_bytes rest = sg_bytes(signature.data + head, signature.len - head);
+    return take_integer(&rest, len) && take_integer(&rest, len) && rest.len == 0;
+}
+
+/* What EVP_PKEY_verify said of a signature of the right form: 1, 0, or less when it could not tell.
+ * That is for want of memory, about which it may be silent. */
+static sg_err verdict(int result)
+{
+    if (result == 1)
+        return SG_OK;
+    return sg_evp_error(result == 0 ? SG_ERR_BAD_SIGNATURE : SG_ERR_NO_MEMORY);
+}
+
 sg_err sg_mls_sig_verify(const struct sg_mls_suite *suite, struct sg_bytes public_key,
                          struct sg_bytes content, struct sg_bytes signature)
 {
     EVP_SIGNATURE *algorithm;
     EVP_PKEY *key;
+    bool has_form = scheme_of(suite)->kind == KIND_ECDSA ? is_der(signature, suite->sig_private_len)
+                                                         : signature.len == suite->sig_max_len;
+    if (!has_form)
+        return SG_ERR_BAD_SIGNATURE;
     SG_TRY(algorithm_of(scheme_of(suite), &algorithm));
     sg_err err = public_new(suite, public_key, &key);
     if (err != SG_OK)
         return err == SG_ERR_MALFORMED ? SG_ERR_BAD_SIGNATURE : err;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    bool is_ready = ctx != NULL && EVP_PKEY_verify_message_init(ctx, algorithm, NULL) == 1;
-    bool ok = is_ready && signature.len != 0 &&
-              EVP_PKEY_verify(ctx, signature.data, signature.len, content.data, content.len) == 1;
+    if (ctx != NULL && EVP_PKEY_verify_message_init(ctx, algorithm, NULL) == 1)
+        err =
+            verdict(EVP_PKEY_verify(ctx, signature.data, signature.len, content.data, content.len));
+    else
+        err = sg_evp_error(SG_ERR_CRYPTO);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
-    if (ok)
-        return SG_OK;
-    return sg_evp_error(is_ready ? SG_ERR_BAD_SIGNATURE : SG_ERR_CRYPTO);
+    return err;
 }

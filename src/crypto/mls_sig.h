@@ -1,5 +1,5 @@
-/* Inside crypto/: the signature schemes of MLS behind one set of calls; keys and contracts are those
- * of crypto/mls_suite.h. */
+/* Inside crypto/: the signature schemes of MLS behind one set of calls; keys and contracts are
+ * those of crypto/mls_suite.h. */
 #ifndef SG_CRYPTO_MLS_SIG_H
 #define SG_CRYPTO_MLS_SIG_H
 
