@@ -67,7 +67,7 @@ void sg_lab_hpv_free(struct sg_lab_hpv *lab);
 /* All nodes join, one after the other, through the first. */
 void sg_lab_hpv_join(struct sg_lab_hpv *lab);
 void sg_lab_hpv_run(struct sg_lab_hpv *lab, uint64_t for_ns);
-/* What from has sent to the crashed node to was no message of HyParView: it is told all the same. */
+/* What from has sent to the crashed node to was no message of HyParView: it is told as well. */
 void sg_lab_hpv_broken(struct sg_lab_hpv *lab, uint32_t from, uint32_t to);
 /* Wants to be woken again, after the rider was fed. */
 void sg_lab_hpv_rewake(struct sg_lab_hpv *lab, uint32_t node);

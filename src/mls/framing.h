@@ -41,13 +41,13 @@ SG_MUST_USE sg_err sg_mls_unprotect_public(const struct sg_mls_framing *framing,
 /* What a member encrypts with. */
 struct sg_mls_private_out {
     const struct sg_mls_random *random;
+    struct sg_mls_arena *arena;
     size_t padding; /* zero bytes */
 };
 /* MLSMessage(PrivateMessage) in the arena, by the next key of the sender's ratchet, which is in use
  * and to be taken before the message leaves. */
 SG_MUST_USE sg_err sg_mls_protect_private(const struct sg_mls_framing *framing,
                                           const struct sg_mls_private_out *how,
-                                          struct sg_mls_arena *arena,
                                           const struct sg_mls_authentic *message,
                                           struct sg_mls_key_use *use, struct sg_bytes *out);
 
@@ -60,13 +60,17 @@ struct sg_mls_sender_data {
 SG_MUST_USE sg_err sg_mls_open_sender(const struct sg_mls_framing *framing,
                                       const struct sg_mls_private_message *in,
                                       struct sg_mls_sender_data *out);
+/* A message whose sender is known. */
+struct sg_mls_private_in {
+    const struct sg_mls_private_message *message;
+    const struct sg_mls_sender_data *sender;
+};
 /* The content. SG_ERR_AUTH; SG_ERR_DUPLICATE, SG_ERR_MLS_TOO_FAR: no key; SG_ERR_MALFORMED: padding
  * that is not zero; errors of reading. The key is in use, to be taken when all else is right, and
  * sg_mls_key_use_fini is due in any case. */
 SG_MUST_USE sg_err sg_mls_open_content(const struct sg_mls_framing *framing,
                                        struct sg_mls_arena *arena,
-                                       const struct sg_mls_private_message *in,
-                                       const struct sg_mls_sender_data *sender,
+                                       const struct sg_mls_private_in *sealed,
                                        struct sg_mls_key_use *use, struct sg_mls_authentic *out);
 /* Key and nonce of the sender data for a ciphertext (RFC 9420 s6.3.2). */
 SG_MUST_USE sg_err sg_mls_sender_data_key(const struct sg_mls_suite *suite,
