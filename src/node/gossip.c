@@ -115,10 +115,18 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
         push(core, scope, peer, held, hop);
 }
 
+void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                  struct sg_held *held)
+{
+    push(core, scope, peer, held, held->hop);
+}
+
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id)
 {
     struct sg_held *held = sg_store_get(&scope->store, id);
+    if (held == NULL)
+        held = sg_history_get(scope, id);
     if (held == NULL)
         return;
     /* each answer costs what a verification would: the same budget bounds it */
@@ -142,6 +150,10 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
+    /* older than what anybody keeps: not one that was missed, but one played again */
+    uint64_t horizon_ms = config->retention_ns / SG_NS_PER_MS + config->skew_ms;
+    if (core->wall_ms > msg->time_ms && core->wall_ms - msg->time_ms > horizon_ms)
+        return SG_ERR_EXPIRED;
     if (core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms)
         return SG_ERR_EXPIRED;
     return SG_OK;
@@ -250,21 +262,29 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     sg_err err = sg_gossip_decode(r, &msg);
     if (err == SG_OK)
         sg_message_id(core, &scope->topic, &msg, &held.id);
-    if (err == SG_OK && sg_pt_known(scope->pt, &held.id) != SG_PT_UNKNOWN) {
-        duplicate(core, link, scope, &(struct sg_pt_have){held.id, msg.hop});
+    bool is_known = err == SG_OK && (sg_pt_known(scope->pt, &held.id) != SG_PT_UNKNOWN ||
+                                     sg_history_get(scope, &held.id) != NULL);
+    if (is_known) {
+        /* an old one that was asked for says nothing about the tree */
+        if (!sg_backfill_expects(scope, link, &held.id))
+            duplicate(core, link, scope, &(struct sg_pt_have){held.id, msg.hop});
         return;
     }
     core->stats.payload_bytes_in += err == SG_OK ? msg.payload.len : 0;
     if (err == SG_OK)
         err = check_time(core, &msg);
-    if (err == SG_OK && !sg_windows_is_new(&scope->windows, &msg.author, msg.sequence))
+    /* the history is complete, so an old message that is not in it is new, whatever came since */
+    bool is_past = err == SG_OK && sg_backfill_expects(scope, link, &held.id);
+    bool is_below = is_past && sg_windows_is_below(&scope->windows, &msg.author, msg.sequence);
+    if (err == SG_OK && !is_below && !sg_windows_is_new(&scope->windows, &msg.author, msg.sequence))
         err = SG_ERR_EXPIRED;
     if (err == SG_OK) {
         sg_batch_root(core, &held.id, &msg, root);
         err = sg_proof_check(core, link, &msg, root, &held);
     }
     if (err == SG_OK)
-        err = accept(core, link, scope, &msg, &held);
+        err = is_past ? sg_backfill_accept(core, link, scope, &msg, &held)
+                      : accept(core, link, scope, &msg, &held);
     struct sg_msg_id id = held.id;
     sg_held_drop(&held);
     if (err == SG_ERR_NOT_FOUND)

@@ -75,7 +75,14 @@ struct sg_link {
     sg_time_ns points_at;
     uint64_t *digests;               /* [digest_count] */
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
+    uint8_t secret[32];              /* of the connection */
+    uint32_t sessions;               /* of reconciliation: the last nonce used */
+    uint32_t difference;             /* smoothed, in quarters: sg_rec_smooth */
+    struct sg_bucket opens;          /* sessions that the peer may open */
 };
+
+struct sg_history;  /* history.c */
+struct sg_backfill; /* backfill.c */
 
 /* One held message: everything that is needed to push it again. */
 struct sg_held {
@@ -134,6 +141,8 @@ struct sg_scope {
     uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     struct sg_store store;
     struct sg_windows windows;
+    struct sg_history *history;   /* NULL until the first message */
+    struct sg_backfill *backfill; /* NULL until the first neighbour */
     struct sg_hpv hpv;
 };
 
@@ -291,6 +300,8 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Both ends make keys from the secret of the connection that carries the link. */
+void sg_link_secret(struct sg_core *core, const struct sg_core_in *in);
 /* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the
  * reference of wait->buf. */
 void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
@@ -416,6 +427,9 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
 /* The same with key and root for certain: the answer to PROOF_WANT. */
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id);
+/* The same of a message that history keeps, with the hop it has. */
+void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                  struct sg_held *held);
 /* Encodes a GOSSIP frame of a scope; NULL when out of memory. */
 struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_scope *scope,
                                const struct sg_gossip *msg);
@@ -445,11 +459,57 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
 sg_err sg_proofs_init(struct sg_core *core);
 void sg_proofs_fini(struct sg_core *core);
 
+/* ---- history.c ---- */
+/* Time slots: a session compares whole ones. */
+#define SG_SLOT_MS 5000
+static inline uint32_t sg_slot_of(uint64_t time_ms)
+{
+    uint64_t slot = time_ms / SG_SLOT_MS;
+    return slot < UINT32_MAX ? (uint32_t)slot : UINT32_MAX;
+}
+/* Keeps a verified message, with references of its own, as long as retention says. Want of memory
+ * makes the history shorter. */
+void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held);
+void sg_history_free(struct sg_history *h, const struct sg_mem *mem);
+/* Lets go of what is older than retention_ns. */
+void sg_history_trim(struct sg_core *core, struct sg_scope *scope);
+/* NULL: not kept. Borrowed until the next put or trim. */
+struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id);
+/* From this slot on everything that was accepted is kept. */
+uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope);
+/* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order of
+ * places, which no peer chooses. */
+struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uint32_t to,
+                                uint32_t *at);
+uint32_t sg_history_count(const struct sg_scope *scope);
+uint64_t sg_history_bytes(const struct sg_scope *scope);
+void sg_history_check(const struct sg_scope *scope);
+
+/* ---- backfill.c ---- */
+void sg_backfill_free(struct sg_core *core, struct sg_scope *scope);
+void sg_backfill_timeout(struct sg_core *core, struct sg_scope *scope);
+sg_time_ns sg_backfill_deadline(const struct sg_scope *scope);
+/* A new neighbour on the topic: who has just come, or comes from another part, is asked at once. */
+void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,
+                          const struct sg_peer_id *peer);
+/* Body of a frame of family 5. */
+void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                         struct sg_reader *r);
+/* Whether this message was asked for: it is an old one. */
+bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_link *link,
+                         const struct sg_msg_id *id);
+/* Takes an old message: delivered and kept, not forwarded. held has its proofs; what it refers to is
+ * taken over. Errors as of accept. */
+SG_MUST_USE sg_err sg_backfill_accept(struct sg_core *core, struct sg_link *link,
+                                      struct sg_scope *scope, const struct sg_gossip *msg,
+                                      struct sg_held *held);
 /* ---- window.c ---- */
 void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);
 void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
 /* Whether a sequence number is new: neither accepted before nor below the window. */
 bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
+/* Whether it is below the window: accepted or not, nobody knows. */
+bool sg_windows_is_below(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
 /* Marks it accepted; forgets the author unused for longest when full. */
 SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *mem,
                                      const struct sg_peer_id *author, uint64_t seq);
