@@ -245,7 +245,6 @@ static void open_session(struct sg_core *core, struct sg_scope *scope, struct sg
     uint32_t at = 0;
     if (s == NULL)
         return;
-    sg_history_trim(core, scope);
     s->number = ++link->sessions;
     s->from = sg_history_floor(core, scope);
     s->to = sg_slot_of(core->wall_ms) - SLOTS_TOO_NEW;
@@ -507,6 +506,12 @@ void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,
     open_soon(core, b);
 }
 
+void sg_backfill_subscribed(struct sg_core *core, struct sg_scope *scope)
+{
+    if (scope->backfill != NULL)
+        open_soon(core, scope->backfill);
+}
+
 /* The newcomer, else a random neighbour, if possible not the last one again. */
 static struct sg_link *choose(struct sg_core *core, struct sg_scope *scope)
 {
@@ -531,6 +536,9 @@ static void open_timeout(struct sg_core *core, struct sg_scope *scope)
         return;
     b->open_at = sg_time_add(
         core->now, sg_prng_jitter(&core->prng, core->config.backfill_interval_ns, JITTER_PERCENT));
+    sg_history_trim(core, scope);
+    if (scope->subscriptions == 0)
+        return; /* it has published here, and relays: what others say is not for it */
     struct sg_link *link = choose(core, scope);
     if (link != NULL && link->state == SG_LINK_UP)
         open_session(core, scope, link);

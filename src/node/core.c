@@ -28,7 +28,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .roots_max = 512,
         .authors_max = 512,
         .held_bytes_max = UINT64_C(32) << 20,
-        .retention_ns = 600 * SG_NS_PER_S,
+        .retention_ns = 900 * SG_NS_PER_S,
         .retention_bytes_max = UINT64_C(16) << 20,
         .retention_max = 65536,
         .backfill_interval_ns = 30 * SG_NS_PER_S,
@@ -58,8 +58,7 @@ static bool config_is_good(const struct sg_core_config *config)
     bool fits_sequence = config->boot <= UINT32_MAX;
     has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20) &&
                config->retention_bytes_max >= (UINT64_C(1) << 20) && config->retention_max > 0 &&
-               config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0 &&
-               config->retention_ns / SG_NS_PER_MS <= config->skew_ms;
+               config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0;
     return has_parts && has_network && has_room && tree_fits && fits_sequence &&
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
@@ -213,7 +212,8 @@ static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
         return SG_ERR_INVALID_ARGUMENT;
     if (scope == NULL)
         SG_TRY(sg_scope_open(core, &in->topic, &scope));
-    scope->subscriptions++;
+    if (scope->subscriptions++ == 0)
+        sg_backfill_subscribed(core, scope);
     return SG_OK;
 }
 

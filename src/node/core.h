@@ -42,9 +42,9 @@ struct sg_core_config {
     uint32_t roots_max;            /* [512] verified batch roots */
     uint32_t authors_max;          /* [512] replay windows per scope */
     uint64_t held_bytes_max;       /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
-    uint64_t retention_ns;         /* [10 min] messages are kept for back-fill, by their signed
-                                    * time; 0 = no back-fill; <= skew_ms, so that what is kept
-                                    * is not yet refused as expired */
+    uint64_t retention_ns;         /* [15 min] messages are kept for back-fill, by their signed
+                                    * time, longer than a partition that heals in 10; 0 = no
+                                    * back-fill */
     uint64_t retention_bytes_max;  /* [16 MiB] all scopes; >= 1 MiB */
     uint32_t retention_max;        /* [65536] messages per scope, <= 2^20 */
     uint64_t backfill_interval_ns; /* [30 s] +- 20 % between sessions of a topic, sync.md 2.5 */

@@ -104,7 +104,7 @@ void sg_fetch_offered(struct sg_core *core, struct sg_scope *scope, struct sg_se
     if (s->is_opener || s->wants != NULL)
         return;
     /* the search for what has come needs them in order: who sends them otherwise gets nothing */
-    if (!sg_backfill_is_fetching(scope->backfill))
+    if (scope->subscriptions > 0 && !sg_backfill_is_fetching(scope->backfill))
         (void)want(core, s, msg->ids, msg->id_count);
     ask(core, scope, s);
 }

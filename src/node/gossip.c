@@ -150,11 +150,13 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    /* older than what anybody keeps: not one that was missed, but one played again */
-    uint64_t horizon_ms = config->retention_ns / SG_NS_PER_MS + config->skew_ms;
-    if (core->wall_ms > msg->time_ms && core->wall_ms - msg->time_ms > horizon_ms)
-        return SG_ERR_EXPIRED;
-    if (core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms)
+    /* expired for certain, and older than what neighbours keep: then it was not missed, it is played
+     * again */
+    bool is_expired =
+        core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms;
+    bool is_kept = msg->time_ms >= core->wall_ms ||
+                   core->wall_ms - msg->time_ms <= config->retention_ns / SG_NS_PER_MS;
+    if (is_expired && !is_kept)
         return SG_ERR_EXPIRED;
     return SG_OK;
 }

@@ -190,7 +190,8 @@ static bool open_history(struct sg_core *core, struct sg_scope *scope)
 static uint32_t age_floor(const struct sg_core *core)
 {
     uint64_t kept_ms = core->config.retention_ns / SG_NS_PER_MS;
-    return sg_slot_of(core->wall_ms > kept_ms ? core->wall_ms - kept_ms : 0);
+    /* no slot that begins before */
+    return core->wall_ms > kept_ms ? sg_slot_of(core->wall_ms - kept_ms) + 1 : 0;
 }
 
 void sg_history_trim(struct sg_core *core, struct sg_scope *scope)

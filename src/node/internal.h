@@ -492,6 +492,8 @@ sg_time_ns sg_backfill_deadline(const struct sg_scope *scope);
 /* A new neighbour on the topic: who has just come, or comes from another part, is asked at once. */
 void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,
                           const struct sg_peer_id *peer);
+/* The topic was relayed only, and is wanted now. */
+void sg_backfill_subscribed(struct sg_core *core, struct sg_scope *scope);
 /* Body of a frame of family 5. */
 void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                          struct sg_reader *r);
