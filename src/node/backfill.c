@@ -7,8 +7,10 @@
  * and mostly under way.
  *
  * Old messages are delivered and kept, but neither pushed nor announced: most nodes have them. Who
- * got some opens its next session soon, with somebody else, until one finds nothing; so news of a
- * healed partition spreads like a rumour, in a few rounds of small sessions, and not by a flood.
+ * got some compares with each of its neighbours once, soon, which costs a hundred bytes where
+ * nothing differs; so the news of a healed partition reaches every node, over all links, while a
+ * late joiner's catching up disturbs nobody. (One session each with a random neighbour until
+ * nothing differs left 3 of 20 nodes out.)
  *
  * All bounded: sessions per topic, sessions a peer may open, one fetch at a time, symbols and bytes
  * in a session, bytes per pause when serving. A message counts as old only if it was asked for in a
@@ -20,9 +22,11 @@
 #include "wire/reconcile_msg.h"
 
 /* A new neighbour is asked after this time at most, the next one after news as well. */
-#define SOON_NS (500 * SG_NS_PER_MS)
+#define SOON_NS (250 * SG_NS_PER_MS)
 #define PATIENCE_NS (10 * SG_NS_PER_S)
 #define JITTER_PERCENT 20
+/* Pauses double from SOON_NS: the last one is 16 s. */
+#define RETRIES 5
 /* Sessions that a peer may open: two a second for long are many more than anybody needs, for a
  * node of 256 topics that restarts a burst is fair. Each costs a pass over the history. */
 #define OPENS_RATE 2
@@ -88,6 +92,23 @@ bool sg_backfill_is_fetching(const struct sg_backfill *b)
     for (size_t i = 0; i < SG_SESSIONS_MAX; i++)
         any = any || is_fetching(b->theirs[i]);
     return any;
+}
+
+void sg_backfill_soon(struct sg_core *core, struct sg_backfill *b)
+{
+    uint64_t pause = sg_prng_below(&core->prng, SOON_NS);
+    b->open_at = sg_time_min(b->open_at, sg_time_add(core->now, pause));
+}
+
+/* No result: after a heal many are busy fetching. Another neighbour may have time, a few times. */
+static void try_again(struct sg_core *core, struct sg_backfill *b)
+{
+    core->stats.backfill_failed++;
+    if (b->failures == RETRIES)
+        return;
+    uint64_t pause = sg_prng_jitter(&core->prng, SOON_NS << b->failures, 50);
+    b->failures++;
+    b->open_at = sg_time_min(b->open_at, sg_time_add(core->now, pause));
 }
 
 /* ---- frames ---- */
@@ -174,13 +195,14 @@ static void compared(struct sg_core *core, struct sg_scope *scope, struct sg_ses
     struct sg_link *link = sg_link_find(core, &s->peer);
     s->is_comparing = false;
     if (err != SG_OK) {
-        core->stats.backfill_failed++;
+        try_again(core, scope->backfill);
         sg_rec_fini(&s->rec);
         sg_session_close(core, scope, s);
         return;
     }
     uint64_t difference = (uint64_t)s->rec.theirs_count + s->rec.ours_count;
     core->stats.backfill_sessions++;
+    scope->backfill->failures = 0;
     if (link != NULL)
         link->difference = sg_rec_smooth(
             link->difference, difference < UINT32_MAX ? (uint32_t)difference : UINT32_MAX);
@@ -424,7 +446,7 @@ void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_s
     if (sg_err_class_of(err) == SG_ERR_CLASS_PEER)
         sg_refuse(core, link, NULL, err);
     if (s == b->mine)
-        core->stats.backfill_failed++;
+        try_again(core, b);
     sg_session_close(core, scope, s);
 }
 
@@ -457,12 +479,6 @@ bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_link *lin
     return find_awaiting(scope, link, id) != NULL;
 }
 
-static void open_soon(struct sg_core *core, struct sg_backfill *b)
-{
-    uint64_t pause = sg_prng_below(&core->prng, SOON_NS);
-    b->open_at = sg_time_min(b->open_at, sg_time_add(core->now, pause));
-}
-
 sg_err sg_backfill_accept(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                           const struct sg_gossip *msg, struct sg_held *held)
 {
@@ -487,7 +503,8 @@ sg_err sg_backfill_accept(struct sg_core *core, struct sg_link *link, struct sg_
         .kind = SG_PT_IN_REFUSED, .peer = link->peer, .id = held->id, .hop = msg->hop};
     if (sg_pt_is_missing(scope->pt, &held->id))
         (void)sg_scope_pt(core, scope, &seen);
-    open_soon(core, scope->backfill);
+    scope->backfill->tell_left = scope->hpv.active_count;
+    sg_backfill_soon(core, scope->backfill);
     return SG_OK;
 }
 
@@ -503,13 +520,13 @@ void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,
         return;
     b->has_news = true;
     b->news = *peer;
-    open_soon(core, b);
+    sg_backfill_soon(core, b);
 }
 
 void sg_backfill_subscribed(struct sg_core *core, struct sg_scope *scope)
 {
     if (scope->backfill != NULL)
-        open_soon(core, scope->backfill);
+        sg_backfill_soon(core, scope->backfill);
 }
 
 /* The newcomer, else a random neighbour, if possible not the last one again. */
@@ -523,6 +540,8 @@ static struct sg_link *choose(struct sg_core *core, struct sg_scope *scope)
         return sg_link_find(core, &b->news);
     if (hpv->active_count == 0)
         return NULL;
+    if (b->tell_left > 0)
+        return sg_link_find(core, &hpv->active[--b->tell_left % hpv->active_count].id);
     uint16_t pick = (uint16_t)sg_prng_below(&core->prng, hpv->active_count);
     if (sg_peer_id_equal(&hpv->active[pick].id, &b->last))
         pick = (uint16_t)((pick + 1) % hpv->active_count);
@@ -540,6 +559,8 @@ static void open_timeout(struct sg_core *core, struct sg_scope *scope)
     if (scope->subscriptions == 0)
         return; /* it has published here, and relays: what others say is not for it */
     struct sg_link *link = choose(core, scope);
+    if (b->tell_left > 0 || b->has_news)
+        sg_backfill_soon(core, b);
     if (link != NULL && link->state == SG_LINK_UP)
         open_session(core, scope, link);
 }
@@ -559,7 +580,8 @@ static void session_timeout(struct sg_core *core, struct sg_scope *scope, struct
     bool is_stale =
         sg_link_find(core, &s->peer) == NULL || core->now >= sg_time_add(s->heard_at, PATIENCE_NS);
     if (is_stale && s->serve_due == SG_TIME_NEVER) {
-        core->stats.backfill_failed += s->is_opener && s->is_comparing ? 1 : 0;
+        if (s->is_opener && s->is_comparing)
+            try_again(core, scope->backfill);
         sg_session_close(core, scope, s);
         return;
     }

@@ -30,6 +30,8 @@ struct sg_session {
 
 struct sg_backfill {
     sg_time_ns open_at; /* the next session of ours */
+    uint16_t tell_left; /* neighbours still to be compared with since old messages came */
+    uint8_t failures;   /* since the last one that came to a result */
     bool has_news;      /* asked first: the neighbour that has just come */
     struct sg_peer_id news, last;
     struct sg_session *mine;                    /* NULL = none */
@@ -42,6 +44,8 @@ void sg_session_send(struct sg_core *core, struct sg_scope *scope, const struct 
 void sg_session_close(struct sg_core *core, struct sg_scope *scope, struct sg_session *s);
 /* Whether some session is fetching: two at a time would fetch the same. */
 bool sg_backfill_is_fetching(const struct sg_backfill *b);
+/* The next session is opened soon. */
+void sg_backfill_soon(struct sg_core *core, struct sg_backfill *b);
 
 /* ---- fetch.c ---- */
 /* The opener knows the difference: wants the one part and offers the other. */

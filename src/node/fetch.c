@@ -94,6 +94,8 @@ void sg_fetch_begin(struct sg_core *core, struct sg_scope *scope, struct sg_sess
         offer(core, scope, s);
     if (may_fetch)
         (void)want(core, s, rec->theirs, rec->theirs_count);
+    else if (rec->theirs_count > 0)
+        sg_backfill_soon(core, scope->backfill);
     sg_rec_fini(&s->rec);
     ask(core, scope, s);
 }
