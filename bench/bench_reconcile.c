@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/prng.h"
-#include "reconcile/riblt.h"
+#include "reconcile/reconcile.h"
 
 enum { RUNS = 7 };
 
@@ -247,6 +247,168 @@ static void all_cpu(void)
         measure_decode(1000000, 532);
 }
 
+/* ---- sessions: the case table of sync.md 2.5 ---- */
+
+struct side {
+    struct sg_rec rec;
+    uint64_t *ids;
+    uint32_t count;
+    double ns;
+};
+
+struct session {
+    struct side side[2]; /* [0] opens */
+    uint32_t bytes, symbols, rounds;
+    sg_err err;
+};
+
+/* Frames under way, by who is to get them. */
+struct frame {
+    uint8_t bytes[16384];
+    size_t len;
+};
+static struct frame frames[2][4096];
+static uint32_t heads[2];
+static uint32_t tails[2];
+
+static void session_input(struct session *s, int at, const struct sg_rec_in *in)
+{
+    struct sg_rec_outbox *out = new_array(1, sizeof(*out));
+    double start = cpu_ns();
+    demand(sg_rec_input(&s->side[at].rec, 2, in, out));
+    s->side[at].ns += cpu_ns() - start;
+    for (size_t i = 0; i < out->count; i++) {
+        const struct sg_rec_msg *msg = &out->out[i].msg;
+        struct frame *frame = &frames[1 - at][tails[1 - at] % 4096];
+        if (out->out[i].kind != SG_REC_OUT_SEND) {
+            s->err = at == 0 ? out->out[i].err : s->err;
+            continue;
+        }
+        struct sg_writer w = sg_writer(frame->bytes, sizeof(frame->bytes));
+        sg_rec_msg_encode(&w, msg);
+        frame->len = w.len;
+        tails[1 - at]++;
+        s->bytes += (uint32_t)w.len;
+        s->symbols += msg->symbol_count;
+        s->rounds +=
+            msg->kind == SG_REC_OPEN || msg->kind == SG_REC_MORE || msg->kind == SG_REC_LIST;
+    }
+    free(out);
+}
+
+static void give_set(struct session *s, int at)
+{
+    struct sg_rec_in set = {.kind = SG_REC_IN_SET, .keys = keys};
+    set.ids = s->side[at].ids;
+    set.count = s->side[at].count;
+    session_input(s, at, &set);
+}
+
+static void session_deliver(struct session *s, int to)
+{
+    static struct sg_rec_room room;
+    struct sg_rec_msg msg;
+    struct sg_rec_in in = {.kind = SG_REC_IN_MESSAGE, .msg = &msg};
+    const struct frame *frame = &frames[to][heads[to]++ % 4096];
+    struct sg_reader r = sg_reader(sg_bytes(frame->bytes, frame->len));
+    demand(sg_rec_msg_decode(&r, &msg, &room));
+    if (msg.kind == SG_REC_OPEN || (msg.kind == SG_REC_SKETCH && !s->side[0].rec.has_set))
+        give_set(s, to);
+    session_input(s, to, &in);
+}
+
+static void run_session(struct session *s, uint32_t common, uint32_t difference, uint32_t estimate)
+{
+    struct sg_rec_config config = sg_rec_config_default(sg_mem_default());
+    struct sg_rec_in open = {.kind = SG_REC_IN_OPEN, .number = 1, .to = 1, .estimate = estimate};
+    config.symbols_max = 1 << 20;
+    config.bytes_max = 1 << 24;
+    memset(s, 0, sizeof(*s));
+    for (int at = 0; at < 2; at++) {
+        uint32_t own = at == 0 ? difference / 2 : difference - difference / 2;
+        s->side[at].count = common + own;
+        s->side[at].ids = new_array(common + own + 1, sizeof(uint64_t));
+        for (uint32_t i = common; i < common + own; i++)
+            s->side[at].ids[i] = sg_prng_next(&prng);
+        sg_rec_init(&s->side[at].rec, &config, 1);
+    }
+    for (uint32_t i = 0; i < common; i++) {
+        s->side[0].ids[i] = sg_prng_next(&prng);
+        s->side[1].ids[i] = s->side[0].ids[i];
+    }
+    open.count = s->side[0].count;
+    session_input(s, 0, &open);
+    struct sg_rec_in timeout = {.kind = SG_REC_IN_TIMEOUT};
+    /* the answering side sends all it may before a word of the opener arrives: the dearest case */
+    while (heads[0] != tails[0] || heads[1] != tails[1]) {
+        if (heads[1] != tails[1])
+            session_deliver(s, 1);
+        else if (sg_rec_deadline(&s->side[1].rec) <= 2)
+            session_input(s, 1, &timeout);
+        else
+            session_deliver(s, 0);
+    }
+    demand(s->err);
+    if (s->side[0].rec.theirs_count + s->side[0].rec.ours_count != difference)
+        demand(SG_ERR_CORRUPT);
+    for (int at = 0; at < 2; at++) {
+        sg_rec_fini(&s->side[at].rec);
+        free(s->side[at].ids);
+    }
+}
+
+static void measure_case(uint32_t common, uint32_t difference, uint32_t estimate, const char *must)
+{
+    uint32_t runs = common <= 10000 ? 300 : common <= 100000 ? 60 : 3;
+    if (is_quick)
+        runs = runs / 20 + 1;
+    double *bytes = new_array(runs, sizeof(*bytes));
+    double sum = 0;
+    double symbols = 0;
+    double ns[2] = {0, 0};
+    uint32_t rounds = 0;
+    uint32_t rounds_max = 0;
+    for (uint32_t i = 0; i < runs; i++) {
+        struct session s;
+        run_session(&s, common, difference, estimate);
+        bytes[i] = s.bytes;
+        sum += s.bytes;
+        symbols += s.symbols;
+        rounds += s.rounds;
+        rounds_max = s.rounds > rounds_max ? s.rounds : rounds_max;
+        ns[0] += s.side[0].ns;
+        ns[1] += s.side[1].ns;
+    }
+    qsort(bytes, runs, sizeof(*bytes), compare);
+    (void)printf("%8u %7u %7u %9.0f %9.0f %6.2f %5.2f %3u %8.2f %8.2f %4u  %s\n", common,
+                 difference, estimate, sum / runs, bytes[(size_t)runs * 99 / 100],
+                 difference > 0 ? symbols / runs / difference : 0, (double)rounds / runs,
+                 rounds_max, ns[0] / runs / 1e6, ns[1] / runs / 1e6, runs, must);
+    free(bytes);
+}
+
+static void all_cases(void)
+{
+    (void)printf(
+        "\nsessions: bytes of all bodies both ways; CPU of the opener and of the other side\n"
+        "  common       d       e     bytes       p99  sym/d   RTT max  open ms answ. ms runs "
+        " must\n");
+    measure_case(10000, 0, 0, "64 B, 1 RTT");
+    measure_case(10000, 0, 10, "700 B, 1 RTT");
+    measure_case(10000, 10, 10, "700 B, 1 RTT, 1 ms");
+    measure_case(10000, 10, 0, "2 RTT");
+    measure_case(10000, 40, 40, "one datagram, 99 %");
+    measure_case(10000, 50, 50, "2.2 symbols each");
+    measure_case(100000, 100, 100, "mean 3.0 kB, p99 4.0 kB, 2 RTT, 15 ms");
+    measure_case(100000, 100, 0, "");
+    measure_case(1000000, 1000, 1000, "30 kB, 3 RTT, 150 ms");
+    measure_case(1000000, 1000, 0, "");
+    if (!is_quick) {
+        measure_case(1000000, 100000, 100000, "");
+        measure_case(1000000, 100000, 0, "");
+    }
+}
+
 int main(int argc, char **argv)
 {
     uint8_t bytes[SG_RIBLT_KEYS_LEN];
@@ -257,5 +419,6 @@ int main(int argc, char **argv)
     keys = sg_riblt_keys(bytes);
     all_cpu();
     all_symbols();
+    all_cases();
     return 0;
 }

@@ -37,7 +37,9 @@ foreach(name ${machines})
 endforeach()
 # Both ends of a session compute the same indexes from doubles (reconcile/mapping.h).
 if(TARGET sg_reconcile)
-    target_compile_options(sg_reconcile PRIVATE -ffp-contract=off -fno-math-errno)
+    target_compile_options(sg_reconcile PRIVATE -ffp-contract=off -fno-math-errno
+        $<$<CONFIG:Release>:-ftree-vectorize$<SEMICOLON>-fno-trapping-math>
+        $<$<AND:$<CONFIG:Release>,$<C_COMPILER_ID:GNU>>:-fvect-cost-model=dynamic>)
 endif()
 # L3
 sg_module(node DEPENDS ${machines} wire crypto base)

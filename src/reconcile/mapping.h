@@ -30,12 +30,23 @@ static inline double sg_riblt_double(uint64_t x)
     return (double)(int64_t)(x >> 32) * 4294967296.0 + (double)(int64_t)(x & UINT32_MAX);
 }
 
-/* The index after i, which is below SG_REC_SYMBOLS_MAX. May be far above it. */
-static inline uint64_t sg_riblt_next(uint64_t *state, uint32_t i)
+/* A step in three parts, so that many items can take theirs together. First the state moves on. */
+static inline double sg_riblt_draw(uint64_t *state)
 {
     *state *= UINT64_C(0xda942042e4dd58b5);
-    double root = __builtin_sqrt(sg_riblt_double(*state) + 1.0);
-    double step = ((double)(int32_t)i + 1.5) * (4294967296.0 / root - 1.0);
+    return sg_riblt_double(*state);
+}
+
+/* Then the draw says how far, in relation to the index. */
+static inline double sg_riblt_stretch(double draw)
+{
+    return 4294967296.0 / __builtin_sqrt(draw + 1.0) - 1.0;
+}
+
+/* Then the index after i, which is below SG_REC_SYMBOLS_MAX. May be far above it. */
+static inline uint64_t sg_riblt_index(uint32_t i, double stretch)
+{
+    double step = ((double)(int32_t)i + 1.5) * stretch;
     int64_t whole = (int64_t)step;
     return i + (uint64_t)(whole + ((double)whole < step ? 1 : 0));
 }

@@ -62,10 +62,16 @@ static struct sg_riblt_item make_item(const struct sg_riblt_keys *keys, uint64_t
                                   .sign = sign};
 }
 
+static void move(struct sg_riblt_item *item, double stretch)
+{
+    uint64_t next = sg_riblt_index(item->next, stretch);
+    item->next = next < SG_REC_SYMBOLS_MAX ? (uint32_t)next : UINT32_MAX;
+}
+
 static void advance(struct sg_riblt_item *item)
 {
-    uint64_t next = sg_riblt_next(&item->state, item->next);
-    item->next = next < SG_REC_SYMBOLS_MAX ? (uint32_t)next : UINT32_MAX;
+    double draw = sg_riblt_draw(&item->state);
+    move(item, sg_riblt_stretch(draw));
 }
 
 /* ---- encoder ---- */
@@ -106,6 +112,7 @@ static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *i
                        uint32_t count)
 {
     uint32_t active[BLOCK];
+    double draw[BLOCK];
     uint32_t left = 0;
     for (uint32_t i = 0; i < count; i++) {
         active[left] = i;
@@ -116,7 +123,14 @@ static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *i
         for (uint32_t i = 0; i < left; i++) {
             struct sg_riblt_item *item = &items[active[i]];
             put(&e->window[item->next - e->from], item);
-            advance(item);
+            draw[i] = sg_riblt_draw(&item->state);
+        }
+        /* two or four square roots and divisions at once, where the compiler knows how */
+        for (uint32_t i = 0; i < left; i++)
+            draw[i] = sg_riblt_stretch(draw[i]);
+        for (uint32_t i = 0; i < left; i++) {
+            struct sg_riblt_item *item = &items[active[i]];
+            move(item, draw[i]);
             active[kept] = active[i];
             kept += item->next < e->to ? 1 : 0;
         }
