@@ -92,6 +92,8 @@ sg_err sg_mls_group_check_open(const struct sg_mls_group *group)
 {
     if (group->is_removed)
         return SG_ERR_MLS_REMOVED;
+    if (sg_mls_group_leaf(group) == UINT32_MAX)
+        return SG_ERR_INVALID_STATE; /* an external commit that is not accepted yet */
     /* RFC9420 s12.4.2: after a ReInit "the client MUST NOT use the group to send messages
      * anymore" */
     return group->closing.raw != NULL ? SG_ERR_INVALID_STATE : SG_OK;

@@ -53,20 +53,21 @@ static sg_err signature_key(const struct sg_mls_group *group,
 
 #define NOBODY (UINT32_MAX - 1)
 
-/* Would a commit of this one alone be valid? Then it is worth keeping. */
-static sg_err try_proposal(struct intake *in)
+sg_err sg_mls_try_proposal(struct sg_mls_group *group, struct sg_mls_arena *arena,
+                           const struct sg_mls_content *content, uint64_t now)
 {
-    struct sg_mls_group *group = in->group;
-    struct sg_mls_listed one = {&in->message.content.proposal, in->message.content.sender, NULL};
+    struct sg_mls_listed one = {&content->proposal, content->sender, NULL};
     struct sg_mls_list list = {&one, 1};
     struct sg_mls_tree_log log = {0};
     struct sg_mls_change change;
-    struct sg_mls_list_context context = {.rules = sg_mls_group_rules(group, in->now),
+    struct sg_mls_list_context context = {.rules = sg_mls_group_rules(group, now),
                                           .tree = &group->tree,
-                                          .arena = &in->event->arena,
+                                          .arena = arena,
                                           .committer = NOBODY,
                                           .own = NOBODY,
                                           .usage = SG_MLS_USAGE_APPLICATION};
+    context.rules.is_sending = content->sender.type == SG_MLS_SENDER_MEMBER &&
+                               content->sender.index == sg_mls_group_leaf(group);
     sg_mls_tree_begin(&group->tree, &log);
     sg_err err = sg_mls_list_apply(&context, &list, &change);
     if (err == SG_OK)
@@ -92,7 +93,7 @@ static sg_err take_proposal(struct intake *in)
         event->kind = SG_MLS_EVENT_OWN;
         return is_own ? SG_OK : SG_ERR_DUPLICATE;
     }
-    SG_TRY(try_proposal(in));
+    SG_TRY(sg_mls_try_proposal(in->group, &event->arena, &in->message.content, in->now));
     return sg_mls_cache_add(in->group, &event->arena, &in->message, NULL);
 }
 
@@ -253,6 +254,8 @@ static sg_err take(struct intake *in)
         return SG_ERR_MLS_REMOVED;
     if (is_pending(in))
         return take_own_commit(in);
+    if (sg_mls_group_leaf(group) == UINT32_MAX)
+        return SG_ERR_INVALID_STATE; /* our external commit is not accepted yet */
     SG_TRY(sg_mls_decode_message(in->bytes, &in->event->arena, message));
     bool is_public = message->wire_format == SG_MLS_WIRE_PUBLIC;
     if (!is_public && message->wire_format != SG_MLS_WIRE_PRIVATE)

@@ -58,6 +58,10 @@ struct sg_mls_prepared {
 SG_MUST_USE sg_err sg_mls_prepare_commit(struct sg_mls_group *group, struct sg_mls_arena *arena,
                                          const struct sg_mls_authentic *message, uint64_t now,
                                          struct sg_mls_prepared *out);
+/* Would a commit of this proposal alone be valid? Nothing is changed. Errors of
+ * sg_mls_list_apply. */
+SG_MUST_USE sg_err sg_mls_try_proposal(struct sg_mls_group *group, struct sg_mls_arena *arena,
+                                       const struct sg_mls_content *content, uint64_t now);
 /* Adopts it; never fails. */
 void sg_mls_adopt(struct sg_mls_group *group, struct sg_mls_prepared *prepared);
 /* A copy of a ReInit that outlives the operation. */

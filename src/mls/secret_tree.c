@@ -268,8 +268,9 @@ sg_err sg_mls_secret_tree_find(struct sg_mls_secret_tree *tree, struct sg_mls_ar
 
 void sg_mls_key_use_fini(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
 {
-    if (use->kept != NULL)
-        sg_mem_free(tree->mem, use->kept);
+    if (tree->suite == NULL)
+        return; /* nothing was ever found in such a tree */
+    sg_mem_free(tree->mem, use->kept);
     tree->suite->wipe(use->skipped, use->skipped_count * sizeof(*use->skipped));
     tree->suite->wipe(use, sizeof(*use));
 }
