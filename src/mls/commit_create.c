@@ -40,8 +40,7 @@ static sg_err apply_list(struct making *m)
     struct sg_mls_commit *commit = commit_of(m);
     if (m->options->skips_cached || is_external(m)) {
         commit->count = m->options->count;
-        commit->proposals =
-            sg_mls_arena_new(m->arena, commit->count, sizeof(*commit->proposals));
+        commit->proposals = sg_mls_arena_new(m->arena, commit->count, sizeof(*commit->proposals));
         if (commit->proposals == NULL)
             return SG_ERR_NO_MEMORY;
         for (uint32_t i = 0; i < commit->count; i++)
@@ -150,14 +149,14 @@ static sg_err make_info(struct making *m, bool has_tree, bool has_external_pub,
 static sg_err make_results(struct making *m, struct sg_mls_commit_result *out)
 {
     struct sg_mls_message *info = sg_mls_arena_new(m->arena, 1, sizeof(*info));
-    const struct sg_mls_welcoming welcoming = {
-        .epoch = m->epoch,
-        .change = &m->change,
-        .path = commit_of(m)->path == NULL ? NULL : &m->secrets,
-        .joiner = &m->joiner,
-        .psk = &m->psk,
-        .random = m->group->config->random,
-        .arena = m->arena};
+    const struct sg_mls_welcoming welcoming = {.epoch = m->epoch,
+                                               .change = &m->change,
+                                               .path =
+                                                   commit_of(m)->path == NULL ? NULL : &m->secrets,
+                                               .joiner = &m->joiner,
+                                               .psk = &m->psk,
+                                               .random = m->group->config->random,
+                                               .arena = m->arena};
     if (info == NULL)
         return SG_ERR_NO_MEMORY;
     memset(out, 0, sizeof(*out));

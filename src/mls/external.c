@@ -59,8 +59,7 @@ static sg_err make_init(struct arriving *a)
     uint8_t *enc = sg_mls_arena_new(a->arena, suite->kem_enc_len, 1);
     if (enc == NULL)
         return SG_ERR_NO_MEMORY;
-    if (!sg_mls_extension_find(a->message->u.group_info.extensions, SG_MLS_EXT_EXTERNAL_PUB,
-                               &data))
+    if (!sg_mls_extension_find(a->message->u.group_info.extensions, SG_MLS_EXT_EXTERNAL_PUB, &data))
         return SG_ERR_MLS_WELCOME;
     SG_TRY(sg_mls_decode_external_pub(data, &to.public_key));
     SG_TRY(suite->hpke_send_export(suite, a->in->config->random, &to, enc, &export));
@@ -104,11 +103,10 @@ static sg_err arrive(struct arriving *a, struct sg_bytes *out)
         a->values[a->count].type = SG_MLS_PSK;
         a->values[a->count++].u.psk = a->in->psks[i];
     }
-    struct sg_mls_commit_options options = {
-        .send = {false, a->in->authenticated_data, a->in->now},
-        .values = a->values,
-        .count = a->count,
-        .new_leaf = a->in->leaf};
+    struct sg_mls_commit_options options = {.send = {false, a->in->authenticated_data, a->in->now},
+                                            .values = a->values,
+                                            .count = a->count,
+                                            .new_leaf = a->in->leaf};
     SG_TRY(sg_mls_commit_external(a->group, a->arena, &options, &a->init, &result));
     *out = result.commit;
     return SG_OK;

@@ -73,14 +73,14 @@ static sg_err open_welcome(struct joining *j, const struct sg_mls_psk_id **speci
                                      j->package.init_key};
     struct sg_mls_secret welcome;
     sg_mls_key_package_ref(j->suite, j->package.raw, ref);
-    SG_TRY(sg_mls_welcome_open_secrets(j->suite, &j->arena, &j->message.u.welcome, &key,
-                                       &j->secrets));
+    SG_TRY(
+        sg_mls_welcome_open_secrets(j->suite, &j->arena, &j->message.u.welcome, &key, &j->secrets));
     SG_TRY(check_psks(j, special));
     SG_TRY(psk_secret(j));
     memcpy(j->joiner.b, j->secrets.joiner_secret.data, j->secrets.joiner_secret.len);
     SG_TRY(sg_mls_welcome_secret(j->suite, &j->joiner, &j->psk, &welcome));
-    sg_err err = sg_mls_welcome_open_info(j->suite, &j->arena, &j->message.u.welcome, &welcome,
-                                          &j->info);
+    sg_err err =
+        sg_mls_welcome_open_info(j->suite, &j->arena, &j->message.u.welcome, &welcome, &j->info);
     j->suite->wipe(&welcome, sizeof(welcome));
     SG_TRY(err);
     /* RFC9420 s12.4.3.1: "the cipher_suite in the GroupInfo matches" */
@@ -105,8 +105,7 @@ sg_err sg_mls_group_take_tree(struct sg_mls_group *group, const struct sg_mls_ru
                               const struct sg_mls_group_info *info, struct sg_bytes given)
 {
     struct sg_bytes data = given;
-    if (data.len == 0 &&
-        !sg_mls_extension_find(info->extensions, SG_MLS_EXT_RATCHET_TREE, &data))
+    if (data.len == 0 && !sg_mls_extension_find(info->extensions, SG_MLS_EXT_RATCHET_TREE, &data))
         return SG_ERR_MLS_WELCOME;
     SG_TRY(sg_mls_tree_decode(&group->tree, data));
     /* RFC9420 s12.4.3.3: "the client MUST verify that the root hash of the ratchet tree matches the
@@ -146,8 +145,8 @@ static sg_err take_path_secret(struct joining *j, struct sg_mls_private *own)
 {
     struct sg_mls_path_secrets secrets = {0};
     const struct sg_mls_tree *tree = &j->group->tree;
-    uint32_t ancestor = sg_mls_common_ancestor(sg_mls_leaf_node(own->leaf),
-                                               sg_mls_leaf_node(j->info.signer));
+    uint32_t ancestor =
+        sg_mls_common_ancestor(sg_mls_leaf_node(own->leaf), sg_mls_leaf_node(j->info.signer));
     if (!j->secrets.has_path_secret)
         return SG_OK;
     if (own->leaf == j->info.signer)
@@ -187,8 +186,8 @@ static sg_err fill_epoch(struct joining *j)
     SG_TRY(take_path_secret(j, &epoch->own));
     memcpy(epoch->signature_private, j->in->keys.signature_private.data,
            j->in->keys.signature_private.len);
-    SG_TRY(sg_mls_epoch_secrets(j->suite, &j->joiner, &j->psk, epoch->context.raw,
-                                &epoch->secrets));
+    SG_TRY(
+        sg_mls_epoch_secrets(j->suite, &j->joiner, &j->psk, epoch->context.raw, &epoch->secrets));
     SG_TRY(sg_mls_epoch_start(epoch, j->group->tree.leaves, sg_mls_group_window(j->in->config)));
     /* RFC9420 s12.4.3.1: "Verify the confirmation tag in the GroupInfo" */
     return j->suite->equal(sg_bytes(epoch->tag, j->suite->hash_len), j->info.confirmation_tag)

@@ -223,8 +223,7 @@ static sg_err check_external(const struct sg_mls_list *list)
         inits += type == SG_MLS_EXTERNAL_INIT;
         if (type == SG_MLS_SELF_REMOVE && is_ref)
             continue;
-        if (is_ref || (type != SG_MLS_REMOVE && type != SG_MLS_EXTERNAL_INIT &&
-                       type != SG_MLS_PSK))
+        if (is_ref || (type != SG_MLS_REMOVE && type != SG_MLS_EXTERNAL_INIT && type != SG_MLS_PSK))
             return SG_ERR_MLS_PROPOSAL;
     }
     return inits == 1 && removes <= 1 ? SG_OK : SG_ERR_MLS_PROPOSAL;

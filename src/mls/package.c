@@ -117,8 +117,8 @@ sg_err sg_mls_package_make(const struct sg_mls_config *config,
     package->suite = suite->id;
     SG_TRY(make_pair(config, suite, arena, &out->init_private, &package->init_key));
     SG_TRY(sg_mls_identity_leaf(config, identity, options->has_no_grease, arena, &package->leaf));
-    SG_TRY(make_pair(config, suite, arena, &out->encryption_private,
-                     &package->leaf.encryption_key));
+    SG_TRY(
+        make_pair(config, suite, arena, &out->encryption_private, &package->leaf.encryption_key));
     package->leaf.source = SG_MLS_LEAF_KEY_PACKAGE;
     package->leaf.not_before = options->now > BEFORE_S ? options->now - BEFORE_S : 0;
     package->leaf.not_after = package->leaf.not_before + options->lifetime;

@@ -15,15 +15,15 @@ struct sg_mls_identity {
     struct sg_mls_credential credential;
     struct sg_bytes signature_public;
     struct sg_bytes signature_private;
-    struct sg_bytes extensions;           /* of our leaves: the body of a list */
-    const uint16_t *more_extensions;      /* [extension_count] types that we support beyond ours */
+    struct sg_bytes extensions;      /* of our leaves: the body of a list */
+    const uint16_t *more_extensions; /* [extension_count] types that we support beyond ours */
     size_t extension_count;
-    const uint16_t *more_proposals;       /* [proposal_count] */
+    const uint16_t *more_proposals; /* [proposal_count] */
     size_t proposal_count;
 };
 
 struct sg_mls_package_options {
-    uint64_t now; /* Unix seconds */
+    uint64_t now;      /* Unix seconds */
     uint64_t lifetime; /* seconds from an hour before now */
     bool is_last_resort;
     bool has_no_grease;

@@ -218,8 +218,8 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
     const struct sg_mls_node *node = sg_mls_group_node_then(in->group, depth, sender.leaf);
     if (node == NULL)
         return SG_ERR_MLS_SENDER;
-    sg_err err = sg_mls_open_content(&framing, &in->event->arena, message, &sender, &use,
-                                     &in->message);
+    sg_err err =
+        sg_mls_open_content(&framing, &in->event->arena, message, &sender, &use, &in->message);
     if (err == SG_OK)
         err = sg_mls_content_verify(&framing, sg_mls_node_second(node), &in->message);
     if (err == SG_OK)
@@ -260,8 +260,8 @@ static sg_err take(struct intake *in)
     bool is_public = message->wire_format == SG_MLS_WIRE_PUBLIC;
     if (!is_public && message->wire_format != SG_MLS_WIRE_PRIVATE)
         return SG_ERR_UNSUPPORTED;
-    in->event->epoch = is_public ? message->u.public_message.content.epoch
-                                 : message->u.private_message.epoch;
+    in->event->epoch =
+        is_public ? message->u.public_message.content.epoch : message->u.private_message.epoch;
     group_id = is_public ? message->u.public_message.content.group_id
                          : message->u.private_message.group_id;
     if (!sg_bytes_equal(group_id, group->epoch->context.group_id))

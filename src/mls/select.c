@@ -146,8 +146,8 @@ static void choose_reinit(struct choosing *c)
 
 static sg_err fill(const struct choosing *c, struct sg_mls_commit *out)
 {
-    out->proposals = sg_mls_arena_new(c->in->arena, (size_t)c->count + c->in->count,
-                                      sizeof(*out->proposals));
+    out->proposals =
+        sg_mls_arena_new(c->in->arena, (size_t)c->count + c->in->count, sizeof(*out->proposals));
     out->count = 0;
     if (out->proposals == NULL)
         return SG_ERR_NO_MEMORY;

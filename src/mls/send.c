@@ -8,8 +8,7 @@ void sg_mls_fill_content(const struct sg_mls_group *group, const struct sg_mls_s
     out->wire_format = send->is_private ? SG_MLS_WIRE_PRIVATE : SG_MLS_WIRE_PUBLIC;
     out->content.group_id = group->epoch->context.group_id;
     out->content.epoch = group->epoch->context.epoch;
-    out->content.sender =
-        (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sg_mls_group_leaf(group)};
+    out->content.sender = (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sg_mls_group_leaf(group)};
     out->content.authenticated_data = send->authenticated_data;
     out->content.type = type;
 }

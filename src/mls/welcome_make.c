@@ -45,8 +45,8 @@ sg_err sg_mls_make_info(const struct sg_mls_epoch *epoch, const struct sg_mls_tr
                         const struct sg_mls_signer *signer, struct sg_mls_arena *arena,
                         const struct sg_mls_info_options *options, struct sg_mls_group_info *out)
 {
-    struct extensions extensions = {options->has_tree ? tree : NULL, {NULL, 0},
-                                    options->extensions};
+    struct extensions extensions = {
+        options->has_tree ? tree : NULL, {NULL, 0}, options->extensions};
     memset(out, 0, sizeof(*out));
     if (options->has_external_pub)
         SG_TRY(external_pub(epoch, arena, &extensions.external_pub));
@@ -96,8 +96,8 @@ static void find_path_secret(const struct sg_mls_welcoming *in, uint32_t leaf,
     secrets->has_path_secret = false;
     if (in->path == NULL)
         return;
-    uint32_t ancestor = sg_mls_common_ancestor(sg_mls_leaf_node(leaf),
-                                               sg_mls_leaf_node(in->epoch->own.leaf));
+    uint32_t ancestor =
+        sg_mls_common_ancestor(sg_mls_leaf_node(leaf), sg_mls_leaf_node(in->epoch->own.leaf));
     for (uint32_t i = 0; i < in->path->path.count; i++) {
         if (in->path->path.at[i].node != ancestor)
             continue;
@@ -142,8 +142,8 @@ static sg_err seal_all(const struct sg_mls_welcoming *in, struct sg_mls_welcome 
     /* RFC9420 s12.4.1: the order of the psks is that of the proposals */
     for (uint32_t i = 0; i < change->psk_count; i++)
         secrets.psks[i] = *change->psks[i];
-    SG_TRY(sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("Welcome"),
-                                  welcome->encrypted_group_info, &to.info));
+    SG_TRY(sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("Welcome"), welcome->encrypted_group_info,
+                                  &to.info));
     for (uint32_t i = 0; i < change->added.count; i++)
         SG_TRY(seal_secrets(in, &to, i, &secrets, &welcome->secrets[i]));
     return SG_OK;

@@ -74,21 +74,21 @@ static void check_agreement(struct party *p)
     assert_int_equal(sg_mls_check_tree(&rules, &p->clients[first].group->tree), SG_OK);
 }
 
-static void commit_and_deliver(struct party *p, unsigned from, struct sg_mls_commit_options *options,
-                               unsigned newcomer)
+static void commit_and_deliver(struct party *p, unsigned from,
+                               struct sg_mls_commit_options *options, unsigned newcomer)
 {
     struct sg_mls_commit_result result;
     options->send.now = WORLD_NOW;
     options->send.is_private = draw(p, 2);
     options->tree_in_welcome = draw(p, 2);
     options->omits_path = draw(p, 2);
-    assert_int_equal(
-        sg_mls_group_commit(p->clients[from].group, &p->w.arena, options, &result), SG_OK);
+    assert_int_equal(sg_mls_group_commit(p->clients[from].group, &p->w.arena, options, &result),
+                     SG_OK);
     deliver_commit(p, from, result.commit);
     if (newcomer == MEMBERS)
         return;
-    struct sg_bytes tree = options->tree_in_welcome ? sg_bytes(NULL, 0)
-                                                    : tree_of(&p->w, p->clients[from].group);
+    struct sg_bytes tree =
+        options->tree_in_welcome ? sg_bytes(NULL, 0) : tree_of(&p->w, p->clients[from].group);
     assert_int_equal(client_join(&p->w, &p->clients[newcomer], result.welcome, tree), SG_OK);
     p->in[newcomer] = true;
 }
@@ -128,9 +128,9 @@ static void do_add(struct party *p)
         struct sg_mls_send send = any_send(p);
         struct sg_bytes message;
         unsigned proposer = any_member(p);
-        assert_int_equal(sg_mls_group_propose(p->clients[proposer].group, &p->w.arena, &add, &send,
-                                              &message),
-                         SG_OK);
+        assert_int_equal(
+            sg_mls_group_propose(p->clients[proposer].group, &p->w.arena, &add, &send, &message),
+            SG_OK);
         broadcast(p, proposer, message, SG_MLS_EVENT_PROPOSAL);
         options.count = 0;
     }
@@ -159,9 +159,9 @@ static void do_updates(struct party *p)
         struct sg_bytes message;
         if (!p->in[i] || draw(p, 2))
             continue;
-        assert_int_equal(sg_mls_group_propose_update(p->clients[i].group, &p->w.arena, NULL, &send,
-                                                     &message),
-                         SG_OK);
+        assert_int_equal(
+            sg_mls_group_propose_update(p->clients[i].group, &p->w.arena, NULL, &send, &message),
+            SG_OK);
         broadcast(p, i, message, SG_MLS_EVENT_PROPOSAL);
     }
     struct sg_mls_commit_options options = {0};
@@ -178,9 +178,9 @@ static void do_leave(struct party *p)
     struct sg_bytes message;
     if (from == leaver)
         return;
-    assert_int_equal(sg_mls_group_propose(p->clients[leaver].group, &p->w.arena, &leave, &send,
-                                          &message),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_group_propose(p->clients[leaver].group, &p->w.arena, &leave, &send, &message),
+        SG_OK);
     broadcast(p, leaver, message, SG_MLS_EVENT_PROPOSAL);
     struct sg_mls_commit_options options = {0};
     commit_and_deliver(p, from, &options, MEMBERS);
@@ -222,8 +222,8 @@ static void do_external(struct party *p)
     leaf.signature_private = c->identity.signature_private;
     assert_int_equal(
         sg_mls_identity_leaf(&p->w.config, &c->identity, false, &p->w.arena, &leaf.leaf), SG_OK);
-    assert_int_equal(
-        sg_mls_group_info(p->clients[host].group, &p->w.arena, &info, &group_info), SG_OK);
+    assert_int_equal(sg_mls_group_info(p->clients[host].group, &p->w.arena, &info, &group_info),
+                     SG_OK);
     struct sg_mls_external in = {.config = &p->w.config,
                                  .group_info = group_info,
                                  .leaf = &leaf,
@@ -263,8 +263,8 @@ static void play(uint16_t suite, unsigned steps, uint64_t seed)
     rename_client(&p, 0);
     client_create(&p.w, &p.clients[0], "party");
     p.in[0] = true;
-    void (*const actions[])(struct party *) = {do_add,     do_add,  do_add,  do_remove,
-                                               do_updates, do_psks, do_external, do_leave,
+    void (*const actions[])(struct party *) = {do_add,     do_add,    do_add,      do_remove,
+                                               do_updates, do_psks,   do_external, do_leave,
                                                do_message, do_message};
     for (unsigned i = 0; i < steps; i++) {
         actions[draw(&p, sizeof(actions) / sizeof(actions[0]))](&p);
