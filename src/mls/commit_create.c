@@ -142,7 +142,8 @@ static sg_err make_info(struct making *m, bool has_tree, bool has_external_pub,
                         struct sg_mls_group_info *out)
 {
     struct sg_mls_info_options options = {has_tree, has_external_pub, m->options->info_extensions};
-    return sg_mls_make_info(m->epoch, &m->group->tree, &m->new_signer, m->arena, &options, out);
+    struct sg_mls_info_source source = {m->epoch, &m->group->tree, &m->new_signer};
+    return sg_mls_make_info(&source, m->arena, &options, out);
 }
 
 /* While the tree is the new one. */

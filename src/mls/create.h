@@ -73,10 +73,14 @@ struct sg_mls_info_options {
     bool has_external_pub;
     struct sg_bytes extensions; /* more: the body of a list */
 };
-/* A signed GroupInfo of an epoch; tree is that epoch's. */
-SG_MUST_USE sg_err sg_mls_make_info(const struct sg_mls_epoch *epoch,
-                                    const struct sg_mls_tree *tree,
-                                    const struct sg_mls_signer *signer, struct sg_mls_arena *arena,
+struct sg_mls_info_source {
+    const struct sg_mls_epoch *epoch;
+    const struct sg_mls_tree *tree; /* of that epoch */
+    const struct sg_mls_signer *signer;
+};
+/* A signed GroupInfo. */
+SG_MUST_USE sg_err sg_mls_make_info(const struct sg_mls_info_source *source,
+                                    struct sg_mls_arena *arena,
                                     const struct sg_mls_info_options *options,
                                     struct sg_mls_group_info *out);
 /* GroupInfo of the current epoch as an MLSMessage. */

@@ -268,9 +268,9 @@ static sg_err seal_private(const struct sg_mls_framing *framing, struct sg_mls_a
 
 sg_err sg_mls_protect_private(const struct sg_mls_framing *framing,
                               const struct sg_mls_private_out *how, struct sg_mls_arena *arena,
-                              const struct sg_mls_authentic *message, struct sg_mls_key_use *use,
-                              struct sg_bytes *out)
+                              const struct sg_mls_authentic *message, struct sg_bytes *out)
 {
+    struct sg_mls_key_use *use = how->use;
     struct plain plain = {message, how->padding};
     struct sg_mls_key_want want = {.leaf = message->content.sender.index,
                                    .kind = ratchet_kind(message->content.type)};
@@ -326,10 +326,11 @@ static sg_err read_plain(struct sg_bytes plain, struct sg_mls_arena *arena,
 }
 
 sg_err sg_mls_open_content(const struct sg_mls_framing *framing, struct sg_mls_arena *arena,
-                           const struct sg_mls_private_message *in,
-                           const struct sg_mls_sender_data *sender, struct sg_mls_key_use *use,
-                           struct sg_mls_authentic *out)
+                           const struct sg_mls_private_in *how, struct sg_mls_authentic *out)
 {
+    const struct sg_mls_private_message *in = how->message;
+    const struct sg_mls_sender_data *sender = &how->sender;
+    struct sg_mls_key_use *use = how->use;
     const struct sg_mls_suite *suite = framing->suite;
     struct sg_mls_key_want want = {sender->leaf, ratchet_kind(in->type), sender->generation};
     struct sg_mls_aead aead = {.key = use->found.key, .nonce = use->found.nonce};

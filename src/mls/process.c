@@ -205,9 +205,11 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
                            uint32_t depth, struct sg_mls_epoch *epoch)
 {
     struct sg_mls_framing framing = sg_mls_epoch_framing(epoch);
-    struct sg_mls_sender_data sender;
     struct sg_mls_key_use use;
+    struct sg_mls_private_in private_in = {.message = message, .use = &use};
+    struct sg_mls_sender_data sender;
     SG_TRY(sg_mls_open_sender(&framing, message, &sender));
+    private_in.sender = sender;
     if (sender.leaf == epoch->own.leaf) {
         in->event->kind = SG_MLS_EVENT_OWN;
         in->event->sender = (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sender.leaf};
@@ -218,8 +220,7 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
     const struct sg_mls_node *node = sg_mls_group_node_then(in->group, depth, sender.leaf);
     if (node == NULL)
         return SG_ERR_MLS_SENDER;
-    sg_err err =
-        sg_mls_open_content(&framing, &in->event->arena, message, &sender, &use, &in->message);
+    sg_err err = sg_mls_open_content(&framing, &in->event->arena, &private_in, &in->message);
     if (err == SG_OK)
         err = sg_mls_content_verify(&framing, sg_mls_node_second(node), &in->message);
     if (err == SG_OK)

@@ -33,8 +33,8 @@ sg_err sg_mls_protect(struct sg_mls_group *group, struct sg_mls_arena *arena,
     if (out->message.wire_format == SG_MLS_WIRE_PUBLIC)
         return sg_mls_protect_public(&framing, arena, &out->message, &out->bytes);
     struct sg_mls_private_out how = {group->config->random,
-                                     padding_for(group->config, &out->message)};
-    return sg_mls_protect_private(&framing, &how, arena, &out->message, &out->use, &out->bytes);
+                                     padding_for(group->config, &out->message), &out->use};
+    return sg_mls_protect_private(&framing, &how, arena, &out->message, &out->bytes);
 }
 
 void sg_mls_send_off(struct sg_mls_group *group, struct sg_mls_outgoing *out)
@@ -44,6 +44,12 @@ void sg_mls_send_off(struct sg_mls_group *group, struct sg_mls_outgoing *out)
 }
 
 /* ---- proposals ---- */
+
+struct proposing {
+    const struct sg_mls_proposal *proposal;
+    const struct sg_mls_send *send;
+    const struct sg_mls_update_keys *keys; /* of an Update; else NULL */
+};
 
 static sg_err propose(struct sg_mls_group *group, struct sg_mls_arena *arena,
                       struct sg_mls_outgoing *out, const struct sg_mls_update_keys *keys)
@@ -55,17 +61,17 @@ static sg_err propose(struct sg_mls_group *group, struct sg_mls_arena *arena,
 }
 
 static sg_err send_proposal(struct sg_mls_group *group, struct sg_mls_arena *arena,
-                            const struct sg_mls_proposal *proposal, const struct sg_mls_send *send,
-                            const struct sg_mls_update_keys *keys, struct sg_bytes *out)
+                            const struct proposing *in, struct sg_bytes *out)
 {
+    const struct sg_mls_send *send = in->send;
     struct sg_mls_outgoing *outgoing = sg_mls_arena_new(arena, 1, sizeof(*outgoing));
     if (outgoing == NULL)
         return SG_ERR_NO_MEMORY;
     SG_TRY(sg_mls_group_check_open(group));
     sg_mls_fill_content(group, send, SG_MLS_PROPOSAL, &outgoing->message);
-    outgoing->message.content.proposal = *proposal;
+    outgoing->message.content.proposal = *in->proposal;
     SG_TRY(sg_mls_try_proposal(group, arena, &outgoing->message.content, send->now));
-    sg_err err = propose(group, arena, outgoing, keys);
+    sg_err err = propose(group, arena, outgoing, in->keys);
     if (err == SG_OK) {
         sg_mls_send_off(group, outgoing);
         *out = outgoing->bytes;
@@ -78,7 +84,8 @@ sg_err sg_mls_group_propose(struct sg_mls_group *group, struct sg_mls_arena *are
                             const struct sg_mls_proposal *proposal, const struct sg_mls_send *send,
                             struct sg_bytes *out)
 {
-    return send_proposal(group, arena, proposal, send, NULL, out);
+    struct proposing in = {proposal, send, NULL};
+    return send_proposal(group, arena, &in, out);
 }
 
 struct update_keys {
@@ -114,7 +121,8 @@ sg_err sg_mls_group_propose_update(struct sg_mls_group *group, struct sg_mls_are
     proposal.u.update = &leaf;
     struct sg_mls_update_keys kept = {sg_bytes(keys->private_key, suite->kem_private_len),
                                       sg_bytes(keys->signature, suite->sig_private_len)};
-    return send_proposal(group, arena, &proposal, send, &kept, out);
+    struct proposing in = {&proposal, send, &kept};
+    return send_proposal(group, arena, &in, out);
 }
 
 /* ---- application messages ---- */

@@ -41,12 +41,12 @@ static sg_err external_pub(const struct sg_mls_epoch *epoch, struct sg_mls_arena
     return err;
 }
 
-sg_err sg_mls_make_info(const struct sg_mls_epoch *epoch, const struct sg_mls_tree *tree,
-                        const struct sg_mls_signer *signer, struct sg_mls_arena *arena,
+sg_err sg_mls_make_info(const struct sg_mls_info_source *source, struct sg_mls_arena *arena,
                         const struct sg_mls_info_options *options, struct sg_mls_group_info *out)
 {
+    const struct sg_mls_epoch *epoch = source->epoch;
     struct extensions extensions = {
-        options->has_tree ? tree : NULL, {NULL, 0}, options->extensions};
+        options->has_tree ? source->tree : NULL, {NULL, 0}, options->extensions};
     memset(out, 0, sizeof(*out));
     if (options->has_external_pub)
         SG_TRY(external_pub(epoch, arena, &extensions.external_pub));
@@ -54,7 +54,7 @@ sg_err sg_mls_make_info(const struct sg_mls_epoch *epoch, const struct sg_mls_tr
     out->context = epoch->context;
     out->confirmation_tag = sg_bytes(epoch->tag, epoch->suite->hash_len);
     out->signer = epoch->own.leaf;
-    return sg_mls_group_info_sign(signer, arena, out);
+    return sg_mls_group_info_sign(source->signer, arena, out);
 }
 
 static void write_info(struct sg_writer *w, const void *info)
@@ -72,13 +72,13 @@ sg_err sg_mls_group_info(const struct sg_mls_group *group, struct sg_mls_arena *
 {
     struct sg_mls_message *message = sg_mls_arena_new(arena, 1, sizeof(*message));
     struct sg_mls_signer signer = sg_mls_group_signer(group);
+    struct sg_mls_info_source source = {group->epoch, &group->tree, &signer};
     if (message == NULL)
         return SG_ERR_NO_MEMORY;
     if (group->is_removed)
         return SG_ERR_MLS_REMOVED;
     message->wire_format = SG_MLS_WIRE_GROUP_INFO;
-    SG_TRY(sg_mls_make_info(group->epoch, &group->tree, &signer, arena, options,
-                            &message->u.group_info));
+    SG_TRY(sg_mls_make_info(&source, arena, options, &message->u.group_info));
     return sg_mls_encode(arena, write_message, message, out);
 }
 

@@ -120,20 +120,18 @@ static void open_private(struct protection *p, struct sg_bytes bytes, struct sg_
 {
     struct sg_mls_message message;
     struct sg_mls_authentic out;
-    struct sg_mls_sender_data sender;
     struct sg_mls_key_use use;
+    struct sg_mls_private_in in = {.message = &message.u.private_message, .use = &use};
     assert_int_equal(sg_mls_decode_message(bytes, &mls_json_arena, &message), SG_OK);
     assert_int_equal(message.wire_format, SG_MLS_WIRE_PRIVATE);
-    assert_int_equal(sg_mls_open_sender(&p->framing, &message.u.private_message, &sender), SG_OK);
-    assert_int_equal(sender.leaf, 1);
-    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &message.u.private_message,
-                                         &sender, &use, &out),
+    assert_int_equal(sg_mls_open_sender(&p->framing, &message.u.private_message, &in.sender),
                      SG_OK);
+    assert_int_equal(in.sender.leaf, 1);
+    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &in, &out), SG_OK);
     check_body(p, &out, raw, type);
     sg_mls_secret_tree_take(&p->tree, &use);
     sg_mls_key_use_fini(&p->tree, &use);
-    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &message.u.private_message,
-                                         &sender, &use, &out),
+    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &in, &out),
                      SG_ERR_DUPLICATE);
     sg_mls_key_use_fini(&p->tree, &use);
 }
@@ -164,8 +162,8 @@ static struct sg_mls_authentic own_message(struct protection *p, struct sg_bytes
 
 static void round_trip(struct protection *p, const json_t *one, struct sg_bytes raw, uint8_t type)
 {
-    struct sg_mls_private_out how = {sg_mls_random_default(), 100};
     struct sg_mls_key_use use;
+    struct sg_mls_private_out how = {sg_mls_random_default(), 100, &use};
     struct sg_bytes bytes;
     struct sg_mls_authentic message = own_message(p, raw, type, SG_MLS_WIRE_PUBLIC);
     if (type == SG_MLS_APPLICATION) {
@@ -178,8 +176,8 @@ static void round_trip(struct protection *p, const json_t *one, struct sg_bytes 
     }
     message = own_message(p, raw, type, SG_MLS_WIRE_PRIVATE);
     fresh_tree(p, one);
-    assert_int_equal(
-        sg_mls_protect_private(&p->framing, &how, &mls_json_arena, &message, &use, &bytes), SG_OK);
+    assert_int_equal(sg_mls_protect_private(&p->framing, &how, &mls_json_arena, &message, &bytes),
+                     SG_OK);
     sg_mls_key_use_fini(&p->tree, &use);
     open_private(p, bytes, raw, type);
 }
