@@ -103,7 +103,7 @@ static sg_err make_tree(struct making *m)
 static sg_err enter_epoch(struct making *m)
 {
     const struct sg_mls_config *config = m->group->config;
-    struct sg_mls_psk_source source = {config, m->group->suite, m->group};
+    struct sg_mls_psk_source source = {config, m->group->suite, {m->group, m->options->old}};
     struct sg_mls_advance in = {.from = m->group->epoch,
                                 .tree = &m->group->tree,
                                 .extensions = m->change.extensions,

@@ -113,7 +113,7 @@ static sg_err enter_epoch(struct work *work)
 {
     struct sg_mls_group *group = work->group;
     const struct sg_mls_change *change = &work->out->change;
-    struct sg_mls_psk_source source = {group->config, group->suite, group};
+    struct sg_mls_psk_source source = {group->config, group->suite, {group, NULL}};
     struct sg_mls_secret joiner;
     struct sg_mls_advance in = {
         .from = group->epoch,

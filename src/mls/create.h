@@ -44,6 +44,7 @@ struct sg_mls_commit_options {
                                       * list */
     const struct sg_mls_new_leaf *new_leaf; /* or NULL */
     uint8_t usage;                          /* of resumption PSKs by value; 0: application */
+    const struct sg_mls_group *old;         /* whose resumption PSKs may be used too, or NULL */
 };
 
 struct sg_mls_commit_result {

@@ -65,12 +65,12 @@ SG_MUST_USE sg_err sg_mls_list_apply(const struct sg_mls_list_context *in,
 SG_MUST_USE sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
                                           const struct sg_mls_change *change,
                                           const struct sg_mls_leaf *path_leaf);
-/* psk_secret of the PSKs of a commit or welcome. own: where resumption PSKs of its group are, may
- * be NULL. SG_ERR_MLS_PSK: one is not known. */
+/* psk_secret of the PSKs of a commit or welcome. groups: where resumption PSKs of these groups are,
+ * each may be NULL. SG_ERR_MLS_PSK: one is not known. */
 struct sg_mls_psk_source {
     const struct sg_mls_config *config;
     const struct sg_mls_suite *suite;
-    const struct sg_mls_group *own;
+    const struct sg_mls_group *groups[2];
 };
 SG_MUST_USE sg_err sg_mls_psks_secret(const struct sg_mls_psk_source *source,
                                       struct sg_mls_arena *arena,

@@ -90,7 +90,8 @@ static bool takes_add(const struct choosing *c, uint32_t i)
 
 static bool takes_psk(const struct choosing *c, const struct sg_mls_psk_id *id)
 {
-    struct sg_mls_psk_source source = {c->in->group->config, c->in->group->suite, c->in->group};
+    struct sg_mls_psk_source source = {
+        c->in->group->config, c->in->group->suite, {c->in->group, NULL}};
     struct sg_mls_secret secret;
     sg_err err = sg_mls_psks_secret(&source, c->in->arena, &id, 1, &secret);
     source.suite->wipe(&secret, sizeof(secret));
