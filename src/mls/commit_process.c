@@ -50,8 +50,8 @@ static sg_err follow_path(struct work *work)
 {
     struct sg_mls_group *group = work->group;
     struct sg_mls_path_secrets secrets = {0};
-    struct sg_mls_path_open open = {&group->tree, work->arena, work->commit->path,
-                                    &work->out->change.added, {NULL, 0}};
+    struct sg_mls_path_open open = {
+        &group->tree, work->arena, work->commit->path, &work->out->change.added, {NULL, 0}};
     SG_TRY(sg_mls_path_merge(&group->tree, work->out->committer, work->commit->path,
                              &work->out->change.added, &secrets.path));
     if (work->out->change.removes_own)
@@ -70,9 +70,9 @@ static void start_own(struct work *work)
     const struct sg_mls_cached *update = work->out->change.own_update;
     work->own = work->group->epoch->own;
     if (update != NULL)
-        sg_mls_private_put(&work->own, sg_mls_leaf_node(work->own.leaf),
-                           sg_bytes(update->encryption_private,
-                                    work->group->suite->kem_private_len));
+        sg_mls_private_put(
+            &work->own, sg_mls_leaf_node(work->own.leaf),
+            sg_bytes(update->encryption_private, work->group->suite->kem_private_len));
     sg_mls_private_prune(&work->group->tree, &work->own);
 }
 
@@ -100,9 +100,9 @@ static sg_err external_init(struct work *work)
     };
     struct sg_mls_hpke_export export = {SG_BYTES_LIT("MLS 1.0 external init secret"), work->init.b,
                                         suite->hash_len};
-    sg_err err = suite->kem_derive(
-        suite, sg_mls_secret_bytes(suite, &work->group->epoch->secrets.external), private_key,
-        public_key);
+    sg_err err =
+        suite->kem_derive(suite, sg_mls_secret_bytes(suite, &work->group->epoch->secrets.external),
+                          private_key, public_key);
     if (err == SG_OK)
         err = suite->hpke_receive_export(suite, &from, &export);
     suite->wipe(private_key, sizeof(private_key));
@@ -113,7 +113,7 @@ static sg_err enter_epoch(struct work *work)
 {
     struct sg_mls_group *group = work->group;
     const struct sg_mls_change *change = &work->out->change;
-    struct sg_mls_psk_source source = {group->config, group->suite, group};
+    struct sg_mls_psk_source source = {group->config, group->suite, {group, NULL}};
     struct sg_mls_secret joiner;
     struct sg_mls_advance in = {
         .from = group->epoch,
@@ -189,8 +189,8 @@ static sg_err prepare(struct work *work)
     if (change->removes_own)
         return SG_OK;
     if (change->reinit != NULL)
-        SG_TRY(sg_mls_closing_copy(group->config, work->arena, change->reinit,
-                                   &work->out->closing));
+        SG_TRY(
+            sg_mls_closing_copy(group->config, work->arena, change->reinit, &work->out->closing));
     SG_TRY(enter_epoch(work));
     SG_TRY(check_tag(work));
     finish_epoch(work);

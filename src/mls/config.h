@@ -32,8 +32,8 @@ struct sg_mls_config {
     void *user;
     /* SG_OK, or an error that the operation ends with. NULL: every credential is accepted. */
     sg_err (*credential)(void *user, const struct sg_mls_credential_check *check);
-    /* Secret of an external PSK, or of another group's epoch. SG_ERR_MLS_PSK: not known. NULL: there
-     * are none. */
+    /* Secret of an external PSK, or of another group's epoch. SG_ERR_MLS_PSK: not known. NULL:
+     * there are none. */
     sg_err (*psk)(void *user, const struct sg_mls_psk_id *id, struct sg_mls_psk_out *out);
     uint64_t lifetime_max;      /* seconds; RFC 9420 s7.2 wants a limit */
     bool accepts_expired;       /* RFC 9420 s7.3: in what is received, the check is optional */

@@ -49,8 +49,8 @@ sg_err sg_mls_epoch_start(struct sg_mls_epoch *epoch, uint32_t leaves, struct sg
     const struct sg_mls_suite *suite = epoch->suite;
     SG_TRY(sg_mls_confirmation_tag(suite, &epoch->secrets.confirmation_key,
                                    epoch->context.confirmed_hash, epoch->tag));
-    sg_mls_interim_hash(suite, epoch->context.confirmed_hash,
-                        sg_bytes(epoch->tag, suite->hash_len), epoch->interim);
+    sg_mls_interim_hash(suite, epoch->context.confirmed_hash, sg_bytes(epoch->tag, suite->hash_len),
+                        epoch->interim);
     SG_TRY(sg_mls_secret_tree_init(&epoch->ratchets, epoch->mem, suite, leaves,
                                    &epoch->secrets.encryption));
     epoch->ratchets.window = window;
@@ -84,8 +84,8 @@ static sg_err derive(const struct sg_mls_advance *in, struct sg_mls_secret *join
 {
     const struct sg_mls_secret *init = in->init != NULL ? in->init : &in->from->secrets.init;
     SG_TRY(sg_mls_joiner_secret(epoch->suite, init, in->commit, epoch->context.raw, joiner));
-    SG_TRY(sg_mls_epoch_secrets(epoch->suite, joiner, in->psk, epoch->context.raw,
-                                &epoch->secrets));
+    SG_TRY(
+        sg_mls_epoch_secrets(epoch->suite, joiner, in->psk, epoch->context.raw, &epoch->secrets));
     return sg_mls_epoch_start(epoch, in->tree->leaves, in->window);
 }
 

@@ -31,7 +31,7 @@ struct sg_mls_framing sg_mls_epoch_framing(struct sg_mls_epoch *epoch);
 
 struct sg_mls_advance {
     const struct sg_mls_epoch *from;
-    struct sg_mls_tree *tree;  /* of the new epoch */
+    struct sg_mls_tree *tree; /* of the new epoch */
     struct sg_bytes extensions;
     const struct sg_mls_secret *init; /* NULL: the epoch's own */
     const struct sg_mls_secret *commit;

@@ -20,8 +20,7 @@ static void make_tbs(const struct sg_mls_authentic *message, struct sg_bytes con
     out->parts[0] = sg_bytes(out->head, sizeof(out->head));
     out->parts[1] = message->content.raw;
     /* RFC9420 s6.1: GroupContext for member and new_member_commit only */
-    out->parts[2] =
-        signs_context(message->content.sender.type) ? context : sg_bytes(NULL, 0);
+    out->parts[2] = signs_context(message->content.sender.type) ? context : sg_bytes(NULL, 0);
 }
 
 static void write_content(struct sg_writer *w, const void *content)
@@ -132,8 +131,7 @@ static sg_err check_sender(const struct sg_mls_content *content)
 }
 
 sg_err sg_mls_unprotect_public(const struct sg_mls_framing *framing,
-                               const struct sg_mls_public_message *in,
-                               struct sg_mls_authentic *out)
+                               const struct sg_mls_public_message *in, struct sg_mls_authentic *out)
 {
     uint8_t tag[SG_MLS_HASH_MAX];
     out->wire_format = SG_MLS_WIRE_PUBLIC;
@@ -144,8 +142,8 @@ sg_err sg_mls_unprotect_public(const struct sg_mls_framing *framing,
         return SG_OK;
     /* RFC9420 s6.2: "the application MUST check membership_tag" */
     SG_TRY(membership_tag(framing, out, tag));
-    bool is_right = framing->suite->equal(sg_bytes(tag, framing->suite->hash_len),
-                                          in->membership_tag);
+    bool is_right =
+        framing->suite->equal(sg_bytes(tag, framing->suite->hash_len), in->membership_tag);
     return is_right ? SG_OK : SG_ERR_MLS_TAG;
 }
 
@@ -270,9 +268,9 @@ static sg_err seal_private(const struct sg_mls_framing *framing, struct sg_mls_a
 
 sg_err sg_mls_protect_private(const struct sg_mls_framing *framing,
                               const struct sg_mls_private_out *how, struct sg_mls_arena *arena,
-                              const struct sg_mls_authentic *message, struct sg_mls_key_use *use,
-                              struct sg_bytes *out)
+                              const struct sg_mls_authentic *message, struct sg_bytes *out)
 {
+    struct sg_mls_key_use *use = how->use;
     struct plain plain = {message, how->padding};
     struct sg_mls_key_want want = {.leaf = message->content.sender.index,
                                    .kind = ratchet_kind(message->content.type)};
@@ -328,10 +326,11 @@ static sg_err read_plain(struct sg_bytes plain, struct sg_mls_arena *arena,
 }
 
 sg_err sg_mls_open_content(const struct sg_mls_framing *framing, struct sg_mls_arena *arena,
-                           const struct sg_mls_private_message *in,
-                           const struct sg_mls_sender_data *sender, struct sg_mls_key_use *use,
-                           struct sg_mls_authentic *out)
+                           const struct sg_mls_private_in *how, struct sg_mls_authentic *out)
 {
+    const struct sg_mls_private_message *in = how->message;
+    const struct sg_mls_sender_data *sender = &how->sender;
+    struct sg_mls_key_use *use = how->use;
     const struct sg_mls_suite *suite = framing->suite;
     struct sg_mls_key_want want = {sender->leaf, ratchet_kind(in->type), sender->generation};
     struct sg_mls_aead aead = {.key = use->found.key, .nonce = use->found.nonce};

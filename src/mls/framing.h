@@ -41,7 +41,8 @@ SG_MUST_USE sg_err sg_mls_unprotect_public(const struct sg_mls_framing *framing,
 /* What a member encrypts with. */
 struct sg_mls_private_out {
     const struct sg_mls_random *random;
-    size_t padding; /* zero bytes */
+    size_t padding;             /* zero bytes */
+    struct sg_mls_key_use *use; /* set: the key that the message takes */
 };
 /* MLSMessage(PrivateMessage) in the arena, by the next key of the sender's ratchet, which is in use
  * and to be taken before the message leaves. */
@@ -49,7 +50,7 @@ SG_MUST_USE sg_err sg_mls_protect_private(const struct sg_mls_framing *framing,
                                           const struct sg_mls_private_out *how,
                                           struct sg_mls_arena *arena,
                                           const struct sg_mls_authentic *message,
-                                          struct sg_mls_key_use *use, struct sg_bytes *out);
+                                          struct sg_bytes *out);
 
 struct sg_mls_sender_data {
     uint32_t leaf;
@@ -60,14 +61,18 @@ struct sg_mls_sender_data {
 SG_MUST_USE sg_err sg_mls_open_sender(const struct sg_mls_framing *framing,
                                       const struct sg_mls_private_message *in,
                                       struct sg_mls_sender_data *out);
+struct sg_mls_private_in {
+    const struct sg_mls_private_message *message;
+    struct sg_mls_sender_data sender;
+    struct sg_mls_key_use *use; /* set: the key that the message takes */
+};
 /* The content. SG_ERR_AUTH; SG_ERR_DUPLICATE, SG_ERR_MLS_TOO_FAR: no key; SG_ERR_MALFORMED: padding
  * that is not zero; errors of reading. The key is in use, to be taken when all else is right, and
  * sg_mls_key_use_fini is due in any case. */
 SG_MUST_USE sg_err sg_mls_open_content(const struct sg_mls_framing *framing,
                                        struct sg_mls_arena *arena,
-                                       const struct sg_mls_private_message *in,
-                                       const struct sg_mls_sender_data *sender,
-                                       struct sg_mls_key_use *use, struct sg_mls_authentic *out);
+                                       const struct sg_mls_private_in *in,
+                                       struct sg_mls_authentic *out);
 /* Key and nonce of the sender data for a ciphertext (RFC 9420 s6.3.2). */
 SG_MUST_USE sg_err sg_mls_sender_data_key(const struct sg_mls_suite *suite,
                                           const struct sg_mls_secret *sender_data,

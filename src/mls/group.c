@@ -10,8 +10,7 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     group->suite = suite;
     sg_mls_tree_init(&group->tree, config->mem, suite);
     group->resumption_cap = config->resumption_epochs > 0 ? config->resumption_epochs : 1;
-    group->resumption =
-        sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
+    group->resumption = sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
     sg_err err = group->resumption == NULL ? SG_ERR_NO_MEMORY : SG_OK;
     if (err == SG_OK)
         err = config->random->fill(config->random->state, (uint8_t *)&group->tree.keys.seed,
@@ -59,8 +58,7 @@ void sg_mls_group_free(struct sg_mls_group *group)
         past_fini(group, &group->past[i]);
     sg_mls_epoch_free(group->epoch);
     if (group->resumption != NULL)
-        group->suite->wipe(group->resumption,
-                           group->resumption_cap * sizeof(*group->resumption));
+        group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     sg_mem_free(mem, group->resumption);
     sg_mls_tree_fini(&group->tree);
     sg_mem_free(mem, group);
@@ -92,6 +90,8 @@ sg_err sg_mls_group_check_open(const struct sg_mls_group *group)
 {
     if (group->is_removed)
         return SG_ERR_MLS_REMOVED;
+    if (sg_mls_group_leaf(group) == UINT32_MAX)
+        return SG_ERR_INVALID_STATE; /* an external commit that is not accepted yet */
     /* RFC9420 s12.4.2: after a ReInit "the client MUST NOT use the group to send messages
      * anymore" */
     return group->closing.raw != NULL ? SG_ERR_INVALID_STATE : SG_OK;

@@ -42,10 +42,10 @@ struct sg_mls_closing {
 
 /* A commit of our own that the group has not accepted yet. */
 struct sg_mls_pending {
-    struct sg_mls_epoch *epoch;       /* the state after it */
-    struct sg_mls_tree_log log;       /* redoes it */
+    struct sg_mls_epoch *epoch; /* the state after it */
+    struct sg_mls_tree_log log; /* redoes it */
     struct sg_mls_closing closing;
-    uint8_t hash[SG_MLS_HASH_MAX];    /* of the message */
+    uint8_t hash[SG_MLS_HASH_MAX]; /* of the message */
 };
 
 struct sg_mls_group {

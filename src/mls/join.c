@@ -1,5 +1,6 @@
 #include "mls/join.h"
 
+#include "mls/successor.h"
 #include "mls/welcome.h"
 
 struct joining {
@@ -56,7 +57,7 @@ static sg_err check_psks(const struct joining *j, const struct sg_mls_psk_id **s
 
 static sg_err psk_secret(struct joining *j)
 {
-    struct sg_mls_psk_source source = {j->in->config, j->suite, j->in->old};
+    struct sg_mls_psk_source source = {j->in->config, j->suite, {j->in->old, NULL}};
     const struct sg_mls_psk_id **ids =
         sg_mls_arena_new(&j->arena, j->secrets.psk_count, sizeof(*ids));
     if (ids == NULL)
@@ -73,14 +74,14 @@ static sg_err open_welcome(struct joining *j, const struct sg_mls_psk_id **speci
                                      j->package.init_key};
     struct sg_mls_secret welcome;
     sg_mls_key_package_ref(j->suite, j->package.raw, ref);
-    SG_TRY(sg_mls_welcome_open_secrets(j->suite, &j->arena, &j->message.u.welcome, &key,
-                                       &j->secrets));
+    SG_TRY(
+        sg_mls_welcome_open_secrets(j->suite, &j->arena, &j->message.u.welcome, &key, &j->secrets));
     SG_TRY(check_psks(j, special));
     SG_TRY(psk_secret(j));
     memcpy(j->joiner.b, j->secrets.joiner_secret.data, j->secrets.joiner_secret.len);
     SG_TRY(sg_mls_welcome_secret(j->suite, &j->joiner, &j->psk, &welcome));
-    sg_err err = sg_mls_welcome_open_info(j->suite, &j->arena, &j->message.u.welcome, &welcome,
-                                          &j->info);
+    sg_err err =
+        sg_mls_welcome_open_info(j->suite, &j->arena, &j->message.u.welcome, &welcome, &j->info);
     j->suite->wipe(&welcome, sizeof(welcome));
     SG_TRY(err);
     /* RFC9420 s12.4.3.1: "the cipher_suite in the GroupInfo matches" */
@@ -105,8 +106,7 @@ sg_err sg_mls_group_take_tree(struct sg_mls_group *group, const struct sg_mls_ru
                               const struct sg_mls_group_info *info, struct sg_bytes given)
 {
     struct sg_bytes data = given;
-    if (data.len == 0 &&
-        !sg_mls_extension_find(info->extensions, SG_MLS_EXT_RATCHET_TREE, &data))
+    if (data.len == 0 && !sg_mls_extension_find(info->extensions, SG_MLS_EXT_RATCHET_TREE, &data))
         return SG_ERR_MLS_WELCOME;
     SG_TRY(sg_mls_tree_decode(&group->tree, data));
     /* RFC9420 s12.4.3.3: "the client MUST verify that the root hash of the ratchet tree matches the
@@ -146,8 +146,8 @@ static sg_err take_path_secret(struct joining *j, struct sg_mls_private *own)
 {
     struct sg_mls_path_secrets secrets = {0};
     const struct sg_mls_tree *tree = &j->group->tree;
-    uint32_t ancestor = sg_mls_common_ancestor(sg_mls_leaf_node(own->leaf),
-                                               sg_mls_leaf_node(j->info.signer));
+    uint32_t ancestor =
+        sg_mls_common_ancestor(sg_mls_leaf_node(own->leaf), sg_mls_leaf_node(j->info.signer));
     if (!j->secrets.has_path_secret)
         return SG_OK;
     if (own->leaf == j->info.signer)
@@ -187,8 +187,8 @@ static sg_err fill_epoch(struct joining *j)
     SG_TRY(take_path_secret(j, &epoch->own));
     memcpy(epoch->signature_private, j->in->keys.signature_private.data,
            j->in->keys.signature_private.len);
-    SG_TRY(sg_mls_epoch_secrets(j->suite, &j->joiner, &j->psk, epoch->context.raw,
-                                &epoch->secrets));
+    SG_TRY(
+        sg_mls_epoch_secrets(j->suite, &j->joiner, &j->psk, epoch->context.raw, &epoch->secrets));
     SG_TRY(sg_mls_epoch_start(epoch, j->group->tree.leaves, sg_mls_group_window(j->in->config)));
     /* RFC9420 s12.4.3.1: "Verify the confirmation tag in the GroupInfo" */
     return j->suite->equal(sg_bytes(epoch->tag, j->suite->hash_len), j->info.confirmation_tag)
@@ -198,53 +198,20 @@ static sg_err fill_epoch(struct joining *j)
 
 /* ---- successors of other groups ---- */
 
-static bool has_credential(const struct sg_mls_tree *tree, const struct sg_mls_credential *wanted)
-{
-    for (uint32_t i = 0; i < tree->leaves; i++) {
-        struct sg_mls_leaf leaf;
-        if (!sg_mls_tree_has_leaf(tree, i))
-            continue;
-        sg_mls_tree_leaf(tree, i, &leaf);
-        if (sg_mls_credential_equal(&leaf.credential, wanted))
-            return true;
-    }
-    return false;
-}
-
-/* Does each member of a have an equal credential in b? */
-static bool is_subset(const struct sg_mls_tree *a, const struct sg_mls_tree *b)
-{
-    for (uint32_t i = 0; i < a->leaves; i++) {
-        struct sg_mls_leaf leaf;
-        if (!sg_mls_tree_has_leaf(a, i))
-            continue;
-        sg_mls_tree_leaf(a, i, &leaf);
-        if (!has_credential(b, &leaf.credential))
-            return false;
-    }
-    return true;
-}
-
 static sg_err check_reinit(const struct joining *j, const struct sg_mls_group *old,
                            const struct sg_mls_psk_id *id)
 {
-    struct sg_mls_proposal proposal = {.type = SG_MLS_REINIT};
-    struct sg_mls_arena arena;
     const struct sg_mls_group_context *context = &j->info.context;
-    struct sg_reader r = sg_reader(sg_bytes(old->closing.raw, old->closing.len));
+    struct sg_mls_reinit reinit;
+    if (sg_mls_group_reinit(old, &reinit) != SG_OK)
+        return SG_ERR_MLS_GROUP;
     /* RFC9420 s11.2: the epoch after the Commit covering the ReInit */
-    if (old->closing.raw == NULL || id->epoch != old->epoch->context.epoch)
+    if (id->epoch != old->epoch->context.epoch)
         return SG_ERR_MLS_GROUP;
-    sg_mls_arena_init(&arena, j->in->config->mem, NULL);
-    sg_mls_read_proposal_body(&r, &arena, &proposal);
-    sg_mls_arena_fini(&arena);
-    SG_TRY(sg_reader_done(&r));
-    const struct sg_mls_reinit *reinit = &proposal.u.reinit;
-    if (!sg_bytes_equal(reinit->group_id, context->group_id) ||
-        reinit->version != context->version || reinit->suite != context->suite ||
-        !sg_bytes_equal(reinit->extensions, context->extensions))
+    if (!sg_bytes_equal(reinit.group_id, context->group_id) || reinit.version != context->version ||
+        reinit.suite != context->suite || !sg_bytes_equal(reinit.extensions, context->extensions))
         return SG_ERR_MLS_GROUP;
-    return is_subset(&old->tree, &j->group->tree) ? SG_OK : SG_ERR_MLS_GROUP;
+    return sg_mls_check_members(&old->tree, &j->group->tree, false);
 }
 
 /* RFC9420 s11.2, s11.3, s12.4.3.1: what a group with a reinit or branch PSK must be. */
@@ -260,7 +227,7 @@ static sg_err check_successor(const struct joining *j, const struct sg_mls_psk_i
         return check_reinit(j, old, id);
     if (j->suite != old->suite || j->info.context.version != old->epoch->context.version)
         return SG_ERR_MLS_GROUP;
-    return is_subset(&j->group->tree, &old->tree) ? SG_OK : SG_ERR_MLS_GROUP;
+    return sg_mls_check_members(&old->tree, &j->group->tree, true);
 }
 
 static sg_err join(struct joining *j)

@@ -27,8 +27,8 @@ struct sg_mls_join {
  * must give; errors of sg_mls_check_tree. */
 SG_MUST_USE sg_err sg_mls_group_join(const struct sg_mls_join *in, struct sg_mls_group **out);
 /* The KeyPackageRefs that a Welcome is for: is this one among them? SG_ERR_MLS_WELCOME. */
-SG_MUST_USE sg_err sg_mls_welcome_is_for(const struct sg_mls_config *config, struct sg_bytes welcome,
-                                         struct sg_bytes key_package);
+SG_MUST_USE sg_err sg_mls_welcome_is_for(const struct sg_mls_config *config,
+                                         struct sg_bytes welcome, struct sg_bytes key_package);
 
 struct sg_mls_create {
     const struct sg_mls_config *config;

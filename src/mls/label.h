@@ -48,9 +48,8 @@ struct sg_mls_signing {
 
 /* SignWithLabel; the signature is in the arena. Errors of suite->sign, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_sign_label(const struct sg_mls_suite *suite,
-                                     const struct sg_mls_random *random,
-                                     struct sg_mls_arena *arena, const struct sg_mls_signing *in,
-                                     struct sg_bytes *signature);
+                                     const struct sg_mls_random *random, struct sg_mls_arena *arena,
+                                     const struct sg_mls_signing *in, struct sg_bytes *signature);
 /* VerifyWithLabel. mem is for the time of the call. SG_ERR_BAD_SIGNATURE, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_verify_label(const struct sg_mls_suite *suite, const struct sg_mem *mem,
                                        const struct sg_mls_signing *in, struct sg_bytes signature);

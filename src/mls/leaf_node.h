@@ -48,8 +48,8 @@ struct sg_mls_leaf {
     struct sg_bytes signature_key;
     struct sg_mls_credential credential;
     struct sg_mls_capabilities capabilities;
-    uint8_t source;              /* enum sg_mls_leaf_source */
-    uint64_t not_before;         /* Unix seconds; source key_package only */
+    uint8_t source;      /* enum sg_mls_leaf_source */
+    uint64_t not_before; /* Unix seconds; source key_package only */
     uint64_t not_after;
     struct sg_bytes parent_hash; /* source commit only */
     struct sg_bytes extensions;

@@ -223,8 +223,7 @@ static sg_err check_external(const struct sg_mls_list *list)
         inits += type == SG_MLS_EXTERNAL_INIT;
         if (type == SG_MLS_SELF_REMOVE && is_ref)
             continue;
-        if (is_ref || (type != SG_MLS_REMOVE && type != SG_MLS_EXTERNAL_INIT &&
-                       type != SG_MLS_PSK))
+        if (is_ref || (type != SG_MLS_REMOVE && type != SG_MLS_EXTERNAL_INIT && type != SG_MLS_PSK))
             return SG_ERR_MLS_PROPOSAL;
     }
     return inits == 1 && removes <= 1 ? SG_OK : SG_ERR_MLS_PROPOSAL;
@@ -349,16 +348,28 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
 
 /* ---- PSKs ---- */
 
+/* The group among those at hand that an id names, or NULL. */
+static const struct sg_mls_group *group_of(const struct sg_mls_psk_source *source,
+                                           const struct sg_mls_psk_id *id)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const struct sg_mls_group *group = source->groups[i];
+        if (id->type == SG_MLS_PSK_RESUMPTION && group != NULL && group->epoch != NULL &&
+            sg_bytes_equal(id->id, group->epoch->context.group_id))
+            return group;
+    }
+    return NULL;
+}
+
 static sg_err find_psk(const struct sg_mls_psk_source *source, const struct sg_mls_psk_id *id,
                        struct sg_mls_psk_out *out)
 {
-    const struct sg_mls_group *own = source->own;
-    if (id->type == SG_MLS_PSK_RESUMPTION && own != NULL && own->epoch != NULL &&
-        sg_bytes_equal(id->id, own->epoch->context.group_id)) {
-        const struct sg_mls_secret *secret = sg_mls_group_resumption(own, id->epoch);
+    const struct sg_mls_group *group = group_of(source, id);
+    if (group != NULL) {
+        const struct sg_mls_secret *secret = sg_mls_group_resumption(group, id->epoch);
         if (secret == NULL)
             return SG_ERR_MLS_PSK;
-        out->len = own->suite->hash_len;
+        out->len = group->suite->hash_len;
         memcpy(out->secret, secret->b, out->len);
         return SG_OK;
     }

@@ -41,8 +41,8 @@ struct sg_mls_change {
     const struct sg_mls_psk_id **psks; /* [psk_count] in their order */
     uint32_t psk_count;
     uint32_t psk_cap;
-    const struct sg_bytes *kem_output;   /* of ExternalInit, or NULL */
-    const struct sg_mls_reinit *reinit;  /* or NULL */
+    const struct sg_bytes *kem_output;      /* of ExternalInit, or NULL */
+    const struct sg_mls_reinit *reinit;     /* or NULL */
     const struct sg_mls_cached *own_update; /* ours that is covered, or NULL */
     const struct sg_mls_credential *resync; /* of the leaf that an external commit removes */
     bool removes_own;
@@ -51,11 +51,9 @@ struct sg_mls_change {
 };
 
 /* Finds the proposals of a commit. SG_ERR_MLS_PROPOSAL: a reference to one that we do not have. */
-SG_MUST_USE sg_err sg_mls_list_resolve(const struct sg_mls_group *group,
-                                       struct sg_mls_arena *arena,
+SG_MUST_USE sg_err sg_mls_list_resolve(const struct sg_mls_group *group, struct sg_mls_arena *arena,
                                        const struct sg_mls_commit *commit,
-                                       const struct sg_mls_sender *sender,
-                                       struct sg_mls_list *out);
+                                       const struct sg_mls_sender *sender, struct sg_mls_list *out);
 /* May this sender send a proposal of this type at all? SG_ERR_MLS_SENDER. */
 SG_MUST_USE sg_err sg_mls_check_proposal_sender(uint16_t type, uint8_t sender_type);
 /* Validates the list and applies it to the tree. SG_ERR_MLS_PROPOSAL, SG_ERR_MLS_SENDER,
@@ -67,12 +65,12 @@ SG_MUST_USE sg_err sg_mls_list_apply(const struct sg_mls_list_context *in,
 SG_MUST_USE sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
                                           const struct sg_mls_change *change,
                                           const struct sg_mls_leaf *path_leaf);
-/* psk_secret of the PSKs of a commit or welcome. own: where resumption PSKs of its group are, may
- * be NULL. SG_ERR_MLS_PSK: one is not known. */
+/* psk_secret of the PSKs of a commit or welcome. groups: where resumption PSKs of these groups are,
+ * each may be NULL. SG_ERR_MLS_PSK: one is not known. */
 struct sg_mls_psk_source {
     const struct sg_mls_config *config;
     const struct sg_mls_suite *suite;
-    const struct sg_mls_group *own;
+    const struct sg_mls_group *groups[2];
 };
 SG_MUST_USE sg_err sg_mls_psks_secret(const struct sg_mls_psk_source *source,
                                       struct sg_mls_arena *arena,

@@ -65,8 +65,7 @@ static bool is_unmerged_right(const struct sg_mls_tree *tree, uint32_t p)
     const struct sg_mls_node *parent = tree->nodes[p];
     for (uint32_t i = 0; i < sg_mls_node_unmerged_count(parent); i++) {
         uint32_t leaf = sg_mls_node_unmerged(parent, i);
-        if (!sg_mls_tree_has_leaf(tree, leaf) ||
-            !sg_mls_is_in_subtree(sg_mls_leaf_node(leaf), p))
+        if (!sg_mls_tree_has_leaf(tree, leaf) || !sg_mls_is_in_subtree(sg_mls_leaf_node(leaf), p))
             return false;
         for (uint32_t x = sg_mls_parent(sg_mls_leaf_node(leaf)); x != p; x = sg_mls_parent(x))
             if (tree->nodes[x] != NULL && !sg_mls_node_has_unmerged(tree->nodes[x], leaf))

@@ -53,20 +53,21 @@ static sg_err signature_key(const struct sg_mls_group *group,
 
 #define NOBODY (UINT32_MAX - 1)
 
-/* Would a commit of this one alone be valid? Then it is worth keeping. */
-static sg_err try_proposal(struct intake *in)
+sg_err sg_mls_try_proposal(struct sg_mls_group *group, struct sg_mls_arena *arena,
+                           const struct sg_mls_content *content, uint64_t now)
 {
-    struct sg_mls_group *group = in->group;
-    struct sg_mls_listed one = {&in->message.content.proposal, in->message.content.sender, NULL};
+    struct sg_mls_listed one = {&content->proposal, content->sender, NULL};
     struct sg_mls_list list = {&one, 1};
     struct sg_mls_tree_log log = {0};
     struct sg_mls_change change;
-    struct sg_mls_list_context context = {.rules = sg_mls_group_rules(group, in->now),
+    struct sg_mls_list_context context = {.rules = sg_mls_group_rules(group, now),
                                           .tree = &group->tree,
-                                          .arena = &in->event->arena,
+                                          .arena = arena,
                                           .committer = NOBODY,
                                           .own = NOBODY,
                                           .usage = SG_MLS_USAGE_APPLICATION};
+    context.rules.is_sending = content->sender.type == SG_MLS_SENDER_MEMBER &&
+                               content->sender.index == sg_mls_group_leaf(group);
     sg_mls_tree_begin(&group->tree, &log);
     sg_err err = sg_mls_list_apply(&context, &list, &change);
     if (err == SG_OK)
@@ -92,7 +93,7 @@ static sg_err take_proposal(struct intake *in)
         event->kind = SG_MLS_EVENT_OWN;
         return is_own ? SG_OK : SG_ERR_DUPLICATE;
     }
-    SG_TRY(try_proposal(in));
+    SG_TRY(sg_mls_try_proposal(in->group, &event->arena, &in->message.content, in->now));
     return sg_mls_cache_add(in->group, &event->arena, &in->message, NULL);
 }
 
@@ -204,9 +205,11 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
                            uint32_t depth, struct sg_mls_epoch *epoch)
 {
     struct sg_mls_framing framing = sg_mls_epoch_framing(epoch);
-    struct sg_mls_sender_data sender;
     struct sg_mls_key_use use;
+    struct sg_mls_private_in private_in = {.message = message, .use = &use};
+    struct sg_mls_sender_data sender;
     SG_TRY(sg_mls_open_sender(&framing, message, &sender));
+    private_in.sender = sender;
     if (sender.leaf == epoch->own.leaf) {
         in->event->kind = SG_MLS_EVENT_OWN;
         in->event->sender = (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sender.leaf};
@@ -217,8 +220,7 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
     const struct sg_mls_node *node = sg_mls_group_node_then(in->group, depth, sender.leaf);
     if (node == NULL)
         return SG_ERR_MLS_SENDER;
-    sg_err err = sg_mls_open_content(&framing, &in->event->arena, message, &sender, &use,
-                                     &in->message);
+    sg_err err = sg_mls_open_content(&framing, &in->event->arena, &private_in, &in->message);
     if (err == SG_OK)
         err = sg_mls_content_verify(&framing, sg_mls_node_second(node), &in->message);
     if (err == SG_OK)
@@ -253,12 +255,14 @@ static sg_err take(struct intake *in)
         return SG_ERR_MLS_REMOVED;
     if (is_pending(in))
         return take_own_commit(in);
+    if (sg_mls_group_leaf(group) == UINT32_MAX)
+        return SG_ERR_INVALID_STATE; /* our external commit is not accepted yet */
     SG_TRY(sg_mls_decode_message(in->bytes, &in->event->arena, message));
     bool is_public = message->wire_format == SG_MLS_WIRE_PUBLIC;
     if (!is_public && message->wire_format != SG_MLS_WIRE_PRIVATE)
         return SG_ERR_UNSUPPORTED;
-    in->event->epoch = is_public ? message->u.public_message.content.epoch
-                                 : message->u.private_message.epoch;
+    in->event->epoch =
+        is_public ? message->u.public_message.content.epoch : message->u.private_message.epoch;
     group_id = is_public ? message->u.public_message.content.group_id
                          : message->u.private_message.group_id;
     if (!sg_bytes_equal(group_id, group->epoch->context.group_id))

@@ -19,16 +19,16 @@ struct sg_mls_event {
     uint64_t epoch; /* of the message */
     struct sg_mls_sender sender;
     struct sg_bytes authenticated_data;
-    struct sg_bytes data;            /* application */
-    uint16_t proposal_type;          /* proposal */
-    struct sg_bytes proposal_ref;    /* proposal */
-    struct sg_mls_leaves added;      /* commit: leaf indices, of the new epoch */
-    struct sg_mls_leaves removed;    /* commit: leaf indices, of the old epoch */
-    struct sg_mls_leaves updated;    /* commit: without the committer */
-    uint32_t committer;              /* commit: its leaf, also of one who joined by it */
-    bool is_own;                     /* commit: our pending one was merged */
-    bool is_reinit;                  /* commit: the group is closed */
-    bool has_extensions;             /* commit: the group's extensions changed */
+    struct sg_bytes data;         /* application */
+    uint16_t proposal_type;       /* proposal */
+    struct sg_bytes proposal_ref; /* proposal */
+    struct sg_mls_leaves added;   /* commit: leaf indices, of the new epoch */
+    struct sg_mls_leaves removed; /* commit: leaf indices, of the old epoch */
+    struct sg_mls_leaves updated; /* commit: without the committer */
+    uint32_t committer;           /* commit: its leaf, also of one who joined by it */
+    bool is_own;                  /* commit: our pending one was merged */
+    bool is_reinit;               /* commit: the group is closed */
+    bool has_extensions;          /* commit: the group's extensions changed */
 };
 
 /* One MLSMessage for this group: a public or private message. Takes time, memory and randomness,
@@ -58,6 +58,10 @@ struct sg_mls_prepared {
 SG_MUST_USE sg_err sg_mls_prepare_commit(struct sg_mls_group *group, struct sg_mls_arena *arena,
                                          const struct sg_mls_authentic *message, uint64_t now,
                                          struct sg_mls_prepared *out);
+/* Would a commit of this proposal alone be valid? Nothing is changed. Errors of
+ * sg_mls_list_apply. */
+SG_MUST_USE sg_err sg_mls_try_proposal(struct sg_mls_group *group, struct sg_mls_arena *arena,
+                                       const struct sg_mls_content *content, uint64_t now);
 /* Adopts it; never fails. */
 void sg_mls_adopt(struct sg_mls_group *group, struct sg_mls_prepared *prepared);
 /* A copy of a ReInit that outlives the operation. */

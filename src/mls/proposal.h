@@ -103,8 +103,7 @@ void sg_mls_read_hpke_ciphertext(struct sg_reader *r, struct sg_mls_hpke_ciphert
 void sg_mls_write_hpke_ciphertext(struct sg_writer *w, const struct sg_mls_hpke_ciphertext *in);
 void sg_mls_read_path(struct sg_reader *r, struct sg_mls_arena *arena, struct sg_mls_path *out);
 void sg_mls_write_path(struct sg_writer *w, const struct sg_mls_path *in);
-void sg_mls_read_commit(struct sg_reader *r, struct sg_mls_arena *arena,
-                        struct sg_mls_commit *out);
+void sg_mls_read_commit(struct sg_reader *r, struct sg_mls_arena *arena, struct sg_mls_commit *out);
 void sg_mls_write_commit(struct sg_writer *w, const struct sg_mls_commit *in);
 
 #endif

@@ -29,8 +29,8 @@ static sg_err grow_secrets(const struct sg_mls_secret_tree *tree, void **array, 
 static sg_err reserve_nodes(struct sg_mls_secret_tree *tree, uint32_t more)
 {
     void *nodes = tree->nodes;
-    sg_err err = grow_secrets(tree, &nodes, &tree->node_cap, tree->node_count + more,
-                              sizeof(*tree->nodes));
+    sg_err err =
+        grow_secrets(tree, &nodes, &tree->node_cap, tree->node_count + more, sizeof(*tree->nodes));
     tree->nodes = nodes;
     SG_TRY(err);
     return sg_mls_index32_reserve(&tree->node_index, tree->mem, tree->node_count + more);
@@ -179,8 +179,8 @@ static sg_err step(const struct sg_mls_suite *suite, struct sg_mls_ratchet *ratc
 {
     struct sg_mls_expand in = {sg_mls_secret_bytes(suite, &ratchet->secret), SG_BYTES_LIT("secret"),
                                NONE};
-    SG_TRY(sg_mls_derive_tree_secret(suite, &in, ratchet->next, ratchet->secret.b,
-                                     suite->hash_len));
+    SG_TRY(
+        sg_mls_derive_tree_secret(suite, &in, ratchet->next, ratchet->secret.b, suite->hash_len));
     ratchet->next++;
     return SG_OK;
 }
@@ -268,8 +268,9 @@ sg_err sg_mls_secret_tree_find(struct sg_mls_secret_tree *tree, struct sg_mls_ar
 
 void sg_mls_key_use_fini(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
 {
-    if (use->kept != NULL)
-        sg_mem_free(tree->mem, use->kept);
+    if (tree->suite == NULL)
+        return; /* nothing was ever found in such a tree */
+    sg_mem_free(tree->mem, use->kept);
     tree->suite->wipe(use->skipped, use->skipped_count * sizeof(*use->skipped));
     tree->suite->wipe(use, sizeof(*use));
 }

@@ -63,10 +63,10 @@ struct sg_mls_key_use {
     struct sg_mls_message_key found;
     uint32_t leaf;
     enum sg_mls_ratchet_kind kind;
-    bool is_kept;                                             /* found among the kept ones */
-    struct sg_mls_sender_ratchets sender;                     /* as it will be */
-    uint32_t path_count;                                      /* > 0: the sender is new */
-    struct sg_mls_node_secret copath[SG_MLS_LEVELS_MAX + 1];  /* secrets that come up */
+    bool is_kept;                                            /* found among the kept ones */
+    struct sg_mls_sender_ratchets sender;                    /* as it will be */
+    uint32_t path_count;                                     /* > 0: the sender is new */
+    struct sg_mls_node_secret copath[SG_MLS_LEVELS_MAX + 1]; /* secrets that come up */
     uint32_t copath_count;
     uint32_t path[SG_MLS_LEVELS_MAX + 1]; /* nodes whose secrets go */
     struct sg_mls_message_key *skipped;   /* [skipped_count] in the arena */

@@ -21,7 +21,8 @@ struct sg_mls_leaf_place {
 /* Signs all fields but signature, raw and signed_at, which are set; in the arena.
  * Errors of suite->sign, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_leaf_sign(const struct sg_mls_signer *signer, struct sg_mls_arena *arena,
-                                    const struct sg_mls_leaf_place *place, struct sg_mls_leaf *leaf);
+                                    const struct sg_mls_leaf_place *place,
+                                    struct sg_mls_leaf *leaf);
 /* SG_ERR_BAD_SIGNATURE, SG_ERR_NO_MEMORY. place is not looked at when the source is key_package. */
 SG_MUST_USE sg_err sg_mls_leaf_verify(const struct sg_mls_suite *suite, const struct sg_mem *mem,
                                       const struct sg_mls_leaf_place *place,

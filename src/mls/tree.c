@@ -31,8 +31,7 @@ static struct sg_mls_node *node_new(const struct sg_mls_tree *tree, size_t head,
 {
     if (head > SG_VARINT_MAX || unmerged > SG_VARINT_MAX)
         return NULL;
-    struct sg_mls_node *node =
-        tree->mem->alloc(tree->mem->user, sizeof(*node) + head + unmerged);
+    struct sg_mls_node *node = tree->mem->alloc(tree->mem->user, sizeof(*node) + head + unmerged);
     if (node != NULL)
         *node = (struct sg_mls_node){tree->serial, (uint32_t)head, 0, (uint32_t)unmerged};
     return node;

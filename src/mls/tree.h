@@ -32,7 +32,7 @@ struct sg_mls_key_slot {
 
 /* All keys of the tree: encryption keys are one class, signature keys another. */
 struct sg_mls_key_set {
-    uint64_t seed; /* secret from peers, who choose their keys */
+    uint64_t seed;                 /* secret from peers, who choose their keys */
     struct sg_mls_key_slot *slots; /* [mask + 1] */
     uint32_t mask;
     uint32_t count;

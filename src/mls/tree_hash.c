@@ -7,8 +7,9 @@ static void hash_leaf(const struct sg_mls_tree *tree, uint32_t x, uint8_t *out)
 {
     uint32_t leaf = x / 2;
     const struct sg_mls_node *node = tree->nodes[x];
-    uint8_t head[6] = {TYPE_LEAF,           (uint8_t)(leaf >> 24), (uint8_t)(leaf >> 16),
-                       (uint8_t)(leaf >> 8), (uint8_t)leaf,         node != NULL};
+    uint8_t head[6] = {
+        TYPE_LEAF,     (uint8_t)(leaf >> 24), (uint8_t)(leaf >> 16), (uint8_t)(leaf >> 8),
+        (uint8_t)leaf, node != NULL};
     struct sg_bytes raw = node != NULL ? sg_mls_node_raw(node) : sg_bytes(NULL, 0);
     tree->suite->hash(tree->suite, SG_MLS_PARTS(sg_bytes(head, sizeof(head)), raw), out);
 }
@@ -123,8 +124,12 @@ static sg_err filter_unmerged(const struct without *in, const struct sg_mls_node
 static void hash_blank_leaf(const struct sg_mls_tree *tree, uint32_t x, uint8_t *out)
 {
     uint32_t leaf = x / 2;
-    uint8_t head[6] = {TYPE_LEAF, (uint8_t)(leaf >> 24), (uint8_t)(leaf >> 16),
-                       (uint8_t)(leaf >> 8), (uint8_t)leaf, 0};
+    uint8_t head[6] = {TYPE_LEAF,
+                       (uint8_t)(leaf >> 24),
+                       (uint8_t)(leaf >> 16),
+                       (uint8_t)(leaf >> 8),
+                       (uint8_t)leaf,
+                       0};
     tree->suite->hash(tree->suite, SG_MLS_PARTS(sg_bytes(head, sizeof(head))), out);
 }
 
@@ -163,8 +168,8 @@ static sg_err hash_without(const struct without *in, uint32_t top, uint8_t *out)
     while (depth > 0) {
         struct frame *frame = &stack[depth - 1];
         if (frame->children_done < 2) {
-            uint32_t child = frame->children_done == 0 ? sg_mls_left(frame->node)
-                                                       : sg_mls_right(frame->node);
+            uint32_t child =
+                frame->children_done == 0 ? sg_mls_left(frame->node) : sg_mls_right(frame->node);
             if (hash_at_once(in, child, frame->child[frame->children_done]))
                 frame->children_done++;
             else

@@ -125,8 +125,7 @@ static sg_err make_keys(const struct sg_mls_path_make *in, struct sg_mls_path_se
 {
     const struct sg_mls_suite *suite = in->tree->suite;
     struct node_keys keys;
-    struct sg_mls_secret *first =
-        secrets->path.count > 0 ? &secrets->secrets[0] : &secrets->commit;
+    struct sg_mls_secret *first = secrets->path.count > 0 ? &secrets->secrets[0] : &secrets->commit;
     SG_TRY(in->signer->random->fill(in->signer->random->state, first->b, suite->hash_len));
     if (secrets->path.count == 0)
         return sg_mls_derive_secret(suite, sg_mls_secret_bytes(suite, first), SG_BYTES_LIT("path"),
@@ -256,7 +255,8 @@ static sg_err check_keys(const struct sg_mls_tree *tree, const struct sg_mls_pat
 }
 
 /* RFC9420 s7.6: as many ciphertexts as the resolution has nodes. */
-static sg_err check_counts(const struct sg_mls_tree *tree, const struct sg_mls_direct_path *filtered,
+static sg_err check_counts(const struct sg_mls_tree *tree,
+                           const struct sg_mls_direct_path *filtered,
                            const struct sg_mls_path *path, const struct sg_mls_leaves *added)
 {
     struct sg_mls_arena arena;
@@ -324,8 +324,8 @@ static sg_err open_secret(const struct sg_mls_path_open *in, const struct sg_mls
     };
     if (sealed->ciphertext.len != (size_t)suite->hash_len + suite->aead_tag_len)
         return SG_ERR_MLS_COMMIT;
-    SG_TRY(sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("UpdatePathNode"), in->context,
-                                  &from.info));
+    SG_TRY(
+        sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("UpdatePathNode"), in->context, &from.info));
     return suite->hpke_open(suite, &from, out->b);
 }
 

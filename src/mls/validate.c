@@ -88,9 +88,8 @@ static sg_err check_credential(const struct sg_mls_rules *rules,
                                          check->before, rules->now};
     /* RFC9420 s5.3.1: "Whenever a new credential is introduced in the group, it MUST be validated
      * with the AS" */
-    return rules->config->credential == NULL
-               ? SG_OK
-               : rules->config->credential(rules->config->user, &in);
+    return rules->config->credential == NULL ? SG_OK
+                                             : rules->config->credential(rules->config->user, &in);
 }
 
 sg_err sg_mls_check_leaf(const struct sg_mls_rules *rules, const struct sg_mls_leaf_check *check)

@@ -6,7 +6,7 @@
 #include "mls/schedule.h"
 
 struct sg_mls_welcome_key {
-    struct sg_bytes ref;         /* KeyPackageRef */
+    struct sg_bytes ref; /* KeyPackageRef */
     struct sg_bytes init_private;
     struct sg_bytes init_public;
 };

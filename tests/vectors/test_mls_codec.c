@@ -12,7 +12,8 @@ static void deserialization(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         struct sg_bytes header = hex(one, "vlbytes_header");
         struct sg_reader r = sg_reader(header);
         assert_int_equal(sg_read_varint(&r), number(one, "length"));
@@ -42,7 +43,8 @@ static void tree_math(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         uint32_t leaves = (uint32_t)number(one, "n_leaves");
         uint32_t nodes = (uint32_t)number(one, "n_nodes");
         uint32_t top = (uint32_t)number(one, "root");
@@ -141,7 +143,8 @@ static void messages(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         round_trip(one, "mls_welcome", SG_MLS_WIRE_WELCOME);
         round_trip(one, "mls_group_info", SG_MLS_WIRE_GROUP_INFO);
         round_trip(one, "mls_key_package", SG_MLS_WIRE_KEY_PACKAGE);

@@ -21,7 +21,8 @@ static void sender_data(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         const json_t *part = field(one, "sender_data");
         struct sg_mls_secret secret = secret_of(part, "sender_data_secret");
@@ -59,8 +60,8 @@ static void fresh_tree(struct protection *p, const json_t *one)
 {
     struct sg_mls_secret encryption = secret_of(one, "encryption_secret");
     sg_mls_secret_tree_fini(&p->tree);
-    assert_int_equal(
-        sg_mls_secret_tree_init(&p->tree, sg_mem_default(), p->suite, 2, &encryption), SG_OK);
+    assert_int_equal(sg_mls_secret_tree_init(&p->tree, sg_mem_default(), p->suite, 2, &encryption),
+                     SG_OK);
 }
 
 static void set_up(struct protection *p, const json_t *one)
@@ -74,17 +75,16 @@ static void set_up(struct protection *p, const json_t *one)
                                            .group_id = p->group_id,
                                            .epoch = p->epoch,
                                            .tree_hash = hex(one, "tree_hash"),
-                                           .confirmed_hash =
-                                               hex(one, "confirmed_transcript_hash")};
+                                           .confirmed_hash = hex(one, "confirmed_transcript_hash")};
     p->membership_key = secret_of(one, "membership_key");
     p->sender_data = secret_of(one, "sender_data_secret");
-    p->framing = (struct sg_mls_framing){p->suite, sg_mem_default(), {NULL, 0},
-                                         &p->membership_key, &p->sender_data, &p->tree};
-    assert_int_equal(
-        sg_mls_encode(&mls_json_arena, write_context, &context, &p->framing.context), SG_OK);
-    p->signer = (struct sg_mls_signer){
-        p->suite, sg_mls_random_default(),
-        private_key(hex(one, "signature_priv"), p->suite->sig_private_len)};
+    p->framing = (struct sg_mls_framing){p->suite,           sg_mem_default(), {NULL, 0},
+                                         &p->membership_key, &p->sender_data,  &p->tree};
+    assert_int_equal(sg_mls_encode(&mls_json_arena, write_context, &context, &p->framing.context),
+                     SG_OK);
+    p->signer =
+        (struct sg_mls_signer){p->suite, sg_mls_random_default(),
+                               private_key(hex(one, "signature_priv"), p->suite->sig_private_len)};
     p->public_key = hex(one, "signature_pub");
     fresh_tree(p, one);
 }
@@ -120,20 +120,18 @@ static void open_private(struct protection *p, struct sg_bytes bytes, struct sg_
 {
     struct sg_mls_message message;
     struct sg_mls_authentic out;
-    struct sg_mls_sender_data sender;
     struct sg_mls_key_use use;
+    struct sg_mls_private_in in = {.message = &message.u.private_message, .use = &use};
     assert_int_equal(sg_mls_decode_message(bytes, &mls_json_arena, &message), SG_OK);
     assert_int_equal(message.wire_format, SG_MLS_WIRE_PRIVATE);
-    assert_int_equal(sg_mls_open_sender(&p->framing, &message.u.private_message, &sender), SG_OK);
-    assert_int_equal(sender.leaf, 1);
-    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &message.u.private_message,
-                                         &sender, &use, &out),
+    assert_int_equal(sg_mls_open_sender(&p->framing, &message.u.private_message, &in.sender),
                      SG_OK);
+    assert_int_equal(in.sender.leaf, 1);
+    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &in, &out), SG_OK);
     check_body(p, &out, raw, type);
     sg_mls_secret_tree_take(&p->tree, &use);
     sg_mls_key_use_fini(&p->tree, &use);
-    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &message.u.private_message,
-                                         &sender, &use, &out),
+    assert_int_equal(sg_mls_open_content(&p->framing, &mls_json_arena, &in, &out),
                      SG_ERR_DUPLICATE);
     sg_mls_key_use_fini(&p->tree, &use);
 }
@@ -155,8 +153,8 @@ static struct sg_mls_authentic own_message(struct protection *p, struct sg_bytes
     else
         sg_mls_read_content_body(&r, &mls_json_arena, &message.content);
     assert_int_equal(r.err, SG_OK);
-    assert_int_equal(
-        sg_mls_content_sign(&p->signer, &mls_json_arena, p->framing.context, &message), SG_OK);
+    assert_int_equal(sg_mls_content_sign(&p->signer, &mls_json_arena, p->framing.context, &message),
+                     SG_OK);
     if (type == SG_MLS_COMMIT)
         message.auth.confirmation_tag = SG_BYTES_LIT("any tag will do");
     return message;
@@ -164,8 +162,8 @@ static struct sg_mls_authentic own_message(struct protection *p, struct sg_bytes
 
 static void round_trip(struct protection *p, const json_t *one, struct sg_bytes raw, uint8_t type)
 {
-    struct sg_mls_private_out how = {sg_mls_random_default(), 100};
     struct sg_mls_key_use use;
+    struct sg_mls_private_out how = {sg_mls_random_default(), 100, &use};
     struct sg_bytes bytes;
     struct sg_mls_authentic message = own_message(p, raw, type, SG_MLS_WIRE_PUBLIC);
     if (type == SG_MLS_APPLICATION) {
@@ -178,8 +176,8 @@ static void round_trip(struct protection *p, const json_t *one, struct sg_bytes 
     }
     message = own_message(p, raw, type, SG_MLS_WIRE_PRIVATE);
     fresh_tree(p, one);
-    assert_int_equal(
-        sg_mls_protect_private(&p->framing, &how, &mls_json_arena, &message, &use, &bytes), SG_OK);
+    assert_int_equal(sg_mls_protect_private(&p->framing, &how, &mls_json_arena, &message, &bytes),
+                     SG_OK);
     sg_mls_key_use_fini(&p->tree, &use);
     open_private(p, bytes, raw, type);
 }
@@ -191,7 +189,8 @@ static void message_protection(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         struct protection p;
         set_up(&p, one);
         open_public(&p, hex(one, "proposal_pub"), hex(one, "proposal"), SG_MLS_PROPOSAL);
@@ -199,8 +198,7 @@ static void message_protection(void **state)
         open_private(&p, hex(one, "proposal_priv"), hex(one, "proposal"), SG_MLS_PROPOSAL);
         fresh_tree(&p, one); /* each message of the vectors is a sender's first */
         open_private(&p, hex(one, "commit_priv"), hex(one, "commit"), SG_MLS_COMMIT);
-        open_private(&p, hex(one, "application_priv"), hex(one, "application"),
-                     SG_MLS_APPLICATION);
+        open_private(&p, hex(one, "application_priv"), hex(one, "application"), SG_MLS_APPLICATION);
         round_trip(&p, one, hex(one, "proposal"), SG_MLS_PROPOSAL);
         round_trip(&p, one, hex(one, "commit"), SG_MLS_COMMIT);
         round_trip(&p, one, hex(one, "application"), SG_MLS_APPLICATION);
@@ -226,11 +224,11 @@ static void check_welcome(const struct sg_mls_suite *suite, const json_t *one)
     struct sg_mls_welcome_key own = {sg_bytes(ref, suite->hash_len),
                                      private_key(hex(one, "init_priv"), suite->kem_private_len),
                                      package.u.key_package.init_key};
-    assert_int_equal(
-        sg_mls_key_package_verify(suite, sg_mem_default(), &package.u.key_package), SG_OK);
-    assert_int_equal(sg_mls_welcome_open_secrets(suite, &mls_json_arena, &welcome.u.welcome, &own,
-                                                 &secrets),
+    assert_int_equal(sg_mls_key_package_verify(suite, sg_mem_default(), &package.u.key_package),
                      SG_OK);
+    assert_int_equal(
+        sg_mls_welcome_open_secrets(suite, &mls_json_arena, &welcome.u.welcome, &own, &secrets),
+        SG_OK);
     memcpy(joiner.b, secrets.joiner_secret.data, secrets.joiner_secret.len);
     assert_int_equal(sg_mls_welcome_secret(suite, &joiner, &psk, &key), SG_OK);
     assert_int_equal(
@@ -238,9 +236,9 @@ static void check_welcome(const struct sg_mls_suite *suite, const json_t *one)
     assert_int_equal(
         sg_mls_group_info_verify(suite, sg_mem_default(), hex(one, "signer_pub"), &info), SG_OK);
     assert_int_equal(sg_mls_epoch_secrets(suite, &joiner, &psk, info.context.raw, &epoch), SG_OK);
-    assert_int_equal(sg_mls_confirmation_tag(suite, &epoch.confirmation_key,
-                                             info.context.confirmed_hash, tag),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_confirmation_tag(suite, &epoch.confirmation_key, info.context.confirmed_hash, tag),
+        SG_OK);
     assert_bytes_equal(sg_bytes(tag, suite->hash_len), info.confirmation_tag);
 }
 
@@ -251,7 +249,8 @@ static void welcome(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         check_welcome(suite_of(one), one);
         count_case(&counts, suite_of(one));
     }

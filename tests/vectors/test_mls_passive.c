@@ -11,7 +11,8 @@ static sg_err find_psk(void *user, const struct sg_mls_psk_id *id, struct sg_mls
     const json_t *one = user;
     size_t i;
     json_t *psk;
-    json_array_foreach(field(one, "external_psks"), i, psk) {
+    json_array_foreach(field(one, "external_psks"), i, psk)
+    {
         if (id->type != SG_MLS_PSK_EXTERNAL || !sg_bytes_equal(hex(psk, "psk_id"), id->id))
             continue;
         struct sg_bytes secret = hex(psk, "psk");
@@ -83,10 +84,12 @@ static void passive(const char *name, unsigned *epochs)
     size_t i, j, k;
     json_t *one, *epoch, *proposal;
     *epochs = 0;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         struct sg_mls_config config = config_of(one);
         struct sg_mls_group *group = join(one, &config);
-        json_array_foreach(field(one, "epochs"), j, epoch) {
+        json_array_foreach(field(one, "epochs"), j, epoch)
+        {
             json_array_foreach(field(epoch, "proposals"), k, proposal)
                 process(group, hex_of(proposal), SG_MLS_EVENT_PROPOSAL);
             process(group, hex(epoch, "commit"), SG_MLS_EVENT_COMMIT);

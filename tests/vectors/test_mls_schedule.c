@@ -32,8 +32,8 @@ static void check_kdf(const struct sg_mls_suite *suite, const json_t *one)
 
     part = field(one, "derive_secret");
     struct sg_mls_secret secret;
-    assert_int_equal(
-        sg_mls_derive_secret(suite, hex(part, "secret"), text(part, "label"), &secret), SG_OK);
+    assert_int_equal(sg_mls_derive_secret(suite, hex(part, "secret"), text(part, "label"), &secret),
+                     SG_OK);
     assert_bytes_equal(sg_mls_secret_bytes(suite, &secret), hex(part, "out"));
 
     part = field(one, "derive_tree_secret");
@@ -50,13 +50,13 @@ static void check_sign(const struct sg_mls_suite *suite, const json_t *part)
     struct sg_bytes signature;
     struct sg_mls_signing verify = {hex(part, "pub"), text(part, "label"),
                                     SG_MLS_PARTS(hex(part, "content"))};
-    assert_int_equal(
-        sg_mls_verify_label(suite, sg_mem_default(), &verify, hex(part, "signature")), SG_OK);
+    assert_int_equal(sg_mls_verify_label(suite, sg_mem_default(), &verify, hex(part, "signature")),
+                     SG_OK);
     struct sg_mls_signing sign = verify;
     sign.key = private_key(hex(part, "priv"), suite->sig_private_len);
-    assert_int_equal(sg_mls_sign_label(suite, sg_mls_random_default(), &mls_json_arena, &sign,
-                                       &signature),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_sign_label(suite, sg_mls_random_default(), &mls_json_arena, &sign, &signature),
+        SG_OK);
     assert_int_equal(sg_mls_verify_label(suite, sg_mem_default(), &verify, signature), SG_OK);
     verify.label = SG_BYTES_LIT("another label");
     assert_int_equal(sg_mls_verify_label(suite, sg_mem_default(), &verify, signature),
@@ -66,15 +66,15 @@ static void check_sign(const struct sg_mls_suite *suite, const json_t *part)
 static void check_encrypt(const struct sg_mls_suite *suite, const json_t *part)
 {
     struct sg_bytes info, plain = hex(part, "plaintext");
-    assert_int_equal(sg_mls_encrypt_context(&mls_json_arena, text(part, "label"),
-                                            hex(part, "context"), &info),
-                     SG_OK);
-    struct sg_mls_hpke_from from = {
-        .private_key = private_key(hex(part, "priv"), suite->kem_private_len),
-        .public_key = hex(part, "pub"),
-        .enc = hex(part, "kem_output"),
-        .info = info,
-        .sealed = hex(part, "ciphertext")};
+    assert_int_equal(
+        sg_mls_encrypt_context(&mls_json_arena, text(part, "label"), hex(part, "context"), &info),
+        SG_OK);
+    struct sg_mls_hpke_from from = {.private_key =
+                                        private_key(hex(part, "priv"), suite->kem_private_len),
+                                    .public_key = hex(part, "pub"),
+                                    .enc = hex(part, "kem_output"),
+                                    .info = info,
+                                    .sealed = hex(part, "ciphertext")};
     struct sg_bytes out = result(from.sealed.len);
     assert_int_equal(suite->hpke_open(suite, &from, writable(out)), SG_OK);
     assert_bytes_equal(sg_bytes(out.data, from.sealed.len - suite->aead_tag_len), plain);
@@ -82,9 +82,9 @@ static void check_encrypt(const struct sg_mls_suite *suite, const json_t *part)
     struct sg_mls_hpke_to to = {.public_key = from.public_key, .info = info, .plain = plain};
     struct sg_bytes enc = result(suite->kem_enc_len);
     struct sg_bytes sealed = result(plain.len + suite->aead_tag_len);
-    assert_int_equal(suite->hpke_seal(suite, sg_mls_random_default(), &to, writable(enc),
-                                      writable(sealed)),
-                     SG_OK);
+    assert_int_equal(
+        suite->hpke_seal(suite, sg_mls_random_default(), &to, writable(enc), writable(sealed)),
+        SG_OK);
     from.enc = enc;
     from.sealed = sealed;
     assert_int_equal(suite->hpke_open(suite, &from, writable(out)), SG_OK);
@@ -98,7 +98,8 @@ static void crypto_basics(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         check_kdf(suite, one);
         check_sign(suite, field(one, "sign_with_label"));
@@ -163,8 +164,7 @@ static void check_epoch(const struct sg_mls_suite *suite, const json_t *schedule
                                            .group_id = hex(schedule, "group_id"),
                                            .epoch = epoch,
                                            .tree_hash = hex(one, "tree_hash"),
-                                           .confirmed_hash =
-                                               hex(one, "confirmed_transcript_hash")};
+                                           .confirmed_hash = hex(one, "confirmed_transcript_hash")};
     struct sg_bytes encoded;
     struct sg_mls_secret commit = secret_of(one, "commit_secret");
     struct sg_mls_secret psk = secret_of(one, "psk_secret");
@@ -188,11 +188,11 @@ static void key_schedule(void **state)
     struct counts counts = {0};
     size_t i, j;
     json_t *one, *epoch;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         struct sg_mls_secret init = secret_of(one, "initial_init_secret");
-        json_array_foreach(field(one, "epochs"), j, epoch)
-            check_epoch(suite, one, j, epoch, &init);
+        json_array_foreach(field(one, "epochs"), j, epoch) check_epoch(suite, one, j, epoch, &init);
         count_case(&counts, suite);
     }
     print_counts("key-schedule", &counts);
@@ -206,19 +206,18 @@ static void psk_secret(void **state)
     struct counts counts = {0};
     size_t i, j;
     json_t *one, *psk;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         struct sg_mls_psk psks[16];
         struct sg_mls_secret secret;
         size_t count = json_array_size(field(one, "psks"));
         assert_true(count <= 16);
-        json_array_foreach(field(one, "psks"), j, psk)
-            psks[j] = (struct sg_mls_psk){{.type = SG_MLS_PSK_EXTERNAL,
-                                           .id = hex(psk, "psk_id"),
-                                           .nonce = hex(psk, "psk_nonce")},
-                                          hex(psk, "psk")};
-        assert_int_equal(
-            sg_mls_psk_secret(suite, &mls_json_arena, psks, (uint32_t)count, &secret), SG_OK);
+        json_array_foreach(field(one, "psks"), j, psk) psks[j] = (struct sg_mls_psk){
+            {.type = SG_MLS_PSK_EXTERNAL, .id = hex(psk, "psk_id"), .nonce = hex(psk, "psk_nonce")},
+            hex(psk, "psk")};
+        assert_int_equal(sg_mls_psk_secret(suite, &mls_json_arena, psks, (uint32_t)count, &secret),
+                         SG_OK);
         assert_bytes_equal(sg_mls_secret_bytes(suite, &secret), hex(one, "psk_secret"));
         count_case(&counts, suite);
     }
@@ -233,7 +232,8 @@ static void transcript_hashes(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         struct sg_mls_authentic message;
         struct sg_reader r = sg_reader(hex(one, "authenticated_content"));
@@ -268,8 +268,7 @@ static void check_key(struct sg_mls_secret_tree *tree, const struct sg_mls_key_w
     assert_bytes_equal(sg_bytes(use.found.nonce, tree->suite->aead_nonce_len), nonce);
     sg_mls_secret_tree_take(tree, &use);
     sg_mls_key_use_fini(tree, &use);
-    assert_int_equal(sg_mls_secret_tree_find(tree, &mls_json_arena, want, &use),
-                     SG_ERR_DUPLICATE);
+    assert_int_equal(sg_mls_secret_tree_find(tree, &mls_json_arena, want, &use), SG_ERR_DUPLICATE);
     sg_mls_key_use_fini(tree, &use);
 }
 
@@ -277,8 +276,10 @@ static void check_leaves(struct sg_mls_secret_tree *tree, const json_t *leaves)
 {
     size_t leaf, j;
     json_t *generations, *one;
-    json_array_foreach(leaves, leaf, generations) {
-        json_array_foreach(generations, j, one) {
+    json_array_foreach(leaves, leaf, generations)
+    {
+        json_array_foreach(generations, j, one)
+        {
             struct sg_mls_key_want want = {(uint32_t)leaf, SG_MLS_RATCHET_HANDSHAKE,
                                            (uint32_t)number(one, "generation")};
             check_key(tree, &want, hex(one, "handshake_key"), hex(one, "handshake_nonce"));
@@ -295,7 +296,8 @@ static void secret_tree(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         const json_t *leaves = field(one, "leaves");
         struct sg_mls_secret encryption = secret_of(one, "encryption_secret");
@@ -322,8 +324,8 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crypto_basics),     cmocka_unit_test(key_schedule),
-        cmocka_unit_test(psk_secret),        cmocka_unit_test(transcript_hashes),
+        cmocka_unit_test(crypto_basics), cmocka_unit_test(key_schedule),
+        cmocka_unit_test(psk_secret),    cmocka_unit_test(transcript_hashes),
         cmocka_unit_test(secret_tree),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

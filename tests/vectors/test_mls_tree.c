@@ -44,7 +44,8 @@ static void tree_operations(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         struct sg_mls_tree tree = tree_of(suite, hex(one, "tree_before"));
         struct sg_mls_proposal proposal;
@@ -75,8 +76,8 @@ static void tree_operations(void **state)
 static void check_resolution(const struct sg_mls_tree *tree, uint32_t node, const json_t *expected)
 {
     struct sg_mls_nodes nodes = {0};
-    assert_int_equal(
-        sg_mls_tree_resolution(tree, node, UINT32_MAX, &mls_json_arena, &nodes), SG_OK);
+    assert_int_equal(sg_mls_tree_resolution(tree, node, UINT32_MAX, &mls_json_arena, &nodes),
+                     SG_OK);
     assert_int_equal(nodes.count, json_array_size(expected));
     for (uint32_t i = 0; i < nodes.count; i++)
         assert_int_equal(nodes.at[i], json_integer_value(json_array_get(expected, i)));
@@ -101,7 +102,8 @@ static void tree_validation(void **state)
     struct counts counts = {0};
     size_t i;
     json_t *one;
-    json_array_foreach(root, i, one) {
+    json_array_foreach(root, i, one)
+    {
         const struct sg_mls_suite *suite = suite_of(one);
         struct sg_mls_tree tree = tree_of(suite, hex(one, "tree"));
         const json_t *hashes = field(one, "tree_hashes");
@@ -137,8 +139,7 @@ static struct sg_bytes context_of(const json_t *one, struct sg_mls_tree *tree)
                                            .group_id = hex(one, "group_id"),
                                            .epoch = number(one, "epoch"),
                                            .tree_hash = sg_mls_tree_root_hash(tree),
-                                           .confirmed_hash =
-                                               hex(one, "confirmed_transcript_hash")};
+                                           .confirmed_hash = hex(one, "confirmed_transcript_hash")};
     struct sg_bytes encoded;
     assert_int_equal(sg_mls_encode(&mls_json_arena, write_context, &context, &encoded), SG_OK);
     return encoded;
@@ -151,9 +152,9 @@ static void put_derived(struct sg_mls_private *own, const struct sg_mls_tree *tr
     uint8_t private_bytes[SG_MLS_KEM_PRIVATE_MAX], public_bytes[SG_MLS_KEM_PUBLIC_MAX];
     struct sg_mls_secret node_secret;
     uint32_t node = (uint32_t)number(path, "node");
-    assert_int_equal(sg_mls_derive_secret(suite, hex(path, "path_secret"), SG_BYTES_LIT("node"),
-                                          &node_secret),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_derive_secret(suite, hex(path, "path_secret"), SG_BYTES_LIT("node"), &node_secret),
+        SG_OK);
     assert_int_equal(suite->kem_derive(suite, sg_mls_secret_bytes(suite, &node_secret),
                                        private_bytes, public_bytes),
                      SG_OK);
@@ -177,8 +178,7 @@ static struct sg_mls_private private_of(const struct sg_mls_tree *tree, const js
     key = private_key(hex(given, "signature_priv"), suite->sig_private_len);
     assert_int_equal(suite->sig_public(suite, key, public_bytes), SG_OK);
     assert_bytes_equal(sg_mls_node_second(leaf), sg_bytes(public_bytes, suite->sig_public_len));
-    json_array_foreach(field(given, "path_secrets"), i, path)
-        put_derived(&own, tree, path);
+    json_array_foreach(field(given, "path_secrets"), i, path) put_derived(&own, tree, path);
     return own;
 }
 
@@ -213,7 +213,8 @@ static void check_update_path(const json_t *one, const json_t *update)
     struct sg_mls_path_open open = {&tree, &mls_json_arena, &path, &none, context_of(one, &tree)};
     size_t i;
     json_t *given;
-    json_array_foreach(field(one, "leaves_private"), i, given) {
+    json_array_foreach(field(one, "leaves_private"), i, given)
+    {
         struct sg_mls_private own = private_of(&before, given);
         struct sg_mls_path_secrets secrets;
         const json_t *expected = json_array_get(field(update, "path_secrets"), own.leaf);
@@ -260,7 +261,8 @@ static void check_own_path(const json_t *one, const json_t *sender)
     struct sg_mls_path_open open = {&other, &mls_json_arena, &path, &none, context};
     size_t i;
     json_t *given;
-    json_array_foreach(field(one, "leaves_private"), i, given) {
+    json_array_foreach(field(one, "leaves_private"), i, given)
+    {
         struct sg_mls_private reader = private_of(&before, given);
         if (reader.leaf == index)
             continue;
@@ -280,8 +282,10 @@ static void treekem(void **state)
     unsigned paths = 0, own = 0;
     size_t i, j;
     json_t *one, *part;
-    json_array_foreach(root, i, one) {
-        json_array_foreach(field(one, "update_paths"), j, part) {
+    json_array_foreach(root, i, one)
+    {
+        json_array_foreach(field(one, "update_paths"), j, part)
+        {
             check_update_path(one, part);
             paths++;
         }
