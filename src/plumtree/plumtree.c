@@ -55,11 +55,11 @@
  * 8. Optimisation by threshold (TR-07-14 s3.8), on at 3 hops: without it the tree of many senders
  *    keeps the shape that chance and repairs gave it, and the last node waits more than twice as
  *    long (1 000 nodes, links of 50 ms: 1.6 s and 0.67 s). It costs 0.2 GRAFTs and PRUNEs a node
- *    and message while senders change, and nothing while they do not. A hop counts links, so the
- *    author's own copy is at 0 and GOSSIP and IHAVE carry the hop at which their receiver would
- *    have the message. We compare both when the message comes after the IHAVE, as the report
- *    does, and when an IHAVE follows a message that came less than graft_max_ns ago; older hops
- *    describe a tree that is gone.
+ *    and message while senders change, next to nothing while they do not. As with copies, only the
+ *    smallest id of late moves anybody. A hop counts links, so the author's own copy is at 0 and
+ *    GOSSIP and IHAVE carry the hop at which their receiver would have the message. We compare both
+ *    when the message comes after the IHAVE, as the report does, and when an IHAVE follows a
+ *    message that came less than graft_max_ns ago; older hops describe a tree that is gone.
  * 9. Everything is bounded: ids seen, held and missing, advertisers per id, outputs per input. When
  *    too many ids are missing, the neighbour that was first to announce the most of them loses its
  *    oldest: bogus announcements push each other out.
