@@ -249,8 +249,8 @@ struct sg_publish_result {
  * first sign and send what was accepted.
  * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
  * message is kept for 60 s and offered to those who come, and neighbors is 0.
- * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 320 messages or 4 MiB wait for
- * their signatures: try again later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY,
+ * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 1 088 messages or 4 MiB wait
+ * for their signatures: try again later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY,
  * SG_ERR_STOPPED. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
                                      struct sg_bytes payload, struct sg_publish_result *result);

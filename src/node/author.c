@@ -109,7 +109,6 @@ static sg_err send_own(struct sg_core *core, const struct sg_batch *batch, uint3
     if (scope == NULL)
         return SG_ERR_NOT_FOUND;
     SG_TRY(hold_own(core, scope, batch, index));
-    sg_deliver(core, scope, &core->config.self, sg_store_get(&scope->store, &own->id));
     sg_err err = sg_scope_pt(core, scope, &broadcast);
     assert(err == SG_OK); /* a new sequence number gives a new id, and room is reserved */
     return err;
@@ -346,6 +345,25 @@ static struct sg_core_publish result_of(const struct sg_core *core, const struct
                                     .announced = (uint32_t)lazy};
 }
 
+/* This node's own subscription need not wait for the signature. Takes over own's payload. */
+static void deliver_own(struct sg_core *core, const struct sg_scope *scope,
+                        const struct sg_own *own)
+{
+    struct sg_core_out out = {
+        .kind = SG_CORE_OUT_DELIVER, .topic = scope->topic, .id = own->id, .buf = own->payload};
+    if (scope->subscriptions == 0) {
+        sg_buf_unref(own->payload);
+        return;
+    }
+    out.message.author = core->config.self;
+    out.message.last_hop = core->config.self;
+    out.message.sequence = own->sequence;
+    out.message.time_ms = own->time_ms;
+    out.message.payload = sg_buf_bytes(own->payload);
+    sg_trace(&core->config.trace, SG_TRACE_DELIVER, core->config.self.b, own->id.b, 0);
+    sg_emit(core, &out);
+}
+
 /* Adds the message to a batch and has that signed if it is due. */
 static sg_err publish(struct sg_core *core, struct sg_scope *scope,
                       const struct sg_core_publish_in *in, struct sg_core_publish *result)
@@ -353,12 +371,19 @@ static sg_err publish(struct sg_core *core, struct sg_scope *scope,
     SG_TRY(add_own(core, in));
     *result = result_of(core, scope);
     sg_trace(&core->config.trace, SG_TRACE_PUBLISH, NULL, result->id.b, in->payload.len);
-    bool is_lone = gathering(core)->count == 1;
+    const struct sg_batch *batch = gathering(core);
+    bool is_lone = batch->count == 1;
+    struct sg_own own = batch->own[batch->count - 1];
+    (void)sg_buf_ref(own.payload);
     sg_err err = close_due(core);
     result->is_waiting = core->author.count > 0;
     /* nobody has seen its number: without a signature the message does not exist */
     if (err != SG_OK && is_lone)
         core->sequence--;
+    if (err == SG_OK)
+        deliver_own(core, scope, &own);
+    else
+        sg_buf_unref(own.payload);
     return err;
 }
 

@@ -33,7 +33,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .batch_max = SG_BATCH_MAX,
         .linger_ns = 5 * SG_NS_PER_MS,
         .unsigned_bytes_max = UINT64_C(4) << 20,
-        .sign_jobs_max = 4,
+        .sign_jobs_max = 16,
         .verify_jobs_max = 64,
         .waiting_bytes_max = UINT64_C(8) << 20,
         .frame_rate = 20000,

@@ -49,7 +49,7 @@ struct sg_core_config {
     uint8_t batch_max;             /* [64] messages under one signature, <= SG_BATCH_MAX */
     uint64_t linger_ns;            /* [5 ms] least time between signatures, unless a batch fills */
     uint64_t unsigned_bytes_max;   /* [4 MiB] own messages that wait for their signature */
-    uint32_t sign_jobs_max;        /* [4] at a time, >= 1 */
+    uint32_t sign_jobs_max;        /* [16] at a time, >= 1 */
     uint32_t verify_jobs_max;      /* [64] at a time, of one link a quarter, >= 1 */
     uint64_t waiting_bytes_max;    /* [8 MiB] messages that wait for a verification, of one link a
                                     * quarter */
@@ -219,8 +219,8 @@ SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t 
 /* Publishes payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. When nothing was
  * signed within linger_ns, it is signed at once; else it gathers with what follows until then, or
  * until the batch is full. With config.offload it goes out after SIGNED; the order of publishing is
- * the order of going out. The node's own subscription is then served by a DELIVER with hops 0 and
- * last_hop self.
+ * the order of going out. The node's own subscription is served at once, by a DELIVER with hops 0
+ * and last_hop self.
  * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT,
  * SG_ERR_WOULD_BLOCK (too much waits for signatures), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, without
  * offload SG_ERR_CRYPTO; then the message does not exist and no sequence number is used, though

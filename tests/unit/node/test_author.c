@@ -13,6 +13,7 @@ static struct net net;
 static void offload(struct sg_core_config *config)
 {
     config->offload = true;
+    config->sign_jobs_max = 4;
 }
 
 static struct sg_core_stats stats_of(size_t node)
