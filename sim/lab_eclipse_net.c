@@ -174,6 +174,8 @@ static void input(struct sg_lab *lab, uint16_t at, const struct sg_hpv_in *in)
         case SG_HPV_OUT_ISOLATED:
             is_isolated = true;
             break;
+        case SG_HPV_OUT_SPARSE: /* no table here to ask */
+            break;
         }
     }
     if (is_isolated)

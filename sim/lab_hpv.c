@@ -136,6 +136,10 @@ static void carry_out(struct sg_lab_hpv *lab, uint32_t from, const struct sg_hpv
         break;
     case SG_HPV_OUT_NEIGHBOR_DOWN:
         break;
+    case SG_HPV_OUT_SPARSE:
+        if (lab->config.table > 0)
+            sg_lab_net_post(&lab->net, 0, EV_TABLE, from);
+        break;
     case SG_HPV_OUT_ISOLATED:
         node->isolated++;
         if (lab->config.table > 0)

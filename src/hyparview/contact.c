@@ -94,7 +94,7 @@ static bool has_request_left(const struct sg_hpv *m)
     for (uint8_t i = 0; i < m->pending_count; i++)
         if (!sg_hpv_is_named(&m->pending[i]))
             return true;
-    return m->pending_count < SG_HPV_PENDING_MAX;
+    return m->pending_count < sg_hpv_pending_limit(m);
 }
 
 void sg_hpv_contact_ask(struct sg_hpv *m, struct sg_hpv_outbox *out)

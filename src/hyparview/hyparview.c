@@ -120,6 +120,7 @@ struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
         .neighbor_timeout_ns = 5 * SG_NS_PER_S,
         .repair_backoff_ns = 200 * SG_NS_PER_MS,
         .repair_backoff_max_ns = 10 * SG_NS_PER_S,
+        .stagger_ns = 200 * SG_NS_PER_MS,
         .evict_interval_ns = 5 * SG_NS_PER_S,
         .evict_youngest = true,
         .contact_slots = 2,
@@ -150,7 +151,7 @@ static bool are_timers_valid(const struct sg_hpv_config *c)
     return c->jitter_percent <= 100 && is_interval(c->shuffle_interval_ns) &&
            c->rotate_interval_ns <= INTERVAL_MAX_NS && is_interval(c->neighbor_timeout_ns) &&
            is_interval(c->repair_backoff_ns) && is_interval(c->repair_backoff_max_ns) &&
-           c->repair_backoff_ns <= c->repair_backoff_max_ns &&
+           c->repair_backoff_ns <= c->repair_backoff_max_ns && is_interval(c->stagger_ns) &&
            c->evict_interval_ns <= INTERVAL_MAX_NS;
 }
 
@@ -206,6 +207,8 @@ sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
         m->rotate_at = first_time(m, config->rotate_interval_ns);
     m->repair_at = first_time(m, config->repair_backoff_ns);
     m->repair_pause_ns = config->repair_backoff_ns;
+    m->alone_since = now;
+    m->sparse_pause_ns = config->repair_backoff_ns;
     return SG_OK;
 }
 
@@ -336,6 +339,17 @@ static void on_timeout(struct sg_hpv *m, struct sg_hpv_outbox *out)
     }
 }
 
+/* Who is in need has begun to ask those it knows: none of them is given up before it was asked. */
+static void on_candidates(struct sg_hpv *m, const struct sg_hpv_in *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        if (sg_hpv_is_in_need(m))
+            sg_hpv_passive_offer(m, &in->peers[i]);
+        else
+            sg_hpv_passive_add(m, &in->peers[i], 0);
+    }
+}
+
 static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv_outbox *out)
 {
     switch (in->kind) {
@@ -346,8 +360,7 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
         sg_hpv_join(m, &in->peer, out);
         break;
     case SG_HPV_IN_CANDIDATES:
-        for (size_t i = 0; i < in->count; i++)
-            sg_hpv_passive_add(m, &in->peers[i], 0);
+        on_candidates(m, in);
         break;
     case SG_HPV_IN_FAILED:
         sg_hpv_on_failed(m, &in->peer, out);

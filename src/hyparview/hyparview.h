@@ -32,6 +32,7 @@ struct sg_hpv_config {
     uint64_t neighbor_timeout_ns;   /* [5 s] a JOIN or NEIGHBOR without answer has failed */
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */
+    uint64_t stagger_ns;            /* [200 ms] between requests above 4 that wait at once */
     uint64_t evict_interval_ns;     /* [5 s] strangers who ask us evict one neighbour in that time
                                      * (at most 3 at once) and none younger; 0 = no limit, as with
                                      * less than two places above active_target */
@@ -75,8 +76,10 @@ enum sg_hpv_out_kind {
     SG_HPV_OUT_SEND,          /* peer, msg; the node opens a link first when there is none */
     SG_HPV_OUT_NEIGHBOR_UP,   /* peer entered the active view */
     SG_HPV_OUT_NEIGHBOR_DOWN, /* peer left the active view */
-    SG_HPV_OUT_ISOLATED       /* no neighbour, and no candidate that could be asked now: the node
-                               * tries its ladder. Repeated with back-off while it stays so. */
+    SG_HPV_OUT_ISOLATED,      /* no neighbour for a second, or nobody left to ask who has not failed:
+                               * the node tries its ladder. Repeated with back-off meanwhile. */
+    SG_HPV_OUT_SPARSE         /* less than half of the neighbours, and nobody left to ask who has not
+                               * failed: whom does the node know? Repeated with back-off. */
 };
 
 struct sg_hpv_out {
@@ -125,8 +128,10 @@ struct sg_hpv_pending {
     bool high_priority;
 };
 
-/* At most so many JOIN/NEIGHBOR requests wait for an answer at once. */
-#define SG_HPV_PENDING_MAX 4
+/* At most so many JOIN/NEIGHBOR requests wait for an answer at once: usually 4, and 16 while less
+ * than half of the neighbours are there. */
+#define SG_HPV_PENDING_USUAL 4
+#define SG_HPV_PENDING_MAX 16
 
 /* A peer that joined through us or ended a link with us of late. */
 struct sg_hpv_recent {
@@ -164,12 +169,17 @@ struct sg_hpv {
     uint64_t tag_key;    /* of the tags of introducers: nobody else can tell which two are alike */
     struct sg_peer_id sent[SG_HPV_SHUFFLE_MAX]; /* ids of our last SHUFFLE, replaced first */
     uint8_t sent_count;                         /* 0 = no SHUFFLE_REPLY is expected */
+    struct sg_peer_id sent_to;                  /* who got it, or zero: it is not to be repeated */
     bool has_left;
     sg_time_ns last_now;
     sg_time_ns shuffle_at;
     sg_time_ns rotate_at;
     sg_time_ns repair_at;
     uint64_t repair_pause_ns;
+    sg_time_ns ask_at;      /* next request above SG_HPV_PENDING_USUAL */
+    sg_time_ns alone_since; /* while there is no neighbour */
+    sg_time_ns sparse_at;   /* next SPARSE */
+    uint64_t sparse_pause_ns;
 };
 
 /* Allocates views and contacts. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a

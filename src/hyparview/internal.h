@@ -124,9 +124,15 @@ void sg_hpv_candidate_failed(struct sg_hpv *m, const struct sg_peer_id *peer);
 void sg_hpv_candidate_alive(struct sg_hpv *m, const struct sg_peer_id *peer);
 
 /* repair.c: getting neighbours */
+/* Less than half of the neighbours sought. */
+bool sg_hpv_is_in_need(const struct sg_hpv *m);
+/* Requests that may wait at once now. */
+uint8_t sg_hpv_pending_limit(const struct sg_hpv *m);
 /* Promotion is possible at once and pauses are short again. */
 void sg_hpv_repair_reset(struct sg_hpv *m);
-/* A request was refused or failed: who has a neighbour pauses before the next one. */
+/* A request was refused: who has a neighbour pauses before the next one. */
+void sg_hpv_promotion_refused(struct sg_hpv *m);
+/* A request failed: the same, but who is in need does not pause for the dead. */
 void sg_hpv_promotion_failed(struct sg_hpv *m);
 /* Promotes candidates as far as needed and allowed now. */
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out);
@@ -165,6 +171,8 @@ void sg_hpv_on_forward_join(struct sg_hpv *m, const struct sg_peer_id *from,
 /* shuffle.c */
 /* Sends a SHUFFLE on its way, if there is a neighbour. */
 void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out);
+/* A link broke: the SHUFFLE that went over it goes another way. */
+void sg_hpv_shuffle_lost(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
 void sg_hpv_on_shuffle(struct sg_hpv *m, const struct sg_peer_id *from,
                        const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out);
 void sg_hpv_on_shuffle_reply(struct sg_hpv *m, const struct sg_peer_id *from,

@@ -40,7 +40,7 @@ static bool may_welcome(const struct sg_hpv *m, const struct sg_peer_id *joiner)
     for (uint8_t i = 0; i < m->pending_count; i++)
         newcomers += m->pending[i].purpose == SG_HPV_FOR_NEWCOMER;
     bool has_room = m->active_count < sg_hpv_stranger_limit(m);
-    return m->pending_count < SG_HPV_PENDING_MAX && newcomers < SG_HPV_PENDING_MAX / 2 &&
+    return m->pending_count < sg_hpv_pending_limit(m) && newcomers < SG_HPV_PENDING_USUAL / 2 &&
            !sg_hpv_is_flapping(m, joiner) && (has_room || sg_hpv_may_evict(m, SG_HPV_BY_STRANGER));
 }
 

@@ -155,7 +155,7 @@ void sg_hpv_on_neighbor_reply(struct sg_hpv *m, const struct sg_peer_id *from,
     }
     sg_hpv_passive_offer(m, from);
     sg_hpv_candidate_hold(m, from);
-    sg_hpv_promotion_failed(m);
+    sg_hpv_promotion_refused(m);
 }
 
 void sg_hpv_on_disconnect(struct sg_hpv *m, const struct sg_peer_id *from,
@@ -207,6 +207,8 @@ void sg_hpv_on_failed(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg
     sg_hpv_candidate_failed(m, peer);
     if (was_pending)
         sg_hpv_promotion_failed(m);
+    if (at != SG_HPV_NONE)
+        sg_hpv_shuffle_lost(m, peer, out);
 }
 
 void sg_hpv_on_dead(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out)

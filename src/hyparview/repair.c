@@ -7,6 +7,10 @@
 /* A candidate that failed so often in a row may be forgotten. With doubling pauses between its
  * trials that is a quarter of an hour: longer than most partitions. */
 #define FAILURES_MAX 8
+/* Who is alone or nearly so for that long asks all its sources. */
+#define ALONE_NS SG_NS_PER_S
+/* Pauses of SPARSE grow to so many times those of repair. */
+#define SPARSE_MAX 16
 /* Those pauses double so often. */
 #define PAUSE_DOUBLINGS_MAX 5
 
@@ -30,7 +34,7 @@ void sg_hpv_pending_remove(struct sg_hpv *m, const struct sg_peer_id *peer)
 
 bool sg_hpv_pending_make_room(struct sg_hpv *m)
 {
-    if (m->pending_count < SG_HPV_PENDING_MAX)
+    if (m->pending_count < sg_hpv_pending_limit(m))
         return true;
     for (uint8_t i = 0; i < m->pending_count; i++) {
         if (sg_hpv_is_named(&m->pending[i]))
@@ -83,6 +87,7 @@ void sg_hpv_request(struct sg_hpv *m, const struct sg_peer_id *peer, enum sg_hpv
     request->deadline = sg_time_add(m->last_now, m->config.neighbor_timeout_ns);
     request->purpose = purpose;
     request->high_priority = has_high_priority(m, purpose);
+    m->ask_at = sg_time_add(m->last_now, m->config.stagger_ns);
     send_request(m, request, out);
 }
 
@@ -178,6 +183,18 @@ void sg_hpv_repair_reset(struct sg_hpv *m)
 {
     m->repair_at = m->last_now;
     m->repair_pause_ns = m->config.repair_backoff_ns;
+    m->sparse_at = sg_time_add(m->last_now, ALONE_NS);
+    m->sparse_pause_ns = m->config.repair_backoff_ns;
+}
+
+bool sg_hpv_is_in_need(const struct sg_hpv *m)
+{
+    return m->active_count == 0 || m->active_count < m->config.active_target / 2;
+}
+
+uint8_t sg_hpv_pending_limit(const struct sg_hpv *m)
+{
+    return sg_hpv_is_in_need(m) ? SG_HPV_PENDING_MAX : SG_HPV_PENDING_USUAL;
 }
 
 /* Unless there is a pause already. */
@@ -191,9 +208,15 @@ static void repair_pause(struct sg_hpv *m)
     m->repair_pause_ns = m->repair_pause_ns > max / 2 ? max : m->repair_pause_ns * 2;
 }
 
-void sg_hpv_promotion_failed(struct sg_hpv *m)
+void sg_hpv_promotion_refused(struct sg_hpv *m)
 {
     if (m->active_count > 0)
+        repair_pause(m);
+}
+
+void sg_hpv_promotion_failed(struct sg_hpv *m)
+{
+    if (!sg_hpv_is_in_need(m))
         repair_pause(m);
 }
 
@@ -215,15 +238,29 @@ static bool is_below_target(const struct sg_hpv *m)
     return m->active_count + m->pending_count < target;
 }
 
+/* Among many dead names four requests at a time, each as long as a handshake's timeout, take
+ * minutes. Who is in need therefore asks one more every stagger_ns, as "happy eyeballs" (RFC 8305)
+ * do with addresses: where most are alive, it stops being in need before that. */
+static bool may_ask_extra(const struct sg_hpv *m)
+{
+    return sg_hpv_is_in_need(m) && m->pending_count < SG_HPV_PENDING_MAX;
+}
+
+static bool may_ask_usual(const struct sg_hpv *m)
+{
+    return m->pending_count < SG_HPV_PENDING_USUAL &&
+           (is_below_target(m) || chosen_soon(m) < m->config.chosen_min);
+}
+
 static bool wants_more(const struct sg_hpv *m)
 {
-    return m->pending_count < SG_HPV_PENDING_MAX &&
-           (is_below_target(m) || chosen_soon(m) < m->config.chosen_min);
+    return may_ask_usual(m) || (may_ask_extra(m) && m->ask_at <= m->last_now);
 }
 
 static bool pick_contact(struct sg_hpv *m, bool has_failed, struct sg_peer_id *picked)
 {
-    return is_below_target(m) && sg_hpv_contact_pick(m, has_failed, picked);
+    return (sg_hpv_is_in_need(m) || is_below_target(m)) &&
+           sg_hpv_contact_pick(m, has_failed, picked);
 }
 
 /* Contacts have places of their own; with nobody better to ask they take others, too. */
@@ -245,38 +282,80 @@ static bool ask_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
     return false;
 }
 
-/* Nobody can be asked now. After the pause everybody can: perhaps it was our own link that broke,
- * so what is known of the candidates does not count for who is alone. */
-static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
+/* Whether somebody can be asked now who has not failed. */
+static bool has_fresh(const struct sg_hpv *m)
 {
-    repair_pause(m);
+    for (uint16_t i = 0; i < m->passive_count; i++)
+        if (m->trial[i].failures == 0 && may_ask(m, i))
+            return true;
+    return false;
+}
+
+/* After the pause everybody can be asked: perhaps it was our own link that broke, so what is known
+ * of the candidates does not count for who is alone and waits for nobody. */
+static void forgive(struct sg_hpv *m)
+{
     for (uint16_t i = 0; i < m->passive_count; i++)
         m->trial[i].retry_at = sg_time_min(m->trial[i].retry_at, m->repair_at);
     for (uint16_t i = 0; i < m->contact_count; i++) {
         struct sg_hpv_trial *trial = &m->contacts[i].trial;
         trial->retry_at = sg_time_min(trial->retry_at, m->repair_at);
     }
+}
+
+/* When the ladder is climbed next, by who is alone. */
+static sg_time_ns isolated_at(const struct sg_hpv *m)
+{
+    bool waits = m->pending_count > 0 || has_fresh(m);
+    sg_time_ns at = waits ? sg_time_add(m->alone_since, ALONE_NS) : m->last_now;
+    return at > m->repair_at ? at : m->repair_at;
+}
+
+static void say_isolated(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    if (m->active_count > 0 || isolated_at(m) > m->last_now)
+        return;
+    repair_pause(m);
+    if (m->pending_count == 0)
+        forgive(m);
     sg_hpv_emit(out, SG_HPV_OUT_ISOLATED, &m->self);
+}
+
+/* A few that have found each other among the dead are as lost as one that is alone. */
+static sg_time_ns sparse_at(const struct sg_hpv *m)
+{
+    bool is_sparse = m->active_count > 0 && sg_hpv_is_in_need(m);
+    return is_sparse && !has_fresh(m) ? m->sparse_at : SG_TIME_NEVER;
+}
+
+static void say_sparse(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    if (sparse_at(m) > m->last_now)
+        return;
+    /* a small network stays so for ever */
+    uint64_t max = SPARSE_MAX * m->config.repair_backoff_max_ns;
+    uint64_t pause = sg_hpv_jitter(m, m->sparse_pause_ns);
+    m->sparse_at = sg_time_add(m->last_now, pause > 0 ? pause : 1);
+    m->sparse_pause_ns = m->sparse_pause_ns > max / 2 ? max : m->sparse_pause_ns * 2;
+    sg_hpv_emit(out, SG_HPV_OUT_SPARSE, &m->self);
 }
 
 void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
-    bool is_alone = m->active_count == 0;
-    bool is_paused = m->last_now < m->repair_at;
     sg_hpv_contact_ask(m, out);
-    /* who is alone asks one candidate after the other; a pause is then only one of ISOLATED */
-    if (is_paused && !is_alone)
-        return;
-    while (wants_more(m) && ask_candidate(m, out))
+    /* for who is alone a pause is only one of ISOLATED */
+    bool may_ask_now = m->last_now >= m->repair_at || m->active_count == 0;
+    while (may_ask_now && wants_more(m) && ask_candidate(m, out))
         ;
-    if (is_alone && m->pending_count == 0 && !is_paused)
-        say_isolated(m, out);
+    say_isolated(m, out);
+    say_sparse(m, out);
 }
 
 /* When the first candidate that is not asked already may be asked. */
 static sg_time_ns next_trial(const struct sg_hpv *m)
 {
-    sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
+    bool takes_contacts = sg_hpv_is_in_need(m) || is_below_target(m);
+    sg_time_ns first = takes_contacts ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->passive_count; i++)
         if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&
             !sg_hpv_is_flapping(m, &m->passive[i]))
@@ -284,24 +363,32 @@ static sg_time_ns next_trial(const struct sg_hpv *m)
     return first;
 }
 
+static sg_time_ns later(sg_time_ns a, sg_time_ns b)
+{
+    return a > b ? a : b;
+}
+
 static sg_time_ns stranger_deadline(const struct sg_hpv *m)
 {
-    if (!wants_more(m))
+    bool is_usual = may_ask_usual(m);
+    if (!is_usual && !may_ask_extra(m))
         return SG_TIME_NEVER;
-    if (m->active_count == 0)
-        return m->pending_count == 0 ? m->repair_at : SG_TIME_NEVER;
-    sg_time_ns trial = next_trial(m);
-    return trial > m->repair_at ? trial : m->repair_at;
+    sg_time_ns at = next_trial(m);
+    if (m->active_count > 0)
+        at = later(at, m->repair_at);
+    return is_usual ? at : later(at, m->ask_at);
 }
 
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m)
 {
-    return sg_time_min(stranger_deadline(m), sg_hpv_contact_deadline(m));
+    sg_time_ns at = sg_time_min(stranger_deadline(m), sg_hpv_contact_deadline(m));
+    at = sg_time_min(at, sparse_at(m));
+    return m->active_count == 0 ? sg_time_min(at, isolated_at(m)) : at;
 }
 
 static bool may_exchange(const struct sg_hpv *m)
 {
-    return m->active_count >= m->config.active_target && m->pending_count < SG_HPV_PENDING_MAX;
+    return m->active_count >= m->config.active_target && m->pending_count < SG_HPV_PENDING_USUAL;
 }
 
 void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out)

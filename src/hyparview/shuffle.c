@@ -55,6 +55,14 @@ void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out)
     draw_passive(m, &to, m->config.shuffle_passive, msg);
     memcpy(m->sent, msg->id, msg->count * sizeof(*m->sent));
     m->sent_count = msg->count;
+    m->sent_to = to;
+}
+
+/* Only once per link that broke, so at most as often as there are neighbours. */
+void sg_hpv_shuffle_lost(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out)
+{
+    if (m->sent_count > 0 && sg_hpv_same_id(&m->sent_to, peer))
+        sg_hpv_shuffle(m, out);
 }
 
 /* Makes room in a full passive view by giving up the next of the ids that the other side got from

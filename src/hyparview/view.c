@@ -39,6 +39,8 @@ void sg_hpv_active_drop(struct sg_hpv *m, uint16_t at, struct sg_hpv_outbox *out
     m->active_count--;
     memmove(&m->active[at], &m->active[at + 1],
             (size_t)(m->active_count - at) * sizeof(*m->active));
+    if (m->active_count == 0)
+        m->alone_since = m->last_now;
     sg_hpv_repair_reset(m);
     sg_hpv_emit(out, SG_HPV_OUT_NEIGHBOR_DOWN, &peer);
 }

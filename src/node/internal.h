@@ -250,7 +250,7 @@ struct sg_core {
     struct sg_buf *own_record; /* NULL until there is something to say */
     uint8_t *meta;             /* [meta_len] */
     uint16_t meta_len;
-    uint8_t ladder; /* the rung to try next while isolated */
+    uint8_t ladder; /* steps made while isolated */
     uint8_t contact_count;
     struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
 };
@@ -335,9 +335,12 @@ void sg_members_heard(struct sg_core *core, struct sg_link *link);
 void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
 void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                       struct sg_bytes frame);
-/* No neighbour, and no candidate that could be asked now: peer cache, member table, seeds, one
- * after the other. */
-void sg_members_isolated(struct sg_core *core);
+
+/* ---- ladder.c ---- */
+/* No neighbour: seeds, and the peer cache and the member table in turn. */
+void sg_ladder_isolated(struct sg_core *core);
+/* Few neighbours, and nobody to ask: the member table. */
+void sg_ladder_sparse(struct sg_core *core);
 
 /* ---- records.c ---- */
 /* Takes over config.meta. */

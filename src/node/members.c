@@ -15,9 +15,6 @@
 /* A machine that has more to do at one time is fed again at the next timeout. */
 #define TIMEOUT_STEPS_MAX 32
 
-/* Members named as candidates when a node is isolated. */
-#define LADDER_CANDIDATES 64
-
 sg_err sg_members_init(struct sg_core *core)
 {
     struct sg_swim_config config = core->config.swim;
@@ -352,39 +349,6 @@ void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_read
         sg_record_wanted(core, link, r);
     else
         sg_refuse(core, link, NULL, r->err == SG_OK ? SG_ERR_MALFORMED : r->err);
-}
-
-/* ---- never isolated ---- */
-
-/* Members as candidates of the base overlay; false when none has an address. */
-static bool offer_members(struct sg_core *core)
-{
-    struct sg_peer_id peers[LADDER_CANDIDATES];
-    struct sg_hpv_in in = {.kind = SG_HPV_IN_CANDIDATES, .peers = peers};
-    struct sg_swim_view view;
-    for (uint32_t i = 0; in.count < LADDER_CANDIDATES && sg_swim_at(core->swim, i, &view); i++) {
-        struct sg_hints hints;
-        sg_book_get(&core->book, &view.peer, &hints);
-        if (hints.count > 0)
-            peers[in.count++] = view.peer;
-    }
-    if (in.count > 0)
-        (void)sg_scope_hpv(core, core->scopes[0], &in);
-    return in.count > 0;
-}
-
-void sg_members_isolated(struct sg_core *core)
-{
-    struct sg_core_out cache = {.kind = SG_CORE_OUT_NEED_CACHE};
-    struct sg_core_out seeds = {.kind = SG_CORE_OUT_NEED_SEEDS};
-    uint8_t rung = core->ladder;
-    core->ladder = (uint8_t)((rung + 1) % 3);
-    if (rung == 0)
-        sg_emit(core, &cache);
-    else if (rung == 1 && offer_members(core))
-        return;
-    else
-        sg_emit(core, &seeds);
 }
 
 /* ---- for callers ---- */

@@ -192,7 +192,7 @@ static void isolated(struct sg_core *core, struct sg_scope *scope)
 {
     sg_trace(&core->config.trace, SG_TRACE_ISOLATED, NULL, scope->topic.b, 0);
     if (scope->is_base)
-        sg_members_isolated(core);
+        sg_ladder_isolated(core);
     else
         sg_topics_ask_neighbors(core, scope);
 }
@@ -216,6 +216,10 @@ sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct s
             break;
         case SG_HPV_OUT_ISOLATED:
             isolated(core, scope);
+            break;
+        case SG_HPV_OUT_SPARSE: /* topics look for subscribers by walks, anyhow */
+            if (scope->is_base)
+                sg_ladder_sparse(core);
             break;
         }
     }

@@ -15,8 +15,8 @@
 #define SG_RT_DIALS_MAX 128
 /* Handshakes in flight that we began, and those of them that seeds may not use up: dead addresses
  * hold a place for the whole handshake timeout, and seeds must get through nevertheless. */
-#define SG_RT_FLIGHTS_MAX 16
-#define SG_RT_FLIGHTS_CORE 12
+#define SG_RT_FLIGHTS_MAX 24
+#define SG_RT_FLIGHTS_CORE 20
 
 enum sg_rt_dial_state {
     SG_RT_DIAL_QUEUED,  /* the next address waits for its turn */

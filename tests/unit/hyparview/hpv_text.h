@@ -92,6 +92,9 @@ static inline void out_text(const struct sg_hpv_out *out, char *text, size_t cap
     case SG_HPV_OUT_ISOLATED:
         text_add(text, cap, "isolated");
         return;
+    case SG_HPV_OUT_SPARSE:
+        text_add(text, cap, "sparse");
+        return;
     }
     text_add(text, cap, verb);
     text_add(text, cap, name_of(&out->peer));

@@ -32,7 +32,79 @@ static void test_four_requests_at_once(void **state)
     struct bench b;
     open_without_timers(&b, 8, 12, 16);
     candidates(&b, "p q r s t u v");
-    assert_int_equal(b.out.count, SG_HPV_PENDING_MAX);
+    assert_int_equal(b.out.count, SG_HPV_PENDING_USUAL);
+    bench_close(&b);
+}
+
+#define TWENTY "d e f g h i j k l m n o p q r s t u v w"
+
+/* Who has less than half of its neighbours asks one more every 200 ms, up to 16 at once; with half
+ * of them it waits for the four. */
+static void test_in_need_asks_more(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 32);
+    neighbors(&b, "a b c");
+    candidates(&b, TWENTY);
+    assert_int_equal(b.m.pending_count, SG_HPV_PENDING_USUAL);
+    for (unsigned i = 1; i <= SG_HPV_PENDING_MAX - SG_HPV_PENDING_USUAL; i++) {
+        next_timeout(&b);
+        assert_int_equal(b.now, i * 200 * SG_NS_PER_MS);
+        assert_int_equal(b.m.pending_count, SG_HPV_PENDING_USUAL + i);
+    }
+    assert_int_equal(deadline_ms(&b), 5000); /* the first four have failed then */
+    next_timeout(&b);
+    /* nobody pauses for the dead, and four are replaced one after the other */
+    assert_int_equal(b.m.pending_count, SG_HPV_PENDING_MAX - 3);
+    bench_close(&b);
+}
+
+static void test_half_of_the_neighbors_ask_four(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 32);
+    neighbors(&b, "a b c z");
+    candidates(&b, TWENTY);
+    assert_int_equal(b.m.pending_count, SG_HPV_PENDING_USUAL);
+    assert_int_equal(deadline_ms(&b), 5000);
+    bench_close(&b);
+}
+
+/* While names are left to ask, the other sources are not left alone. */
+static void test_alone_climbs_while_it_asks(void **state)
+{
+    (void)state;
+    struct bench b;
+    unsigned climbed = 0;
+    open_without_timers(&b, 1, 3, 32);
+    candidates(&b, TWENTY);
+    while (b.m.pending_count < SG_HPV_PENDING_MAX) {
+        bool is_early = sg_hpv_deadline(&b.m) < SG_NS_PER_S;
+        climbed += strstr(next_timeout(&b), "isolated") != NULL;
+        assert_true(!is_early || climbed == 0);
+    }
+    assert_in_range(climbed, 3, 5); /* 1.0, 1.2, 1.6, 2.4 s */
+    bench_close(&b);
+}
+
+/* A few that have found each other, and know nobody else: 1 s, then pauses that double to 160 s. */
+static void test_sparse_repeats(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 8, 12, 8);
+    neighbors(&b, "a b c");
+    assert_string_equal(next_timeout(&b), "sparse\n");
+    assert_int_equal(b.now, SG_NS_PER_S);
+    for (uint64_t ms = 200; ms < 160000; ms *= 2) {
+        assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + ms);
+        assert_string_equal(next_timeout(&b), "sparse\n");
+    }
+    assert_int_equal(deadline_ms(&b), b.now / SG_NS_PER_MS + 160000);
+    neighbors(&b, "d");
+    assert_int_equal(sg_hpv_deadline(&b.m), SG_TIME_NEVER);
     bench_close(&b);
 }
 
@@ -244,7 +316,7 @@ static void test_alone_does_not_pause(void **state)
     (void)state;
     struct bench b;
     open_without_timers(&b, 1, 3, 8);
-    b.now = SG_NS_PER_S;
+    b.now = 500 * SG_NS_PER_MS;
     candidates(&b, "p q r");
     for (int i = 0; i < 2; i++) {
         struct sg_peer_id id = b.m.pending[0].id;
@@ -295,7 +367,7 @@ static void test_no_candidates_no_timer(void **state)
     (void)state;
     struct bench b;
     open_without_timers(&b, 8, 12, 8);
-    neighbors(&b, "a b");
+    neighbors(&b, "a b c d");
     assert_int_equal(sg_hpv_deadline(&b.m), SG_TIME_NEVER);
     bench_close(&b);
 }
@@ -439,6 +511,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_neighbors_with_high_priority),
         cmocka_unit_test(test_four_requests_at_once),
+        cmocka_unit_test(test_in_need_asks_more),
+        cmocka_unit_test(test_half_of_the_neighbors_ask_four),
+        cmocka_unit_test(test_alone_climbs_while_it_asks),
+        cmocka_unit_test(test_sparse_repeats),
         cmocka_unit_test(test_promotion_is_random),
         cmocka_unit_test(test_timeout_of_a_request),
         cmocka_unit_test(test_backoff_doubles),
