@@ -85,12 +85,6 @@ foreach(file ${scenarios})
         sg_test_properties(${test} ${file} 120 sim)
     endif()
 endforeach()
-# A claim not met yet: a flapping peer changes up to 1.8 links a minute at one node, 1 is allowed
-# (docs/benchmarks.md). Remove this line when it holds.
-if(TEST sim_scenario_flapper)
-    set_tests_properties(sim_scenario_flapper PROPERTIES DISABLED TRUE)
-endif()
-
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/test_*.sh)
 foreach(file ${scripts})
     get_filename_component(name ${file} NAME_WE)

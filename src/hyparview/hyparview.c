@@ -34,7 +34,7 @@
  *   member table and seeds; after a pause it starts again, for ever, with back-off.
  * - Partitions merge again. Both halves of a healed network have full views, so nothing in the
  *   paper joins them. Here at every shuffle a full node asks one candidate that failed earlier, if
- *   its pause is over, and every 5 minutes any candidate, with high priority; who accepts takes the
+ *   its pause is over, and every 10 minutes any candidate, with high priority; who accepts takes the
  *   place of a random neighbour. In a healthy network nobody has failed, so only the latter costs.
  * - Requests are few and slow down: at most 4 wait at once; after a refusal or failure comes a
  *   pause that doubles from 200 ms to 10 s; who refused, evicted us or was evicted is left alone
@@ -116,7 +116,7 @@ struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
         .shuffle_passive = 4,
         .jitter_percent = 20,
         .shuffle_interval_ns = 30 * SG_NS_PER_S,
-        .rotate_interval_ns = 300 * SG_NS_PER_S,
+        .rotate_interval_ns = 600 * SG_NS_PER_S,
         .neighbor_timeout_ns = 5 * SG_NS_PER_S,
         .repair_backoff_ns = 200 * SG_NS_PER_MS,
         .repair_backoff_max_ns = 10 * SG_NS_PER_S,

@@ -28,7 +28,7 @@ struct sg_hpv_config {
     uint8_t shuffle_passive;        /* [4]  kp */
     uint8_t jitter_percent;         /* [20] of every interval and pause below, either way */
     uint64_t shuffle_interval_ns;   /* [30 s] */
-    uint64_t rotate_interval_ns;    /* [300 s] one neighbour is exchanged; 0 = never */
+    uint64_t rotate_interval_ns;    /* [600 s] one neighbour is exchanged; 0 = never */
     uint64_t neighbor_timeout_ns;   /* [5 s] a JOIN or NEIGHBOR without answer has failed */
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */

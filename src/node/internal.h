@@ -68,7 +68,7 @@ struct sg_link {
     /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
-    struct sg_bucket walks, news;
+    struct sg_bucket walks, news, asks;
     sg_time_ns heard_at; /* SWIM was told last */
     bool is_watched;     /* by SWIM */
     uint32_t points;     /* charges, see charge.c */
@@ -305,10 +305,13 @@ void sg_links_reap(struct sg_core *core);
 /* Whether an answer to a peer that others named may open a link: half of the places for dials stay
  * for what this node wants itself. */
 bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *peer);
-/* Takes one of the link's tokens for frames that make others work: SHUFFLE, TOPICS, TOPIC_FIND,
- * TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics at once sends
+/* Takes one of the link's tokens for frames that make others work: SHUFFLE, FORWARD_JOIN, TOPICS,
+ * TOPIC_FIND, TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics at once sends
  * 768 walks. */
 bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link);
+/* Takes one of the link's tokens for what its peer says of itself: JOIN, NEIGHBOR, DISCONNECT,
+ * SHUFFLE_REPLY. In each scope a correct peer does so a few times a minute (its pauses are 10 s). */
+bool sg_link_may_request(const struct sg_core *core, struct sg_link *link);
 void sg_links_timeout(struct sg_core *core);
 void sg_links_fini(struct sg_core *core);
 /* The link's proofs, made on first use; NULL when out of memory. */
@@ -492,6 +495,7 @@ enum sg_charge {
     SG_CHARGE_PROTOCOL = 10,
     SG_CHARGE_VERSION = 1, /* may be a newer node */
     SG_CHARGE_FLOOD = 1,
+    SG_CHARGE_STORM = 5, /* requests above a share far larger than any need */
     SG_CHARGE_FORGED = 100, /* bad signature or proof: nobody forwards without checking */
     SG_CHARGE_NONE = 0      /* an honest relay can be the one who brings it */
 };

@@ -8,6 +8,10 @@
 /* See sg_link_may_walk. */
 #define WALK_RATE 20
 #define WALK_BURST 1024
+/* See sg_link_may_request: so many, and more for each scope that the peer may share. */
+#define REQUEST_RATE 1
+#define REQUEST_BURST 16
+#define REQUEST_SCOPE_BURST 4
 /* One round trip's worth of messages that overtook a NEIGHBOR answer. */
 #define EARLY_BYTES_MAX (UINT64_C(256) << 10)
 
@@ -102,6 +106,11 @@ static bool grow_links(struct sg_core *core)
     return true;
 }
 
+static uint32_t request_burst(const struct sg_core *core)
+{
+    return REQUEST_BURST + REQUEST_SCOPE_BURST * core->scope_count;
+}
+
 /* NULL when the table or memory is full. */
 static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *peer)
 {
@@ -117,6 +126,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->points_at = core->now;
     link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
     link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
+    link->asks = (struct sg_bucket){(uint64_t)request_burst(core) * 1000, core->now};
     link->news = (struct sg_bucket){UINT64_C(512) * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
     core->links[core->link_count] = link;
@@ -250,6 +260,12 @@ bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *pee
 bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link)
 {
     return sg_bucket_take(&link->walks, core->now, WALK_RATE, WALK_BURST);
+}
+
+bool sg_link_may_request(const struct sg_core *core, struct sg_link *link)
+{
+    uint32_t rate = REQUEST_RATE + core->scope_count / 4;
+    return sg_bucket_take(&link->asks, core->now, rate, request_burst(core));
 }
 
 static void close_link(struct sg_core *core, struct sg_link *link);

@@ -132,6 +132,21 @@ static void answer_unknown_scope(struct sg_core *core, const struct sg_link *lin
         sg_send_hpv(core, topic, &link->peer, &bye);
 }
 
+/* Whether the link's share allows the message. Walks are forwarded for others, who may be the ones
+ * that flood; what a peer says of itself it pays for, and who goes on is banned. A DISCONNECT is
+ * never lost: both ends would disagree about the link. */
+static bool may_act(struct sg_core *core, struct sg_link *link, enum sg_hpv_kind kind)
+{
+    bool is_walk = kind == SG_HPV_SHUFFLE || kind == SG_HPV_FORWARD_JOIN;
+    bool is_allowed = is_walk ? sg_link_may_walk(core, link) : sg_link_may_request(core, link);
+    if (is_allowed)
+        return true;
+    core->stats.refused_overload++;
+    if (!is_walk)
+        sg_charge(core, link, SG_CHARGE_STORM);
+    return kind == SG_HPV_DISCONNECT;
+}
+
 static void route_hpv(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
                       struct sg_reader *r)
 {
@@ -142,10 +157,8 @@ static void route_hpv(struct sg_core *core, struct sg_link *link, const struct s
         sg_refuse(core, link, NULL, err);
         return;
     }
-    if (msg.kind == SG_HPV_SHUFFLE && !sg_link_may_walk(core, link)) {
-        core->stats.refused_overload++;
+    if (!may_act(core, link, msg.kind))
         return;
-    }
     struct sg_scope *scope = sg_scope_find(core, topic);
     if (scope == NULL) {
         answer_unknown_scope(core, link, topic, &msg);
