@@ -1,6 +1,7 @@
 /* Published experiments on our own machines, ours beside the published figures.
  *
  *   bench_lab hpv [seeds]               HyParView at 10 000 nodes, our views at 1 000
+ *   bench_lab views [seeds [nodes]]     our views at so many nodes [10 000]: who is left alone
  *   bench_lab first [trials]            SWIM: time to first detection at 10, 100, 1 000 nodes
  *   bench_lab threshold [repeats]       Lifeguard: detection of members that stall once
  *   bench_lab interval [repeats [jobs]] Lifeguard: false positives while members stall again and
@@ -204,9 +205,10 @@ static const unsigned ours_broken_ms[] = {20, 1000, 5000};
 #define OURS_FAILURES (sizeof(ours_failures) / sizeof(ours_failures[0]))
 #define OURS_BROKEN (sizeof(ours_broken_ms) / sizeof(ours_broken_ms[0]))
 
-static void hpv_ours(unsigned seeds)
+static void hpv_ours(unsigned seeds, uint32_t nodes)
 {
     struct sg_lab_hpv_config config = sg_lab_hpv_ours(sg_mem_default());
+    config.nodes = nodes;
     unsigned isolated[OURS_FAILURES][OURS_BROKEN] = {{0}};
     unsigned split[OURS_FAILURES][OURS_BROKEN] = {{0}};
     printf("\nour views (8..12, 64), %" PRIu32 " nodes, settled for 300 s\n"
@@ -215,7 +217,7 @@ static void hpv_ours(unsigned seeds)
     for (unsigned seed = 1; seed <= seeds; seed++) {
         config.seed = seed;
         struct sg_lab_hpv *lab = settled(&config, 300 * SG_NS_PER_S);
-        struct sg_lab_hpv_graph graph = graph_of(lab, PATH_SOURCES);
+        struct sg_lab_hpv_graph graph = graph_of(lab, PATH_SOURCES / 5);
         if (seed <= 3)
             show_graph(lab, &graph);
         for (size_t f = 0; f < OURS_FAILURES; f++)
@@ -240,7 +242,7 @@ static void hpv_ours(unsigned seeds)
 static bool hpv(unsigned seeds)
 {
     hpv_paper(seeds < 3 ? seeds : 3);
-    hpv_ours(seeds);
+    hpv_ours(seeds, 1000);
     return true;
 }
 

@@ -76,9 +76,9 @@ enum sg_hpv_out_kind {
     SG_HPV_OUT_SEND,          /* peer, msg; the node opens a link first when there is none */
     SG_HPV_OUT_NEIGHBOR_UP,   /* peer entered the active view */
     SG_HPV_OUT_NEIGHBOR_DOWN, /* peer left the active view */
-    SG_HPV_OUT_ISOLATED,      /* no neighbour for a second, or nobody left to ask who has not failed:
+    SG_HPV_OUT_ISOLATED, /* no neighbour for a second, or nobody left to ask who has not failed:
                                * the node tries its ladder. Repeated with back-off meanwhile. */
-    SG_HPV_OUT_SPARSE         /* less than half of the neighbours, and nobody left to ask who has not
+    SG_HPV_OUT_SPARSE    /* less than half of the neighbours, and nobody left to ask who has not
                                * failed: whom does the node know? Repeated with back-off. */
 };
 
@@ -147,6 +147,9 @@ struct sg_hpv_recent {
 /* A peer that ended its link 3 times comes back once a minute. */
 #define SG_HPV_FLAP_BURST 3
 #define SG_HPV_FLAP_INTERVAL_NS (60 * SG_NS_PER_S)
+/* Newcomers that walks brought are asked so many at once, then one each half second. */
+#define SG_HPV_WELCOME_BURST 32
+#define SG_HPV_WELCOME_INTERVAL_NS (500 * SG_NS_PER_MS)
 /* Strangers who ask evict so many neighbours at once, then one each evict_interval_ns. */
 #define SG_HPV_EVICT_BURST 3
 
@@ -165,8 +168,9 @@ struct sg_hpv {
     uint8_t contact_count;
     struct sg_hpv_recent recent[SG_HPV_RECENT_MAX];
     uint8_t recent_count;
-    sg_time_ns evict_at; /* bucket of SG_HPV_EVICT_BURST evictions, full at this time */
-    uint64_t tag_key;    /* of the tags of introducers: nobody else can tell which two are alike */
+    sg_time_ns welcome_at; /* bucket of SG_HPV_WELCOME_BURST requests, full at this time */
+    sg_time_ns evict_at;   /* bucket of SG_HPV_EVICT_BURST evictions, full at this time */
+    uint64_t tag_key; /* of the tags of introducers: nobody else can tell which two are alike */
     struct sg_peer_id sent[SG_HPV_SHUFFLE_MAX]; /* ids of our last SHUFFLE, replaced first */
     uint8_t sent_count;                         /* 0 = no SHUFFLE_REPLY is expected */
     struct sg_peer_id sent_to;                  /* who got it, or zero: it is not to be repeated */

@@ -44,6 +44,15 @@ static bool may_welcome(const struct sg_hpv *m, const struct sg_peer_id *joiner)
            !sg_hpv_is_flapping(m, joiner) && (has_room || sg_hpv_may_evict(m, SG_HPV_BY_STRANGER));
 }
 
+/* Anybody can start walks in the name of others, and have us bother them: seldom, then. It makes no
+ * difference to who really joins, for walks end everywhere. */
+static bool take_welcome(struct sg_hpv *m)
+{
+    return m->config.evict_interval_ns == 0 ||
+           sg_hpv_bucket_take(&m->welcome_at, m->last_now, SG_HPV_WELCOME_BURST,
+                              SG_HPV_WELCOME_INTERVAL_NS);
+}
+
 /* The walk ends here: ask the joiner to be our neighbour. */
 static void welcome(struct sg_hpv *m, const struct sg_peer_id *from,
                     const struct sg_peer_id *joiner, struct sg_hpv_outbox *out)
@@ -51,7 +60,7 @@ static void welcome(struct sg_hpv *m, const struct sg_peer_id *from,
     if (sg_hpv_active_find(m, joiner) != SG_HPV_NONE ||
         sg_hpv_pending_find(m, joiner) != SG_HPV_NONE)
         return;
-    if (may_welcome(m, joiner))
+    if (may_welcome(m, joiner) && take_welcome(m))
         sg_hpv_request(m, joiner, SG_HPV_FOR_NEWCOMER, out);
     else
         sg_hpv_passive_add(m, joiner, sg_hpv_tag(m, from));

@@ -495,7 +495,7 @@ enum sg_charge {
     SG_CHARGE_PROTOCOL = 10,
     SG_CHARGE_VERSION = 1, /* may be a newer node */
     SG_CHARGE_FLOOD = 1,
-    SG_CHARGE_STORM = 5, /* requests above a share far larger than any need */
+    SG_CHARGE_STORM = 5,    /* requests above a share far larger than any need */
     SG_CHARGE_FORGED = 100, /* bad signature or proof: nobody forwards without checking */
     SG_CHARGE_NONE = 0      /* an honest relay can be the one who brings it */
 };

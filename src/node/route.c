@@ -133,10 +133,13 @@ static void answer_unknown_scope(struct sg_core *core, const struct sg_link *lin
 }
 
 /* Whether the link's share allows the message. Walks are forwarded for others, who may be the ones
- * that flood; what a peer says of itself it pays for, and who goes on is banned. A DISCONNECT is
- * never lost: both ends would disagree about the link. */
+ * that flood; what a peer says of itself it pays for, and who goes on is banned. An answer to a
+ * NEIGHBOR costs nothing: we asked for it. A DISCONNECT is never lost: both ends would disagree
+ * about the link. */
 static bool may_act(struct sg_core *core, struct sg_link *link, enum sg_hpv_kind kind)
 {
+    if (kind == SG_HPV_NEIGHBOR_REPLY)
+        return true;
     bool is_walk = kind == SG_HPV_SHUFFLE || kind == SG_HPV_FORWARD_JOIN;
     bool is_allowed = is_walk ? sg_link_may_walk(core, link) : sg_link_may_request(core, link);
     if (is_allowed)

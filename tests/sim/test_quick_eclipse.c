@@ -94,6 +94,17 @@ static void test_attack_at_dawn(void **state)
     assert_int_equal(result.connected_s, UINT16_MAX);
 }
 
+/* The worst minute of any node of any seed: in one seed chance alone makes the difference. */
+static uint16_t worst_honest_changes(const struct sg_lab_config *config)
+{
+    uint16_t worst = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct sg_lab_result result = run(config, seed);
+        worst = result.honest_changes > worst ? result.honest_changes : worst;
+    }
+    return worst;
+}
+
 /* Its own link comes up three times at once, then once a minute; honest links do not suffer. */
 static void test_flapper(void **state)
 {
@@ -101,13 +112,13 @@ static void test_flapper(void **state)
     struct sg_lab_config config = small(0);
     config.churn_percent = 0;
     config.rounds = 5;
-    struct sg_lab_result calm = run(&config, 1);
+    uint16_t calm = worst_honest_changes(&config);
     config.sybils = 1;
     config.attack = SG_LAB_FLAPPER;
     struct sg_lab_result result = run(&config, 1);
     assert_held(&result);
     assert_in_range(result.flapper_changes, 1, 3);
-    assert_in_range(result.honest_changes, 0, calm.honest_changes + 1u);
+    assert_in_range(worst_honest_changes(&config), 0, calm + 1u);
     config.hpv.evict_interval_ns = 0; /* the limit off */
     result = run(&config, 1);
     assert_true(result.flapper_changes > 60);

@@ -129,6 +129,29 @@ static void test_flapper_is_announced_rarely(void **state)
     bench_close(&b);
 }
 
+/* Walks in made-up names: 32 are asked at once, then two a second, and the rest are candidates. */
+static void test_walks_make_few_requests(void **state)
+{
+    (void)state;
+    struct bench b;
+    unsigned asked = 0;
+    bench_open(&b, 8, 12, 64);
+    b.m.config.evict_interval_ns = 5 * SG_NS_PER_S;
+    neighbors(&b, "a b c d e f g h");
+    for (int i = 0; i < 600; i++) { /* ten a second for a minute */
+        char text[40];
+        char name[8];
+        snprintf(name, sizeof(name), "n%d", i);
+        snprintf(text, sizeof(text), "FORWARD_JOIN ttl=0 %s", name);
+        says(&b, "a", text);
+        asked += is_pending(&b, name);
+        event(&b, SG_HPV_IN_FAILED, name);
+        b.now += SG_NS_PER_S / 10;
+    }
+    assert_in_range(asked, 150, 153);
+    bench_close(&b);
+}
+
 static void test_joiners_are_bounded(void **state)
 {
     (void)state;
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_contact_evicts_when_full),
         cmocka_unit_test(test_join_crosses_request),
         cmocka_unit_test(test_flapper_is_announced_rarely),
+        cmocka_unit_test(test_walks_make_few_requests),
         cmocka_unit_test(test_joiners_are_bounded),
         cmocka_unit_test(test_walk_goes_on_at_random),
         cmocka_unit_test(test_walk_passes_prwl),

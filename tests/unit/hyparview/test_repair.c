@@ -383,7 +383,7 @@ static void test_rotation(void **state)
     candidates(&b, "p");
     b.m.rotate_at = 300 * SG_NS_PER_S;
     assert_string_equal(next_timeout(&b), "send p NEIGHBOR high\n");
-    assert_int_equal(b.m.rotate_at, 600 * SG_NS_PER_S);
+    assert_int_equal(b.m.rotate_at, 900 * SG_NS_PER_S);
     says(&b, "p", "NEIGHBOR_REPLY accepted");
     assert_int_equal(b.out.count, 3); /* DISCONNECT and down of one, up */
     assert_true(is_active(&b, "p"));

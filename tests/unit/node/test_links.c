@@ -47,6 +47,66 @@ static void a_peer_without_address_is_a_failed_candidate(void **state)
     net_fini(&net);
 }
 
+/* Feeds a frame of the base overlay from a linked peer. */
+static void hear(const struct sg_peer_id *peer, const struct sg_hpv_msg *msg, sg_time_ns pause_ns)
+{
+    uint8_t bytes[SG_FRAME_HEAD_MAX + SG_HPV_MSG_LEN_MAX];
+    const struct sg_frame_head head = {.family = SG_FAMILY_HYPARVIEW};
+    const struct sg_hints none[SG_HPV_SHUFFLE_MAX] = {{.count = 0}};
+    struct sg_writer w = sg_writer(bytes, sizeof(bytes));
+    sg_frame_head_encode(&w, &head);
+    sg_hpv_msg_encode(&w, msg, none);
+    assert_int_equal(sg_writer_done(&w), SG_OK);
+    struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
+                            .peer = *peer,
+                            .lane = SG_LANE_MSHIP,
+                            .bytes = sg_bytes(bytes, w.len)};
+    (void)net_input(&net, 0, &in);
+    net_run(&net, pause_ns);
+}
+
+static bool is_linked(const struct sg_peer_id *peer)
+{
+    return sg_link_find(net.core[0], peer) != NULL;
+}
+
+/* threats.md 14: who asks and leaves ten times a second is banned within 10 s, who does so once a
+ * second is not, nor who only answers. */
+static void requests_have_a_budget(void **state)
+{
+    struct sg_hpv_msg ask = {.kind = SG_HPV_NEIGHBOR, .high_priority = true};
+    struct sg_hpv_msg leave = {.kind = SG_HPV_DISCONNECT};
+    struct sg_hpv_msg refusal = {.kind = SG_HPV_NEIGHBOR_REPLY};
+    struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .hints = {.count = 0}};
+    unsigned sent = 0;
+    (void)state;
+    net_init(&net, 1, without_probes);
+    for (uint8_t i = 1; i <= 3; i++) {
+        up.peer.b[0] = i;
+        assert_int_equal(net_input(&net, 0, &up), SG_OK);
+    }
+    for (; sent < 100; sent++) {
+        up.peer.b[0] = 1;
+        if (!is_linked(&up.peer))
+            break;
+        hear(&up.peer, sent % 2 == 0 ? &ask : &leave, SG_NS_PER_S / 10);
+    }
+    assert_in_range(sent, 40, 50); /* 20 at once and one a second, then 20 charges of 5 points */
+    assert_int_equal(net.last_close[0], SG_CLOSE_BANNED);
+    up.peer.b[0] = 2;
+    for (unsigned i = 0; i < 60 && is_linked(&up.peer); i++)
+        hear(&up.peer, i % 2 == 0 ? &ask : &leave, SG_NS_PER_S);
+    assert_true(is_linked(&up.peer));
+    net_fini(&net);
+    net_init(&net, 1, without_probes);
+    up.peer.b[0] = 3;
+    assert_int_equal(net_input(&net, 0, &up), SG_OK);
+    for (unsigned i = 0; i < 2000; i++)
+        hear(&up.peer, &refusal, 0);
+    assert_true(is_linked(&up.peer));
+    net_fini(&net);
+}
+
 static bool drop_replies(struct net *n, const struct net_frame *frame)
 {
     (void)n;
@@ -176,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unneeded_link_is_closed_after_a_while),
         cmocka_unit_test(a_peer_without_address_is_a_failed_candidate),
+        cmocka_unit_test(requests_have_a_budget),
         cmocka_unit_test(messages_that_overtake_the_neighbor_answer_are_kept),
         cmocka_unit_test(frames_wait_for_the_dial_in_order),
         cmocka_unit_test(made_up_origins_do_not_fill_the_link_table),
