@@ -189,7 +189,7 @@ void sg_hpv_repair_reset(struct sg_hpv *m)
 
 bool sg_hpv_is_in_need(const struct sg_hpv *m)
 {
-    return m->active_count == 0 || m->active_count < m->config.active_target / 2;
+    return 2 * m->active_count < m->config.active_target;
 }
 
 uint8_t sg_hpv_pending_limit(const struct sg_hpv *m)

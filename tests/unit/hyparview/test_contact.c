@@ -110,7 +110,7 @@ static void test_asked_in_spite_of_pauses(void **state)
     assert_string_equal(contact(&b, "c", true), "send c NEIGHBOR high\n");
     assert_false(is_pending(&b, name_of(&first))); /* the oldest request gave way */
     assert_int_equal(b.m.pending_count, SG_HPV_PENDING_USUAL);
-    event(&b, SG_HPV_IN_FAILED, name_of(&b.m.pending[0].id));
+    says(&b, name_of(&b.m.pending[0].id), "NEIGHBOR_REPLY refused");
     assert_true(b.m.repair_at > b.now);
     assert_string_equal(contact(&b, "d", true), "send d NEIGHBOR high\n");
     bench_close(&b);
