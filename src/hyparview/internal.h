@@ -172,7 +172,8 @@ void sg_hpv_on_forward_join(struct sg_hpv *m, const struct sg_peer_id *from,
 /* Sends a SHUFFLE on its way, if there is a neighbour. */
 void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out);
 /* A link broke: the SHUFFLE that went over it goes another way. */
-void sg_hpv_shuffle_lost(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg_hpv_outbox *out);
+void sg_hpv_shuffle_lost(struct sg_hpv *m, const struct sg_peer_id *peer,
+                         struct sg_hpv_outbox *out);
 void sg_hpv_on_shuffle(struct sg_hpv *m, const struct sg_peer_id *from,
                        const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out);
 void sg_hpv_on_shuffle_reply(struct sg_hpv *m, const struct sg_peer_id *from,

@@ -306,11 +306,12 @@ void sg_links_reap(struct sg_core *core);
  * for what this node wants itself. */
 bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Takes one of the link's tokens for frames that make others work: SHUFFLE, FORWARD_JOIN, TOPICS,
- * TOPIC_FIND, TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics at once sends
- * 768 walks. */
+ * TOPIC_FIND, TOPIC_FOUND. A neighbour forwards a few a minute; one that subscribes to 256 topics
+ * at once sends 768 walks. */
 bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link);
 /* Takes one of the link's tokens for what its peer says of itself: JOIN, NEIGHBOR, DISCONNECT,
- * SHUFFLE_REPLY. In each scope a correct peer does so a few times a minute (its pauses are 10 s). */
+ * SHUFFLE_REPLY. In each scope a correct peer does so a few times a minute (its pauses are
+ * 10 s). */
 bool sg_link_may_request(const struct sg_core *core, struct sg_link *link);
 void sg_links_timeout(struct sg_core *core);
 void sg_links_fini(struct sg_core *core);
