@@ -35,10 +35,6 @@ set(machines hyparview plumtree swim reconcile crdt mls presence discovery)
 foreach(name ${machines})
     sg_module(${name} DEPENDS wire crypto base)
 endforeach()
-# Both ends of a session compute the same indexes from doubles (reconcile/mapping.h).
-if(TARGET sg_reconcile)
-    target_compile_options(sg_reconcile PRIVATE -ffp-contract=off -fno-math-errno)
-endif()
 # L3
 sg_module(node DEPENDS ${machines} wire crypto base)
 sg_module(quic DEPENDS os wire crypto base)

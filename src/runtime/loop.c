@@ -79,8 +79,7 @@ static void loop_turn(struct sg_node *node)
         uv_stop(&node->loop);
     } else {
         set_interest(node);
-        if (atomic_load(&node->mode) != SG_RT_DRIVEN) /* who drives keeps the time */
-            set_timer(node);
+        set_timer(node);
     }
     sg_rt_leave_quiet(node);
 }
@@ -210,14 +209,10 @@ sg_err sg_node_drive(struct sg_node *node)
     if (mode == SG_RT_THREADED)
         return SG_ERR_INVALID_STATE;
     atomic_store(&node->mode, SG_RT_DRIVEN);
-    uint64_t heard = sg_udp_stats(node->udp)->recv_datagrams;
+    node->rearm = false;
     loop_turn(node);
-    /* The loop takes note of changed interest, and of what other threads have done. A turn that
-     * read from the socket need not ask for the latter: the descriptor stays readable. */
-    if (node->rearm || sg_udp_stats(node->udp)->recv_datagrams == heard) {
-        node->rearm = false;
-        (void)uv_run(&node->loop, UV_RUN_NOWAIT);
-    }
+    /* Takes note of changed interest, and of names that were resolved. */
+    (void)uv_run(&node->loop, UV_RUN_NOWAIT);
     return SG_OK;
 }
 
@@ -229,8 +224,6 @@ static void begin_stop(struct sg_node *node)
     const struct sg_core_in leave = {.kind = SG_CORE_IN_LEAVE};
     atomic_store(&node->mode, SG_RT_STOPPING);
     node->stop_at = sg_time_add(node->now, SG_RT_STOP_NS);
-    if (!node->has_left)
-        sg_rt_finish_jobs(node);
     if (node->has_begun)
         sg_rt_cache_remember(node);
     if (!node->has_left)
@@ -253,7 +246,6 @@ static void end_stop(struct sg_node *node)
         node->udp_stats = *sg_udp_stats(node->udp);
     }
     atomic_store(&node->mode, SG_RT_STOPPED);
-    sg_rt_work_fini(&node->work);
     sg_rt_loop_fini(node);
     sg_udp_close(node->udp);
     node->udp = NULL;

@@ -6,7 +6,6 @@
 #define SG_SWIM_INTERNAL_H
 
 #include "base/bucket.h"
-#include "base/index.h"
 #include "swim/swim.h"
 
 #define SG_SWIM_NONE UINT16_MAX
@@ -29,10 +28,6 @@
 /* Announcements of our own: not more often. Liars decide how often we are accused. */
 #define SG_SWIM_ANNOUNCE_NS (500 * SG_NS_PER_MS)
 #define SG_SWIM_ANNOUNCE_BUSY_NS (900 * SG_NS_PER_MS)
-
-/* While nobody is accused, members without a link are probed ever less often, down to that many
- * times the config's interval; with which we begin. */
-#define SG_SWIM_CALM_FACTOR 8
 
 /* What has a deadline. */
 enum sg_swim_timer {
@@ -58,8 +53,7 @@ struct sg_swim_member {
     sg_time_ns heard; /* 0 = never */
     sg_time_ns since; /* of the state */
     sg_time_ns due;   /* of the watch */
-    uint32_t rank;    /* keyed hash of the id: order in the sample */
-    uint32_t hash;    /* another: place in the index */
+    uint32_t rank;    /* keyed hash of the id: place in the index, order in the sample */
     uint32_t replied; /* seconds + 1 when it last got our table; 0 = never */
     uint16_t heap_at;
     uint16_t place;     /* in the ring or the list of the dead; next free slot */
@@ -149,7 +143,6 @@ struct sg_swim {
     struct sg_peer_id self;
     struct sg_prng prng;
     uint64_t key[2]; /* of ranks */
-    struct sg_index_keys index_keys;
     sg_time_ns now;
     struct sg_swim_outbox *out; /* of the input that runs */
     struct sg_swim_stats stats;
@@ -171,7 +164,6 @@ struct sg_swim {
     uint32_t index_mask;
     uint16_t slot_cap, slot_free; /* head of the free slots */
     uint16_t ring_count, ring_next, linked_next;
-    uint16_t worst; /* has the highest rank of those that may give way; NONE = to be found */
     uint16_t dead_count;
     uint16_t linked_count, watched_count, lossy_count;
     uint8_t tables_asked;
@@ -187,7 +179,6 @@ struct sg_swim {
     bool has_ring_probe;
     bool is_late_tick; /* a period began while the probe of the one before was under way */
     sg_time_ns dial_at, relay_dial_at;
-    uint64_t dial_pause_ns; /* between probes of members without a link, now */
     /* suspicion */
     struct sg_swim_suspicion *suspicion; /* [suspicion_cap] */
     uint16_t suspicion_cap, suspicion_free;
@@ -231,12 +222,7 @@ uint8_t sg_swim_transmits(const struct sg_swim_config *config, uint32_t n);
 
 /* ---- table.c: slots, index, ring, the dead, who has gone ---- */
 
-/* SipHash, whose values nobody can foresee: they may be seen in what is forgotten. */
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id);
-/* Draws the keys of the index from the one of the ranks. */
-void sg_swim_index_keys(struct sg_swim *m);
-/* The member has become one that may give way to others. */
-void sg_swim_note_spare(struct sg_swim *m, uint16_t slot);
 /* The slot, or NONE. */
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id);
 /* Room for one more. SG_ERR_NO_MEMORY. */
@@ -305,10 +291,6 @@ void sg_swim_period_soon(struct sg_swim *m);
 void sg_swim_probes_restart(struct sg_swim *m);
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot);
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot);
-/* A sign of life: no ping is needed soon. */
-void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot);
-/* Somebody is accused: members without a link are probed at the config's pace again. */
-void sg_swim_alarm(struct sg_swim *m);
 void sg_swim_probe_due(struct sg_swim *m, uint8_t at);
 void sg_swim_reconnect(struct sg_swim *m);
 /* A ping now, where none is under way. */

@@ -14,9 +14,6 @@
 #define LOSSY_PERMILLE 200
 #define LOSSY_LINKS_MIN 4
 #define RTT_MS_MAX 60000
-/* Unwatched links are probed when silent for so many periods, and looked at every other period. */
-#define UNWATCHED_PERIODS 3
-#define LOOK_PERIODS 2
 /* So many are watched every watch_ns; more of them less often, down to that for so many. */
 #define WATCHED_FEW 6
 #define WATCHED_MANY 10
@@ -205,8 +202,6 @@ static void fail(struct sg_swim *m, struct sg_swim_probe *p)
     /* whom we never had a link to says nothing about us */
     if (!p->is_dialled)
         sg_swim_health_add(m, delta);
-    else if (!is_dead)
-        sg_swim_alarm(m); /* where one is not there, others may not be either */
     end(m, p);
     m->stats.probes_failed++;
     if (is_dead)
@@ -231,9 +226,6 @@ void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
 {
     struct sg_swim_probe *p = &m->probe[at];
     uint16_t slot = p->slot;
-    if (p->is_ring && p->is_dialled &&
-        m->dial_pause_ns < SG_SWIM_CALM_FACTOR * m->config.dial_interval_ns)
-        m->dial_pause_ns *= 2;
     end(m, p);
     sg_swim_health_add(m, -1);
     sg_swim_watch_arm(m, slot);
@@ -319,18 +311,7 @@ void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
                           sg_swim_after(m, watch_interval(m)));
 }
 
-/* Without this the timer would catch up with the time below, which wakes a node that sleeps; but
- * not for each frame of many. */
-void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot)
-{
-    if (!m->member[slot].is_watched || m->config.watch_ns == 0)
-        return;
-    sg_time_ns due = sg_swim_timer_get(m, (uint16_t)(SG_SWIM_T_WATCH + slot));
-    if (sg_time_since(due, m->now) < watch_interval(m) / 2)
-        sg_swim_watch_arm(m, slot);
-}
-
-/* HEARD may only note the time; here the timer catches up with it. */
+/* HEARD only notes the time; here the timer catches up with it. */
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
@@ -382,10 +363,7 @@ static bool next_linked(struct sg_swim *m)
         m->linked_next = (uint16_t)((m->linked_next + 1) % m->ring_count);
         uint16_t slot = m->ring[m->linked_next];
         const struct sg_swim_member *e = &m->member[slot];
-        if (!e->is_linked || e->is_watched ||
-            sg_time_since(m->now, e->heard) < UNWATCHED_PERIODS * m->config.period_ns)
-            continue;
-        if (probe_in_turn(m, slot))
+        if (e->is_linked && !e->is_watched && probe_in_turn(m, slot))
             return true;
     }
     return false;
@@ -397,22 +375,10 @@ void sg_swim_probe_next(struct sg_swim *m)
         (void)next_in_ring(m, false);
         return;
     }
-    if (m->dial_at == 0) /* who starts together does not probe at once */
-        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
     if (m->now >= m->dial_at && next_in_ring(m, true))
-        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
+        m->dial_at = sg_swim_after(m, m->config.dial_interval_ns);
     else if (m->linked_count > m->watched_count)
         (void)next_linked(m);
-}
-
-void sg_swim_alarm(struct sg_swim *m)
-{
-    if (m->config.dial_interval_ns == 0 || m->dial_pause_ns == m->config.dial_interval_ns)
-        return;
-    m->dial_pause_ns = m->config.dial_interval_ns;
-    sg_time_ns soon = sg_swim_after(m, m->dial_pause_ns);
-    m->dial_at = sg_time_min(m->dial_at, soon);
-    sg_swim_period_soon(m);
 }
 
 void sg_swim_period(struct sg_swim *m)
@@ -425,10 +391,8 @@ void sg_swim_period(struct sg_swim *m)
     else
         sg_swim_probe_next(m);
     /* only those without a link are left to probe, and their time has not come */
-    if (m->config.dial_interval_ns > 0 && !m->has_ring_probe && next < m->dial_at) {
-        sg_time_ns idle = sg_swim_after(m, LOOK_PERIODS * m->config.period_ns);
-        next = m->linked_count > m->watched_count ? sg_time_min(idle, m->dial_at) : m->dial_at;
-    }
+    if (m->config.dial_interval_ns > 0 && m->linked_count <= m->watched_count && next < m->dial_at)
+        next = m->dial_at;
     sg_swim_timer_set(m, SG_SWIM_T_PERIOD, next);
 }
 

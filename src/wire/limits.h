@@ -9,7 +9,6 @@
 #define SG_WIRE_PLUMTREE_VERSION 1
 #define SG_WIRE_TOPIC_VERSION 1
 #define SG_WIRE_SWIM_VERSION 1
-#define SG_WIRE_RECONCILE_VERSION 1
 
 /* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
  * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
@@ -52,21 +51,14 @@
 #define SG_PT_IHAVE_MAX 1024
 /* Hops are a hint for tree optimisation; a path longer than this is not a tree of ours. */
 #define SG_PT_HOP_MAX 255
-/* protocol.md 4: one signature for up to 64 messages; their ids take 2 KiB beside its 3.3 KB. */
+/* Merkle tree over at most 64 messages: 6 levels. */
 #define SG_BATCH_MAX 64
+#define SG_BATCH_PATH_MAX 6
 
 /* Topics one node tells a base-scope neighbour. 256 topics * 32 B = 8 KiB, below the lane limit. */
 #define SG_TOPICS_MAX 256
 /* TOPIC_FIND walk: fanout 3, TTL 4 (protocol.md 3). */
 #define SG_TOPIC_FIND_TTL_MAX 4
 #define SG_TOPIC_FOUND_MAX 8
-
-/* Reconciliation: symbols in one frame. 84 of 13 bytes are 1 092, a datagram's worth (sync.md 2.4):
- * small enough that "stop" saves most of what is not needed. */
-#define SG_REC_PIECE_MAX 84
-/* Short ids in one frame: 8 KiB. */
-#define SG_REC_IDS_MAX 1024
-/* Symbols in one session: beyond 2^24 the step of an index leaves its range (sync.md 2.2). */
-#define SG_REC_SYMBOLS_MAX 16777216
 
 #endif
