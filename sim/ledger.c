@@ -5,7 +5,8 @@
 
 #include "internal.h"
 
-/* Nodes keep a message for the retention's time; who has not asked by then, and some, never will. */
+/* Nodes keep a message for the retention's time; who has not asked by then, and some, never will.
+ * */
 #define GRACE_NS (15 * SG_NS_PER_S)
 
 sg_err sg_sim_ledger_init(struct sg_sim *sim)

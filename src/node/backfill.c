@@ -450,64 +450,6 @@ void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_s
     sg_session_close(core, scope, s);
 }
 
-/* ---- messages ---- */
-
-static bool is_awaited(const struct sg_session *s, const struct sg_link *link,
-                       const struct sg_msg_id *id)
-{
-    return s != NULL && sg_peer_id_equal(&s->peer, &link->peer) && sg_fetch_expects(s, id);
-}
-
-static struct sg_session *find_awaiting(const struct sg_scope *scope, const struct sg_link *link,
-                                        const struct sg_msg_id *id)
-{
-    const struct sg_backfill *b = scope->backfill;
-    if (b == NULL)
-        return NULL;
-    if (is_awaited(b->mine, link, id))
-        return b->mine;
-    for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
-        if (is_awaited(b->theirs[i], link, id))
-            return b->theirs[i];
-    }
-    return NULL;
-}
-
-bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_link *link,
-                         const struct sg_msg_id *id)
-{
-    return find_awaiting(scope, link, id) != NULL;
-}
-
-sg_err sg_backfill_accept(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                          const struct sg_gossip *msg, struct sg_held *held)
-{
-    struct sg_gossip next = *msg;
-    struct sg_session *s = find_awaiting(scope, link, &held->id);
-    if (s != NULL)
-        s->heard_at = core->now;
-    next.hop = msg->hop == SG_PT_HOP_MAX ? SG_PT_HOP_MAX : (uint8_t)(msg->hop + 1);
-    held->author = msg->author;
-    held->hop = next.hop;
-    held->gossip = sg_gossip_frame(core, scope, &next);
-    if (held->gossip == NULL)
-        return SG_ERR_NO_MEMORY;
-    if (!sg_windows_is_below(&scope->windows, &msg->author, msg->sequence))
-        SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &msg->author, msg->sequence));
-    core->stats.backfill_received++;
-    sg_history_put(core, scope, held);
-    sg_deliver(core, scope, &link->peer, held);
-    /* announced too: nobody has to be asked for it any more. The others leave no trace in the tree,
-     * whose cache is for what is new */
-    struct sg_pt_in seen = {
-        .kind = SG_PT_IN_REFUSED, .peer = link->peer, .id = held->id, .hop = msg->hop};
-    if (sg_pt_is_missing(scope->pt, &held->id))
-        (void)sg_scope_pt(core, scope, &seen);
-    scope->backfill->tell_left = scope->hpv.active_count;
-    sg_backfill_soon(core, scope->backfill);
-    return SG_OK;
-}
-
 /* ---- time ---- */
 
 void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,

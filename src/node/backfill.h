@@ -58,6 +58,5 @@ void sg_fetch_wanted(struct sg_core *core, struct sg_scope *scope, struct sg_ses
 void sg_fetch_sent(struct sg_core *core, struct sg_scope *scope, struct sg_session *s);
 /* Sends what is wanted of this node, as much as is due. */
 void sg_fetch_serve(struct sg_core *core, struct sg_scope *scope, struct sg_session *s);
-bool sg_fetch_expects(const struct sg_session *s, const struct sg_msg_id *id);
 
 #endif

@@ -150,8 +150,8 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    /* expired for certain, and older than what neighbours keep: then it was not missed, it is played
-     * again */
+    /* expired for certain, and older than what neighbours keep: then it was not missed, it is
+     * played again */
     bool is_expired =
         core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms;
     bool is_kept = msg->time_ms >= core->wall_ms ||

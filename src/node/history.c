@@ -2,9 +2,10 @@
  * by its signed time, within a number of messages and a budget of bytes. Back-fill compares it with
  * neighbours' and serves from it.
  *
- * Messages go by whole time slots, the oldest first, and the floor rises behind them: from the floor
- * on the history is complete. So it also tells an old message that was missed from one that was had:
- * no memory of ids has to outlive it. Buffers are shared with the store that answers GRAFT. */
+ * Messages go by whole time slots, the oldest first, and the floor rises behind them: from the
+ * floor on the history is complete. So it also tells an old message that was missed from one that
+ * was had: no memory of ids has to outlive it. Buffers are shared with the store that answers
+ * GRAFT. */
 #include "node/internal.h"
 
 #include <assert.h>

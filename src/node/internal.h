@@ -477,8 +477,8 @@ void sg_history_trim(struct sg_core *core, struct sg_scope *scope);
 struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id);
 /* From this slot on everything that was accepted is kept. */
 uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope);
-/* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order of
- * places, which no peer chooses. */
+/* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order
+ * of places, which no peer chooses. */
 struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uint32_t to,
                                 uint32_t *at);
 uint32_t sg_history_count(const struct sg_scope *scope);
@@ -500,8 +500,8 @@ void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_s
 /* Whether this message was asked for: it is an old one. */
 bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_link *link,
                          const struct sg_msg_id *id);
-/* Takes an old message: delivered and kept, not forwarded. held has its proofs; what it refers to is
- * taken over. Errors as of accept. */
+/* Takes an old message: delivered and kept, not forwarded. held has its proofs; what it refers to
+ * is taken over. Errors as of accept. */
 SG_MUST_USE sg_err sg_backfill_accept(struct sg_core *core, struct sg_link *link,
                                       struct sg_scope *scope, const struct sg_gossip *msg,
                                       struct sg_held *held);

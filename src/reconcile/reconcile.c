@@ -28,6 +28,8 @@
 /* Symbols are decoded a piece at a time at first, then by this share: found items are walked once
  * per batch. */
 #define BATCH_SHARE 64
+/* A few symbols more than one frame holds: .995 of all differences of 40 are in the first 89. */
+#define NOT_WORTH_A_FRAME 8
 
 struct sg_rec_config sg_rec_config_default(const struct sg_mem *mem)
 {
@@ -131,6 +133,8 @@ static sg_err on_open(struct sg_rec *m, const struct sg_rec_in *in, struct sg_re
         return SG_ERR_INVALID_STATE;
     uint64_t e = in->estimate;
     uint64_t first = e == 0 ? 0 : max_of(SG_REC_FIRST_MIN, e + e * 7 / 8 + 16);
+    if (first > SG_REC_PIECE_MAX && first - SG_REC_PIECE_MAX < NOT_WORTH_A_FRAME)
+        first = SG_REC_PIECE_MAX;
     first = min_of(first, m->config.symbols_max);
     m->credit = (uint32_t)min_of(first, m->config.bytes_max / SYMBOL_BYTES);
     m->number = in->number;

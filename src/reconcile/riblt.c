@@ -226,8 +226,8 @@ static void consider(struct sg_riblt_decoder *d, uint32_t at)
     d->queue[d->queue_count++] = at;
 }
 
-/* Takes a found item out of the cells from item->next on, as far as there are any. Its state is kept
- * apart from memory that changes, so that a step need not wait for the cell before it. */
+/* Takes a found item out of the cells from item->next on, as far as there are any. Its state is
+ * kept apart from memory that changes, so that a step need not wait for the cell before it. */
 static void take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
 {
     const struct sg_riblt_item fixed = *item;

@@ -62,9 +62,9 @@
 #define SG_TOPIC_FIND_TTL_MAX 4
 #define SG_TOPIC_FOUND_MAX 8
 
-/* Reconciliation: symbols in one frame. 84 of 13 bytes are 1 092, a datagram's worth (sync.md 2.4):
- * small enough that "stop" saves most of what is not needed. */
-#define SG_REC_PIECE_MAX 84
+/* Reconciliation: symbols in one frame. With 87 of them a SKETCH and its frame's head are 1 199
+ * bytes, which fit a datagram (sync.md 2.5), and "stop" saves most of what is not needed. */
+#define SG_REC_PIECE_MAX 87
 /* Short ids in one frame: 8 KiB. */
 #define SG_REC_IDS_MAX 1024
 /* Symbols in one session: beyond 2^24 the step of an index leaves its range (sync.md 2.2). */

@@ -1,4 +1,5 @@
-/* Set reconciliation messages (docs/protocol.md, "Reconciliation") in decoded form, and their codec.
+/* Set reconciliation messages (docs/protocol.md, "Reconciliation") in decoded form, and their
+ * codec.
  *
  * A session belongs to the peer that opened it: it asks, decodes, and says when it has enough; the
  * other side answers with symbols of its set. Which message comes from which side follows from its

@@ -322,7 +322,7 @@ static void late_and_early_messages_cost_an_honest_relay_nothing(void **state)
 {
     struct sg_core_stats stats;
     (void)state;
-    expect_refused_at(670000, true, SG_ERR_EXPIRED);
+    expect_refused_at(910000, true, SG_ERR_EXPIRED);
     (void)setup_message();
     struct sg_buf *frames[] = {key, root, gossip};
     uint64_t wall = NET_WALL_MS + net.now / SG_NS_PER_MS;
