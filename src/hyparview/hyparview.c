@@ -32,7 +32,7 @@
  *   others. A lost neighbour is kept in the same way. A node with less than half of its neighbours
  *   asks one more every 200 ms, up to 16 at once, and does not pause for the dead: among 95 % dead
  *   names four at a time, 5 s each, were too slow. One without any for a second says ISOLATED, so
- *   that its caller tries seeds, peer cache and member table at the same time; again and again, with
+ *   that its caller tries seeds, peer cache and member table at the same time; repeatedly, with
  *   back-off, for ever. One with a few and nobody to ask says SPARSE: islands of survivors need the
  *   member table, too.
  * - Partitions merge again. Both halves of a healed network have full views, so nothing in the
@@ -45,8 +45,8 @@
  *   pause that doubles from 200 ms to 10 s; who refused, evicted us or was evicted is left alone
  *   for 10 s. A lost or new neighbour makes pauses short again.
  * - A JOIN is announced at most 3 times at once and then once in 10 s for the same peer: each
- *   announcement costs up to 12 walks and as many evictions. Where walks end, 32 newcomers are asked
- *   at once and then two a second: anybody can start walks in others' names.
+ *   announcement costs up to 12 walks and as many evictions. Where walks end, 32 newcomers are
+ *   asked at once and then two a second: anybody can start walks in others' names.
  * - A SHUFFLE_REPLY counts only while one is expected, so that it cannot be used to fill a passive
  *   view, and its sender becomes a candidate: it is alive and reachable. A shuffle is never
  *   forwarded to its origin, a FORWARD_JOIN never to the joiner: getting one's own is a violation.

@@ -3,8 +3,8 @@
  * overlay's 64 names are all dead for one survivor in 27 (0.95^64), and each dead name costs a
  * handshake's timeout to find out. So the other sources are not kept until the names are used up:
  * every step, from the first second alone on, goes to the seeds, which have their own back-off per
- * seed, and to the peer cache and the member table in turn. The overlay makes the steps, with pauses
- * that double, for ever. */
+ * seed, and to the peer cache and the member table in turn. The overlay makes the steps, with
+ * pauses that double, for ever. */
 #include "node/internal.h"
 
 /* Members named as candidates at a time. */
