@@ -106,3 +106,13 @@ foreach(file ${scripts})
             SAORSA_SOURCE_DIR=${CMAKE_SOURCE_DIR})
     endif()
 endforeach()
+
+# The C side of the MLS interoperability tests, and their runner. The other side is a Node program
+# from npm, which './dev' does not install: without it the runner plays C with C.
+if(TARGET saorsa_static AND EXISTS ${CMAKE_SOURCE_DIR}/tests/interop/mls_drive.c)
+    sg_test_program(mls_drive ${CMAKE_SOURCE_DIR}/tests/interop/mls_drive.c)
+    target_link_libraries(mls_drive PRIVATE ${jansson_static})
+    add_test(NAME interop_mls COMMAND ${CMAKE_SOURCE_DIR}/tests/interop/run.py
+        $<TARGET_FILE:mls_drive>)
+    sg_test_properties(interop_mls ${CMAKE_SOURCE_DIR}/tests/interop/run.py 300 vectors)
+endif()

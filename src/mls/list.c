@@ -348,12 +348,14 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
 
 /* ---- PSKs ---- */
 
-/* The group among those at hand that an id names, or NULL. */
+/* The group among those at hand that an id names, or NULL. A reinit may keep the group id; its PSK
+ * is the old group's, which comes last. */
 static const struct sg_mls_group *group_of(const struct sg_mls_psk_source *source,
                                            const struct sg_mls_psk_id *id)
 {
+    bool is_last_first = id->usage != SG_MLS_USAGE_APPLICATION;
     for (size_t i = 0; i < 2; i++) {
-        const struct sg_mls_group *group = source->groups[i];
+        const struct sg_mls_group *group = source->groups[is_last_first ? 1 - i : i];
         if (id->type == SG_MLS_PSK_RESUMPTION && group != NULL && group->epoch != NULL &&
             sg_bytes_equal(id->id, group->epoch->context.group_id))
             return group;
