@@ -67,7 +67,7 @@ struct sg_mls_group {
     bool is_pending_stored; /* there is a pending commit in the store */
     uint64_t stored_from;   /* the oldest epoch in the store */
     uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
-    bool is_removed; /* by a commit that we saw; nothing is left to decrypt with */
+    bool is_removed;        /* by a commit that we saw; nothing is left to decrypt with */
 };
 
 /* A group without epoch or tree. SG_ERR_NO_MEMORY. */

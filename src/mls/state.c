@@ -11,9 +11,9 @@ static void write_secret(struct sg_writer *w, const struct sg_mls_suite *suite,
 static void write_secrets(struct sg_writer *w, const struct sg_mls_suite *suite,
                           const struct sg_mls_epoch_secrets *s)
 {
-    const struct sg_mls_secret *all[] = {&s->sender_data, &s->exporter,   &s->authenticator,
-                                         &s->external,    &s->confirmation_key,
-                                         &s->membership_key, &s->resumption, &s->init};
+    const struct sg_mls_secret *all[] = {
+        &s->sender_data,      &s->exporter,       &s->authenticator, &s->external,
+        &s->confirmation_key, &s->membership_key, &s->resumption,    &s->init};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         write_secret(w, suite, all[i]);
 }

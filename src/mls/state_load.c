@@ -42,9 +42,9 @@ static void read_secret(struct sg_reader *r, const struct sg_mls_suite *suite,
 static void read_secrets(struct sg_reader *r, const struct sg_mls_suite *suite,
                          struct sg_mls_epoch_secrets *s)
 {
-    struct sg_mls_secret *all[] = {&s->sender_data, &s->exporter,   &s->authenticator,
-                                   &s->external,    &s->confirmation_key,
-                                   &s->membership_key, &s->resumption, &s->init};
+    struct sg_mls_secret *all[] = {
+        &s->sender_data,      &s->exporter,       &s->authenticator, &s->external,
+        &s->confirmation_key, &s->membership_key, &s->resumption,    &s->init};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         read_secret(r, suite, all[i]);
 }
@@ -165,9 +165,8 @@ static sg_err read_node(struct sg_reader *r, const struct sg_mls_tree *tree, uin
     struct sg_bytes key = sg_mls_read_vector(&in);
     struct sg_bytes parent_hash = sg_mls_read_vector(&in);
     SG_TRY(sg_reader_done(&in));
-    return unmerged.len % 4 != 0
-               ? SG_ERR_CORRUPT
-               : sg_mls_node_new_parent(tree, key, parent_hash, unmerged, out);
+    return unmerged.len % 4 != 0 ? SG_ERR_CORRUPT
+                                 : sg_mls_node_new_parent(tree, key, parent_hash, unmerged, out);
 }
 
 static sg_err load_nodes(struct loading *l)

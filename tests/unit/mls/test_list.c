@@ -50,9 +50,9 @@ static struct sg_bytes forge(struct scene *s, const struct sg_mls_proposal *valu
         commit->proposals[i].proposal = values[i];
     commit->count = count;
     commit->path = path;
-    assert_int_equal(sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw,
-                                         &out->message),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw, &out->message),
+        SG_OK);
     out->message.auth.confirmation_tag = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
     assert_int_equal(sg_mls_protect(s->a.group, &s->w.arena, out), SG_OK);
     return out->bytes;
@@ -165,9 +165,9 @@ static void updates_of_the_committer_and_foreign_refs(void **state)
     assert_int_equal(process(&s.b, message), SG_OK);
     assert_int_equal(process(&s.b, message), SG_ERR_DUPLICATE);
     /* RFC9420 s12.4: a commit before application data */
-    assert_int_equal(sg_mls_group_protect(s.b.group, &s.w.arena, SG_BYTES_LIT("x"),
-                                          sg_bytes(NULL, 0), &message),
-                     SG_ERR_INVALID_STATE);
+    assert_int_equal(
+        sg_mls_group_protect(s.b.group, &s.w.arena, SG_BYTES_LIT("x"), sg_bytes(NULL, 0), &message),
+        SG_ERR_INVALID_STATE);
     assert_int_equal(process(&s.b, result.commit), SG_OK);
     assert_int_equal(process(&s.b, result.commit), SG_ERR_MLS_EPOCH);
     tear_down(&s);
@@ -180,7 +180,7 @@ static void damaged_messages(void **state)
     uint8_t bad[8192];
     (void)state;
     set_up(&s);
-    for (unsigned private = 0; private < 2; private++) {
+    for (unsigned private = 0; private < 2; private ++) {
         struct sg_mls_commit_options options = {
             .send = {.is_private = private == 1, .now = WORLD_NOW}};
         struct sg_mls_commit_result result;
@@ -211,9 +211,9 @@ static void wrong_group_and_wrong_kind(void **state)
     set_up(&s);
     client_init(&s.w, &e, "eve");
     client_create(&s.w, &e, "other");
-    assert_int_equal(sg_mls_group_protect(e.group, &s.w.arena, SG_BYTES_LIT("x"),
-                                          sg_bytes(NULL, 0), &message),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_group_protect(e.group, &s.w.arena, SG_BYTES_LIT("x"), sg_bytes(NULL, 0), &message),
+        SG_OK);
     assert_int_equal(process(&s.b, message), SG_ERR_MLS_GROUP);
     struct sg_mls_info_options info = {.has_tree = true};
     assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &message), SG_OK);
@@ -246,9 +246,9 @@ static void far_ahead_and_removed(void **state)
     assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
     assert_int_equal(give(&s.c, result.commit, SG_MLS_EVENT_REMOVED), SG_OK);
     assert_int_equal(process(&s.c, message), SG_ERR_MLS_REMOVED);
-    assert_int_equal(sg_mls_group_protect(s.c.group, &s.w.arena, SG_BYTES_LIT("x"),
-                                          sg_bytes(NULL, 0), &message),
-                     SG_ERR_MLS_REMOVED);
+    assert_int_equal(
+        sg_mls_group_protect(s.c.group, &s.w.arena, SG_BYTES_LIT("x"), sg_bytes(NULL, 0), &message),
+        SG_ERR_MLS_REMOVED);
     tear_down(&s);
 }
 
@@ -268,8 +268,7 @@ static void proposals_from_outside(void **state)
     sg_write_vector_end(&w, mark);
     struct sg_writer e = sg_writer(gce, sizeof(gce));
     sg_mls_write_extension(&e, SG_MLS_EXT_EXTERNAL_SENDERS, sg_bytes(list, w.len));
-    struct sg_mls_signer signer = {s.w.suite, s.w.config.random,
-                                   sender.identity.signature_private};
+    struct sg_mls_signer signer = {s.w.suite, s.w.config.random, sender.identity.signature_private};
     struct sg_mls_outside in = {.signer = &signer, .group_id = SG_BYTES_LIT("group"), .epoch = 1};
     struct sg_mls_proposal carol = remove_of(2);
     struct sg_bytes message;
@@ -322,8 +321,7 @@ static void required_capabilities(void **state)
     set_up(&s);
     struct sg_mls_proposal gce = {.type = SG_MLS_GROUP_CONTEXT_EXTENSIONS,
                                   .u.extensions = sg_bytes(needs_f001, sizeof(needs_f001))};
-    struct sg_mls_commit_options options = {
-        .send = {.now = WORLD_NOW}, .values = &gce, .count = 1};
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .values = &gce, .count = 1};
     struct sg_mls_commit_result result;
     assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result),
                      SG_ERR_MLS_CAPABILITY);

@@ -80,15 +80,14 @@ struct snapshot {
 
 static struct snapshot look(struct scene *s, struct sg_mls_group *group)
 {
-    struct snapshot now = {.cached = group->cache_count,
-                           .past = group->past_count,
-                           .pending = group->pending != NULL};
+    struct snapshot now = {
+        .cached = group->cache_count, .past = group->past_count, .pending = group->pending != NULL};
     assert_int_equal(sg_mls_encode(&s->w.arena, sg_mls_write_epoch, group->epoch, &now.epoch),
                      SG_OK);
     now.tree = tree_of(&s->w, group);
     /* the hashes are right too */
-    assert_true(sg_bytes_equal(sg_mls_tree_root_hash(&group->tree),
-                               group->epoch->context.tree_hash));
+    assert_true(
+        sg_bytes_equal(sg_mls_tree_root_hash(&group->tree), group->epoch->context.tree_hash));
     return now;
 }
 

@@ -207,9 +207,9 @@ static void restart(struct pair *p)
 {
     assert_int_equal(sg_mls_state_save(p->a.group, &p->store.store), SG_OK);
     client_fini(&p->a);
-    assert_int_equal(sg_mls_state_load(&p->w.config, &p->store.store, SG_BYTES_LIT("stored"),
-                                       &p->a.group),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_state_load(&p->w.config, &p->store.store, SG_BYTES_LIT("stored"), &p->a.group),
+        SG_OK);
 }
 
 static struct sg_bytes say(struct pair *p, struct client *from)
@@ -322,9 +322,8 @@ static void a_failed_write_leaves_the_old_state(void **state)
     p.store.fails = true;
     assert_int_equal(sg_mls_state_save(p.a.group, &p.store.store), SG_ERR_IO);
     client_fini(&p.a);
-    assert_int_equal(sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"),
-                                       &p.a.group),
-                     SG_OK);
+    assert_int_equal(
+        sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"), &p.a.group), SG_OK);
     assert_int_equal(p.a.group->epoch->context.epoch + 1, p.b.group->epoch->context.epoch);
     p.store.fails = false;
     assert_int_equal(give(&p.a, commit, SG_MLS_EVENT_COMMIT), SG_OK);
@@ -345,9 +344,8 @@ static void damage_is_noticed(void **state)
         if (kept->value == NULL || kept->kind == SG_MLS_RECORD_LOG)
             continue;
         kept->len--;
-        assert_int_not_equal(sg_mls_state_load(&p.w.config, &p.store.store,
-                                               SG_BYTES_LIT("stored"), &group),
-                             SG_OK);
+        assert_int_not_equal(
+            sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"), &group), SG_OK);
         kept->len++;
     }
     tear_down(&p);
