@@ -1,6 +1,7 @@
-// Mends three places of ts-mls 2.0.0-rc.10 while it is loaded, so that the scenarios can be played:
+// Mends places of ts-mls 2.0.0-rc.10 while it is loaded, so that the scenarios can be played:
 // a commit of exactly one Remove or Update needs a path (RFC9420 s12.4), the payload of external_pub
-// is a vector (s12.4.3.2), and a member may use resumption PSKs of its own group (s8.4).
+// is a vector (s12.4.3.2), a member may use
+// resumption PSKs of its own group (s8.4), and external PSKs also in private messages.
 import { register } from "node:module";
 import { isMainThread } from "node:worker_threads";
 
@@ -16,6 +17,10 @@ const mended = {
         ["exportSecret(externalPub.extensionData, cs)", "exportSecret(globalThis.unpackKey(externalPub.extensionData), cs)"],
     ],
 };
+
+mended["processMessages.js"] = [
+    ["externalPsks: {}, clientConfig", "externalPsks: params.context.externalPsks, clientConfig"],
+];
 
 export async function load(url, context, next) {
     const result = await next(url, context);
