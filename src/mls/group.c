@@ -110,6 +110,7 @@ static void wipe_past(struct sg_mls_epoch *epoch)
     epoch->suite->wipe(&epoch->own, sizeof(epoch->own));
     epoch->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
     epoch->own.leaf = leaf;
+    epoch->ratchets.is_stored = false;
     epoch->secrets.sender_data = sender_data;
     epoch->secrets.membership_key = membership;
     epoch->suite->wipe(&sender_data, sizeof(sender_data));
@@ -125,7 +126,7 @@ static void push_past(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                       struct sg_mls_tree_log *log)
 {
     uint32_t max = past_max(group->config), undo = group->config->undo_epochs;
-    struct sg_mls_past fresh = {epoch, *log};
+    struct sg_mls_past fresh = {epoch, *log, false};
     *log = (struct sg_mls_tree_log){0};
     if (max == 0) {
         past_fini(group, &fresh);

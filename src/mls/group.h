@@ -17,6 +17,7 @@
 struct sg_mls_past {
     struct sg_mls_epoch *epoch;
     struct sg_mls_tree_log log; /* undoes the commit that ended it */
+    bool is_log_stored;
 };
 
 /* A proposal of this epoch that came, or that we sent. */
@@ -63,7 +64,10 @@ struct sg_mls_group {
     uint32_t cache_cap;
     struct sg_mls_pending *pending; /* NULL: none */
     struct sg_mls_closing closing;
-    bool is_removed; /* by a commit that we saw; nothing is left to decrypt with */
+    bool is_pending_stored; /* there is a pending commit in the store */
+    uint64_t stored_from;   /* the oldest epoch in the store */
+    uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
+    bool is_removed;        /* by a commit that we saw; nothing is left to decrypt with */
 };
 
 /* A group without epoch or tree. SG_ERR_NO_MEMORY. */

@@ -275,6 +275,23 @@ void sg_mls_key_use_fini(const struct sg_mls_secret_tree *tree, struct sg_mls_ke
     tree->suite->wipe(use, sizeof(*use));
 }
 
+sg_err sg_mls_secret_tree_put_node(struct sg_mls_secret_tree *tree,
+                                   const struct sg_mls_node_secret *node)
+{
+    SG_TRY(reserve_nodes(tree, 1));
+    put_node(tree, node);
+    return SG_OK;
+}
+
+sg_err sg_mls_secret_tree_put_sender(struct sg_mls_secret_tree *tree,
+                                     const struct sg_mls_sender_ratchets *sender)
+{
+    SG_TRY(reserve_sender(tree));
+    sg_mls_index32_put(&tree->sender_index, sender->leaf, tree->sender_count);
+    tree->senders[tree->sender_count++] = *sender;
+    return SG_OK;
+}
+
 /* ---- taking ---- */
 
 static void take_kept(const struct sg_mls_secret_tree *tree, struct sg_mls_ratchet *ratchet,
@@ -339,6 +356,7 @@ static void add_sender(struct sg_mls_secret_tree *tree, const struct sg_mls_key_
 
 void sg_mls_secret_tree_take(struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
 {
+    tree->is_stored = false;
     if (use->path_count > 0)
         add_sender(tree, use);
     uint32_t at = sg_mls_index32_get(&tree->sender_index, use->leaf);

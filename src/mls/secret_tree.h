@@ -48,6 +48,7 @@ struct sg_mls_secret_tree {
     const struct sg_mls_suite *suite;
     struct sg_mls_window window;
     uint32_t leaves;
+    bool is_stored; /* nothing was taken since it was saved */
     struct sg_mls_index32 node_index;
     struct sg_mls_node_secret *nodes; /* [node_cap] */
     uint32_t node_count;
@@ -84,6 +85,12 @@ SG_MUST_USE sg_err sg_mls_secret_tree_init(struct sg_mls_secret_tree *tree,
                                            const struct sg_mls_secret *encryption);
 /* Wipes all. A zeroed tree is fine. */
 void sg_mls_secret_tree_fini(struct sg_mls_secret_tree *tree);
+/* Restoring, into a tree that has what init sets: each adds one; a sender's kept keys are the
+ * tree's from then on. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_mls_secret_tree_put_node(struct sg_mls_secret_tree *tree,
+                                               const struct sg_mls_node_secret *node);
+SG_MUST_USE sg_err sg_mls_secret_tree_put_sender(struct sg_mls_secret_tree *tree,
+                                                 const struct sg_mls_sender_ratchets *sender);
 /* The first generation of a ratchet that was not used yet. */
 uint32_t sg_mls_secret_tree_next(const struct sg_mls_secret_tree *tree, uint32_t leaf,
                                  enum sg_mls_ratchet_kind kind);

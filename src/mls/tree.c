@@ -21,6 +21,7 @@ void sg_mls_tree_fini(struct sg_mls_tree *tree)
     sg_mem_free(tree->mem, tree->nodes);
     sg_mem_free(tree->mem, tree->hashes);
     sg_mem_free(tree->mem, tree->clean);
+    sg_mem_free(tree->mem, tree->stored);
     sg_mem_free(tree->mem, tree->keys.slots);
     memset(tree, 0, sizeof(*tree));
 }
@@ -184,6 +185,7 @@ static struct sg_mls_node *swap(struct sg_mls_tree *tree, uint32_t node, struct 
     tree->nodes[node] = value;
     count_node(tree, node, true);
     set_dirty(tree, node);
+    tree->stored[node] = 0;
     if (sg_mls_is_leaf(node) && value == NULL && node / 2 < tree->blank_hint)
         tree->blank_hint = node / 2;
     return before;
@@ -289,6 +291,11 @@ static sg_err reserve_capacity(struct sg_mls_tree *tree, uint32_t leaves)
     if (clean == NULL)
         return SG_ERR_NO_MEMORY;
     tree->clean = clean;
+    uint8_t *stored = sg_mem_resize(tree->mem, tree->stored, count, 1);
+    if (stored == NULL)
+        return SG_ERR_NO_MEMORY;
+    memset(stored + before, 1, count - before); /* blank here, absent there */
+    tree->stored = stored;
     tree->cap_leaves = leaves;
     return SG_OK;
 }
@@ -359,6 +366,7 @@ static sg_err add_unmerged(struct sg_mls_tree *tree, uint32_t parent, uint32_t l
     if (is_ours && node->unmerged_len + 4 <= node->unmerged_cap) {
         insert_unmerged(node, leaf);
         set_dirty(tree, parent);
+        tree->stored[parent] = 0;
         return SG_OK;
     }
     struct sg_mls_node *grown =

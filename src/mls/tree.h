@@ -62,6 +62,7 @@ struct sg_mls_tree {
     struct sg_mls_node **nodes; /* [node_count(cap_leaves)], NULL: blank */
     uint8_t *hashes;            /* [the same][hash_len] */
     uint8_t *clean;             /* [the same] the hash is right, and so are those below */
+    uint8_t *stored;            /* [the same] the node is in the store as it is here */
     uint32_t leaves;            /* a power of two, or 0 */
     uint32_t cap_leaves;
     uint32_t members;
