@@ -265,6 +265,9 @@ static bool ask_candidate(struct sg_hpv *m, struct sg_hpv_outbox *out)
     struct sg_peer_id peer;
     enum sg_hpv_purpose purpose = SG_HPV_FOR_REPAIR;
     for (int has_failed = 0; has_failed <= 1; has_failed++) {
+        /* names that failed before leave half of the requests to those that the ladder brings */
+        if (has_failed == 1 && m->pending_count >= SG_HPV_PENDING_MAX / 2)
+            break;
         bool found = pick_candidate(m, has_failed == 1, &peer);
         if (!found && pick_contact(m, has_failed == 1, &peer)) {
             found = true;
@@ -319,8 +322,10 @@ void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 static sg_time_ns next_trial(const struct sg_hpv *m)
 {
     sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
+    bool takes_failed = m->pending_count < SG_HPV_PENDING_MAX / 2;
     for (uint16_t i = 0; i < m->passive_count; i++)
-        if (m->trial[i].retry_at < first && sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&
+        if ((takes_failed || m->trial[i].failures == 0) && m->trial[i].retry_at < first &&
+            sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&
             !sg_hpv_is_flapping(m, &m->passive[i]))
             first = m->trial[i].retry_at;
     return first;

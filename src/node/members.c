@@ -391,11 +391,11 @@ void sg_members_isolated(struct sg_core *core)
     struct sg_core_out seeds = {.kind = SG_CORE_OUT_NEED_SEEDS};
     uint8_t rung = core->ladder;
     core->ladder = (uint8_t)((rung + 1) % 3);
+    /* who is lost has no time for one rung after the other */
+    bool has_offered = rung < 2 && offer_members(core);
     if (rung == 0)
         sg_emit(core, &cache);
-    else if (rung == 1 && offer_members(core))
-        return;
-    else
+    else if (!has_offered)
         sg_emit(core, &seeds);
 }
 

@@ -57,6 +57,28 @@ static void test_needy_does_not_wait_for_the_slow(void **state)
     bench_close(&b);
 }
 
+/* Names that failed before are asked again, but leave half of the requests to new ones: else the
+ * dead hold all of them for a whole timeout, and nobody calls for more. */
+static void test_the_failed_leave_room(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_timers(&b, 4, 6, 32);
+    candidates(&b, "a b c d e f g h i j k l m n o p q r s t");
+    for (uint16_t i = 0; i < b.m.passive_count; i++)
+        b.m.trial[i].failures = 1;
+    uint8_t most = 0;
+    while (b.now < 4 * SG_NS_PER_S) {
+        next_timeout(&b);
+        most = b.m.pending_count > most ? b.m.pending_count : most;
+    }
+    assert_int_equal(most, SG_HPV_PENDING_MAX / 2);
+    candidates(&b, "u v w x"); /* nobody asked is hopeful any more */
+    assert_int_equal(b.m.pending_count, SG_HPV_PENDING_MAX / 2 + 4);
+    assert_true(is_pending(&b, "u") && is_pending(&b, "x"));
+    bench_close(&b);
+}
+
 /* Who lost its neighbours but one calls for candidates for two minutes, when none is left. */
 static void test_needy_calls_for_candidates(void **state)
 {
@@ -480,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_four_requests_at_once),
         cmocka_unit_test(test_needy_does_not_wait_for_the_slow),
         cmocka_unit_test(test_needy_calls_for_candidates),
+        cmocka_unit_test(test_the_failed_leave_room),
         cmocka_unit_test(test_promotion_is_random),
         cmocka_unit_test(test_timeout_of_a_request),
         cmocka_unit_test(test_backoff_doubles),
