@@ -226,6 +226,8 @@ void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
 {
     struct sg_swim_probe *p = &m->probe[at];
     uint16_t slot = p->slot;
+    if (p->is_ring && p->is_dialled && m->dial_pause_ns < SG_SWIM_CALM_FACTOR * m->config.dial_interval_ns)
+        m->dial_pause_ns *= 2;
     end(m, p);
     sg_swim_health_add(m, -1);
     sg_swim_watch_arm(m, slot);
@@ -311,7 +313,18 @@ void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
                           sg_swim_after(m, watch_interval(m)));
 }
 
-/* HEARD only notes the time; here the timer catches up with it. */
+/* Without this the timer would catch up with the time below, which wakes a node that sleeps; but
+ * not for each frame of many. */
+void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot)
+{
+    if (!m->member[slot].is_watched || m->config.watch_ns == 0)
+        return;
+    sg_time_ns due = sg_swim_timer_get(m, (uint16_t)(SG_SWIM_T_WATCH + slot));
+    if (sg_time_since(due, m->now) < watch_interval(m) / 2)
+        sg_swim_watch_arm(m, slot);
+}
+
+/* HEARD may only note the time; here the timer catches up with it. */
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
@@ -375,10 +388,22 @@ void sg_swim_probe_next(struct sg_swim *m)
         (void)next_in_ring(m, false);
         return;
     }
+    if (m->dial_at == 0) /* who starts together does not probe at once */
+        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
     if (m->now >= m->dial_at && next_in_ring(m, true))
-        m->dial_at = sg_swim_after(m, m->config.dial_interval_ns);
+        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
     else if (m->linked_count > m->watched_count)
         (void)next_linked(m);
+}
+
+void sg_swim_alarm(struct sg_swim *m)
+{
+    if (m->config.dial_interval_ns == 0 || m->dial_pause_ns == m->config.dial_interval_ns)
+        return;
+    m->dial_pause_ns = m->config.dial_interval_ns;
+    sg_time_ns soon = sg_swim_after(m, m->dial_pause_ns);
+    m->dial_at = sg_time_min(m->dial_at, soon);
+    sg_swim_period_soon(m);
 }
 
 void sg_swim_period(struct sg_swim *m)
