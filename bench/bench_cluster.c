@@ -65,6 +65,8 @@ struct bench {
     struct counts counts;
     struct kill kills[KILLS_MAX];
     double create_ms, converge_ms, idle_cpu, idle_s;
+    double join_cpu_s;                /* of all nodes together, until they were settled */
+    double joins[CLUSTER_COUNTS];     /* of one node, until then */
     double rates[CLUSTER_COUNTS];  /* of one node, idle, per second */
     double connections, neighbors; /* of one node, idle */
     struct counts idle, burn;
@@ -388,8 +390,12 @@ static void idle(void)
     listen_for(SETTLE_MS);
     sum_tables(first);
     struct counts before = the.counts;
-    for (unsigned i = 0; i < the.count; i++)
+    for (unsigned i = 0; i < the.count; i++) {
         cpu[i] = cluster_cpu_ns(the.members[i].pid);
+        the.join_cpu_s += (double)cpu[i] / 1e9;
+    }
+    for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
+        the.joins[k] = first[k] / the.count;
     uint64_t begin = cluster_now_ns();
     listen_for((uint64_t)the.opt.idle_s * 1000);
     double took_ns = (double)(cluster_now_ns() - begin);
@@ -538,14 +544,13 @@ static void print_memory(const char *name, const double kb[CLUSTER_MEMORY_KINDS]
     printf("\"sum\": %.0f},\n", sum);
 }
 
-static void print_rates(void)
+static void print_counts(const char *name, const double counts[CLUSTER_COUNTS])
 {
     static const char *const names[CLUSTER_COUNTS] = {
         "bytes", "datagrams", "probe_packets", "probes", "dials", "handshakes", "signatures"};
-    printf("  \"connections\": %.1f, \"neighbors\": %.1f, \"node_rates\": {", the.connections,
-           the.neighbors);
+    printf("  \"%s\": {", name);
     for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
-        printf("%s\"%s\": %.2f", k > 0 ? ", " : "", names[k], the.rates[k]);
+        printf("%s\"%s\": %.2f", k > 0 ? ", " : "", names[k], counts[k]);
     puts("},");
 }
 
@@ -559,7 +564,10 @@ static void print(void)
     printf("  \"create_ms\": %.1f, \"converge_ms\": %.1f,\n", the.create_ms, the.converge_ms);
     printf("  \"idle_s\": %.1f, \"idle_cpu_percent\": %.3f,\n", the.idle_s, the.idle_cpu);
     printf("  \"node_cpu_min\": %.4f, \"node_cpu_max\": %.4f,\n", the.cpu_min, the.cpu_max);
-    print_rates();
+    printf("  \"connections\": %.1f, \"neighbors\": %.1f,\n", the.connections, the.neighbors);
+    print_counts("node_rates", the.rates);
+    print_counts("node_joins", the.joins);
+    printf("  \"join_cpu_s\": %.3f,\n", the.join_cpu_s);
     printf("  \"idle_false_positives\": %u, \"idle_suspicions\": %u,\n", the.idle.wrong,
            the.idle.suspicions);
     printf("  \"burners\": %u, \"burn_s\": %u,\n", the.opt.burners,

@@ -14,6 +14,9 @@
 #define LOSSY_PERMILLE 200
 #define LOSSY_LINKS_MIN 4
 #define RTT_MS_MAX 60000
+/* Unwatched links are probed when silent for so many periods, and looked at every other period. */
+#define UNWATCHED_PERIODS 3
+#define LOOK_PERIODS 2
 /* So many are watched every watch_ns; more of them less often, down to that for so many. */
 #define WATCHED_FEW 6
 #define WATCHED_MANY 10
@@ -202,6 +205,8 @@ static void fail(struct sg_swim *m, struct sg_swim_probe *p)
     /* whom we never had a link to says nothing about us */
     if (!p->is_dialled)
         sg_swim_health_add(m, delta);
+    else if (!is_dead)
+        sg_swim_alarm(m); /* where one is not there, others may not be either */
     end(m, p);
     m->stats.probes_failed++;
     if (is_dead)
@@ -376,7 +381,10 @@ static bool next_linked(struct sg_swim *m)
         m->linked_next = (uint16_t)((m->linked_next + 1) % m->ring_count);
         uint16_t slot = m->ring[m->linked_next];
         const struct sg_swim_member *e = &m->member[slot];
-        if (e->is_linked && !e->is_watched && probe_in_turn(m, slot))
+        if (!e->is_linked || e->is_watched ||
+            sg_time_since(m->now, e->heard) < UNWATCHED_PERIODS * m->config.period_ns)
+            continue;
+        if (probe_in_turn(m, slot))
             return true;
     }
     return false;
@@ -416,8 +424,10 @@ void sg_swim_period(struct sg_swim *m)
     else
         sg_swim_probe_next(m);
     /* only those without a link are left to probe, and their time has not come */
-    if (m->config.dial_interval_ns > 0 && m->linked_count <= m->watched_count && next < m->dial_at)
-        next = m->dial_at;
+    if (m->config.dial_interval_ns > 0 && !m->has_ring_probe && next < m->dial_at) {
+        sg_time_ns idle = sg_swim_after(m, LOOK_PERIODS * m->config.period_ns);
+        next = m->linked_count > m->watched_count ? sg_time_min(idle, m->dial_at) : m->dial_at;
+    }
     sg_swim_timer_set(m, SG_SWIM_T_PERIOD, next);
 }
 

@@ -97,7 +97,8 @@ static void lateness_is_not_held_against_others(void **state)
     bench_open(&b, &config);
     members(&b, "abc", true);
     link_down(&b, "c", false);
-    b.m->dial_at = SG_TIME_NEVER; /* no probe of our own */
+    b.m->dial_at = SG_TIME_NEVER; /* no probe of our own, accusations or not */
+    b.m->dial_pause_ns = config.dial_interval_ns;
     says(&b, "x", SG_SWIM_SUSPECT, "c", BOOT(1), "x");
     wait_ns(&b, 1100 * MS); /* a and b have been pinged */
     b.now += 300 * SEC;
