@@ -28,7 +28,7 @@
  * In this overlay (the default) some things are different, and why:
  *
  * - A ping to a stranger costs a post-quantum handshake. So neighbours are watched closely (pinged
- *   when nothing was heard for 1 s, or up to 2 s by who watches many; anything they send is an
+ *   when nothing was heard for 1.1 s, or up to 2 s by who watches many; anything they send is an
  *   answer), and members without a link are probed one in 80 s; one in 10 s after somebody was
  *   accused, and then ever less often again. With 8 and more watchers for each
  *   member a crash is noticed at once.
@@ -87,7 +87,7 @@ struct sg_swim_config sg_swim_config_default(const struct sg_mem *mem)
         .window_ns = 600 * SG_NS_PER_MS,
         .indirect = 3,
         .awareness_max = 8,
-        .watch_ns = 1500 * SG_NS_PER_MS,
+        .watch_ns = 1100 * SG_NS_PER_MS,
         .dial_interval_ns = 10 * SG_NS_PER_S,
         .alpha_milli = 4000,
         .beta_milli = 6000,
