@@ -16,7 +16,8 @@ static bool read_number(const char *text, unsigned *value)
 
 bool cluster_parse(int argc, char **argv, struct cluster_options *o)
 {
-    *o = (struct cluster_options){.nodes = 24, .kills = 5, .settle_s = 5, .idle_s = 60, .burn_s = 30, .seed = 1};
+    *o = (struct cluster_options){
+        .nodes = 24, .kills = 5, .settle_s = 5, .idle_s = 60, .burn_s = 30, .seed = 1};
     const struct {
         const char *name;
         unsigned *value;

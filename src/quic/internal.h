@@ -137,6 +137,7 @@ struct sg_quic_conn {
     unsigned want_write; /* bit per lane: WRITABLE is owed */
     unsigned writable;   /* bit per lane: WRITABLE may be pulled */
     bool connected_event;
+    bool acked_event;            /* DATAGRAM_ACKED */
     struct sg_quic_dgram *token; /* NEW_TOKEN event */
 
     struct sg_quic_cid_entry *cids;

@@ -322,6 +322,8 @@ void sg_swim_on_ping_req(struct sg_swim *m, const struct sg_peer_id *from,
 void sg_swim_relay_due(struct sg_swim *m, uint8_t at);
 /* Whether an ACK answered one of them. */
 bool sg_swim_relay_ack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t seq);
+/* The member gave a sign of life: an answer to all who had it probed through us. */
+void sg_swim_relay_heard(struct sg_swim *m, uint16_t slot);
 void sg_swim_relay_cancel(struct sg_swim *m, uint16_t slot);
 /* What the target has until NACK. */
 uint64_t sg_swim_relay_ns(const struct sg_swim_config *config);

@@ -19,7 +19,7 @@
 #define LOOK_PERIODS 2
 /* So many are watched every watch_ns; more of them less often, down to that for so many. */
 #define WATCHED_FEW 6
-#define WATCHED_MANY 10
+#define WATCHED_MANY 12
 
 /* ---- times ---- */
 
@@ -227,6 +227,34 @@ void sg_swim_probe_due(struct sg_swim *m, uint8_t at)
         fail(m, p);
 }
 
+/* Who watches many is watched by many, so each may look less often: a crash is noticed by the one
+ * whose turn comes first. */
+static uint64_t watch_interval(const struct sg_swim *m)
+{
+    uint32_t watched = m->watched_count;
+    if (watched < WATCHED_FEW)
+        watched = WATCHED_FEW;
+    if (watched > WATCHED_MANY)
+        watched = WATCHED_MANY;
+    return m->config.watch_ns * watched / WATCHED_FEW;
+}
+
+/* Two who watch each other take turns: who has pinged waits longer, who was pinged less long. An
+ * acknowledgement of QUIC then travels with the next ping; several in a row that carry nothing else
+ * would have to be acknowledged themselves. */
+static uint64_t turn_ns(const struct sg_swim *m, uint64_t interval)
+{
+    return interval / 100 * m->config.jitter_percent / 2;
+}
+
+static void watch_arm_after_ping(struct sg_swim *m, uint16_t slot)
+{
+    uint16_t timer = (uint16_t)(SG_SWIM_T_WATCH + slot);
+    sg_swim_watch_arm(m, slot);
+    if (m->member[slot].is_watched && m->config.watch_ns > 0)
+        sg_swim_timer_set(m, timer, sg_swim_timer_get(m, timer) + turn_ns(m, watch_interval(m)));
+}
+
 void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
 {
     struct sg_swim_probe *p = &m->probe[at];
@@ -235,7 +263,7 @@ void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
         m->dial_pause_ns *= 2;
     end(m, p);
     sg_swim_health_add(m, -1);
-    sg_swim_watch_arm(m, slot);
+    watch_arm_after_ping(m, slot);
 }
 
 void sg_swim_probe_cancel(struct sg_swim *m, uint16_t slot)
@@ -299,18 +327,6 @@ void sg_swim_on_nack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t 
 
 /* ---- the watch ---- */
 
-/* Who watches many is watched by many, so each may look less often: a crash is noticed by the one
- * whose turn comes first. */
-static uint64_t watch_interval(const struct sg_swim *m)
-{
-    uint32_t watched = m->watched_count;
-    if (watched < WATCHED_FEW)
-        watched = WATCHED_FEW;
-    if (watched > WATCHED_MANY)
-        watched = WATCHED_MANY;
-    return m->config.watch_ns * watched / WATCHED_FEW;
-}
-
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
 {
     if (m->member[slot].is_watched && m->config.watch_ns > 0)
@@ -324,16 +340,19 @@ void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot)
 {
     if (!m->member[slot].is_watched || m->config.watch_ns == 0)
         return;
-    sg_time_ns due = sg_swim_timer_get(m, (uint16_t)(SG_SWIM_T_WATCH + slot));
-    if (sg_time_since(due, m->now) < watch_interval(m) / 2)
-        sg_swim_watch_arm(m, slot);
+    uint16_t timer = (uint16_t)(SG_SWIM_T_WATCH + slot);
+    uint64_t interval = watch_interval(m);
+    if (sg_time_since(sg_swim_timer_get(m, timer), m->now) >= interval / 2)
+        return;
+    sg_swim_timer_set(m, timer, sg_swim_after(m, interval) - turn_ns(m, interval));
 }
 
 /* HEARD may only note the time; here the timer catches up with it. */
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    uint64_t least = watch_interval(m) / 100 * (100 - m->config.jitter_percent);
+    uint64_t jitter = m->config.jitter_percent < 60 ? m->config.jitter_percent : 60;
+    uint64_t least = watch_interval(m) / 100 * (100 - jitter - jitter / 2);
     uint64_t silence = sg_time_since(m->now, e->heard);
     sg_swim_watch_arm(m, slot);
     if (e->heard != 0 && silence < least) {

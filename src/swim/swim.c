@@ -465,12 +465,14 @@ static void on_member(struct sg_swim *m, const struct sg_swim_in *in)
     uint16_t slot = sg_swim_slot(m, &in->peer);
     if (slot == SG_SWIM_NONE)
         return;
-    if (in->kind == SG_SWIM_IN_HEARD)
+    if (in->kind == SG_SWIM_IN_HEARD) {
         sg_swim_life(m, slot);
-    else if (in->kind == SG_SWIM_IN_WATCH)
+        sg_swim_relay_heard(m, slot);
+    } else if (in->kind == SG_SWIM_IN_WATCH) {
         on_watch(m, slot, in->on);
-    else
+    } else {
         sg_swim_on_rtt(m, slot, in);
+    }
 }
 
 static void dispatch(struct sg_swim *m, const struct sg_swim_in *in)
