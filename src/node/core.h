@@ -48,12 +48,11 @@ struct sg_core_config {
     uint64_t message_ttl_ms;    /* [60000] <= ttl_max_ms */
     uint64_t ttl_max_ms;        /* [600000] a longer expiry is refused */
     uint64_t skew_ms;           /* [600000] how wrong a peer's wall clock may be */
-    bool datagram_acks;         /* [false] LINK_ALIVE comes: a PING is answered by that alone when
-                                    * there is nothing else to say. At all nodes, or at none */
-    uint64_t link_linger_ns;    /* [10 s] an unneeded link is kept so long */
-    uint64_t ban_ns;            /* [60 s] */
-    uint64_t scope_linger_ns;   /* [60 s] a topic without subscription is kept so long */
-    uint64_t find_interval_ns;  /* [500 ms] first pause between topic walks, doubling .. */
+    bool datagram_acks; /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
+    uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long */
+    uint64_t ban_ns;               /* [60 s] */
+    uint64_t scope_linger_ns;      /* [60 s] a topic without subscription is kept so long */
+    uint64_t find_interval_ns;     /* [500 ms] first pause between topic walks, doubling .. */
     uint64_t find_interval_max_ns; /* [30 s] .. up to here */
 };
 
@@ -67,7 +66,8 @@ enum sg_core_in_kind {
     SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns */
     SG_CORE_IN_LINK_DOWN,    /* peer, err: the link is gone, or the dial asked for has failed */
     SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns, lost_permille */
-    SG_CORE_IN_LINK_ALIVE,   /* peer: its transport acknowledged a frame of SG_LANE_DATAGRAM */
+    SG_CORE_IN_LINK_ALIVE,   /* peer: its transport acknowledged a frame of SG_LANE_DATAGRAM: a
+                              * PING is answered by that, an ACK is sent only when it has news */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
