@@ -5,9 +5,10 @@
  *                 [--seed X] [--respawn]
  *
  * Convergence counts from the moment when all nodes are told to join through node 0 until the last
- * of them has every other in its member table. It then settles before its idle cost is taken. Detection counts from the kill until the first and
- * until the last survivor says SG_EVENT_MEMBER_FAIL. With --respawn each killed node is replaced by
- * a new one, so that many kills can follow one another. */
+ * of them has every other in its member table. It then settles before its idle cost is taken.
+ * Detection counts from the kill until the first and until the last survivor says
+ * SG_EVENT_MEMBER_FAIL. With --respawn each killed node is replaced by a new one, so that many
+ * kills can follow one another. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -8,7 +8,8 @@ usage: bench/membership.py [--quick | --full] [--sizes 32,128] [--runs 3] [--kil
 For each size and run first ours (bench_cluster: one process a node), then memberlist (one process
 for all agents, as Go programs are measured; and one agent in a process of its own). Then 24
 processes of ours with many kills, each replaced by a new node. --sizes= leaves out the comparison,
---crashes 0 the kills. Without Go memberlist is not measured, and the text says so. Prints the tables and writes them into docs/benchmarks.md.
+--crashes 0 the kills. Without Go memberlist is not measured, and the text says so. Prints the
+tables and writes them into docs/benchmarks.md.
 --quick is for trying it out and never writes; --full idles for ten minutes with 24 processes.
 The exit code is 1 when a goal is missed, and the text says which.
 """
@@ -112,8 +113,8 @@ def run_crashes(opt):
 
 
 def run_peer(nodes, opt, seed):
-    return run([PEER, "-nodes", nodes, "-kills", opt.kills, "-settle", opt.settle, "-idle", opt.idle,
-                "-burners", BURNERS, "-burn", opt.burn, "-seed", seed,
+    return run([PEER, "-nodes", nodes, "-kills", opt.kills, "-settle", opt.settle,
+                "-idle", opt.idle, "-burners", BURNERS, "-burn", opt.burn, "-seed", seed,
                 f"-lone={'true' if seed == 1 else 'false'}"])
 
 
@@ -318,8 +319,8 @@ def main():
     if opt.sizes:
         side, missed = compare(opt, no_peer)
         lines += [f"Same machine, same run, in turn: {opt.runs} runs of each, {opt.kills} kills a "
-                  f"run, settled for {opt.settle} s, idle {opt.idle} s, burners {opt.burn} s; median (min .. max) over runs, "
-                  "for detection over all kills. Ours: one process a node, encrypted and "
+                  f"run, settled for {opt.settle} s, idle {opt.idle} s, burners {opt.burn} s; "
+                  "median (min .. max) over runs, for detection over all kills. Ours: one process a node, encrypted and "
                   "authenticated; memberlist: LAN defaults, in clear text, all agents in one "
                   "process. Published: Lifeguard's table at memberlist's defaults.", "", *side, ""]
     if opt.crashes > 0:

@@ -19,7 +19,7 @@
 #define LOOK_PERIODS 2
 /* So many are watched every watch_ns; more of them less often, down to that for so many. */
 #define WATCHED_FEW 6
-#define WATCHED_MANY 12
+#define WATCHED_MANY 10
 
 /* ---- times ---- */
 
@@ -259,7 +259,8 @@ void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
 {
     struct sg_swim_probe *p = &m->probe[at];
     uint16_t slot = p->slot;
-    if (p->is_ring && p->is_dialled && m->dial_pause_ns < SG_SWIM_CALM_FACTOR * m->config.dial_interval_ns)
+    if (p->is_ring && p->is_dialled &&
+        m->dial_pause_ns < SG_SWIM_CALM_FACTOR * m->config.dial_interval_ns)
         m->dial_pause_ns *= 2;
     end(m, p);
     sg_swim_health_add(m, -1);

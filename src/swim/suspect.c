@@ -98,8 +98,8 @@ static void make_public(struct sg_swim *m, uint16_t slot, const struct sg_swim_r
     m->stats.suspicions++;
     sg_swim_alarm(m);
     sg_swim_tell(m, rumor, from, true);
-    /* an accused neighbour is asked at once: it hears of it, and its answer clears it; where few can
-     * confirm, also one that has to be dialled */
+    /* an accused neighbour is asked at once: it hears of it, and its answer clears it; where few
+     * can confirm, also one that has to be dialled */
     bool is_asked = m->member[slot].is_linked || m->ring_count <= m->config.confirmations;
     if (m->config.proofs && !is_ours && is_asked)
         sg_swim_ask(m, slot);

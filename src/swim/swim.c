@@ -87,7 +87,7 @@ struct sg_swim_config sg_swim_config_default(const struct sg_mem *mem)
         .window_ns = 600 * SG_NS_PER_MS,
         .indirect = 3,
         .awareness_max = 8,
-        .watch_ns = 1100 * SG_NS_PER_MS,
+        .watch_ns = SG_NS_PER_S,
         .dial_interval_ns = 10 * SG_NS_PER_S,
         .alpha_milli = 4000,
         .beta_milli = 6000,

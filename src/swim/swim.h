@@ -42,7 +42,7 @@ struct sg_swim_config {
     uint8_t indirect;          /* [3] PING_REQs, to linked members where possible */
     bool random_target;        /* [false] as SWIM s3.1 analyses it; else round robin (s4.3) */
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
-    uint64_t watch_ns;         /* [1.1 s] a watched peer silent for so long is pinged, up to twice
+    uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to 5/3 of
                                 * it where more than 6 are watched; 0 = none is */
     uint64_t dial_interval_ns; /* [10 s] pause between probes of members without a link after an
                                 * accusation, growing to 8 times that in calm; and between relayed
