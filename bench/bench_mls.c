@@ -1,6 +1,6 @@
 /* Cost of MLS operations by group size on one thread. A group is made by one commit that adds all
  * (the tree is blank but for the creator's path); "full" means that each member has committed once.
- * usage: bench_mls [SUITE [MEMBERS...]] */
+ * usage: bench_mls [full] [SUITE [MEMBERS...]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -210,13 +210,61 @@ static void bench_size(uint16_t suite, uint32_t members)
     sg_mls_arena_fini(&b.arena);
 }
 
+/* The creator adds member i, who commits at once: so no inner node stays blank. */
+static struct sg_mls_group *grow(struct bench *b, struct sg_mls_group *creator, uint32_t i)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_commit_options options = {
+        .send = {.now = NOW}, .values = &b->adds[i], .count = 1, .tree_in_welcome = true};
+    struct sg_mls_commit_result result;
+    double ignored[2];
+    sg_mls_arena_init(&arena, sg_mem_default(), b->suite->wipe);
+    demand(sg_mls_group_commit(creator, &arena, &options, &result), "add");
+    demand(sg_mls_group_merge(creator), "merge");
+    struct sg_mls_group *joined = join(b, i, result.welcome, sg_bytes(NULL, 0));
+    (void)commit(b, joined, creator, &ignored[0], &ignored[1]);
+    sg_mls_arena_fini(&arena);
+    return joined;
+}
+
+static void bench_full(uint16_t suite, uint32_t members)
+{
+    struct bench b = {0};
+    struct sg_mls_group *creator, *last = NULL;
+    double made[RUNS], followed[RUNS], back[2];
+    size_t len = 0;
+    set_up(&b, suite, members);
+    struct sg_mls_create in = {.config = &b.config,
+                               .group_id = SG_BYTES_LIT("bench"),
+                               .keys = keys_of(&b, 0, &b.creator),
+                               .now = NOW};
+    demand(sg_mls_group_create(&in, &creator), "create");
+    for (uint32_t i = 0; i < b.members; i++) {
+        sg_mls_group_free(last);
+        last = grow(&b, creator, i);
+    }
+    (void)printf("%s, %u members, full tree\n", b.suite->name, members);
+    for (int run = 0; run < RUNS; run++) {
+        len = commit(&b, last, creator, &made[run], &followed[run]);
+        (void)commit(&b, creator, last, &back[0], &back[1]);
+    }
+    print("update", made, RUNS, len);
+    print("process it", followed, RUNS, 0);
+    sg_mls_group_free(creator);
+    sg_mls_group_free(last);
+    sg_mls_arena_fini(&b.arena);
+}
+
 int main(int argc, char **argv)
 {
-    uint16_t suite = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 0) : 1;
+    bool is_full = argc > 1 && strcmp(argv[1], "full") == 0;
+    int first = is_full ? 2 : 1;
+    uint16_t suite = argc > first ? (uint16_t)strtoul(argv[first], NULL, 0) : 1;
+    void (*const bench)(uint16_t, uint32_t) = is_full ? bench_full : bench_size;
     demand(sg_crypto_init(), "crypto");
-    if (argc < 3)
-        bench_size(suite, 1000);
-    for (int i = 2; i < argc; i++)
-        bench_size(suite, (uint32_t)strtoul(argv[i], NULL, 0));
+    if (argc < first + 2)
+        bench(suite, is_full ? 100 : 1000);
+    for (int i = first + 1; i < argc; i++)
+        bench(suite, (uint32_t)strtoul(argv[i], NULL, 0));
     return 0;
 }
