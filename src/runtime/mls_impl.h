@@ -1,0 +1,44 @@
+/* The public MLS API on mls/: crypto, clock, randomness and storage put in. */
+#ifndef SG_RUNTIME_MLS_IMPL_H
+#define SG_RUNTIME_MLS_IMPL_H
+
+#include <saorsa/mls.h>
+
+#include "mls/join.h"
+#include "mls/package.h"
+#include "mls/state.h"
+
+struct sg_mls_client {
+    struct sg_mls_client_config config; /* its spans are ours */
+    struct sg_mls_config mls;
+    const struct sg_mls_suite *suite;
+    struct sg_mls_store store;
+    struct sg_mls_identity identity;
+    uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
+    uint8_t signature_public[SG_MLS_SIG_PUBLIC_MAX];
+};
+
+struct sg_mls_member {
+    struct sg_mls_client *client;
+    struct sg_mls_group *group;
+    bool is_broken; /* storage failed, and loading what it has failed too */
+};
+
+uint64_t sg_mls_client_now(const struct sg_mls_client *client);
+/* A copy for the caller. */
+sg_err sg_mls_blob_copy(struct sg_bytes bytes, struct sg_mls_blob *out);
+/* An arena whose content is wiped. */
+void sg_mls_client_arena(const struct sg_mls_client *client, struct sg_mls_arena *arena);
+/* The KeyPackage in an MLSMessage; spans point into message. */
+sg_err sg_mls_decode_package(struct sg_bytes message, struct sg_mls_arena *arena,
+                             struct sg_mls_key_package *out);
+/* A member of group, saved for the first time; group is freed when that fails. */
+sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group,
+                         struct sg_mls_member **out);
+/* Can the member be used? */
+sg_err sg_mls_member_check(const struct sg_mls_member *member);
+/* Saves what err == SG_OK has changed; when that fails the member is what storage has. */
+sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
+struct sg_mls_send sg_mls_member_send(const struct sg_mls_member *member);
+
+#endif
