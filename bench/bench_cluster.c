@@ -65,8 +65,8 @@ struct bench {
     struct counts counts;
     struct kill kills[KILLS_MAX];
     double create_ms, converge_ms, idle_cpu, idle_s;
-    double join_cpu_s;                /* of all nodes together, until they were settled */
-    double joins[CLUSTER_COUNTS];     /* of one node, until then */
+    double join_cpu_s;             /* of all nodes together, until they were settled */
+    double joins[CLUSTER_COUNTS];  /* of one node, until then */
     double rates[CLUSTER_COUNTS];  /* of one node, idle, per second */
     double connections, neighbors; /* of one node, idle */
     struct counts idle, burn;

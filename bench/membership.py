@@ -320,8 +320,9 @@ def main():
         side, missed = compare(opt, no_peer)
         lines += [f"Same machine, same run, in turn: {opt.runs} runs of each, {opt.kills} kills a "
                   f"run, settled for {opt.settle} s, idle {opt.idle} s, burners {opt.burn} s; "
-                  "median (min .. max) over runs, for detection over all kills. Ours: one process a node, encrypted and "
-                  "authenticated; memberlist: LAN defaults, in clear text, all agents in one "
+                  "median (min .. max) over runs, for detection over all kills. Ours: one process "
+                  "a node, encrypted and authenticated; memberlist: LAN defaults, in "
+                  "clear text, all agents in one "
                   "process. Published: Lifeguard's table at memberlist's defaults.", "", *side, ""]
     if opt.crashes > 0:
         say(f"{CRASH_NODES} processes, {opt.crashes} kills, load {load():.1f}")

@@ -416,8 +416,8 @@ static void idle_wakes_are_few(void **state)
         }
     }
     uint64_t pings = sg_swim_stats(b.m)->pings;
-    /* twelve watched: each every 2 s, see watch_interval */
-    assert_in_range(pings, 12 * 29, 12 * 31 + 8);
+    /* twelve watched: each every 1.67 s, see watch_interval */
+    assert_in_range(pings, 12 * 35, 12 * 37 + 8);
     assert_true(wakes <= pings + 20);
     bench_close(&b);
 }
