@@ -71,8 +71,7 @@ static sg_err scrub(sqlite3 *sql)
         int len = size - at < ZEROS_LEN ? (int)(size - at) : ZEROS_LEN;
         SG_TRY(sg_sql_err(sql, file->pMethods->xWrite(file, zeros, len, at)));
     }
-    return size == 0 ? SG_OK
-                     : sg_sql_err(sql, file->pMethods->xSync(file, SQLITE_SYNC_NORMAL));
+    return size == 0 ? SG_OK : sg_sql_err(sql, file->pMethods->xSync(file, SQLITE_SYNC_NORMAL));
 }
 
 /* ---- opening ---- */
@@ -148,7 +147,8 @@ static sg_err prepare_database(sqlite3 *sql)
     (void)sqlite3_extended_result_codes(sql, 1);
     (void)sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    SG_TRY(sg_sql_exec(sql, "PRAGMA page_size = " PAGE_SIZE "; PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
+    SG_TRY(sg_sql_exec(sql, "PRAGMA page_size = " PAGE_SIZE ";"
+                            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
                             "PRAGMA temp_store = MEMORY; PRAGMA cache_spill = OFF"));
     SG_TRY(identify(sql, &is_empty));
     SG_TRY(sg_sql_exec(sql, "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL"));
@@ -161,8 +161,7 @@ static sg_err prepare_statements(struct sg_mls_db *db)
     SG_TRY(sg_sql_prepare(db->sql, "DELETE FROM entries WHERE id = ?", &db->remove));
     SG_TRY(sg_sql_prepare(db->sql, "SELECT length(value) FROM entries WHERE id = ?", &db->measure));
     SG_TRY(sg_sql_prepare(db->sql, "SELECT id FROM groups WHERE name = ?", &db->find_group));
-    return sg_sql_prepare(db->sql, "SELECT name FROM groups ORDER BY id LIMIT 1 OFFSET ?",
-                          &db->at);
+    return sg_sql_prepare(db->sql, "SELECT name FROM groups ORDER BY id LIMIT 1 OFFSET ?", &db->at);
 }
 
 sg_err sg_mls_db_open(struct sg_mls_db **out, const struct sg_mls_db_options *options)

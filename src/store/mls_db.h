@@ -2,10 +2,11 @@
  * the same group would encrypt twice with one key, so the file is locked from open to close.
  *
  * A write is one transaction, durable on return: a process that is killed at any moment leaves the
- * state before or after it. Entries marked as secret that a write replaces or deletes are overwritten, in the
- * database (secure_delete) and in the journal, which is filled with zeros after each write and at
- * each open. A file system that does not write in place may keep copies that nobody here can
- * reach. One thread at a time. After an error nothing has changed, and the object can be used on.
+ * state before or after it. Entries marked as secret that a write replaces or deletes are
+ * overwritten, in the database (secure_delete) and in the journal, which is filled with zeros after
+ * each write and at each open. A file system that does not write in place may keep copies that
+ * nobody here can reach. One thread at a time. After an error nothing has changed, and the object
+ * can be used on.
  *
  * Errors of all calls, besides those named: SG_ERR_NO_SPACE, SG_ERR_PERMISSION, SG_ERR_LOCKED,
  * SG_ERR_CORRUPT, SG_ERR_LIMIT (descriptors), SG_ERR_IO, SG_ERR_NO_MEMORY. */
