@@ -1,8 +1,9 @@
-// Mends places of ts-mls 2.0.0-rc.10 while it is loaded, so that the scenarios can be played:
-// a commit of exactly one Remove or Update needs a path (RFC9420 s12.4), the payload of external_pub
-// is a vector (s12.4.3.2), and that of external_senders a list (s12.1.8.1), here of one; a member may
-// use resumption PSKs of its own group (s8.4), and external PSKs also in private messages; equal
-// required_capabilities are equal; a path may be asked for where none is due.
+// Mends places of ts-mls 2.0.0-rc.10 while it is loaded, so that the scenarios can be played: a commit
+// of exactly one Remove or Update needs a path (RFC9420 s12.4), and may be asked to have one where
+// none is due; the payload of external_pub is a vector (s12.4.3.2), that of external_senders a list
+// (s12.1.8.1), here of one; a member may use resumption PSKs of its own group (s8.4), and external PSKs
+// also in private messages; equal required_capabilities are equal; public keys of ECDSA are
+// uncompressed (s5.1.2).
 import { register } from "node:module";
 import { isMainThread } from "node:worker_threads";
 
@@ -28,6 +29,9 @@ mended["extension.js"] = [
     ["return a.extensionData === b.extensionData",
         "return JSON.stringify(a.extensionData) === JSON.stringify(b.extensionData)"],
 ];
+
+mended["makeNobleSignatureImpl.js"] = ["p256", "p384", "p521"].map((curve) =>
+    [`${curve}.getPublicKey(signKey)`, `${curve}.getPublicKey(signKey, false)`]);
 
 mended["processMessages.js"] = [
     ["externalPsks: {}, clientConfig", "externalPsks: params.context.externalPsks, clientConfig"],
