@@ -1,7 +1,7 @@
-/* Cost of MLS operations by group size, in CPU time on one thread. A group is made by one commit that
- * adds all, then its tree is blank but for the creator's path; "full" means that so many members have
- * committed since that no node is blank. What the crypto library needs for one operation is printed
- * beside, since most of the cost is its.
+/* Cost of MLS operations by group size, in CPU time on one thread. A group is made by one commit
+ * that adds all, then its tree is blank but for the creator's path; "full" means that so many
+ * members have committed since that no node is blank. What the crypto library needs for one
+ * operation is printed beside, since most of the cost is its.
  * usage: bench_mls [json] [blank | full] [SUITE [MEMBERS...]] */
 #include <stdio.h>
 #include <stdlib.h>

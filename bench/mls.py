@@ -47,7 +47,7 @@ def say(text):
 # ---- the peer ----
 
 def weaken(path, version):
-    """Lets a library load where the C library is older than version: the symbols come from glue.c."""
+    """Lets a library load beside a C library before version: glue.c has what it wants of it."""
     with open(path, "rb") as file:
         data = bytearray(file.read())
     sections, = struct.unpack_from("<Q", data, 0x28)
