@@ -1,6 +1,8 @@
-/* Cost of MLS operations by group size on one thread. A group is made by one commit that adds all
- * (the tree is blank but for the creator's path); "full" means that each member has committed once.
- * usage: bench_mls [full] [SUITE [MEMBERS...]] */
+/* Cost of MLS operations by group size, in CPU time on one thread. A group is made by one commit
+ * that adds all, then its tree is blank but for the creator's path; "full" means that so many
+ * members have committed since that no node is blank. What the crypto library needs for one
+ * operation is printed beside, since most of the cost is its.
+ * usage: bench_mls [json] [blank | full] [SUITE [MEMBERS...]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -102,7 +104,9 @@ static struct sg_mls_group *join(struct bench *b, uint32_t i, struct sg_bytes we
     return group;
 }
 
-static void print(const char *what, double *ms, int count, size_t bytes)
+static bool is_json;
+
+static void sort(double *ms, int count)
 {
     for (int i = 1; i < count; i++)
         for (int j = i; j > 0 && ms[j] < ms[j - 1]; j--) {
@@ -110,11 +114,110 @@ static void print(const char *what, double *ms, int count, size_t bytes)
             ms[j] = ms[j - 1];
             ms[j - 1] = swap;
         }
+}
+
+static void print(const char *what, double *ms, int count, size_t bytes)
+{
+    sort(ms, count);
+    if (is_json) {
+        (void)printf(
+            "{\"what\":\"%s\",\"ms\":%.3f,\"low\":%.3f,\"high\":%.3f,\"runs\":%d,\"bytes\":%zu}\n",
+            what, ms[count / 2], ms[0], ms[count - 1], count, bytes);
+        return;
+    }
     (void)printf("  %-34s %9.2f ms  (%.2f .. %.2f, %d runs)", what, ms[count / 2], ms[0],
                  ms[count - 1], count);
     if (bytes > 0)
         (void)printf("  %zu B", bytes);
     (void)printf("\n");
+}
+
+static void print_head(const struct bench *b, uint32_t members, const char *tree)
+{
+    if (is_json)
+        (void)printf("{\"suite\":\"%s\",\"members\":%u,\"tree\":\"%s\"}\n", b->suite->name, members,
+                     tree);
+    else
+        (void)printf("%s, %u members, %s tree\n", b->suite->name, members, tree);
+}
+
+static int runs_for(uint32_t members)
+{
+    return members > 2000 ? 3 : RUNS;
+}
+
+/* ---- what the crypto library needs ---- */
+
+#define CRYPTO_RUNS 200
+
+static void bench_crypto(struct bench *b)
+{
+    const struct sg_mls_suite *suite = b->suite;
+    uint8_t signature[SG_MLS_SIG_MAX], public_key[SG_MLS_SIG_PUBLIC_MAX], data[300] = {7};
+    uint8_t kem_private[SG_MLS_KEM_PRIVATE_MAX], kem_public[SG_MLS_KEM_PUBLIC_MAX];
+    uint8_t enc[SG_MLS_KEM_ENC_MAX], out[300 + 64];
+    size_t len;
+    double signed_ms = 0, verified = 0, sealed = 0;
+    struct sg_bytes key = sg_bytes(b->signature_private[0], suite->sig_private_len);
+    struct sg_mls_to_sign to_sign = {key, sg_bytes(data, sizeof(data))};
+    demand(suite->sig_public(suite, key, public_key), "public key");
+    demand(suite->kem_generate(suite, b->config.random, kem_private, kem_public), "KEM key");
+    for (int i = 0; i < CRYPTO_RUNS; i++) {
+        double start = now_ms();
+        demand(suite->sign(suite, b->config.random, &to_sign, signature, &len), "sign");
+        signed_ms += now_ms() - start;
+        start = now_ms();
+        demand(suite->verify(suite, sg_bytes(public_key, suite->sig_public_len), to_sign.content,
+                             sg_bytes(signature, len)),
+               "verify");
+        verified += now_ms() - start;
+        struct sg_mls_hpke_to to = {.public_key = sg_bytes(kem_public, suite->kem_public_len),
+                                    .plain = sg_bytes(data, suite->hash_len)};
+        start = now_ms();
+        demand(suite->hpke_seal(suite, b->config.random, &to, enc, out), "seal");
+        sealed += now_ms() - start;
+    }
+    signed_ms /= CRYPTO_RUNS;
+    verified /= CRYPTO_RUNS;
+    sealed /= CRYPTO_RUNS;
+    print("one signature", &signed_ms, 1, len);
+    print("one verification", &verified, 1, 0);
+    print("one HPKE seal", &sealed, 1, suite->kem_enc_len);
+}
+
+/* ---- memory ---- */
+
+/* Live bytes of what is allocated through it. */
+static void *count_alloc(void *user, size_t size)
+{
+    uint64_t *block = malloc(size + 16);
+    if (block == NULL)
+        return NULL;
+    *block = size;
+    *(uint64_t *)user += size;
+    return block + 2;
+}
+
+static void count_free(void *user, void *ptr)
+{
+    if (ptr == NULL)
+        return;
+    uint64_t *block = (uint64_t *)ptr - 2;
+    *(uint64_t *)user -= *block;
+    free(block);
+}
+
+static void *count_realloc(void *user, void *ptr, size_t size)
+{
+    void *grown = count_alloc(user, size);
+    if (grown == NULL)
+        return NULL;
+    if (ptr != NULL) {
+        uint64_t len = ((uint64_t *)ptr)[-2];
+        memcpy(grown, ptr, len < size ? len : size);
+    }
+    count_free(user, ptr);
+    return grown;
 }
 
 /* One commit by from, followed by to; what each cost. */
@@ -164,8 +267,26 @@ static void bench_messages(struct bench *b, struct sg_mls_group *from, struct sg
     print("decrypt", opened, RUNS, 0);
 }
 
-static void bench_size(uint16_t suite, uint32_t members)
+/* A member that joins with an allocator that counts. */
+static void bench_memory(struct bench *b, struct sg_bytes welcome, struct sg_bytes tree)
 {
+    uint64_t live = 0;
+    const struct sg_mem counting = {count_alloc, count_realloc, count_free, &live};
+    const struct sg_mem *before = b->config.mem;
+    b->config.mem = &counting;
+    struct sg_mls_group *group = join(b, 0, welcome, tree);
+    if (is_json)
+        (void)printf("{\"what\":\"memory\",\"bytes\":%llu}\n", (unsigned long long)live);
+    else
+        (void)printf("  %-34s %9.2f KB for each member\n", "state in memory",
+                     (double)live / 1e3 / (b->members + 1));
+    sg_mls_group_free(group);
+    b->config.mem = before;
+}
+
+static void bench_blank(uint16_t suite, uint32_t members)
+{
+    const int count = runs_for(members);
     struct bench b = {0};
     struct sg_mls_group *creator = NULL, *first = NULL, *second;
     struct sg_mls_commit_result result;
@@ -173,8 +294,9 @@ static void bench_size(uint16_t suite, uint32_t members)
     double runs[4][RUNS];
     size_t commit_len = 0;
     set_up(&b, suite, members);
-    (void)printf("%s, %u members\n", b.suite->name, members);
-    for (int run = 0; run < RUNS; run++) {
+    print_head(&b, members, "blank");
+    bench_crypto(&b);
+    for (int run = 0; run < count; run++) {
         struct sg_mls_create in = {.config = &b.config,
                                    .group_id = SG_BYTES_LIT("bench"),
                                    .keys = keys_of(&b, 0, &b.creator),
@@ -193,16 +315,14 @@ static void bench_size(uint16_t suite, uint32_t members)
         first = join(&b, 0, result.welcome, tree);
         runs[1][run] = now_ms() - start;
     }
-    print("add all, one commit", runs[0], RUNS, result.commit.len);
-    print("join", runs[1], RUNS, result.welcome.len);
+    print("add all", runs[0], count, result.commit.len);
+    print("join", runs[1], count, result.welcome.len);
+    bench_memory(&b, result.welcome, tree);
     second = join(&b, b.members - 1, result.welcome, tree);
-    commit_len = commit(&b, second, first, &runs[0][0], &runs[1][0]);
-    print("update, blank tree", &runs[0][0], 1, commit_len);
-    print("process it", &runs[1][0], 1, 0);
-    for (int run = 0; run < RUNS; run++)
+    for (int run = 0; run < count; run++)
         commit_len = commit(&b, second, first, &runs[2][run], &runs[3][run]);
-    print("update again", runs[2], RUNS, commit_len);
-    print("process it", runs[3], RUNS, 0);
+    print("update", runs[2], count, commit_len);
+    print("process", runs[3], count, 0);
     bench_messages(&b, second, first);
     sg_mls_group_free(creator);
     sg_mls_group_free(first);
@@ -210,61 +330,118 @@ static void bench_size(uint16_t suite, uint32_t members)
     sg_mls_arena_fini(&b.arena);
 }
 
-/* The creator adds member i, who commits at once: so no inner node stays blank. */
-static struct sg_mls_group *grow(struct bench *b, struct sg_mls_group *creator, uint32_t i)
+/* ---- a full tree ---- */
+
+/* Makes group that of member i + 1, who has only its leaf key: enough to commit. All members share
+ * the secrets of an epoch, and to let each of them join would take hours. */
+static void become(struct bench *b, struct sg_mls_group *group, uint32_t i)
 {
-    struct sg_mls_arena arena;
-    struct sg_mls_commit_options options = {
-        .send = {.now = NOW}, .values = &b->adds[i], .count = 1, .tree_in_welcome = true};
-    struct sg_mls_commit_result result;
+    struct sg_mls_epoch *epoch = group->epoch;
+    memset(&epoch->own, 0, sizeof(epoch->own));
+    epoch->own.leaf = i + 1;
+    sg_mls_private_put(&epoch->own, sg_mls_leaf_node(i + 1), b->packages[i].encryption_private);
+    memcpy(epoch->signature_private, b->signature_private[i + 1], b->suite->sig_private_len);
+}
+
+/* Every second member but the other one commits once, those far apart first, so that the tree fills
+ * soon. */
+static void fill(struct bench *b, struct sg_mls_group *group, struct sg_mls_group *other)
+{
     double ignored[2];
-    sg_mls_arena_init(&arena, sg_mem_default(), b->suite->wipe);
-    demand(sg_mls_group_commit(creator, &arena, &options, &result), "add");
-    demand(sg_mls_group_merge(creator), "merge");
-    struct sg_mls_group *joined = join(b, i, result.welcome, sg_bytes(NULL, 0));
-    (void)commit(b, joined, creator, &ignored[0], &ignored[1]);
-    sg_mls_arena_fini(&arena);
-    return joined;
+    for (uint32_t step = group->tree.leaves / 2; step > 1; step /= 2)
+        for (uint32_t leaf = step; leaf <= b->members; leaf += 2 * step) {
+            if (leaf == sg_mls_group_leaf(other))
+                continue;
+            become(b, group, leaf - 1);
+            (void)commit(b, group, other, &ignored[0], &ignored[1]);
+        }
+}
+
+/* Undoes UNDO commits and follows them again. */
+#define UNDO 16
+
+static void bench_rollback(struct bench *b, struct sg_mls_group *from, struct sg_mls_group *to)
+{
+    struct sg_bytes commits[UNDO];
+    struct sg_mls_event event;
+    double ms;
+    for (int i = 0; i < UNDO; i++) {
+        struct sg_mls_commit_options options = {.send = {.now = NOW}};
+        struct sg_mls_commit_result result;
+        demand(sg_mls_group_commit(from, &b->arena, &options, &result), "commit");
+        demand(sg_mls_group_merge(from), "merge");
+        demand(sg_mls_group_process(to, result.commit, NOW, &event), "process");
+        sg_mls_event_fini(&event);
+        commits[i] = result.commit;
+    }
+    double start = now_ms();
+    for (int i = 0; i < UNDO; i++)
+        demand(sg_mls_group_rollback(to), "roll back");
+    ms = now_ms() - start;
+    print("roll back 16 commits", &ms, 1, 0);
+    for (int i = 0; i < UNDO; i++) {
+        demand(sg_mls_group_process(to, commits[i], NOW, &event), "process");
+        sg_mls_event_fini(&event);
+    }
+    ms = now_ms() - start;
+    print("roll back 16 and follow again", &ms, 1, 0);
 }
 
 static void bench_full(uint16_t suite, uint32_t members)
 {
     struct bench b = {0};
-    struct sg_mls_group *creator, *last = NULL;
+    struct sg_mls_group *group, *other;
+    struct sg_mls_commit_result result;
     double made[RUNS], followed[RUNS], back[2];
+    struct sg_bytes tree;
     size_t len = 0;
     set_up(&b, suite, members);
+    b.config.undo_epochs = UNDO;
+    b.config.past_epochs = UNDO;
     struct sg_mls_create in = {.config = &b.config,
                                .group_id = SG_BYTES_LIT("bench"),
                                .keys = keys_of(&b, 0, &b.creator),
                                .now = NOW};
-    demand(sg_mls_group_create(&in, &creator), "create");
-    for (uint32_t i = 0; i < b.members; i++) {
-        sg_mls_group_free(last);
-        last = grow(&b, creator, i);
-    }
-    (void)printf("%s, %u members, full tree\n", b.suite->name, members);
+    struct sg_mls_commit_options options = {
+        .send = {.now = NOW}, .values = b.adds, .count = b.members};
+    demand(sg_mls_group_create(&in, &group), "create");
+    demand(sg_mls_group_commit(group, &b.arena, &options, &result), "add all");
+    demand(sg_mls_group_merge(group), "merge");
+    demand(sg_mls_encode(&b.arena, write_tree, &group->tree, &tree), "tree");
+    other = join(&b, b.members - 1, result.welcome, tree);
+    (void)commit(&b, group, other, &back[0], &back[1]); /* the path of leaf 0 */
+    fill(&b, group, other);
+    (void)commit(&b, other, group, &back[0], &back[1]);
+    print_head(&b, members, "full");
     for (int run = 0; run < RUNS; run++) {
-        len = commit(&b, last, creator, &made[run], &followed[run]);
-        (void)commit(&b, creator, last, &back[0], &back[1]);
+        len = commit(&b, group, other, &made[run], &followed[run]);
+        (void)commit(&b, other, group, &back[0], &back[1]);
     }
     print("update", made, RUNS, len);
-    print("process it", followed, RUNS, 0);
-    sg_mls_group_free(creator);
-    sg_mls_group_free(last);
+    print("process", followed, RUNS, 0);
+    bench_messages(&b, group, other);
+    bench_rollback(&b, group, other);
+    sg_mls_group_free(group);
+    sg_mls_group_free(other);
     sg_mls_arena_fini(&b.arena);
 }
 
 int main(int argc, char **argv)
 {
-    bool is_full = argc > 1 && strcmp(argv[1], "full") == 0;
-    int first = is_full ? 2 : 1;
-    uint16_t suite = argc > first ? (uint16_t)strtoul(argv[first], NULL, 0) : 1;
-    void (*const bench)(uint16_t, uint32_t) = is_full ? bench_full : bench_size;
+    int at = 1;
+    is_json = argc > at && strcmp(argv[at], "json") == 0;
+    at += is_json;
+    bool only_full = argc > at && strcmp(argv[at], "full") == 0;
+    bool only_blank = argc > at && strcmp(argv[at], "blank") == 0;
+    at += only_full || only_blank;
+    uint16_t suite = argc > at ? (uint16_t)strtoul(argv[at], NULL, 0) : 1;
     demand(sg_crypto_init(), "crypto");
-    if (argc < first + 2)
-        bench(suite, is_full ? 100 : 1000);
-    for (int i = first + 1; i < argc; i++)
-        bench(suite, (uint32_t)strtoul(argv[i], NULL, 0));
+    for (int i = at + 1; i < argc || i == at + 1; i++) {
+        uint32_t members = i < argc ? (uint32_t)strtoul(argv[i], NULL, 0) : 1000;
+        if (!only_full)
+            bench_blank(suite, members);
+        if (!only_blank)
+            bench_full(suite, members);
+    }
     return 0;
 }

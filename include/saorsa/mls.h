@@ -63,7 +63,9 @@ struct sg_mls_item {
     struct sg_bytes value;
 };
 
-/* Where members live across restarts. Entries are found by group id, kind and index. */
+/* Where members live across restarts. Entries are found by group id, kind and index. Those with
+ * secrets are sealed, under a key that follows from the client's secret: with another one, or when
+ * somebody has changed them, loading ends with SG_ERR_CORRUPT. */
 struct sg_mls_storage {
     void *user;
     /* All items or none, durable on return. Borrowed for the call. */
@@ -74,6 +76,25 @@ struct sg_mls_storage {
     sg_err (*read)(void *user, struct sg_bytes group_id, const struct sg_mls_item *item,
                    struct sg_mls_blob *value);
 };
+
+/* Storage in an SQLite file of mode 0600, for one client. One process at a time has it, from open
+ * to close, since two that worked on one group would use keys twice. What is replaced or deleted is
+ * overwritten in the file and its journal. */
+struct sg_mls_file;
+/* Makes the file when there is none; its folder must be there. SG_ERR_LOCKED: another process has
+ * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of a newer version;
+ * SG_ERR_NOT_FOUND: no such folder; SG_ERR_PERMISSION; SG_ERR_NO_SPACE; SG_ERR_IO. The last four
+ * may come from its write and read, too. */
+SG_API SG_MUST_USE sg_err sg_mls_file_open(const char *path, struct sg_mls_file **out);
+/* After the clients that use it. NULL is allowed. */
+SG_API void sg_mls_file_close(struct sg_mls_file *file);
+/* What goes into sg_mls_client_config; good until the file is closed. */
+SG_API void sg_mls_file_storage(struct sg_mls_file *file, struct sg_mls_storage *out);
+/* The id of group number index in it, from 0. SG_ERR_NOT_FOUND: there are fewer. */
+SG_API SG_MUST_USE sg_err sg_mls_file_group(struct sg_mls_file *file, size_t index,
+                                            struct sg_mls_blob *group_id);
+/* Forgets all of a group, which no member may be using; fine when it is not there. */
+SG_API SG_MUST_USE sg_err sg_mls_file_drop(struct sg_mls_file *file, struct sg_bytes group_id);
 
 /* A credential that somebody presents. before: what that member had until now, or len 0. */
 struct sg_mls_claim {

@@ -114,7 +114,9 @@ static sg_err read_ratchets(struct sg_reader *r, struct loading *l, struct sg_ml
     for (uint32_t i = 0; r->err == SG_OK && i < nodes; i++) {
         struct sg_mls_node_secret node = {.node = sg_read_u32(r)};
         read_secret(r, tree->suite, &node.secret);
-        SG_TRY(sg_mls_secret_tree_put_node(tree, &node));
+        sg_err err = sg_mls_secret_tree_put_node(tree, &node);
+        tree->suite->wipe(&node, sizeof(node));
+        SG_TRY(err);
     }
     uint32_t senders = sg_read_u32(r);
     for (uint32_t i = 0; r->err == SG_OK && i < senders; i++)

@@ -62,34 +62,6 @@ static sg_err find_psk(void *user, const struct sg_mls_psk_id *id, struct sg_mls
     return client->config.find_psk(client->config.user, id->id, out->secret, &out->len);
 }
 
-static sg_err store_write(void *user, struct sg_bytes group_id, const struct sg_mls_record *records,
-                          uint32_t count)
-{
-    const struct sg_mls_client *client = user;
-    struct sg_mls_item *items = calloc(count, sizeof(*items));
-    if (items == NULL)
-        return SG_ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++)
-        items[i] = (struct sg_mls_item){records[i].kind, records[i].index, records[i].value};
-    const struct sg_mls_storage *storage = &client->config.storage;
-    sg_err err = storage->write(storage->user, group_id, items, count);
-    free(items);
-    return err;
-}
-
-static sg_err store_read(void *user, struct sg_bytes group_id, const struct sg_mls_record *which,
-                         struct sg_mls_arena *arena, struct sg_bytes *value)
-{
-    const struct sg_mls_client *client = user;
-    const struct sg_mls_storage *storage = &client->config.storage;
-    struct sg_mls_item item = {which->kind, which->index, {NULL, 0}};
-    struct sg_mls_blob blob = {NULL, 0};
-    SG_TRY(storage->read(storage->user, group_id, &item, &blob));
-    sg_err err = sg_mls_arena_copy(arena, sg_bytes(blob.data, blob.len), value);
-    sg_mls_blob_free(&blob);
-    return err;
-}
-
 uint64_t sg_mls_client_now(const struct sg_mls_client *client)
 {
     return client->config.now != NULL ? client->config.now(client->config.user)
@@ -142,8 +114,8 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.accepts_expired = config->accepts_expired;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;
-    client->store = (struct sg_mls_store){client, store_write, store_read};
     SG_TRY(take_key(client, config->secret));
+    SG_TRY(sg_mls_storage_init(client));
     SG_TRY(copy_identity(client, config));
     client->identity = (struct sg_mls_identity){
         .suite = client->suite,
@@ -185,6 +157,7 @@ void sg_mls_client_free(struct sg_mls_client *client)
         return;
     free((void *)(uintptr_t)client->config.identity.data);
     client->suite->wipe(client->signature_private, sizeof(client->signature_private));
+    client->suite->wipe(client->storage_key, sizeof(client->storage_key));
     free(client);
 }
 
@@ -268,17 +241,6 @@ sg_err sg_mls_decode_package(struct sg_bytes message, struct sg_mls_arena *arena
 
 /* ---- becoming a member ---- */
 
-static bool is_stored(struct sg_mls_client *client, struct sg_bytes group_id)
-{
-    struct sg_mls_item item = {SG_MLS_RECORD_STATE, 0, {NULL, 0}};
-    struct sg_mls_blob blob = {NULL, 0};
-    if (client->config.storage.read == NULL)
-        return false;
-    sg_err err = client->config.storage.read(client->config.storage.user, group_id, &item, &blob);
-    sg_mls_blob_free(&blob);
-    return err == SG_OK;
-}
-
 sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group,
                          struct sg_mls_member **out)
 {
@@ -286,7 +248,7 @@ sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *grou
     /* RFC9420 s12.4.3: "New members MUST verify that group_id is unique among the groups they are
      * currently participating in" */
     sg_err err = member == NULL ? SG_ERR_NO_MEMORY : SG_OK;
-    if (err == SG_OK && is_stored(client, group->epoch->context.group_id))
+    if (err == SG_OK && sg_mls_storage_has(client, group->epoch->context.group_id))
         err = SG_ERR_EXISTS;
     if (err == SG_OK && client->config.storage.write != NULL)
         err = sg_mls_state_save(group, &client->store);

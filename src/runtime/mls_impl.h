@@ -16,6 +16,7 @@ struct sg_mls_client {
     struct sg_mls_identity identity;
     uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
     uint8_t signature_public[SG_MLS_SIG_PUBLIC_MAX];
+    uint8_t storage_key[SG_MLS_HASH_MAX]; /* what goes into storage is sealed with it */
 };
 
 struct sg_mls_member {
@@ -24,6 +25,16 @@ struct sg_mls_member {
     bool is_broken; /* storage failed, and loading what it has failed too */
 };
 
+/* Fills store and storage_key; config, suite and the signature key are there. */
+sg_err sg_mls_storage_init(struct sg_mls_client *client);
+/* Does storage, if any, have a group of this id? */
+bool sg_mls_storage_has(struct sg_mls_client *client, struct sg_bytes group_id);
+/* Has an entry of this kind (enum sg_mls_record_kind) secrets in it? The ratchet tree and its log
+ * are what all members, and who joins, may see. */
+static inline bool sg_mls_storage_is_secret(uint32_t kind)
+{
+    return kind != SG_MLS_RECORD_NODE && kind != SG_MLS_RECORD_LOG;
+}
 uint64_t sg_mls_client_now(const struct sg_mls_client *client);
 /* A copy for the caller. */
 sg_err sg_mls_blob_copy(struct sg_bytes bytes, struct sg_mls_blob *out);

@@ -39,7 +39,7 @@ struct actor {
 
 static struct actor actors[ACTORS_MAX];
 static size_t actor_count;
-static struct sg_mls_arena arena; /* all that is ever read or made; freed at the end */
+static struct sg_mls_arena arena; /* all that is read or made until a reset */
 
 /* ---- JSON ---- */
 
@@ -539,10 +539,31 @@ static sg_err run(struct actor *a, const json_t *in, json_t *out)
     return SG_ERR_UNSUPPORTED;
 }
 
+/* Forgets all actors. */
+static void reset(void)
+{
+    for (size_t i = 0; i < actor_count; i++) {
+        sg_mls_group_free(actors[i].group);
+        sg_mls_group_free(actors[i].old);
+    }
+    memset(actors, 0, sizeof(actors));
+    actor_count = 0;
+    sg_mls_arena_fini(&arena);
+    sg_mls_arena_init(&arena, sg_mem_default(), NULL);
+}
+
 static void answer(const char *line)
 {
     json_t *in = json_loads(line, 0, NULL);
     json_t *out = json_object();
+    if (strcmp(text_of(in, "verb"), "reset") == 0) {
+        reset();
+        (void)printf("{\"ok\":true}\n");
+        (void)fflush(stdout);
+        json_decref(in);
+        json_decref(out);
+        return;
+    }
     struct actor *a = actor_named(text_of(in, "actor"));
     sg_err err = in == NULL ? SG_ERR_MALFORMED : run(a, in, out);
     (void)json_object_set_new(out, "ok", json_boolean(err == SG_OK));
@@ -568,10 +589,7 @@ int main(void)
     while (getline(&line, &cap, stdin) >= 0)
         answer(line);
     free(line);
-    for (size_t i = 0; i < actor_count; i++) {
-        sg_mls_group_free(actors[i].group);
-        sg_mls_group_free(actors[i].old);
-    }
+    reset();
     sg_mls_arena_fini(&arena);
     return 0;
 }

@@ -325,17 +325,22 @@ def lacking(steps, by_peer):
     if not by_peer:
         return None
     updates = {i for i, s in enumerate(steps) if s["action"] == "updateProposal"}
+    changes = {i for i, s in enumerate(steps) if s["action"] in
+               ("addExternalSigner", "groupContextExtensionsProposal")}
+    signers = sum(s["action"] == "addExternalSigner" for s in steps)
     for step in steps:
         given = [step, step.get("description", {}), *step.get("byValue", ())]
         extensions = [e["extension_type"] for g in given for e in g.get("extensions", ())]
-        if step["action"] == "addExternalSigner" or 5 in extensions:
-            return "reads external_senders as one sender, not as a list"
+        if signers > 1 or 5 in extensions:
+            return "knows lists of exactly one external sender"
         if step["action"] == "fullCommit" and step["actor"] in by_peer:
-            if updates & set(step.get("byReference", ())):
+            covered = set(step.get("byReference", ()))
+            if updates & covered:
                 return "commits Updates of others with a path to their old keys"
-            if step.get("force_path"):
-                return "has no way to ask for a path where none is due"
-            if any(g.get("proposalType") == "groupContextExtensions" for g in given):
+            if step.get("force_path") and step.get("joiners"):
+                return "has no path in a commit of Adds"
+            if changes & covered or any(g.get("proposalType") == "groupContextExtensions"
+                                        for g in given):
                 return "commits new extensions without a path"
     return None
 
@@ -354,21 +359,36 @@ def load_scripts():
     return None
 
 
-def play_one(options, steps, suite, is_private, by_peer):
-    ours = Drive("C", [options.drive])
-    peer = None
-    drives = [ours]
-    if by_peer:
-        peer = Drive("ts-mls", ["node", "--import", os.path.join(PEER, "hooks.mjs"),
-                                os.path.join(PEER, "peer.mjs")])
-        drives.append(peer)
-    drive_of = {a: peer if a in by_peer else ours for a in actors_of(steps)}
-    try:
-        Play(steps, suite, is_private, drive_of).run()
-    finally:
-        codes = [d.close() for d in drives]
-    if codes[0] != 0:
-        raise Failed(f"mls_drive ended with {codes[0]}")
+class Stage:
+    """The drives, which play one script after another."""
+
+    def __init__(self, command):
+        self.commands = {"C": [command],
+                         "ts-mls": ["node", "--import", os.path.join(PEER, "hooks.mjs"),
+                                    os.path.join(PEER, "peer.mjs")]}
+        self.drives = {}
+
+    def drive(self, name):
+        if name not in self.drives:
+            self.drives[name] = Drive(name, self.commands[name])
+        return self.drives[name]
+
+    def play(self, steps, suite, is_private, by_peer):
+        drive_of = {a: self.drive("ts-mls" if a in by_peer else "C") for a in actors_of(steps)}
+        try:
+            for drive in self.drives.values():
+                drive.ask("reset", actor="")
+            Play(steps, suite, is_private, drive_of).run()
+        except Failed:
+            # what is left of it must not disturb the next one
+            self.close()
+            raise
+
+    def close(self):
+        drives, self.drives = self.drives, {}
+        codes = [drive.close() for drive in drives.values() if drive.name == "C"]
+        if any(codes):
+            raise Failed(f"mls_drive ended with {codes[0]}")
 
 
 def main():
@@ -388,6 +408,7 @@ def main():
         print("ts-mls is not installed ('npm ci' in tests/interop/peer): C plays with C only")
     suites = [int(s, 0) for s in options.suites.split(",")] if options.suites else SUITES
     passed, failed, reasons = 0, 0, {}
+    stage = Stage(options.drive)
     for suite, (name, steps), is_private in itertools.product(suites, scripts.items(),
                                                               (False, True)):
         if options.only not in name:
@@ -399,7 +420,7 @@ def main():
                 reasons[reason] = reasons.get(reason, 0) + 1
                 continue
             try:
-                play_one(options, steps, suite, is_private, by_peer)
+                stage.play(steps, suite, is_private, by_peer)
                 passed += 1
             except Unsupported as error:
                 reasons[str(error)] = reasons.get(str(error), 0) + 1
@@ -407,6 +428,11 @@ def main():
                 failed += 1
                 print(f"FAILED {name}, suite {suite:#x}, {form}, ts-mls as "
                       f"{sorted(by_peer) or 'nobody'}: {error}")
+    try:
+        stage.close()
+    except Failed as error:
+        failed += 1
+        print(f"FAILED at the end: {error}")
     print(f"{len(scripts)} scripts, suites {', '.join(hex(s) for s in suites)}: "
           f"{passed} passed, {failed} failed, {sum(reasons.values())} not possible with ts-mls")
     for reason, count in sorted(reasons.items()):

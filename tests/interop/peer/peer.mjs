@@ -135,6 +135,7 @@ const verbs = {
     },
     async commit(actor, request) {
         const proposals = (request.by_value ?? []).map((d) => proposalOf(actor, d));
+        globalThis.forcesPath = request.force_path; // see hooks.mjs
         const result = await mls.createCommit({
             context: contextOf(actor),
             state: actor.state,
@@ -266,6 +267,10 @@ function stateOf(actor) {
 async function answer(line) {
     try {
         const request = JSON.parse(line);
+        if (request.verb === "reset") {
+            actors.clear();
+            return { ok: true };
+        }
         const name = request.actor;
         if (!actors.has(name)) actors.set(name, { name, psks: {}, packages: new Map() });
         const actor = actors.get(name);
