@@ -99,6 +99,7 @@ struct sg_pt {
     uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
     uint32_t eager_count;
+    bool is_settled;    /* has its place in a tree: essay 10 */
     sg_time_ns lazy_at; /* the first queue is announced */
     struct sg_pt_seen_ring seen;
     struct sg_index_keys keys; /* of both indexes */
