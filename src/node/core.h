@@ -42,6 +42,12 @@ struct sg_core_config {
     uint32_t roots_max;            /* [512] verified batch roots */
     uint32_t authors_max;          /* [512] replay windows per scope */
     uint64_t held_bytes_max;       /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
+    uint64_t retention_ns;         /* [15 min] messages are kept for back-fill, by their signed
+                                    * time, longer than a partition that heals in 10; 0 = no
+                                    * back-fill */
+    uint64_t retention_bytes_max;  /* [16 MiB] all scopes; >= 1 MiB */
+    uint32_t retention_max;        /* [65536] messages per scope, <= 2^20 */
+    uint64_t backfill_interval_ns; /* [30 s] +- 20 % between sessions of a topic, sync.md 2.5 */
     uint32_t verify_rate;          /* [1000] signature checks per second and link */
     uint32_t verify_burst;         /* [2000] */
     bool offload;                  /* [false] signatures are made and checked by jobs that the
@@ -50,7 +56,7 @@ struct sg_core_config {
     uint64_t linger_ns;            /* [5 ms] least time between signatures, unless a batch fills */
     uint64_t unsigned_bytes_max;   /* [4 MiB] own messages that wait for their signature */
     uint32_t sign_jobs_max;        /* [16] at a time, >= 1 */
-    uint32_t verify_jobs_max;      /* [64] at a time, of one link a quarter, >= 1 */
+    uint32_t verify_jobs_max;      /* [256] at a time, of one link a quarter, >= 1 */
     uint64_t waiting_bytes_max;    /* [8 MiB] messages that wait for a verification, of one link a
                                     * quarter */
     uint32_t frame_rate;           /* [20000] frames per second and link, see charge.c */
@@ -74,9 +80,11 @@ struct sg_core;
 
 enum sg_core_in_kind {
     SG_CORE_IN_TIMEOUT,
-    SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns */
+    SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns,
+                              * secret */
     SG_CORE_IN_LINK_DOWN,    /* peer, err: the link is gone, or the dial asked for has failed */
     SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns, lost_permille */
+    SG_CORE_IN_LINK_SECRET,  /* peer, secret: another connection carries the link from now on */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
@@ -108,6 +116,8 @@ struct sg_core_in {
     struct sg_hints hints;
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
+    uint8_t secret
+        [32]; /* LINK_UP, LINK_SECRET: of the connection, the same at both ends (TLS exporter) */
 };
 
 enum sg_core_out_kind {
@@ -201,7 +211,14 @@ struct sg_core_stats {
     uint64_t dials, dials_failed, links_refused, peers_banned, charges;
     uint64_t outbox_lost; /* outputs lost to a failed allocation */
     uint64_t records_made, records_verified, records_refused;
-    struct sg_pt_stats pt; /* summed over all scopes, closed ones included */
+    uint64_t backfill_sessions; /* opened by this node and ended with a difference, maybe none */
+    uint64_t backfill_failed;   /* opened by this node, without a result */
+    uint64_t backfill_answered; /* opened by others */
+    uint64_t backfill_lacking, backfill_offered; /* messages that differed: here, there */
+    uint64_t backfill_received;                  /* messages that came by back-fill */
+    uint64_t backfill_served, backfill_bytes_out;
+    uint64_t history_dropped; /* for want of room, before retention_ns */
+    struct sg_pt_stats pt;    /* summed over all scopes, closed ones included */
     struct sg_swim_stats swim;
 };
 
@@ -255,8 +272,9 @@ void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats);
 /* Now: links up, scopes, base views, eager and lazy neighbours over all topics. */
 struct sg_core_gauges {
     uint32_t links, topics, base_active, base_passive, eager, lazy;
-    uint32_t members; /* alive and suspect, without this node */
-    uint8_t health;   /* Lifeguard's local health, 0 = healthy */
+    uint64_t history, history_bytes; /* messages kept for back-fill, all topics */
+    uint32_t members;                /* alive and suspect, without this node */
+    uint8_t health;                  /* Lifeguard's local health, 0 = healthy */
 };
 void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);
 /* Whether peer is in the base active view, and in how many topics' active views. */
