@@ -35,6 +35,12 @@ set(machines hyparview plumtree swim reconcile crdt mls presence discovery)
 foreach(name ${machines})
     sg_module(${name} DEPENDS wire crypto base)
 endforeach()
+# Both ends of a session compute the same indexes from doubles (reconcile/mapping.h).
+file(GLOB exact_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/reconcile/*.c)
+set(exact_options -ffp-contract=off -fno-math-errno
+    $<$<CONFIG:Release>:-ftree-vectorize$<SEMICOLON>-fno-trapping-math>
+    $<$<AND:$<CONFIG:Release>,$<C_COMPILER_ID:GNU>>:-fvect-cost-model=dynamic>)
+set_source_files_properties(${exact_sources} PROPERTIES COMPILE_OPTIONS "${exact_options}")
 # L3
 sg_module(node DEPENDS ${machines} wire crypto base)
 sg_module(quic DEPENDS os wire crypto base)

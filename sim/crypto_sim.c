@@ -136,6 +136,17 @@ static sg_err sim_sign(void *state, struct sg_bytes context, struct sg_bytes mes
     return SG_OK;
 }
 
+static sg_err sim_kdf(struct sg_bytes secret, struct sg_bytes salt, struct sg_bytes info,
+                      uint8_t *out, size_t out_len)
+{
+    uint8_t block[SG_HASH_LEN];
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("sim kdf v1"), secret, salt, info};
+    hash(parts, sizeof(parts) / sizeof(parts[0]), block);
+    for (size_t i = 0; i < out_len; i++)
+        out[i] = block[i % sizeof(block)];
+    return SG_OK;
+}
+
 const struct sg_suite *sg_sim_suite(void)
 {
     static const struct sg_suite suite = {.name = "sim",
@@ -143,7 +154,8 @@ const struct sg_suite *sg_sim_suite(void)
                                           .sig_public_len = SG_SIM_PUBLIC_LEN,
                                           .sig_len = SG_SIM_SIG_LEN,
                                           .hash = hash,
-                                          .verify = sim_verify};
+                                          .verify = sim_verify,
+                                          .kdf = sim_kdf};
     return &suite;
 }
 

@@ -182,6 +182,10 @@ static struct sg_core_in link_up_of(const struct sg_sim *sim, uint32_t conn, uns
                             .srtt_ns = rtt,
                             .rttvar_ns = rtt / 100 * sim->config.jitter_percent};
     sg_sim_hints(sim, peer, &in.hints);
+    /* both ends agree on it; connections are few enough that it need not differ in each */
+    uint64_t low = sg_sim_mix(c->node[0], c->node[1]);
+    for (unsigned i = 0; i < 8; i++)
+        in.secret[i] = (uint8_t)(low >> (8 * i));
     return in;
 }
 

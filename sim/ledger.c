@@ -5,8 +5,8 @@
 
 #include "internal.h"
 
-/* After the last delivery a message is still held for the cache's time; a node that has not asked
- * by then, and some, never will. */
+/* Nodes keep a message for the retention's time; who has not asked by then, and some, never will.
+ * */
 #define GRACE_NS (15 * SG_NS_PER_S)
 
 sg_err sg_sim_ledger_init(struct sg_sim *sim)
@@ -223,8 +223,8 @@ double sg_sim_ledger_reach(const struct sg_sim *sim, uint32_t number)
 
 static bool is_given_up(const struct sg_sim *sim, const struct sg_sim_message *message)
 {
-    uint64_t held_for = sg_pt_config_default(sim->mem).cache_ns;
-    return sim->now > message->last_at + held_for + GRACE_NS;
+    uint64_t held_for = sg_core_config_default(sim->mem).retention_ns;
+    return sim->now > message->at + held_for + GRACE_NS;
 }
 
 bool sg_sim_ledger_settle(struct sg_sim *sim)

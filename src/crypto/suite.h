@@ -25,6 +25,10 @@ struct sg_suite {
      * SG_ERR_CRYPTO. */
     sg_err (*verify)(struct sg_bytes public_key, struct sg_bytes context, struct sg_bytes message,
                      struct sg_bytes signature);
+    /* A key from a secret: HKDF (RFC 5869) with the profile's hash; salt and info [any] -> out [1
+     * .. 255 * 32]. SG_ERR_NO_MEMORY, SG_ERR_CRYPTO; then out is zeroed. */
+    sg_err (*kdf)(struct sg_bytes secret, struct sg_bytes salt, struct sg_bytes info, uint8_t *out,
+                  size_t out_len);
 };
 
 /* A signing key behind one call; state is borrowed from the key's owner. */

@@ -28,13 +28,17 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .roots_max = 512,
         .authors_max = 512,
         .held_bytes_max = UINT64_C(32) << 20,
+        .retention_ns = 900 * SG_NS_PER_S,
+        .retention_bytes_max = UINT64_C(16) << 20,
+        .retention_max = 65536,
+        .backfill_interval_ns = 30 * SG_NS_PER_S,
         .verify_rate = 1000,
         .verify_burst = 2000,
         .batch_max = SG_BATCH_MAX,
         .linger_ns = 5 * SG_NS_PER_MS,
         .unsigned_bytes_max = UINT64_C(4) << 20,
         .sign_jobs_max = 16,
-        .verify_jobs_max = 64,
+        .verify_jobs_max = 256,
         .waiting_bytes_max = UINT64_C(8) << 20,
         .frame_rate = 20000,
         .pubsub_rate = 200000,
@@ -63,7 +67,9 @@ static bool config_is_good(const struct sg_core_config *config)
     bool fits_sequence = config->boot <= UINT32_MAX;
     bool batches = config->batch_max >= 1 && config->batch_max <= SG_BATCH_MAX &&
                    config->sign_jobs_max >= 1 && config->verify_jobs_max >= 1;
-    has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20);
+    has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20) &&
+               config->retention_bytes_max >= (UINT64_C(1) << 20) && config->retention_max > 0 &&
+               config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0;
     return has_parts && has_network && has_room && tree_fits && fits_sequence && batches &&
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
@@ -228,7 +234,8 @@ static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
         return SG_ERR_INVALID_ARGUMENT;
     if (scope == NULL)
         SG_TRY(sg_scope_open(core, &in->topic, &scope));
-    scope->subscriptions++;
+    if (scope->subscriptions++ == 0)
+        sg_backfill_subscribed(core, scope);
     return SG_OK;
 }
 
@@ -330,6 +337,9 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return SG_OK;
     case SG_CORE_IN_LINK_ALIVE:
         sg_members_alive(core, &in->peer);
+        return SG_OK;
+    case SG_CORE_IN_LINK_SECRET:
+        sg_link_secret(core, in);
         return SG_OK;
     case SG_CORE_IN_SEED:
         return input_seed(core, in);
@@ -450,6 +460,7 @@ void sg_core_check(const struct sg_core *core)
         sg_hpv_check(&scope->hpv);
         sg_pt_check(scope->pt);
         sg_pt_degrees(scope->pt, &eager, &lazy);
+        sg_history_check(scope);
         assert(eager + lazy == scope->hpv.active_count);
     }
     for (uint32_t i = 0; i < core->link_count; i++)
@@ -474,6 +485,8 @@ void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
         size_t eager = 0;
         size_t lazy = 0;
         sg_pt_degrees(core->scopes[i]->pt, &eager, &lazy);
+        gauges->history += sg_history_count(core->scopes[i]);
+        gauges->history_bytes += sg_history_bytes(core->scopes[i]);
         gauges->eager += (uint32_t)eager;
         gauges->lazy += (uint32_t)lazy;
     }

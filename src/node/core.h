@@ -31,36 +31,43 @@ struct sg_core_config {
     uint64_t boot;           /* boot counter: the high half of sequence numbers */
     uint64_t seed;           /* of all choices */
     struct sg_trace trace;
-    struct sg_hpv_config hpv;    /* mem is filled in */
-    struct sg_pt_config pt;      /* mem is filled in */
-    struct sg_swim_config swim;  /* mem is filled in */
-    struct sg_bytes meta;        /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
-    uint32_t links_max;          /* [256] */
-    uint32_t scopes_max;         /* [257] base and 256 topics */
-    uint32_t book_max;           /* [2048] peers with address hints, oldest forgotten first */
-    uint32_t keys_max;           /* [512] author keys kept after a good signature */
-    uint32_t roots_max;          /* [512] verified batch roots */
-    uint32_t authors_max;        /* [512] replay windows per scope */
-    uint64_t held_bytes_max;     /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
-    uint32_t verify_rate;        /* [1000] signature checks per second and link */
-    uint32_t verify_burst;       /* [2000] */
-    bool offload;                /* [false] signatures are made and checked by jobs that the
+    struct sg_hpv_config hpv;      /* mem is filled in */
+    struct sg_pt_config pt;        /* mem is filled in */
+    struct sg_swim_config swim;    /* mem is filled in */
+    struct sg_bytes meta;          /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
+    uint32_t links_max;            /* [256] */
+    uint32_t scopes_max;           /* [257] base and 256 topics */
+    uint32_t book_max;             /* [2048] peers with address hints, oldest forgotten first */
+    uint32_t keys_max;             /* [512] author keys kept after a good signature */
+    uint32_t roots_max;            /* [512] verified batch roots */
+    uint32_t authors_max;          /* [512] replay windows per scope */
+    uint64_t held_bytes_max;       /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
+    uint64_t retention_ns;         /* [15 min] messages are kept for back-fill, by their signed
+                                    * time, longer than a partition that heals in 10; 0 = no
+                                    * back-fill */
+    uint64_t retention_bytes_max;  /* [16 MiB] all scopes; >= 1 MiB */
+    uint32_t retention_max;        /* [65536] messages per scope, <= 2^20 */
+    uint64_t backfill_interval_ns; /* [30 s] +- 20 % between sessions of a topic, sync.md 2.5 */
+    uint32_t verify_rate;          /* [1000] signature checks per second and link */
+    uint32_t verify_burst;         /* [2000] */
+    bool offload;                  /* [false] signatures are made and checked by jobs that the
                                     * caller runs, see SG_CORE_OUT_SIGN; false: at once, in here */
-    uint8_t batch_max;           /* [64] messages under one signature, <= SG_BATCH_MAX */
-    uint64_t linger_ns;          /* [5 ms] least time between signatures, unless a batch fills */
-    uint64_t unsigned_bytes_max; /* [4 MiB] own messages that wait for their signature */
-    uint32_t sign_jobs_max;      /* [16] at a time, >= 1 */
-    uint32_t verify_jobs_max;    /* [64] at a time, of one link a quarter, >= 1 */
-    uint64_t waiting_bytes_max;  /* [8 MiB] messages that wait for a verification, of one link a
+    uint8_t batch_max;             /* [64] messages under one signature, <= SG_BATCH_MAX */
+    uint64_t linger_ns;            /* [5 ms] least time between signatures, unless a batch fills */
+    uint64_t unsigned_bytes_max;   /* [4 MiB] own messages that wait for their signature */
+    uint32_t sign_jobs_max;        /* [16] at a time, >= 1 */
+    uint32_t verify_jobs_max;      /* [256] at a time, of one link a quarter, >= 1 */
+    uint64_t waiting_bytes_max;    /* [8 MiB] messages that wait for a verification, of one link a
                                     * quarter */
-    uint32_t frame_rate;         /* [20000] frames per second and link, see charge.c */
-    uint32_t pubsub_rate;        /* [200000] the same of the pubsub lane */
-    uint32_t repair_rate;        /* [1024] KiB of messages per second and link for GRAFTs .. */
-    uint32_t repair_burst;       /* [4096] .. and at once */
-    uint64_t message_ttl_ms;     /* [60000] <= ttl_max_ms */
-    uint64_t ttl_max_ms;         /* [600000] a longer expiry is refused */
-    uint64_t skew_ms;            /* [600000] how wrong a peer's wall clock may be */
-    bool datagram_acks; /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
+    uint32_t frame_rate;           /* [20000] frames per second and link, see charge.c */
+    uint32_t pubsub_rate;          /* [200000] the same of the pubsub lane */
+    uint32_t repair_rate;          /* [1024] KiB of messages per second and link for GRAFTs .. */
+    uint32_t repair_burst;         /* [4096] .. and at once */
+    uint64_t message_ttl_ms;       /* [60000] <= ttl_max_ms */
+    uint64_t ttl_max_ms;           /* [600000] a longer expiry is refused */
+    uint64_t skew_ms;              /* [600000] how wrong a peer's wall clock may be */
+    /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
+    bool datagram_acks;
     uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long */
     uint64_t ban_ns;               /* [60 s] */
     uint64_t scope_linger_ns;      /* [60 s] a topic without subscription is kept so long */
@@ -75,11 +82,13 @@ struct sg_core;
 
 enum sg_core_in_kind {
     SG_CORE_IN_TIMEOUT,
-    SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns */
+    SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns,
+                              * secret */
     SG_CORE_IN_LINK_DOWN,    /* peer, err: the link is gone, or the dial asked for has failed */
     SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns, lost_permille */
     SG_CORE_IN_LINK_ALIVE,   /* peer: its transport acknowledged a frame of SG_LANE_DATAGRAM: a
                               * PING is answered by that, an ACK is sent only when it has news */
+    SG_CORE_IN_LINK_SECRET,  /* peer, secret: another connection carries the link from now on */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
@@ -111,6 +120,8 @@ struct sg_core_in {
     struct sg_hints hints;
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
+    uint8_t secret
+        [32]; /* LINK_UP, LINK_SECRET: of the connection, the same at both ends (TLS exporter) */
 };
 
 enum sg_core_out_kind {
@@ -204,7 +215,14 @@ struct sg_core_stats {
     uint64_t dials, dials_failed, links_refused, peers_banned, charges;
     uint64_t outbox_lost; /* outputs lost to a failed allocation */
     uint64_t records_made, records_verified, records_refused;
-    struct sg_pt_stats pt; /* summed over all scopes, closed ones included */
+    uint64_t backfill_sessions; /* opened by this node and ended with a difference, maybe none */
+    uint64_t backfill_failed;   /* opened by this node, without a result */
+    uint64_t backfill_answered; /* opened by others */
+    uint64_t backfill_lacking, backfill_offered; /* messages that differed: here, there */
+    uint64_t backfill_received;                  /* messages that came by back-fill */
+    uint64_t backfill_served, backfill_bytes_out;
+    uint64_t history_dropped; /* for want of room, before retention_ns */
+    struct sg_pt_stats pt;    /* summed over all scopes, closed ones included */
     struct sg_swim_stats swim;
 };
 
@@ -258,8 +276,9 @@ void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats);
 /* Now: links up, scopes, base views, eager and lazy neighbours over all topics. */
 struct sg_core_gauges {
     uint32_t links, topics, base_active, base_passive, eager, lazy;
-    uint32_t members; /* alive and suspect, without this node */
-    uint8_t health;   /* Lifeguard's local health, 0 = healthy */
+    uint64_t history, history_bytes; /* messages kept for back-fill, all topics */
+    uint32_t members;                /* alive and suspect, without this node */
+    uint8_t health;                  /* Lifeguard's local health, 0 = healthy */
 };
 void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);
 /* Whether peer is in the base active view, and in how many topics' active views. */

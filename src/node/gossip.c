@@ -157,10 +157,18 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
         push(core, scope, peer, held, hop);
 }
 
+void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                  struct sg_held *held)
+{
+    push(core, scope, peer, held, held->hop);
+}
+
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id)
 {
     struct sg_held *held = sg_store_get(&scope->store, id);
+    if (held == NULL)
+        held = sg_history_get(scope, id);
     if (held == NULL)
         return;
     /* each answer costs what a verification would: the same budget bounds it */
@@ -183,7 +191,13 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    if (core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms)
+    /* expired for certain, and older than what neighbours keep: then it was not missed, it is
+     * played again */
+    bool is_expired =
+        core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms;
+    bool is_kept = msg->time_ms >= core->wall_ms ||
+                   core->wall_ms - msg->time_ms <= config->retention_ns / SG_NS_PER_MS;
+    if (is_expired && !is_kept)
         return SG_ERR_EXPIRED;
     return SG_OK;
 }
@@ -253,6 +267,8 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
     struct sg_link *link = sg_link_find(core, peer);
     if (err == SG_ERR_NOT_FOUND && link != NULL)
         ask_for_proof(core, link, scope, id);
+    else if (err == SG_ERR_LIMIT && sg_backfill_expects(scope, peer, id))
+        sg_backfill_again(core, scope);
     else if (err == SG_ERR_LIMIT)
         verify_later(core, scope, peer, id);
     else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER && link != NULL)
@@ -261,11 +277,22 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
         never_again(core, scope, peer, id);
 }
 
+/* The history is complete, so an old message that is not in it is new, whatever came since. */
+static sg_err check_number(const struct sg_scope *scope, const struct sg_copy *from,
+                           const struct sg_peer_id *author, uint64_t sequence)
+{
+    const struct sg_windows *windows = &scope->windows;
+    if (from->is_past && sg_windows_is_below(windows, author, sequence))
+        return SG_OK;
+    return sg_windows_is_new(windows, author, sequence) ? SG_OK : SG_ERR_EXPIRED;
+}
+
 sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *from,
                         uint64_t sequence, struct sg_held *held)
 {
-    if (!sg_windows_is_new(&scope->windows, &held->author, sequence))
-        return SG_ERR_EXPIRED;
+    SG_TRY(check_number(scope, from, &held->author, sequence));
+    if (from->is_past)
+        return sg_backfill_accept(core, scope, from, sequence, held);
     SG_TRY(sg_pt_reserve(scope->pt));
     SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
     SG_TRY(sg_hold(core, scope, held));
@@ -281,11 +308,18 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
     return sg_scope_pt(core, scope, &in);
 }
 
+bool sg_gossip_is_known(const struct sg_scope *scope, const struct sg_msg_id *id)
+{
+    return sg_pt_known(scope->pt, id) != SG_PT_UNKNOWN || sg_history_get(scope, id) != NULL;
+}
+
 void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
                          const struct sg_msg_id *id)
 {
     struct sg_pt_in in = {
         .kind = SG_PT_IN_DUPLICATE, .peer = copy->peer, .id = *id, .hop = copy->hop};
+    if (copy->is_past)
+        return; /* it was asked for, which says nothing about the tree */
     sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, copy->peer.b, id->b, copy->hop);
     (void)sg_scope_pt(core, scope, &in);
 }
@@ -299,6 +333,11 @@ static void find_root(const struct sg_core *core, struct sg_arrival *a)
         sg_batch_root(core, &a->msg.author, &leaf, a->root);
 }
 
+static struct sg_copy copy_of(const struct sg_link *link, const struct sg_arrival *a)
+{
+    return (struct sg_copy){.peer = link->peer, .hop = a->msg.hop, .is_past = a->is_past};
+}
+
 /* A message that was not seen before. */
 static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                           const struct sg_arrival *a, struct sg_bytes frame)
@@ -307,10 +346,9 @@ static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_
                            .author = a->msg.author,
                            .hop = sg_hop_after(a->msg.hop),
                            .is_batched = a->msg.batch_count > 1};
-    const struct sg_copy copy = {link->peer, a->msg.hop};
+    const struct sg_copy copy = copy_of(link, a);
     SG_TRY(check_time(core, &a->msg));
-    if (!sg_windows_is_new(&scope->windows, &a->msg.author, a->msg.sequence))
-        return SG_ERR_EXPIRED;
+    SG_TRY(check_number(scope, &copy, &a->msg.author, a->msg.sequence));
     sg_err err = sg_proof_check(core, link, a, &held);
     if (err == SG_ERR_WOULD_BLOCK)
         return sg_check_wait(core, link, scope, a, frame);
@@ -334,8 +372,10 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
         return;
     }
     sg_message_id(core, &scope->topic, &a.msg, &a.id);
-    if (sg_pt_known(scope->pt, &a.id) != SG_PT_UNKNOWN) {
-        sg_gossip_duplicate(core, scope, &(struct sg_copy){link->peer, a.msg.hop}, &a.id);
+    a.is_past = sg_backfill_expects(scope, &link->peer, &a.id);
+    if (sg_gossip_is_known(scope, &a.id)) {
+        const struct sg_copy copy = copy_of(link, &a);
+        sg_gossip_duplicate(core, scope, &copy, &a.id);
         return;
     }
     find_root(core, &a);

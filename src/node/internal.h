@@ -83,7 +83,14 @@ struct sg_link {
     sg_time_ns points_at;
     uint64_t *digests;               /* [digest_count] */
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
+    uint8_t secret[32];              /* of the connection */
+    uint32_t sessions;               /* of reconciliation: the last nonce used */
+    uint32_t difference;             /* smoothed, in quarters: sg_rec_smooth */
+    struct sg_bucket opens;          /* sessions that the peer may open */
 };
+
+struct sg_history;  /* history.c */
+struct sg_backfill; /* backfill.c */
 
 /* One held message: everything that is needed to push it again. */
 struct sg_held {
@@ -143,6 +150,8 @@ struct sg_scope {
     uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     struct sg_store store;
     struct sg_windows windows;
+    struct sg_history *history;   /* NULL until the first message */
+    struct sg_backfill *backfill; /* NULL until the first neighbour */
     struct sg_hpv hpv;
 };
 
@@ -233,6 +242,7 @@ struct sg_author {
 struct sg_copy {
     struct sg_peer_id peer;
     uint8_t hop;
+    bool is_past; /* back-fill has asked for it */
 };
 
 struct sg_waiting {
@@ -379,6 +389,8 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Both ends make keys from the secret of the connection that carries the link. */
+void sg_link_secret(struct sg_core *core, const struct sg_core_in *in);
 /* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the
  * reference of wait->buf. */
 void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
@@ -498,14 +510,17 @@ void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt
 /* frame: the whole GOSSIP frame, r at its body. */
 void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                        struct sg_reader *r, struct sg_bytes frame);
-/* A verified message from peer: holds, delivers and forwards it. Takes over the references in held,
- * unless SG_ERR_EXPIRED (another message of that number came first) or SG_ERR_NO_MEMORY. */
+/* A verified message: holds, delivers and forwards it, an old one as sg_backfill_accept says. Takes
+ * over the references in held or leaves them; sg_held_drop then.
+ * SG_ERR_EXPIRED (another message of that number came first), SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope,
                                     const struct sg_copy *from, uint64_t sequence,
                                     struct sg_held *held);
 /* What came of a message that was received. */
 void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                       const struct sg_msg_id *id, sg_err err);
+/* Whether it was accepted before: the tree or the history knows. */
+bool sg_gossip_is_known(const struct sg_scope *scope, const struct sg_msg_id *id);
 void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
                          const struct sg_msg_id *id);
 static inline uint8_t sg_hop_after(uint8_t hop)
@@ -523,6 +538,9 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
 /* The same with key and root for certain: the answer to PROOF_WANT. */
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id);
+/* The same of a message that history keeps, with the hop it has. */
+void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                  struct sg_held *held);
 /* A ROOT did not find room in its lane: it goes in front of the next message again. */
 void sg_push_root_dropped(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *root);
 /* Encodes a GOSSIP frame of a topic; NULL when out of memory. */
@@ -555,6 +573,7 @@ struct sg_arrival {
     struct sg_gossip msg;
     struct sg_msg_id id;
     uint8_t root[SG_ID_LEN]; /* msg.root, or the one of a lone message */
+    bool is_past;            /* back-fill has asked this link for it */
 };
 /* Finds or checks the proof of a message: proof->root and proof->key get references to their
  * frames.
@@ -594,11 +613,62 @@ SG_MUST_USE sg_err sg_check_wait(struct sg_core *core, struct sg_link *link,
 SG_MUST_USE sg_err sg_check_verified(struct sg_core *core, const struct sg_core_in *in);
 void sg_checks_check(const struct sg_core *core);
 
+/* ---- history.c ---- */
+/* Time slots: a session compares whole ones. */
+#define SG_SLOT_MS 5000
+static inline uint32_t sg_slot_of(uint64_t time_ms)
+{
+    uint64_t slot = time_ms / SG_SLOT_MS;
+    return slot < UINT32_MAX ? (uint32_t)slot : UINT32_MAX;
+}
+/* Keeps a verified message, with references of its own, as long as retention says. Want of memory
+ * makes the history shorter. */
+void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held);
+void sg_history_free(struct sg_history *h, const struct sg_mem *mem);
+/* Lets go of what is older than retention_ns. */
+void sg_history_trim(struct sg_core *core, struct sg_scope *scope);
+/* NULL: not kept. Borrowed until the next put or trim. */
+struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id);
+/* From this slot on everything that was accepted is kept. */
+uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope);
+/* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order
+ * of places, which no peer chooses. */
+struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uint32_t to,
+                                uint32_t *at);
+uint32_t sg_history_count(const struct sg_scope *scope);
+uint64_t sg_history_bytes(const struct sg_scope *scope);
+void sg_history_check(const struct sg_scope *scope);
+
+/* ---- backfill.c ---- */
+void sg_backfill_free(struct sg_core *core, struct sg_scope *scope);
+void sg_backfill_timeout(struct sg_core *core, struct sg_scope *scope);
+sg_time_ns sg_backfill_deadline(const struct sg_scope *scope);
+/* A new neighbour on the topic: who has just come, or comes from another part, is asked at once. */
+void sg_backfill_neighbor(struct sg_core *core, struct sg_scope *scope,
+                          const struct sg_peer_id *peer);
+/* The topic was relayed only, and is wanted now. */
+void sg_backfill_subscribed(struct sg_core *core, struct sg_scope *scope);
+/* Body of a frame of family 5. */
+void sg_backfill_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                         struct sg_reader *r);
+/* Whether this peer was asked for this message: it is an old one. */
+bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_peer_id *peer,
+                         const struct sg_msg_id *id);
+/* Takes an old message that is verified and has a new number, or one below the window: delivered
+ * and kept, not forwarded. held stays the caller's. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope,
+                                      const struct sg_copy *from, uint64_t sequence,
+                                      struct sg_held *held);
+/* An old message had to be let go for now: it is looked for again soon. */
+void sg_backfill_again(struct sg_core *core, struct sg_scope *scope);
+
 /* ---- window.c ---- */
 void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);
 void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
 /* Whether a sequence number is new: neither accepted before nor below the window. */
 bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
+/* Whether it is below the window: accepted or not, nobody knows. */
+bool sg_windows_is_below(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
 /* Marks it accepted; forgets the author unused for longest when full. */
 SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *mem,
                                      const struct sg_peer_id *author, uint64_t seq);

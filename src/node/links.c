@@ -276,6 +276,15 @@ static void make_room(struct sg_core *core)
     close_link(core, longest);
 }
 
+void sg_link_secret(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    if (link == NULL || memcmp(link->secret, in->secret, sizeof(link->secret)) == 0)
+        return;
+    memcpy(link->secret, in->secret, sizeof(link->secret));
+    link->sessions = 0; /* numbers are used once under a secret */
+}
+
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_link *link = sg_link_find(core, &in->peer);
@@ -289,6 +298,7 @@ sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
     link->dialled = in->dialled;
     link->srtt_ns = in->srtt_ns;
     link->rttvar_ns = in->rttvar_ns;
+    sg_link_secret(core, in);
     if (link->uses == 0) {
         link->unneeded_since = core->now;
         watch_linger(core);

@@ -166,10 +166,17 @@ static void route_ihave(struct sg_core *core, struct sg_link *link, struct sg_sc
 {
     struct sg_pt_have have[SG_PT_IHAVE_MAX];
     struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = have};
-    sg_err err = sg_pt_ihave_decode(r, have, &in.count);
+    size_t count;
+    sg_err err = sg_pt_ihave_decode(r, have, &count);
+    /* what came by back-fill the tree does not know of */
+    for (size_t i = 0; err == SG_OK && i < count; i++) {
+        if (sg_pt_known(scope->pt, &have[i].id) != SG_PT_UNKNOWN ||
+            sg_history_get(scope, &have[i].id) == NULL)
+            have[in.count++] = have[i];
+    }
     if (err != SG_OK)
         sg_refuse(core, link, NULL, err);
-    else
+    else if (in.count > 0)
         (void)sg_scope_pt(core, scope, &in); /* no neighbour: it crossed with a DISCONNECT */
 }
 
@@ -277,10 +284,23 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
         route_scoped(core, link, scope, r, frame);
 }
 
+static void route_rec(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                      struct sg_reader *r)
+{
+    struct sg_scope *scope = sg_scope_find(core, topic);
+    if (sg_scope_is_base(topic))
+        sg_refuse(core, link, NULL, SG_ERR_PROTOCOL);
+    else if (scope == NULL)
+        core->stats.refused_unknown_scope++;
+    else
+        sg_backfill_receive(core, link, scope, r);
+}
+
 static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
 {
     switch (head->family) {
     case SG_FAMILY_PLUMTREE:
+    case SG_FAMILY_RECONCILE:
         return lane == SG_LANE_PUBSUB;
     case SG_FAMILY_SWIM:
         return lane == SG_LANE_MSHIP || lane == SG_LANE_DATAGRAM;
@@ -323,6 +343,9 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
             sg_members_packet(core, link, &r);
         else
             sg_members_frame(core, link, &r, frame);
+        return;
+    case SG_FAMILY_RECONCILE:
+        route_rec(core, link, &head.scope, &r);
         return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))

@@ -46,6 +46,8 @@ static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
 
 void sg_scope_free(struct sg_core *core, struct sg_scope *scope)
 {
+    sg_backfill_free(core, scope);
+    sg_history_free(scope->history, core->config.mem);
     sg_windows_fini(&scope->windows, core->config.mem);
     sg_store_fini(&scope->store, core->config.mem);
     sg_pt_free(scope->pt);
@@ -166,6 +168,7 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
         (void)sg_scope_pt(core, scope, &in);
     }
     neighbor_event(core, scope, peer, true);
+    sg_backfill_neighbor(core, scope, peer);
     if (scope->is_base) {
         core->ladder = 0;
         sg_topics_tell(core, peer);
@@ -295,6 +298,7 @@ static void scope_timeout(struct sg_core *core, struct sg_scope *scope)
         (void)sg_scope_hpv(core, scope, &hpv);
     for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_pt_deadline(scope->pt) <= core->now; i++)
         (void)sg_scope_pt(core, scope, &pt);
+    sg_backfill_timeout(core, scope);
     find_timeout(core, scope);
 }
 
@@ -314,6 +318,7 @@ sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *
     sg_time_ns at = sg_time_min(scope->hpv_due, scope->pt_due);
     (void)core;
     at = sg_time_min(at, scope->find_at);
+    at = sg_time_min(at, sg_backfill_deadline(scope));
     if (!scope->is_base && scope->subscriptions == 0)
         at = sg_time_min(at, scope->linger_until);
     return at;

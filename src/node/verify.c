@@ -135,7 +135,7 @@ bool sg_check_is_copy(struct sg_core *core, const struct sg_link *link, const st
     struct sg_waiting *waiting = check->waiting[a->msg.batch_index];
     if (waiting == NULL || !sg_msg_id_equal(&waiting->held.id, &a->id))
         return false;
-    note_copy(waiting, &(struct sg_copy){link->peer, a->msg.hop});
+    note_copy(waiting, &(struct sg_copy){link->peer, a->msg.hop, a->is_past});
     return true;
 }
 
@@ -171,7 +171,7 @@ sg_err sg_check_wait(struct sg_core *core, struct sg_link *link, const struct sg
     }
     waiting->topic = scope->topic;
     waiting->sequence = a->msg.sequence;
-    note_copy(waiting, &(struct sg_copy){link->peer, a->msg.hop});
+    note_copy(waiting, &(struct sg_copy){link->peer, a->msg.hop, a->is_past});
     check->waiting[a->msg.batch_index] = waiting;
     check->order[check->count++] = a->msg.batch_index;
     core->checks.bytes += size_of(waiting);
@@ -239,7 +239,7 @@ static void accept(struct sg_core *core, const struct sg_check *check, struct sg
     if (scope == NULL)
         return;
     uint8_t first = 0;
-    if (sg_pt_known(scope->pt, &id) == SG_PT_UNKNOWN) {
+    if (!sg_gossip_is_known(scope, &id)) {
         waiting->held.root = sg_buf_ref(check->frame);
         waiting->held.key = sg_buf_ref(check->key);
         sg_err err =

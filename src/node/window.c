@@ -63,6 +63,15 @@ bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *auth
     return at == SG_INDEX_NONE || window_is_new(&w->slots[at], (uint32_t)seq);
 }
 
+bool sg_windows_is_below(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq)
+{
+    struct sg_peer_id key = key_of(author, seq);
+    uint32_t counter = (uint32_t)seq;
+    uint32_t at = sg_index_get(&w->index, key.b);
+    return at != SG_INDEX_NONE && counter <= w->slots[at].top &&
+           w->slots[at].top - counter >= SG_WINDOW_BITS;
+}
+
 static uint32_t unused_longest(const struct sg_windows *w)
 {
     uint32_t oldest = 0;

@@ -62,6 +62,11 @@ static struct sg_pt_missing *find(struct sg_pt *m, const struct sg_msg_id *id)
     return at == SG_INDEX_NONE ? NULL : &m->missing.entries[at];
 }
 
+bool sg_pt_is_missing(const struct sg_pt *m, const struct sg_msg_id *id)
+{
+    return sg_index_get(&m->missing.index, id->b) != SG_INDEX_NONE;
+}
+
 static struct sg_pt_advertiser *advertisers_of(struct sg_pt *m, const struct sg_pt_missing *miss)
 {
     size_t at = (size_t)(miss - m->missing.entries);

@@ -148,6 +148,8 @@ void sg_pt_prefetch(const struct sg_pt *m, bool is_timeout, unsigned stage);
 void sg_pt_check(const struct sg_pt *m);
 /* Whether an id was seen, and whether the node still holds its message. O(1). */
 enum sg_pt_known sg_pt_known(const struct sg_pt *m, const struct sg_msg_id *id);
+/* Whether an id is announced and still to come. O(1). */
+bool sg_pt_is_missing(const struct sg_pt *m, const struct sg_msg_id *id);
 const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m);
 /* Numbers of eager and lazy neighbours. */
 void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy);

@@ -1,4 +1,5 @@
 /* The endpoint's events, and carrying out what the link table decides. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "runtime/node_impl.h"
@@ -52,6 +53,9 @@ static void link_up(struct sg_node *node, const struct sg_rt_act *act)
     in.srtt_ns = info.srtt_ns;
     in.rttvar_ns = info.rttvar_ns;
     link_hints(&info.remote, &in.hints);
+    static_assert(sizeof(in.secret) == SG_QUIC_EXPORTER_LEN, "one secret");
+    if (sg_quic_exporter(node->quic, act->conn, in.secret) != SG_OK)
+        return; /* as above */
     struct sg_rt_link *link = sg_rt_links_find(&node->links, &act->peer);
     if (link != NULL)
         in.boot = link->boot;
@@ -59,6 +63,13 @@ static void link_up(struct sg_node *node, const struct sg_rt_act *act)
     if (sg_rt_feed(node, &in) != SG_OK)
         sg_rt_break_link(node, &act->peer, node->has_left ? SG_CLOSE_SHUTDOWN : SG_CLOSE_OVERLOAD,
                          SG_ERR_LIMIT);
+}
+
+static void link_secret(struct sg_node *node, const struct sg_rt_act *act)
+{
+    struct sg_core_in in = {.kind = SG_CORE_IN_LINK_SECRET, .peer = act->peer};
+    if (sg_quic_exporter(node->quic, act->conn, in.secret) == SG_OK)
+        sg_rt_tell(node, &in);
 }
 
 static void link_down(struct sg_node *node, const struct sg_rt_act *act)
@@ -80,6 +91,7 @@ void sg_rt_run_acts(struct sg_node *node, const struct sg_rt_acts *acts)
             link_up(node, act);
             break;
         case SG_RT_ACT_MAIN:
+            link_secret(node, act);
             link = sg_rt_links_find(&node->links, &act->peer);
             if (link != NULL)
                 sg_rt_flush_backlog(node, link);

@@ -6,6 +6,7 @@ static const uint8_t versions[] = {
     [SG_FAMILY_PLUMTREE] = SG_WIRE_PLUMTREE_VERSION,
     [SG_FAMILY_TOPIC] = SG_WIRE_TOPIC_VERSION,
     [SG_FAMILY_SWIM] = SG_WIRE_SWIM_VERSION,
+    [SG_FAMILY_RECONCILE] = SG_WIRE_RECONCILE_VERSION,
 };
 
 bool sg_scope_is_base(const struct sg_topic_id *scope)

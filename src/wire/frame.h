@@ -17,13 +17,14 @@
 #include "base/writer.h"
 #include "wire/limits.h"
 
-/* Message families; values are the wire's. Reconciliation (5) is reserved. */
+/* Message families; values are the wire's. */
 enum sg_family {
     SG_FAMILY_LINK = 0,
     SG_FAMILY_HYPARVIEW = 1,
     SG_FAMILY_PLUMTREE = 2,
     SG_FAMILY_TOPIC = 3,
-    SG_FAMILY_SWIM = 4
+    SG_FAMILY_SWIM = 4,
+    SG_FAMILY_RECONCILE = 5
 };
 
 /* The longest head: 2 bytes, a length and a TopicId. */

@@ -9,6 +9,7 @@
 #define SG_WIRE_PLUMTREE_VERSION 1
 #define SG_WIRE_TOPIC_VERSION 1
 #define SG_WIRE_SWIM_VERSION 1
+#define SG_WIRE_RECONCILE_VERSION 1
 
 /* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
  * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
@@ -59,5 +60,13 @@
 /* TOPIC_FIND walk: fanout 3, TTL 4 (protocol.md 3). */
 #define SG_TOPIC_FIND_TTL_MAX 4
 #define SG_TOPIC_FOUND_MAX 8
+
+/* Reconciliation: symbols in one frame. With 87 of them a SKETCH and its frame's head are 1 199
+ * bytes, which fit a datagram (sync.md 2.5), and "stop" saves most of what is not needed. */
+#define SG_REC_PIECE_MAX 87
+/* Short ids in one frame: 8 KiB. */
+#define SG_REC_IDS_MAX 1024
+/* Symbols in one session: beyond 2^24 the step of an index leaves its range (sync.md 2.2). */
+#define SG_REC_SYMBOLS_MAX 16777216
 
 #endif

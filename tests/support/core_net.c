@@ -81,7 +81,8 @@ static void link_up(struct net *net, size_t node, size_t peer, bool dialled)
                             .boot = 1,
                             .hints = hints_of(peer),
                             .srtt_ns = 2 * SG_NS_PER_MS,
-                            .rttvar_ns = SG_NS_PER_MS / 2};
+                            .rttvar_ns = SG_NS_PER_MS / 2,
+                            .secret = {(uint8_t)(node + peer), (uint8_t)(node * peer)}};
     net->is_linked[node][peer] = true;
     sg_err err = net_input(net, node, &in);
     assert(err == SG_OK);

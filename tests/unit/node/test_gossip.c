@@ -230,20 +230,29 @@ static void dates_are_checked_before_the_signature(void **state)
 {
     (void)state;
     expect_refused_at(0, true, SG_OK);
-    expect_refused_at(590000, true, SG_OK);          /* expired, but clocks may differ */
-    expect_refused_at(670000, true, SG_ERR_EXPIRED); /* 60 s of life and 10 min of skew */
-    expect_refused_at(590000, false, SG_OK);         /* a clock that is ahead */
+    expect_refused_at(590000, true, SG_OK); /* expired, but clocks may differ */
+    expect_refused_at(670000, true, SG_OK); /* and neighbours keep it for 15 minutes */
+    expect_refused_at(910000, true, SG_ERR_EXPIRED);
+    expect_refused_at(590000, false, SG_OK); /* a clock that is ahead */
     expect_refused_at(610000, false, SG_ERR_FUTURE);
 }
 
 static void a_replay_after_the_seen_set_forgot_is_refused(void **state)
 {
+    uint64_t copies;
     struct sg_core_stats stats;
     (void)state;
     struct sg_msg_id id = setup_message();
     inject_flipped(NULL, SIZE_MAX);
     net_run(&net, 400 * SG_NS_PER_S); /* beyond seen_ns [300 s], within expiry and skew */
     assert_int_equal(sg_pt_known(sg_scope_find(net.core[1], &topic)->pt, &id), SG_PT_UNKNOWN);
+    sg_core_stats(net.core[1], &stats);
+    copies = stats.pt.payloads_duplicate;
+    inject_flipped(NULL, SIZE_MAX);
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.pt.payloads_duplicate, copies + 1); /* its history knows */
+    net_run(&net, 550 * SG_NS_PER_S);                          /* beyond that as well */
+    assert_null(sg_history_get(sg_scope_find(net.core[1], &topic), &id));
     inject_flipped(NULL, SIZE_MAX);
     sg_core_stats(net.core[1], &stats);
     assert_int_equal(stats.refused_expired, 1);
@@ -315,7 +324,7 @@ static void late_and_early_messages_cost_an_honest_relay_nothing(void **state)
 {
     struct sg_core_stats stats;
     (void)state;
-    expect_refused_at(670000, true, SG_ERR_EXPIRED);
+    expect_refused_at(910000, true, SG_ERR_EXPIRED);
     (void)setup_message();
     struct sg_buf *frames[] = {key, root, gossip};
     uint64_t wall = NET_WALL_MS + net.now / SG_NS_PER_MS;

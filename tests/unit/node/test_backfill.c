@@ -1,0 +1,365 @@
+/* backfill.c, fetch.c, history.c: nodes over the in-memory network. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "node/backfill.h"
+#include "support/core_net.h"
+#include "wire/reconcile_msg.h"
+
+static struct net net;
+static const struct sg_topic_id topic = {{7}};
+
+static uint8_t kind_of(const struct net_frame *frame)
+{
+    struct sg_reader r = sg_frame_body(frame->buf);
+    return r.at[-1];
+}
+
+static enum sg_family family_of(const struct net_frame *frame)
+{
+    return (enum sg_family)frame->buf->data[0];
+}
+
+/* The trees carry nothing: neither messages nor announcements. Back-fill's GOSSIP passes, since it
+ * follows a WANT. */
+static bool is_wanted;
+static bool without_trees(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    if (family_of(frame) == SG_FAMILY_RECONCILE && kind_of(frame) == SG_REC_WANT)
+        is_wanted = true;
+    bool is_tree = family_of(frame) == SG_FAMILY_PLUMTREE &&
+                   (kind_of(frame) == SG_PT_IHAVE || kind_of(frame) == SG_PT_GOSSIP);
+    return !is_tree || is_wanted;
+}
+
+static void publish(size_t node, const char *text, struct sg_msg_id *id)
+{
+    struct sg_core_publish result;
+    assert_int_equal(net_publish(&net, node, &topic, sg_bytes(text, strlen(text)), &result), SG_OK);
+    *id = result.id;
+}
+
+static struct sg_core_stats stats_of(size_t node)
+{
+    struct sg_core_stats stats;
+    sg_core_stats(net.core[node], &stats);
+    return stats;
+}
+
+static void what_the_tree_lost_is_found(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[20];
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 2 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_trees;
+    for (size_t i = 0; i < 20; i++)
+        publish(i % 3, "lost", &id[i]);
+    net_run(&net, 5 * SG_NS_PER_S);
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(net_delivered(&net, (i + 1) % 3, &id[i]), 0);
+    net_run(&net, 60 * SG_NS_PER_S);
+    for (size_t i = 0; i < 20; i++) {
+        for (size_t node = 0; node < 3; node++)
+            assert_int_equal(net_delivered(&net, node, &id[i]), 1);
+    }
+    uint64_t served = 0;
+    uint64_t received = 0;
+    for (size_t node = 0; node < 3; node++) {
+        struct sg_core_stats stats = stats_of(node);
+        served += stats.backfill_served;
+        received += stats.backfill_received;
+        assert_true(stats.signatures_made <= 7); /* its own messages', never again */
+        assert_int_equal(stats.refused_malformed + stats.refused_signature + stats.charges, 0);
+        assert_int_equal(stats.backfill_failed, 0);
+        assert_int_equal(sg_history_count(sg_scope_find(net.core[node], &topic)), 20);
+    }
+    assert_int_equal(received, 40);
+    assert_true(served >= 40 && served < 60);
+    net_fini(&net);
+}
+
+static void a_late_joiner_gets_what_is_kept(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[300];
+    net_init(&net, 4, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        net_subscribe(&net, i, &topic);
+        if (i > 0)
+            net_join(&net, i, 0);
+    }
+    net_run(&net, 5 * SG_NS_PER_S);
+    for (size_t i = 0; i < 300; i++) {
+        publish(i % 3, "kept", &id[i]);
+        net_run(&net, SG_NS_PER_S / 2);
+    }
+    net_run(&net, 75 * SG_NS_PER_S); /* the trees' caches are empty by now */
+    net_join(&net, 3, 0);
+    net_subscribe(&net, 3, &topic);
+    uint64_t signatures = stats_of(0).signatures_made;
+    net_run(&net, 10 * SG_NS_PER_S);
+    for (size_t i = 0; i < 300; i++)
+        assert_int_equal(net_delivered(&net, 3, &id[i]), 1);
+    assert_int_equal(stats_of(0).signatures_made, signatures);
+    assert_int_equal(stats_of(3).backfill_received, 300);
+    /* the others were told nothing twice */
+    for (size_t node = 0; node < 3; node++) {
+        assert_int_equal(stats_of(node).pt.payloads_duplicate > 5, false);
+        assert_int_equal(stats_of(node).backfill_received, 0);
+    }
+    net_fini(&net);
+}
+
+static void short_retention(struct sg_core_config *config)
+{
+    config->retention_ns = 60 * SG_NS_PER_S;
+    config->retention_max = 40;
+}
+
+static void retention_ends_by_time_and_number(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[60];
+    net_init(&net, 2, short_retention);
+    net_settle(&net, &topic);
+    const struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    for (size_t i = 0; i < 60; i++) {
+        publish(0, "x", &id[i]);
+        net_run(&net, SG_NS_PER_S);
+    }
+    assert_in_range(sg_history_count(scope), 34, 40);
+    assert_true(stats_of(0).history_dropped >= 20);
+    assert_null(sg_history_get(scope, &id[0]));
+    assert_non_null(sg_history_get(scope, &id[59]));
+    assert_true(sg_history_floor(net.core[0], scope) > sg_slot_of(NET_WALL_MS) + 2);
+    net_run(&net, 140 * SG_NS_PER_S);
+    assert_int_equal(sg_history_count(scope), 0);
+    assert_int_equal(sg_history_bytes(scope), 0);
+    net_fini(&net);
+}
+
+static void few_bytes(struct sg_core_config *config)
+{
+    config->retention_bytes_max = UINT64_C(1) << 20;
+}
+
+static void the_heaviest_topic_pays(void **state)
+{
+    (void)state;
+    static const struct sg_topic_id quiet = {{8}};
+    static const uint8_t large[60000];
+    struct sg_core_publish result;
+    struct sg_msg_id first;
+    net_init(&net, 1, few_bytes);
+    net_subscribe(&net, 0, &topic);
+    net_subscribe(&net, 0, &quiet);
+    assert_int_equal(net_publish(&net, 0, &quiet, SG_BYTES_LIT("q"), &result), SG_OK);
+    first = result.id;
+    for (size_t i = 0; i < 40; i++) {
+        net_run(&net, SG_NS_PER_S);
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(large, sizeof(large)), &result),
+                         SG_OK);
+    }
+    const struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    assert_in_range(sg_history_bytes(scope), 500000, UINT64_C(1) << 20);
+    assert_non_null(sg_history_get(sg_scope_find(net.core[0], &quiet), &first));
+    net_fini(&net);
+}
+
+/* Both parts of a partition publish; after it heals all have all. */
+static void both_parts_of_a_partition_agree(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[40];
+    net_init(&net, 6, NULL);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < 3; i++)
+        net.is_cut[i] = true; /* one part: alone, each for itself */
+    for (size_t i = 0; i < 40; i++) {
+        publish(i % 6, "part", &id[i]);
+        net_run(&net, 3 * SG_NS_PER_S);
+    }
+    net_run(&net, 5 * SG_NS_PER_S);
+    for (size_t i = 0; i < 3; i++)
+        net.is_cut[i] = false;
+    net_run(&net, 90 * SG_NS_PER_S);
+    for (size_t i = 0; i < 40; i++) {
+        for (size_t node = 0; node < 6; node++)
+            assert_int_equal(net_delivered(&net, node, &id[i]), 1);
+    }
+    net_fini(&net);
+}
+
+/* ---- signatures checked by jobs ---- */
+
+static void offload(struct sg_core_config *config)
+{
+    config->offload = true;
+    config->batch_max = 1;
+}
+
+static size_t delivered_to(size_t node, const struct sg_msg_id *id, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += net_delivered(&net, node, &id[i]);
+    return sum;
+}
+
+/* What was asked for stays old when its session is over before the verdict: it is kept and
+ * delivered, and disturbs no tree. */
+static void a_verdict_may_come_after_the_session(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[10];
+    net_init(&net, 2, offload);
+    net_settle(&net, &topic);
+    net_run(&net, 2 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_trees;
+    for (size_t i = 0; i < 10; i++)
+        publish(0, "lost", &id[i]);
+    net_run(&net, 12 * SG_NS_PER_S);
+    net.jobs_wait = true;
+    while (net.job_count < 10)
+        net_run(&net, SG_NS_PER_S / 10);
+    const struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    while (sg_backfill_expects(scope, net_id(&net, 0), &id[9]))
+        net_run(&net, SG_NS_PER_S / 10);
+    assert_int_equal(delivered_to(1, id, 10), 0);
+    uint64_t sent = stats_of(1).pt.payloads_sent + stats_of(1).pt.ihaves_sent;
+    net.jobs_wait = false;
+    while (net.job_count > 0)
+        net_finish_job(&net);
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_int_equal(delivered_to(1, id, 10), 10);
+    assert_int_equal(stats_of(1).backfill_received, 10);
+    assert_int_equal(stats_of(1).pt.payloads_sent + stats_of(1).pt.ihaves_sent, sent);
+    assert_int_equal(sg_history_count(scope), 10);
+    assert_int_equal(stats_of(1).charges + stats_of(1).refused_expired, 0);
+    net_fini(&net);
+}
+
+static void few_jobs(struct sg_core_config *config)
+{
+    offload(config);
+    config->verify_jobs_max = 8;
+}
+
+/* More lone messages at once than one link may have checked: the rest is asked for again. */
+static void what_finds_no_job_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[40];
+    net_init(&net, 2, few_jobs);
+    net_settle(&net, &topic);
+    net_run(&net, 2 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_trees;
+    for (size_t i = 0; i < 40; i++)
+        publish(0, "lost", &id[i]);
+    net_run(&net, 12 * SG_NS_PER_S);
+    net.jobs_wait = true;
+    for (int i = 0; i < 600; i++) { /* jobs take 100 ms */
+        net_run(&net, SG_NS_PER_S / 10);
+        while (net.job_count > 0)
+            net_finish_job(&net);
+    }
+    assert_true(stats_of(1).refused_overload > 0);
+    assert_int_equal(delivered_to(1, id, 40), 40);
+    assert_int_equal(stats_of(1).charges, 0);
+    net_fini(&net);
+}
+
+/* ---- hostile peers ---- */
+
+static void inject(size_t from, size_t to, const struct sg_rec_msg *msg)
+{
+    uint8_t bytes[16384];
+    struct sg_frame_head head = {.family = SG_FAMILY_RECONCILE, .scope = topic};
+    struct sg_writer w = sg_writer(bytes, sizeof(bytes));
+    sg_frame_head_encode(&w, &head);
+    sg_rec_msg_encode(&w, msg);
+    assert_int_equal(sg_writer_done(&w), SG_OK);
+    net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(bytes, w.len));
+}
+
+static void nonsense_costs_its_sender_the_session(void **state)
+{
+    (void)state;
+    static const uint64_t ids[2] = {1, 2};
+    static const struct sg_rec_symbol symbols[SG_REC_PIECE_MAX];
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    uint32_t to = sg_slot_of(NET_WALL_MS) + 1;
+    struct sg_rec_msg msg = {.session = 99, .ids = ids, .id_count = 2, .symbols = symbols};
+    /* messages of no session are nobody's fault */
+    for (int kind = SG_REC_SKETCH; kind <= SG_REC_SENT; kind++) {
+        msg.kind = (enum sg_rec_kind)kind;
+        msg.upto = 5;
+        msg.index = 84;
+        msg.symbol_count = msg.kind == SG_REC_SYMBOLS ? 1 : 0;
+        inject(0, 1, &msg);
+    }
+    assert_int_equal(stats_of(1).charges, 0);
+    msg = (struct sg_rec_msg){.kind = SG_REC_OPEN,
+                              .session = 99,
+                              .to = to,
+                              .count = UINT32_MAX,
+                              .upto = SG_REC_SYMBOLS_MAX};
+    inject(0, 1, &msg);
+    msg.kind = SG_REC_MORE;
+    msg.upto = 100;
+    inject(0, 1, &msg);
+    inject(0, 1, &msg); /* no more than before */
+    assert_int_equal(stats_of(1).charges, 1);
+    /* garbage after the head */
+    const uint8_t bad[] = {SG_FAMILY_RECONCILE, 1, 0, 1};
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_bytes(bad, sizeof(bad)));
+    assert_int_equal(stats_of(1).charges, 2);
+    net_fini(&net);
+}
+
+static void sessions_are_rationed(void **state)
+{
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    uint64_t before = stats_of(1).backfill_answered;
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct sg_rec_msg msg = {
+            .kind = SG_REC_OPEN, .session = 100 + i, .to = sg_slot_of(NET_WALL_MS) + 1};
+        inject(0, 1, &msg);
+    }
+    assert_in_range(stats_of(1).backfill_answered - before, 1, 64);
+    net_run(&net, 40 * SG_NS_PER_S); /* and none of them stays */
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    for (size_t i = 0; i < SG_SESSIONS_MAX; i++)
+        assert_true(b->theirs[i] == NULL || b->theirs[i]->number < 100);
+    net_fini(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_tree_lost_is_found),
+        cmocka_unit_test(a_late_joiner_gets_what_is_kept),
+        cmocka_unit_test(retention_ends_by_time_and_number),
+        cmocka_unit_test(the_heaviest_topic_pays),
+        cmocka_unit_test(both_parts_of_a_partition_agree),
+        cmocka_unit_test(a_verdict_may_come_after_the_session),
+        cmocka_unit_test(what_finds_no_job_is_asked_for_again),
+        cmocka_unit_test(nonsense_costs_its_sender_the_session),
+        cmocka_unit_test(sessions_are_rationed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
