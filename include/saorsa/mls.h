@@ -117,6 +117,11 @@ struct sg_mls_client_config {
     /* The secret of an external pre-shared key into secret [256]. SG_ERR_MLS_PSK: unknown. NULL:
      * there are none. */
     sg_err (*find_psk)(void *user, struct sg_bytes id, uint8_t *secret, size_t *len);
+    /* The data of a component after an update (sg_mls_member_propose_app_data) into *after (malloc;
+     * the library frees it); before has len 0 when there was none. An error refuses the proposal.
+     * Must say the same at all members and times. NULL: an update is the new data. */
+    sg_err (*update_app_data)(void *user, uint16_t component, struct sg_bytes before,
+                              struct sg_bytes update, struct sg_mls_blob *after);
     /* Unix seconds; NULL: the system's clock. */
     uint64_t (*now)(void *user);
     uint32_t past_epochs;  /* late messages can be read for so many epochs; default 5 */
@@ -208,6 +213,14 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member
                                                     struct sg_bytes psk_id,
                                                     struct sg_mls_blob *message);
 
+/* Changes what the group keeps for a component of the program (draft-ietf-mls-extensions
+ * AppDataUpdate): all members have it, newcomers get it. update.data NULL: the component's data
+ * goes. SG_ERR_MLS_PROPOSAL: there is none to go; what update_app_data says;
+ * SG_ERR_MLS_CAPABILITY. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member,
+                                                         uint16_t component, struct sg_bytes update,
+                                                         struct sg_mls_blob *message);
+
 /* ---- commits ---- */
 
 struct sg_mls_commit_request {
@@ -298,10 +311,18 @@ struct sg_mls_leaf_info {
 /* Who is at a leaf. SG_ERR_NOT_FOUND: nobody. */
 SG_API SG_MUST_USE sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
                                              struct sg_mls_leaf_info *out);
+/* What the group keeps for a component. Borrowed until the next change. SG_ERR_NOT_FOUND. */
+SG_API SG_MUST_USE sg_err sg_mls_member_app_data(const struct sg_mls_member *member,
+                                                 uint16_t component, struct sg_bytes *out);
 /* A secret of len bytes that all members of the epoch can derive, and nobody else. */
 SG_API SG_MUST_USE sg_err sg_mls_member_export(const struct sg_mls_member *member,
                                                struct sg_bytes label, struct sg_bytes context,
                                                uint8_t *out, size_t len);
+/* The same for one component of the program, forward secure (draft-ietf-mls-extensions SafeExport):
+ * given once in an epoch, out [room for 64], *len, and deleted here. SG_ERR_DUPLICATE: it was given
+ * before. */
+SG_API SG_MUST_USE sg_err sg_mls_member_safe_export(struct sg_mls_member *member,
+                                                    uint16_t component, uint8_t *out, size_t *len);
 /* The same bytes for two members exactly when they are in the same state of the group: out [room
  * for 64], *len. Not secret among members; compare it over another channel. */
 SG_API SG_MUST_USE sg_err sg_mls_member_authenticator(const struct sg_mls_member *member,

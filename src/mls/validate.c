@@ -1,5 +1,7 @@
 #include "mls/validate.h"
 
+#include "mls/app_data.h"
+
 /* RFC9420 s7.3, s13.4: the group's extensions, and what required_capabilities asks for. Types that
  * every client knows need not be listed (s7.2). */
 static bool supports_extension(const struct sg_mls_capabilities *capabilities, uint16_t type)
@@ -150,6 +152,8 @@ sg_err sg_mls_check_group_extensions(const struct sg_mls_rules *rules, struct sg
         SG_TRY(sg_mls_decode_required(data, &required));
     if (sg_mls_extension_find(extensions, SG_MLS_EXT_EXTERNAL_SENDERS, &data))
         SG_TRY(check_external_senders(rules, data));
+    if (sg_mls_extension_find(extensions, SG_MLS_EXT_APP_DATA_DICTIONARY, &data))
+        SG_TRY(sg_mls_dictionary_check(data));
     return SG_OK;
 }
 
