@@ -333,6 +333,31 @@ SG_API SG_MUST_USE sg_err sg_mls_member_info(const struct sg_mls_member *member,
 /* The ratchet tree, for newcomers whose welcome has none. Checked there against the welcome. */
 SG_API SG_MUST_USE sg_err sg_mls_member_tree(const struct sg_mls_member *member,
                                              struct sg_mls_blob *out);
+/* The same tree in chunks, for networks that fetch content by its hash: the manifest has the hashes
+ * (by the suite's hash) of all chunks in their order. Of two epochs only the chunks differ in which
+ * something has changed. SG_ERR_NOT_FOUND: no chunk of this number. */
+SG_API SG_MUST_USE sg_err sg_mls_member_tree_manifest(const struct sg_mls_member *member,
+                                                      struct sg_mls_blob *out);
+SG_API SG_MUST_USE sg_err sg_mls_member_tree_chunk(const struct sg_mls_member *member,
+                                                   uint32_t index, struct sg_mls_blob *out);
+/* A tree that is collected from chunks, in any order. The manifest need not be trusted, since the
+ * tree is checked at the join. SG_ERR_UNSUPPORTED, SG_ERR_MALFORMED, SG_ERR_LIMIT: the manifest;
+ * errors of decoding. */
+struct sg_mls_tree_parts;
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_new(struct sg_bytes manifest,
+                                                struct sg_mls_tree_parts **out);
+SG_API void sg_mls_tree_parts_free(struct sg_mls_tree_parts *parts);
+/* The next one that is missing, from a number on, and its hash, borrowed. SG_ERR_NOT_FOUND: none. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_missing(const struct sg_mls_tree_parts *parts,
+                                                    uint32_t from, uint32_t *index,
+                                                    struct sg_bytes *hash);
+/* A chunk that came. SG_ERR_NOT_FOUND: it is none of this tree; SG_ERR_DUPLICATE: it is there
+ * already; SG_ERR_OVERSIZED. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_put(struct sg_mls_tree_parts *parts,
+                                                struct sg_bytes chunk);
+/* The whole, for sg_mls_join_request. SG_ERR_INVALID_STATE: chunks are missing. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_tree(const struct sg_mls_tree_parts *parts,
+                                                 struct sg_mls_blob *out);
 /* Any MLSMessage in words, for tools: lines of "name: value". Errors of decoding. */
 SG_API SG_MUST_USE sg_err sg_mls_describe(struct sg_bytes message, struct sg_mls_blob *out);
 
