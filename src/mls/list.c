@@ -215,7 +215,7 @@ static sg_err apply_app_data(struct apply *a)
 static sg_err note_reinit(struct apply *a, const struct sg_mls_list *list,
                           const struct sg_mls_proposal *proposal)
 {
-    /* RFC9420 s12.2: alone; s12.1.5: "the version field is less than the version" */
+    /* RFC9420 s12.1.5, s12.2: alone, and not "less than the version" in use */
     if (list->count != 1 || proposal->u.reinit.version < SG_MLS_VERSION_10)
         return SG_ERR_MLS_PROPOSAL;
     a->out->reinit = &proposal->u.reinit;
@@ -367,7 +367,7 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
                               const struct sg_mls_change *change,
                               const struct sg_mls_leaf *path_leaf)
 {
-    /* RFC9420 s7.3, s12.2: keys are unique among the members, so is a client */
+    /* RFC9420 s7.3, s12.2, s16.7: keys are unique among the members, so is a client */
     if (in->tree->keys.duplicates != 0)
         return SG_ERR_MLS_PROPOSAL;
     SG_TRY(check_leaves(in->tree, &change->added));

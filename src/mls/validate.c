@@ -181,6 +181,7 @@ sg_err sg_mls_check_members_support(const struct sg_mls_tree *tree, struct sg_by
     return SG_OK;
 }
 
+/* RFC9420 s13.2: "MUST NOT be included in a commit unless the proposal type is supported by all" */
 sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type)
 {
     if (type >= SG_MLS_ADD && type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS)
