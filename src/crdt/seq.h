@@ -32,6 +32,9 @@ struct sg_seq_order {
     int (*compare)(void *user, struct sg_seq_id a, struct sg_seq_id b);
     /* Lamport time of the element; only used by RGA. */
     uint64_t (*lamport)(void *user, struct sg_seq_id id);
+    /* Whether the author of what is being integrated had seen this element. NULL: right origins are
+     * believed. */
+    bool (*is_past)(void *user, struct sg_seq_id id);
 };
 
 enum sg_seq_kind { SG_SEQ_FUGUE_MAX, SG_SEQ_RGA };
@@ -157,13 +160,13 @@ SG_MUST_USE sg_err sg_seq_delete(struct sg_seq *seq, uint32_t pos, uint32_t *cou
 /* Whether elements id .. id + count - 1 are all there, deleted or not. O(spans among them). */
 bool sg_seq_has(const struct sg_seq *seq, struct sg_seq_id id, uint32_t count);
 /* Inserts by origins, which are there, or none; *pos becomes the position. The elements are not yet
- * there. O(log n + what is concurrent there). SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: the right
- * origin is not behind the left one; nothing has changed. */
+ * there. O(log n + what is concurrent there). SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: the
+ * origins are not there; nothing has changed.
+ *
+ * The right origin is what followed the left one in the author's past. One that says otherwise is
+ * corrected: all replicas find the same element, so a liar gains nothing. */
 SG_MUST_USE sg_err sg_seq_integrate(struct sg_seq *seq, const struct sg_seq_insertion *in,
                                     uint32_t *pos);
-/* Whether the right origin is behind the left one; both are there, or none. */
-bool sg_seq_is_gap(const struct sg_seq *seq, struct sg_seq_id left, struct sg_seq_id right);
-
 /* A part of a deletion: what has become invisible. */
 struct sg_seq_removal {
     struct sg_seq_id id;
@@ -175,6 +178,11 @@ struct sg_seq_removal {
  * SG_ERR_NO_MEMORY: broken. */
 SG_MUST_USE sg_err sg_seq_remove(struct sg_seq *seq, struct sg_seq_id id, uint32_t count,
                                  struct sg_seq_removal *out);
+
+/* Appends a span of a snapshot. SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: an element is there
+ * already, or text does not have its length; nothing has changed. */
+SG_MUST_USE sg_err sg_seq_append(struct sg_seq *seq, const struct sg_seq_span *span,
+                                 struct sg_bytes text);
 
 /* ---- queries ---- */
 

@@ -354,3 +354,48 @@ sg_err sg_seq_remove(struct sg_seq *seq, struct sg_seq_id id, uint32_t count,
     seq->at_leaf = NULL;
     return sg_seq_hide(seq, place, rest);
 }
+
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+static bool is_there(const struct sg_seq *seq, const struct sg_seq_span *span)
+{
+    const struct sg_seq_runs *runs = sg_seq_runs_of(seq, span->chain);
+    struct sg_seq_place place;
+    if (runs == NULL || span->counter >= runs->end)
+        return false;
+    for (uint32_t i = 0; i < span->len; i++) {
+        if (sg_seq_find(seq, sg_seq_span_id(span, i), &place))
+            return true;
+    }
+    return false;
+}
+
+static sg_err append_hidden(struct sg_seq *seq, struct sg_seq_place *place,
+                            const struct sg_seq_span *span)
+{
+    const struct sg_seq_counts delta = {.total = span->len};
+    SG_TRY(sg_seq_make_room(seq, place, 0));
+    *open_spans(place->leaf, place->leaf->count, 1) = *span;
+    sg_seq_add(seq, place->leaf, &delta);
+    return sg_seq_runs_set(seq, sg_seq_span_id(span, 0), span->len, place->leaf->number);
+}
+
+sg_err sg_seq_append(struct sg_seq *seq, const struct sg_seq_span *span, struct sg_bytes text)
+{
+    struct sg_seq_leaf *last = seq->leaves[seq->leaf_count - 1];
+    struct sg_seq_insertion in = {sg_seq_span_id(span, 0), span->left, span->right, text, {0}};
+    struct sg_seq_place place = {last, last->count, 0};
+    while (last->next != NULL)
+        last = place.leaf = last->next;
+    place.span = last->count;
+    SG_TRY(sg_utf8_check(text, &in.counts));
+    if (in.counts.chars != (span->is_deleted ? 0 : span->len) || is_there(seq, span))
+        return SG_ERR_MALFORMED;
+    seq->at_leaf = NULL;
+    if (!span->is_deleted)
+        return put_all(seq, &place, &in);
+    sg_err err = append_hidden(seq, &place, span);
+    if (err != SG_OK)
+        seq->is_broken = true;
+    return err;
+}

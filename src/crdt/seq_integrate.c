@@ -10,22 +10,6 @@ static bool is_before(const struct sg_seq_place *a, const struct sg_seq_place *b
     return a->span != b->span ? a->span < b->span : a->off < b->off;
 }
 
-/* Whether origin id, which is there or none, is right of a place; none is the end. */
-static bool is_right_of(const struct sg_seq *seq, struct sg_seq_id id,
-                        const struct sg_seq_place *place)
-{
-    struct sg_seq_place at;
-    return id.chain == SG_SEQ_CHAIN_NONE || (sg_seq_find(seq, id, &at) && is_before(place, &at));
-}
-
-bool sg_seq_is_gap(const struct sg_seq *seq, struct sg_seq_id left, struct sg_seq_id right)
-{
-    struct sg_seq_place at;
-    if (left.chain == SG_SEQ_CHAIN_NONE)
-        return true;
-    return sg_seq_find(seq, left, &at) && is_right_of(seq, right, &at);
-}
-
 struct scan {
     const struct sg_seq *seq;
     const struct sg_seq_insertion *in;
@@ -193,22 +177,41 @@ static sg_err search(struct sg_seq *seq, struct scan *scan)
     return sg_seq_gap_add(seq, gap, rank, scan->in->id);
 }
 
+/* The element that followed the left origin in the author's past. Elements of a span come one after
+ * the other, so its first one tells whether there are any of the past in it. */
+static struct sg_seq_id true_right(struct scan *scan)
+{
+    const struct sg_seq_order *by = scan->seq->order;
+    begin_at(scan, &scan->left);
+    while (!scan->is_over) {
+        const struct sg_seq_span *span = &scan->at.leaf->spans[scan->at.span];
+        struct sg_seq_id id = sg_seq_span_id(span, scan->at.off);
+        if (sg_seq_id_equal(id, scan->in->right) || by->is_past(by->user, id))
+            return id;
+        step(scan);
+    }
+    return SG_SEQ_NONE;
+}
+
 sg_err sg_seq_integrate(struct sg_seq *seq, const struct sg_seq_insertion *in, uint32_t *pos)
 {
     struct sg_seq_insertion by = *in;
     struct scan scan = {.seq = seq, .in = &by};
     bool has_left = in->left.chain != SG_SEQ_CHAIN_NONE;
-    bool has_right = in->right.chain != SG_SEQ_CHAIN_NONE;
-    if ((has_left && !sg_seq_find(seq, in->left, &scan.left)) ||
-        (has_right && !sg_seq_find(seq, in->right, &scan.right)) ||
-        (has_left && has_right && !is_before(&scan.left, &scan.right)))
+    if (has_left && !sg_seq_find(seq, in->left, &scan.left))
         return SG_ERR_MALFORMED;
     if (seq->kind == SG_SEQ_RGA)
         by.right = SG_SEQ_NONE; /* ignored by the order, kept in the span */
+    else if (seq->order->is_past != NULL)
+        by.right = true_right(&scan);
+    struct sg_seq_insertion kept = *in;
+    kept.right = seq->kind == SG_SEQ_RGA ? in->right : by.right;
+    if (kept.right.chain != SG_SEQ_CHAIN_NONE && !sg_seq_find(seq, kept.right, &scan.right))
+        return SG_ERR_MALFORMED;
     sg_err err = search(seq, &scan);
     if (err == SG_OK) {
         *pos = sg_seq_place_pos(&scan.to);
-        err = sg_seq_put(seq, scan.to, in);
+        err = sg_seq_put(seq, scan.to, &kept);
     }
     if (err != SG_OK)
         seq->is_broken = true;
