@@ -98,6 +98,7 @@ sg_err sg_replica_init(struct sg_replica *r, const struct sg_replica_config *con
     *r = (struct sg_replica){.config = *config};
     sg_genesis_id(config->suite, &config->genesis, r->document);
     sg_log_init(&r->log, config->mem, config->seed);
+    sg_pending_init(&r->pending, config->mem, &r->log.keys, &r->config.limits);
     r->order = (struct sg_seq_order){r, order_compare, order_lamport, order_is_past};
     return sg_cells_init(&r->cells, config->mem, &r->log, config->seed);
 }
@@ -113,7 +114,7 @@ static void txn_fini(struct sg_replica *r)
 void sg_replica_fini(struct sg_replica *r)
 {
     txn_fini(r);
-    sg_pending_fini(r);
+    sg_pending_fini(&r->pending);
     sg_cells_fini(&r->cells);
     sg_log_fini(&r->log);
     sg_mem_free(r->config.mem, r->memo);

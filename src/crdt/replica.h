@@ -5,6 +5,7 @@
 
 #include "crdt/batch.h"
 #include "crdt/cells.h"
+#include "crdt/pending.h"
 
 /* What a document is from its first moment on; the document id is the hash of it:
  * version u8 = 1, order u8, creator [32], nonce [16]. */
@@ -40,14 +41,6 @@ struct sg_replica_config {
     void *user;
 };
 
-/* A batch that waits for another one. */
-struct sg_pending {
-    uint8_t missing[SG_ID_LEN];
-    uint8_t name[SG_ID_LEN];
-    uint32_t source, len;
-    uint8_t *bytes; /* owned */
-};
-
 /* Two batches of one author with the same number: the chains' firsts. */
 struct sg_fork {
     uint32_t chain; /* the younger one, as this replica sees it */
@@ -76,9 +69,7 @@ struct sg_replica {
     struct sg_cells_view view; /* of the batch that is being applied */
     uint32_t *memo;            /* [memo_cap] */
     uint32_t memo_cap;
-    struct sg_pending *pending; /* [pending_count] sorted by missing */
-    uint32_t pending_count, pending_cap;
-    uint64_t pending_bytes;
+    struct sg_pending_list pending;
     struct sg_fork *forks; /* [fork_count] */
     uint32_t fork_count, fork_cap;
     bool is_broken; /* memory ran out within a change: read on, then load again */
@@ -153,16 +144,5 @@ struct sg_batch_plan; /* replica_import.c */
 SG_MUST_USE sg_err sg_replica_text(struct sg_replica *r, uint32_t cell, struct sg_seq **out);
 /* What the order of sequences asks for while a batch with this past is applied. */
 SG_MUST_USE sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past);
-
-/* ---- pending.c ---- */
-
-SG_MUST_USE sg_err sg_pending_add(struct sg_replica *r, const struct sg_pending *entry,
-                                  struct sg_bytes bytes);
-/* Takes one out that waited for this name; the caller frees its bytes. False: none. */
-bool sg_pending_take(struct sg_replica *r, const uint8_t missing[SG_ID_LEN],
-                     struct sg_pending *out);
-bool sg_pending_has(const struct sg_replica *r, const uint8_t missing[SG_ID_LEN],
-                    const uint8_t name[SG_ID_LEN]);
-void sg_pending_fini(struct sg_replica *r);
 
 #endif

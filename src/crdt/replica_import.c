@@ -137,20 +137,18 @@ static sg_err import_one(struct sg_replica *r, struct sg_bytes bytes, uint32_t s
         return SG_ERR_WRONG_PEER;
     sg_batch_name(r->config.suite, &plan->batch, plan->name);
     plan->result = SG_IMPORT_KNOWN;
-    if (sg_log_find(&r->log, plan->name) != SG_LOG_NONE)
+    if (sg_log_find(&r->log, plan->name) != SG_LOG_NONE || sg_pending_has(&r->pending, plan->name))
         return SG_OK;
     SG_TRY(find_past(r, plan, &missing));
     if (missing == NULL) {
         plan->result = SG_IMPORT_APPLIED;
         return take_in(r, plan);
     }
-    if (sg_pending_has(r, missing, plan->name))
-        return SG_OK;
     struct sg_pending entry = {.source = source};
     memcpy(entry.missing, missing, SG_ID_LEN);
     memcpy(entry.name, plan->name, SG_ID_LEN);
     plan->result = SG_IMPORT_PENDING;
-    return sg_pending_add(r, &entry, bytes);
+    return sg_pending_add(&r->pending, &entry, bytes);
 }
 
 static sg_err import(struct sg_replica *r, struct sg_bytes bytes, uint32_t source,
@@ -172,7 +170,7 @@ static sg_err drain(struct sg_replica *r, uint32_t from)
         struct sg_pending entry;
         uint8_t name[SG_ID_LEN];
         memcpy(name, r->log.batches[from].name, SG_ID_LEN);
-        while (sg_pending_take(r, name, &entry)) {
+        while (sg_pending_take(&r->pending, name, &entry)) {
             struct sg_plan plan;
             sg_err err = import(r, sg_bytes(entry.bytes, entry.len), entry.source, &plan);
             sg_mem_free(r->config.mem, entry.bytes);

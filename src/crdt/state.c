@@ -16,8 +16,8 @@
  *
  * A span: chain << 1 | deleted, counter (difference to where the last one of the chain ended),
  * length, left origin (0 none, 1 the element before it in the text, else 2 + zigzag(difference to
- * the counter) << 1, and the chain), right origin (0 none, 1 that of the span before, else as left).
- * Chains are numbers in the list above. */
+ * the counter) << 1, and the chain), right origin (0 none, 1 that of the span before, else as
+ * left). Chains are numbers in the list above. */
 #include "crdt/state.h"
 
 struct encoder {

@@ -142,7 +142,7 @@ static inline void history_run(struct history *h, uint64_t seed)
     for (uint32_t i = 0; i < h->count; i++) {
         hear_all(h, i);
         hear_all(h, i);
-        assert_int_equal(h->replicas[i]->pending_count, 0);
+        assert_int_equal(h->replicas[i]->pending.count, 0);
         assert_int_equal(h->replicas[i]->log.count, h->batch_count);
         assert_equal_state(h->replicas[i], h->replicas[0]);
     }
