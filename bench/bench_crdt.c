@@ -1,4 +1,4 @@
-/* Replicated documents: one JSON object a run. 'bench_crdt TRACES' (the folder with editing-traces);
+/* Replicated documents: one JSON object a run; the traces come from where SAORSA_VECTORS says.
  * bench/crdt.py runs it beside other libraries. Times are CPU times of this thread. */
 #include <inttypes.h>
 #include <malloc.h>

@@ -104,8 +104,9 @@ uint32_t sg_log_upto(const struct sg_log *log, const struct sg_log_past *past, u
 bool sg_log_sees_all(const struct sg_log *log, const struct sg_log_past *past);
 /* Whether the past has the floor. */
 bool sg_log_sees_floor(const struct sg_log *log, const struct sg_log_past *past);
-/* Whether batch number b is in the past of batch number a, or is a. */
-bool sg_log_covers(const struct sg_log *log, uint32_t a, uint32_t b);
+/* Whether no dependency is in the past of prev or of another one. The same answer with and without
+ * the floor. most: room for [chain_count]. O(chains seen by the dependencies). */
+bool sg_log_is_minimal(const struct sg_log *log, const struct sg_log_past *past, uint32_t *most);
 /* Lamport time of the first operation of a batch with this past. */
 uint32_t sg_log_next_lamport(const struct sg_log *log, const struct sg_log_past *past);
 
@@ -113,6 +114,11 @@ uint32_t sg_log_next_lamport(const struct sg_log *log, const struct sg_log_past 
  * empty) are set. SG_ERR_NO_MEMORY: nothing has changed that matters, but see sg_crdt. */
 SG_MUST_USE sg_err sg_log_add(struct sg_log *log, const struct sg_log_past *past,
                               const struct sg_log_batch *batch, struct sg_bytes rest);
+
+/* Number of tracks of a chain that are of lower chains. */
+uint32_t sg_log_track_rank(const struct sg_log_chain *chain, uint32_t other);
+/* What batch seq had seen by this track. */
+uint32_t sg_log_track_upto(const struct sg_log_track *track, uint32_t seq);
 
 /* The chain that an operation is in, when chain or one it forked from has it. */
 struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32_t counter);

@@ -1,5 +1,5 @@
-/* Batches that came before what they depend on, found by the name that they wait for. Bounded in all
- * and per peer: what does not fit is refused, and the next sync brings it again. */
+/* Batches that came before what they depend on, found by the name that they wait for. Bounded in
+ * all and per peer: what does not fit is refused, and the next sync brings it again. */
 #include "crdt/pending.h"
 
 void sg_pending_init(struct sg_pending_list *list, const struct sg_mem *mem,

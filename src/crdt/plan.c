@@ -29,8 +29,8 @@ static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg
             return SG_ERR_PROTOCOL;
         const struct sg_log_batch *batch = &log->batches[number];
         uint32_t end = batch->counter + batch->ops;
-        const struct sg_seq_id last = {batch->chain, end - 1};
-        if (i > deps && !sg_cells_has_seen(&r->view, last))
+        /* the newest of its chain in the past: what a replica knows that has only the floor */
+        if (i > deps && sg_log_upto(log, &plan->past, batch->chain) != end)
             return SG_ERR_PROTOCOL;
         plan->refs[i] = (struct sg_plan_ref){batch->chain, end};
     }

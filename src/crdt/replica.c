@@ -86,9 +86,14 @@ sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past)
     }
     r->view = (struct sg_cells_view){&r->log, past, sg_log_sees_all(&r->log, past), r->memo};
     r->log.open_lamport = sg_log_next_lamport(&r->log, past);
-    if (!r->view.sees_all)
-        memset(r->memo, 0, chains * sizeof(r->memo[0]));
+    sg_replica_forget(r);
     return SG_OK;
+}
+
+void sg_replica_forget(struct sg_replica *r)
+{
+    if (!r->view.sees_all)
+        memset(r->memo, 0, r->log.chain_count * sizeof(r->memo[0]));
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -144,5 +144,7 @@ struct sg_batch_plan; /* replica_import.c */
 SG_MUST_USE sg_err sg_replica_text(struct sg_replica *r, uint32_t cell, struct sg_seq **out);
 /* What the order of sequences asks for while a batch with this past is applied. */
 SG_MUST_USE sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past);
+/* Clears what the view remembers. */
+void sg_replica_forget(struct sg_replica *r);
 
 #endif

@@ -87,10 +87,8 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
         return SG_ERR_EXPIRED;
     if (plan->batch.lamport != sg_log_next_lamport(&r->log, &plan->past))
         return SG_ERR_PROTOCOL;
-    for (uint32_t i = 0; i < plan->past.dep_count && plan->past.prev != SG_LOG_NONE; i++) {
-        if (sg_log_covers(&r->log, plan->past.prev, plan->deps[i]))
-            return SG_ERR_NOT_CANONICAL;
-    }
+    if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->memo))
+        return SG_ERR_NOT_CANONICAL;
     return SG_OK;
 }
 
@@ -104,9 +102,11 @@ static void drop_chain(struct sg_replica *r, const struct sg_plan *plan)
 static sg_err take_in(struct sg_replica *r, struct sg_plan *plan)
 {
     SG_TRY(find_chain(r, plan));
-    sg_err err = check_header(r, plan);
+    sg_err err = sg_replica_see(r, &plan->past);
     if (err == SG_OK)
-        err = sg_replica_see(r, &plan->past);
+        err = check_header(r, plan);
+    if (err == SG_OK)
+        sg_replica_forget(r);
     if (err == SG_OK)
         err = sg_plan_check(r, plan);
     if (err != SG_OK) {
