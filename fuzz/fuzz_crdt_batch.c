@@ -1,6 +1,6 @@
 /* A document takes in whatever comes: a first batch that is good, then pieces of the input as
- * batches whose header is made to fit, and as a state. What is taken in must leave a sound text, and
- * a second replica that gets the same batches must be the same. What decodes is encoded to the same
+ * batches whose header is made to fit, and as a state. What is taken in leaves a sound text, and a
+ * second replica that gets the same batches must be the same. What decodes is encoded to the same
  * bytes. */
 #include <stdlib.h>
 #include <string.h>

@@ -44,6 +44,7 @@ struct sg_log_chain {
     uint32_t end;       /* next counter */
     uint32_t end_seq;   /* next seq */
     uint32_t end_lamport;
+    uint32_t signed_seq;      /* batches below this have a checkpoint */
     uint32_t floor;           /* operations below this are in the floor */
     uint8_t head[SG_ID_LEN];  /* name of the last batch, when end_seq > start_seq */
     uint8_t first[SG_ID_LEN]; /* name of the first batch .. */

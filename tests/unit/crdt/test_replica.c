@@ -1,4 +1,4 @@
-/* crdt/replica.c: each type merges in any grouping, forks count twice, removals do not come back. */
+/* crdt/replica.c: each type merges in any grouping, forks count twice, what is removed stays so. */
 #include "unit/crdt/fixture.h"
 
 /* ---- what a document shows ---- */
