@@ -40,6 +40,7 @@ extern const struct sg_command sg_cmd_join;
 extern const struct sg_command sg_cmd_stop;
 extern const struct sg_command sg_cmd_demo;
 extern const struct sg_command sg_cmd_sim;
+extern const struct sg_command sg_cmd_mls;
 extern const struct sg_command sg_cmd_help;
 extern const struct sg_command sg_cmd_version;
 

@@ -1,13 +1,14 @@
 /* A cluster of real node processes on loopback: convergence, idle cost, false positives, and
  * crashes by SIGKILL. One JSON object on stdout; bench/membership.py runs it beside memberlist.
  *
- *   bench_cluster [--nodes N] [--kills K] [--idle S] [--burners B] [--burn S] [--seed X]
- *                 [--respawn]
+ *   bench_cluster [--nodes N] [--kills K] [--settle S] [--idle S] [--burners B] [--burn S]
+ *                 [--seed X] [--respawn]
  *
  * Convergence counts from the moment when all nodes are told to join through node 0 until the last
- * of them has every other in its member table. Detection counts from the kill until the first and
- * until the last survivor says SG_EVENT_MEMBER_FAIL. With --respawn each killed node is replaced by
- * a new one, so that many kills can follow one another. */
+ * of them has every other in its member table. It then settles before its idle cost is taken.
+ * Detection counts from the kill until the first and until the last survivor says
+ * SG_EVENT_MEMBER_FAIL. With --respawn each killed node is replaced by a new one, so that many
+ * kills can follow one another. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -26,7 +27,6 @@
 #define KILLS_MAX 100
 #define BURNERS_MAX 16
 #define PATIENCE_MS 120000
-#define SETTLE_MS 5000
 #define PAUSE_MS 3000 /* before a kill; and up to a second more, so that phases differ */
 #define NS_PER_MS 1000000u
 #define READ_MAX 256
@@ -65,6 +65,8 @@ struct bench {
     struct counts counts;
     struct kill kills[KILLS_MAX];
     double create_ms, converge_ms, idle_cpu, idle_s;
+    double join_cpu_s;             /* of all nodes together, until they were settled */
+    double joins[CLUSTER_COUNTS];  /* of one node, until then */
     double rates[CLUSTER_COUNTS];  /* of one node, idle, per second */
     double connections, neighbors; /* of one node, idle */
     struct counts idle, burn;
@@ -385,11 +387,15 @@ static void idle(void)
     static uint64_t cpu[MEMBERS_MAX];
     double first[CLUSTER_COUNTS];
     double last[CLUSTER_COUNTS];
-    listen_for(SETTLE_MS);
+    listen_for((uint64_t)the.opt.settle_s * 1000);
     sum_tables(first);
     struct counts before = the.counts;
-    for (unsigned i = 0; i < the.count; i++)
+    for (unsigned i = 0; i < the.count; i++) {
         cpu[i] = cluster_cpu_ns(the.members[i].pid);
+        the.join_cpu_s += (double)cpu[i] / 1e9;
+    }
+    for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
+        the.joins[k] = first[k] / the.count;
     uint64_t begin = cluster_now_ns();
     listen_for((uint64_t)the.opt.idle_s * 1000);
     double took_ns = (double)(cluster_now_ns() - begin);
@@ -526,29 +532,6 @@ static void print_kills(const char *name, size_t offset)
     puts("],");
 }
 
-static void print_memory(const char *name, const double kb[CLUSTER_MEMORY_KINDS])
-{
-    double sum = 0;
-    printf("  \"%s\": {", name);
-    for (unsigned i = 0; i < CLUSTER_MEMORY_KINDS; i++) {
-        sum += kb[i] / the.opt.nodes;
-        printf("\"%s\": %.0f, ", cluster_memory_name((enum cluster_memory_kind)i),
-               kb[i] / the.opt.nodes);
-    }
-    printf("\"sum\": %.0f},\n", sum);
-}
-
-static void print_rates(void)
-{
-    static const char *const names[CLUSTER_COUNTS] = {
-        "bytes", "datagrams", "probe_packets", "probes", "dials", "handshakes", "signatures"};
-    printf("  \"connections\": %.1f, \"neighbors\": %.1f, \"node_rates\": {", the.connections,
-           the.neighbors);
-    for (unsigned k = 0; k < CLUSTER_COUNTS; k++)
-        printf("%s\"%s\": %.2f", k > 0 ? ", " : "", names[k], the.rates[k]);
-    puts("},");
-}
-
 static void print(void)
 {
     unsigned missed = 0;
@@ -559,15 +542,18 @@ static void print(void)
     printf("  \"create_ms\": %.1f, \"converge_ms\": %.1f,\n", the.create_ms, the.converge_ms);
     printf("  \"idle_s\": %.1f, \"idle_cpu_percent\": %.3f,\n", the.idle_s, the.idle_cpu);
     printf("  \"node_cpu_min\": %.4f, \"node_cpu_max\": %.4f,\n", the.cpu_min, the.cpu_max);
-    print_rates();
+    printf("  \"connections\": %.1f, \"neighbors\": %.1f,\n", the.connections, the.neighbors);
+    cluster_print_counts("node_rates", the.rates);
+    cluster_print_counts("node_joins", the.joins);
+    printf("  \"join_cpu_s\": %.3f,\n", the.join_cpu_s);
     printf("  \"idle_false_positives\": %u, \"idle_suspicions\": %u,\n", the.idle.wrong,
            the.idle.suspicions);
     printf("  \"burners\": %u, \"burn_s\": %u,\n", the.opt.burners,
            the.opt.burners > 0 ? the.opt.burn_s : 0);
     printf("  \"burn_false_positives\": %u, \"burn_suspicions\": %u,\n", the.burn.wrong,
            the.burn.suspicions);
-    print_memory("rss_kb", the.memory.rss);
-    print_memory("pss_kb", the.memory.pss);
+    cluster_print_memory("rss_kb", the.memory.rss, the.opt.nodes);
+    cluster_print_memory("pss_kb", the.memory.pss, the.opt.nodes);
     print_kills("suspect_ms", offsetof(struct kill, suspect_ms));
     print_kills("first_ms", offsetof(struct kill, first_ms));
     print_kills("full_ms", offsetof(struct kill, full_ms));

@@ -175,6 +175,7 @@ static void on_event(struct side *s, const struct sg_quic_event *event)
     case SG_QUIC_BULK_STOPPED:
     case SG_QUIC_WRITABLE:
     case SG_QUIC_NEW_TOKEN:
+    case SG_QUIC_DATAGRAM_ACKED:
         break;
     }
 }

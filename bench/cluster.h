@@ -47,7 +47,7 @@ struct cluster_record {
 };
 
 struct cluster_options {
-    unsigned nodes, kills, idle_s, burners, burn_s, seed;
+    unsigned nodes, kills, settle_s, idle_s, burners, burn_s, seed;
     bool respawn; /* replace each killed node by a new one */
 };
 
@@ -80,6 +80,10 @@ struct cluster_memory {
 };
 
 const char *cluster_memory_name(enum cluster_memory_kind kind);
+/* Members of a JSON object, a line each; memory is divided by the number of nodes. */
+void cluster_print_memory(const char *name, const double kb[CLUSTER_MEMORY_KINDS], unsigned nodes);
+void cluster_print_counts(const char *name, const double counts[CLUSTER_COUNTS]);
+
 /* Adds the memory of a process to *sum; false when it is gone. */
 bool cluster_memory_add(pid_t pid, struct cluster_memory *sum);
 

@@ -16,12 +16,14 @@ static bool read_number(const char *text, unsigned *value)
 
 bool cluster_parse(int argc, char **argv, struct cluster_options *o)
 {
-    *o = (struct cluster_options){.nodes = 24, .kills = 5, .idle_s = 60, .burn_s = 30, .seed = 1};
+    *o = (struct cluster_options){
+        .nodes = 24, .kills = 5, .settle_s = 5, .idle_s = 60, .burn_s = 30, .seed = 1};
     const struct {
         const char *name;
         unsigned *value;
     } known[] = {{"--nodes", &o->nodes},     {"--kills", &o->kills}, {"--idle", &o->idle_s},
-                 {"--burners", &o->burners}, {"--burn", &o->burn_s}, {"--seed", &o->seed}};
+                 {"--burners", &o->burners}, {"--burn", &o->burn_s}, {"--seed", &o->seed},
+                 {"--settle", &o->settle_s}};
     const size_t count = sizeof known / sizeof known[0];
     for (int i = 1; i < argc; i++) {
         size_t k = 0;

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Membership beside memberlist: './dev bench membership' (about 25 minutes by default).
 
-usage: bench/membership.py [--quick | --full] [--sizes 32,128] [--runs 3] [--kills 3]
-                           [--idle SECONDS] [--burn SECONDS] [--crashes 50] [--no-write]
+usage: bench/membership.py [--quick | --full] [--sizes 32,128] [--runs 3] [--kills 2]
+                           [--settle S] [--idle S] [--burn S] [--crashes 50]
+                           [--crash-idle S] [--crash-burn S] [--no-write]
 
 For each size and run first ours (bench_cluster: one process a node), then memberlist (one process
 for all agents, as Go programs are measured; and one agent in a process of its own). Then 24
-processes of ours with many kills. Prints the tables and writes them into docs/benchmarks.md.
+processes of ours with many kills, each replaced by a new node. --sizes= leaves out the comparison,
+--crashes 0 the kills. Without Go memberlist is not measured, and the text says so. Prints the
+tables and writes them into docs/benchmarks.md.
 --quick is for trying it out and never writes; --full idles for ten minutes with 24 processes.
 The exit code is 1 when a goal is missed, and the text says which.
 """
@@ -39,18 +42,21 @@ def options():
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--sizes", default="32,128")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--idle", type=int, default=30)
-    parser.add_argument("--burn", type=int, default=15)
+    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--settle", type=int, default=15)
+    parser.add_argument("--idle", type=int, default=25)
+    parser.add_argument("--burn", type=int, default=10)
     parser.add_argument("--crashes", type=int, default=50)
     parser.add_argument("--crash-idle", type=int, default=60)
+    parser.add_argument("--crash-burn", type=int, default=30)
     parser.add_argument("--no-write", action="store_true")
     opt = parser.parse_args()
     if opt.quick:
         opt.sizes, opt.runs, opt.kills, opt.idle, opt.burn = "16", 1, 1, 5, 3
-        opt.crashes, opt.crash_idle, opt.no_write = 2, 5, True
+        opt.crashes, opt.crash_idle, opt.crash_burn, opt.settle = 2, 5, 3, 5
+        opt.no_write = True
     if opt.full:
-        opt.idle, opt.crash_idle = 60, 600
+        opt.idle, opt.crash_idle, opt.crash_burn = 60, 600, 120
     opt.sizes = [int(n) for n in opt.sizes.split(",") if n]
     return opt
 
@@ -60,22 +66,34 @@ def say(text):
 
 
 def build_peer():
-    """True when memberlist can be measured here."""
+    """Why memberlist cannot be measured here, or None when it can. Go fetches the module, or has it
+    in its cache; without a network Debian's golang-github-hashicorp-memberlist-dev will do."""
     if shutil.which("go") is None:
-        say("no Go here: memberlist is not measured")
-        return False
-    made = subprocess.run(["go", "build", "-o", PEER, "."], cwd=PEER_SOURCE, check=False)
-    if made.returncode != 0:
-        say("memberlist does not build: not measured")
-    return made.returncode == 0
+        return "there is no Go here"
+    debian = "/usr/share/gocode"
+    tries = [{}]
+    if os.path.isdir(os.path.join(debian, "src/github.com/hashicorp/memberlist")):
+        tries.append({"GO111MODULE": "off", "GOPATH": debian})
+    for more in tries:
+        try:
+            done = subprocess.run(["go", "build", "-o", PEER, "."], cwd=PEER_SOURCE, check=False,
+                                  env={**os.environ, **more}, timeout=300)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0:
+            return None
+    return "memberlist did not build"
 
 
 def run(command):
-    done = subprocess.run([str(c) for c in command], check=False, stdout=subprocess.PIPE,
-                          text=True)
-    if done.returncode != 0:
-        sys.exit("failed: " + " ".join(str(c) for c in command))
-    return json.loads(done.stdout)
+    text = [str(c) for c in command]
+    try:
+        done = subprocess.run(text, check=False, stdout=subprocess.PIPE, text=True, timeout=3600)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        say(str(error))
+    sys.exit("failed: " + " ".join(text))
 
 
 def load():
@@ -83,14 +101,20 @@ def load():
         return float(file.read().split()[0])
 
 
-def run_ours(nodes, kills, idle, burn, seed, more=()):
-    return run([OURS, "--nodes", nodes, "--kills", kills, "--idle", idle, "--burners", BURNERS,
-                "--burn", burn, "--seed", seed, *more])
+def run_ours(nodes, opt, seed):
+    return run([OURS, "--nodes", nodes, "--kills", opt.kills, "--settle", opt.settle, "--idle",
+                opt.idle, "--burners", BURNERS, "--burn", opt.burn, "--seed", seed])
+
+
+def run_crashes(opt):
+    return run([OURS, "--nodes", CRASH_NODES, "--kills", opt.crashes, "--settle", opt.settle,
+                "--idle", opt.crash_idle, "--burners", BURNERS, "--burn", opt.crash_burn,
+                "--seed", 1, "--respawn"])
 
 
 def run_peer(nodes, opt, seed):
-    return run([PEER, "-nodes", nodes, "-kills", opt.kills, "-idle", opt.idle,
-                "-burners", BURNERS, "-burn", opt.burn, "-seed", seed,
+    return run([PEER, "-nodes", nodes, "-kills", opt.kills, "-settle", opt.settle,
+                "-idle", opt.idle, "-burners", BURNERS, "-burn", opt.burn, "-seed", seed,
                 f"-lone={'true' if seed == 1 else 'false'}"])
 
 
@@ -137,6 +161,7 @@ def size_rows(nodes, ours, peer):
     """(figure, ours, published, memberlist) for one size."""
     published = PUBLISHED.get(nodes, {})
     rows = []
+    lone = [r["lone"] for r in peer.rows if r.get("lone")]
 
     def row(name, mine, theirs, figure=""):
         rows.append((f"{nodes}: {name}", mine, figure, theirs if peer else "not measured"))
@@ -147,10 +172,12 @@ def size_rows(nodes, ours, peer):
     timed("all know all, s", "converge_ms")
     row("idle CPU of all, % of a core", spread(ours.all("idle_cpu_percent"), 2),
         spread(peer.all("idle_cpu_percent"), 2))
-    lone = [r["lone"] for r in peer.rows if r.get("lone")]
     row("idle CPU of one process, %",
         f"{ours.total('idle_cpu_percent') / len(ours.rows) / nodes:.3f}",
-        f"{lone[0]['idle_cpu_percent']:.3f}" if lone else "")
+        f"{lone[0]['idle_cpu_percent']:.3f} (all agents in processes of their own: "
+        f"{lone[0]['idle_cpu_percent'] * nodes:.1f})" if lone else "")
+    row("CPU seconds of all, from the start until settled / converged",
+        spread(ours.all("join_cpu_s"), 2), spread(peer.all("join_cpu_s"), 2))
     row("first suspicion, s", spread(ours.seconds("suspect_ms"), 2), "")
     for key in ("first", "full"):
         figure = f"{published[key]:.1f}" if key in published else ""
@@ -241,15 +268,17 @@ def machine():
             f"{output_of('git', 'rev-parse', '--short', 'HEAD')}, {datetime.date.today()}")
 
 
-def compare(opt, has_peer):
+def compare(opt, no_peer):
     rows, missed, notes = [], [], []
     version = ""
+    if no_peer is not None:
+        missed.append(f"the comparison with memberlist: {no_peer}")
     for nodes in opt.sizes:
         ours, peer = [], []
         for seed in range(1, opt.runs + 1):
             say(f"{nodes} members, run {seed} of {opt.runs}, load {load():.1f}")
-            ours.append(run_ours(nodes, opt.kills, opt.idle, opt.burn, seed))
-            if has_peer:
+            ours.append(run_ours(nodes, opt, seed))
+            if no_peer is None:
                 peer.append(run_peer(nodes, opt, seed))
                 version = peer[-1]["version"] + ", " + peer[-1]["go"]
         ours, peer = Figures(ours), Figures(peer)
@@ -279,23 +308,25 @@ def write(lines):
 
 def main():
     opt = options()
-    has_peer = bool(opt.sizes) and build_peer()
+    if not os.access(OURS, os.X_OK):
+        sys.exit(f"{OURS} is missing: ./dev build release")
+    no_peer = build_peer() if opt.sizes else None
     load_before = load()
     lines = ["## Membership", "",
              "`./dev bench membership" + "".join(" " + a for a in sys.argv[1:]) + "`. " + machine()
              + ".", ""]
     missed = []
     if opt.sizes:
-        side, missed = compare(opt, has_peer)
+        side, missed = compare(opt, no_peer)
         lines += [f"Same machine, same run, in turn: {opt.runs} runs of each, {opt.kills} kills a "
-                  f"run, idle {opt.idle} s, burners {opt.burn} s; median (min .. max) over runs, "
-                  "for detection over all kills. Ours: one process a node, encrypted and "
-                  "authenticated; memberlist: LAN defaults, in clear text, all agents in one "
+                  f"run, settled for {opt.settle} s, idle {opt.idle} s, burners {opt.burn} s; "
+                  "median (min .. max) over runs, for detection over all kills. Ours: one process "
+                  "a node, encrypted and authenticated; memberlist: LAN defaults, in "
+                  "clear text, all agents in one "
                   "process. Published: Lifeguard's table at memberlist's defaults.", "", *side, ""]
     if opt.crashes > 0:
         say(f"{CRASH_NODES} processes, {opt.crashes} kills, load {load():.1f}")
-        crash = Figures([run_ours(CRASH_NODES, opt.crashes, opt.crash_idle, opt.burn, 1,
-                                  ["--respawn"])])
+        crash = Figures([run_crashes(opt)])
         rows, more = crash_rows(crash)
         missed += more
         lines += [f"{CRASH_NODES} processes, defaults, kill -9 one after another, each replaced by "

@@ -12,6 +12,7 @@ endfunction()
 
 sg_tool_test(style_layers style layers.py)
 sg_tool_test(style_shape style style.py)
+sg_tool_test(style_mls_coverage style mls_coverage.py --check)
 foreach(tool layers style symbols)
     sg_tool_test(tools_${tool} tools ${tool}.py --self-test)
 endforeach()

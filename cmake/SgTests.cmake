@@ -23,6 +23,9 @@ function(sg_test_program name)
     list(GET ARGN 0 first)
     sg_test_libraries(${first} libraries)
     target_link_libraries(${name} PRIVATE ${libraries} sg_third_static ${SG_CMOCKA} m)
+    if(first MATCHES "/tests/vectors/")
+        target_link_libraries(${name} PRIVATE ${jansson_static})
+    endif()
     sg_test_hint(${first} LINK link)
     if(link)
         separate_arguments(link UNIX_COMMAND "${link}")
@@ -97,3 +100,13 @@ foreach(file ${scripts})
             SAORSA_SOURCE_DIR=${CMAKE_SOURCE_DIR})
     endif()
 endforeach()
+
+# Our MLS clients play the scenario scripts with each other. With ts-mls, which is not installed
+# here, tests/interop/run.py is started by hand.
+if(TARGET saorsa_static AND EXISTS ${CMAKE_SOURCE_DIR}/tests/interop/mls_drive.c)
+    sg_test_program(mls_drive ${CMAKE_SOURCE_DIR}/tests/interop/mls_drive.c)
+    target_link_libraries(mls_drive PRIVATE ${jansson_static})
+    add_test(NAME interop_mls COMMAND ${CMAKE_SOURCE_DIR}/tests/interop/run.py
+        $<TARGET_FILE:mls_drive> --alone --suites 1,2,0xf602,0xf60a)
+    sg_test_properties(interop_mls ${CMAKE_SOURCE_DIR}/tests/interop/run.py 300 vectors)
+endif()

@@ -53,6 +53,20 @@ extern "C" {
     X(SG_ERR_OVERSIZED, -213, "message larger than its limit")                                     \
     X(SG_ERR_PROTOCOL, -214, "protocol violation")                                                 \
     X(SG_ERR_BANNED, -215, "the peer is refused after earlier violations")                         \
+    X(SG_ERR_MLS_EPOCH, -230, "the MLS message is of another epoch")                               \
+    X(SG_ERR_MLS_GROUP, -231, "the MLS message is of another group")                               \
+    X(SG_ERR_MLS_LEAF, -232, "the MLS leaf or key package is not valid")                           \
+    X(SG_ERR_MLS_TREE, -233, "the MLS ratchet tree is not valid")                                  \
+    X(SG_ERR_MLS_PROPOSAL, -234, "the MLS proposal or list of proposals is not valid")             \
+    X(SG_ERR_MLS_COMMIT, -235, "the MLS commit is not valid")                                      \
+    X(SG_ERR_MLS_TAG, -236, "the MLS confirmation or membership tag is wrong")                     \
+    X(SG_ERR_MLS_CAPABILITY, -237, "not supported by all members of the MLS group")                \
+    X(SG_ERR_MLS_WELCOME, -238, "the MLS welcome is not for this key package")                     \
+    X(SG_ERR_MLS_PSK, -239, "the MLS pre-shared key is not known or not allowed")                  \
+    X(SG_ERR_MLS_TOO_FAR, -240, "the MLS message skips too many generations")                      \
+    X(SG_ERR_MLS_CREDENTIAL, -241, "the MLS credential was refused")                               \
+    X(SG_ERR_MLS_SENDER, -242, "the sender may not send this MLS message")                         \
+    X(SG_ERR_MLS_REMOVED, -243, "no longer a member of the MLS group")                             \
     /* io: retry or close */                                                                       \
     X(SG_ERR_IO, -300, "input/output error")                                                       \
     X(SG_ERR_CLOSED, -301, "closed")                                                               \

@@ -14,13 +14,22 @@
 static const char *const hash_names[SG_HASH_ALG_COUNT] = {
     [SG_HASH_SHA256] = "SHA2-256",
     [SG_HASH_SHA384] = "SHA2-384",
+    [SG_HASH_SHA512] = "SHA2-512",
 };
 static const char *const aead_names[SG_AEAD_ALG_COUNT] = {
     [SG_AEAD_AES_256_GCM] = "AES-256-GCM",
     [SG_AEAD_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
+    [SG_AEAD_AES_128_GCM] = "AES-128-GCM",
 };
-static const char *const sig_names[SG_SIG_ALG_COUNT] = {[SG_SIG_ML_DSA_65] = "ML-DSA-65"};
-static const char *const kem_names[SG_KEM_ALG_COUNT] = {[SG_KEM_ML_KEM_768] = "ML-KEM-768"};
+static const char *const sig_names[SG_SIG_ALG_COUNT] = {
+    [SG_SIG_ML_DSA_65] = "ML-DSA-65",
+    [SG_SIG_ML_DSA_44] = "ML-DSA-44",
+};
+static const char *const kem_names[SG_KEM_ALG_COUNT] = {
+    [SG_KEM_ML_KEM_768] = "ML-KEM-768",
+    [SG_KEM_ML_KEM_512] = "ML-KEM-512",
+    [SG_KEM_ML_KEM_1024] = "ML-KEM-1024",
+};
 
 static struct sg_evp fetched;
 static atomic_bool is_ready;
@@ -65,8 +74,7 @@ static bool fetch_kems(struct sg_evp *e)
 
 static bool fetch_all(struct sg_evp *e)
 {
-    bool ok = FETCH(e->hmac, EVP_MAC_fetch, "HMAC") && FETCH(e->hkdf, EVP_KDF_fetch, "HKDF") &&
-              FETCH(e->argon2id, EVP_KDF_fetch, "ARGON2ID") &&
+    bool ok = FETCH(e->argon2id, EVP_KDF_fetch, "ARGON2ID") &&
               FETCH(e->argon2id_mac, EVP_MAC_fetch, "BLAKE2BMAC") &&
               FETCH(e->argon2id_md, EVP_MD_fetch, "BLAKE2B-512");
     for (int i = 0; i < SG_HASH_ALG_COUNT; i++)

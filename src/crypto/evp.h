@@ -13,18 +13,16 @@
 #include "crypto/kem.h"
 #include "crypto/sig.h"
 
-#define SG_HASH_ALG_COUNT (SG_HASH_SHA384 + 1)
-#define SG_AEAD_ALG_COUNT (SG_AEAD_CHACHA20_POLY1305 + 1)
-#define SG_SIG_ALG_COUNT (SG_SIG_ML_DSA_65 + 1)
-#define SG_KEM_ALG_COUNT (SG_KEM_ML_KEM_768 + 1)
+#define SG_HASH_ALG_COUNT (SG_HASH_SHA512 + 1)
+#define SG_AEAD_ALG_COUNT (SG_AEAD_AES_128_GCM + 1)
+#define SG_SIG_ALG_COUNT (SG_SIG_ML_DSA_44 + 1)
+#define SG_KEM_ALG_COUNT (SG_KEM_ML_KEM_1024 + 1)
 
 /* Indexed by our enums; complete once sg_evp_ready succeeded, and never freed. */
 struct sg_evp {
     EVP_MD *md[SG_HASH_ALG_COUNT];
     EVP_CIPHER *aead[SG_AEAD_ALG_COUNT];
     EVP_SIGNATURE *sig[SG_SIG_ALG_COUNT];
-    EVP_MAC *hmac;
-    EVP_KDF *hkdf;
     EVP_KDF *argon2id;
     /* These are fetched only to know that they are there: OpenSSL looks them up by itself. */
     EVP_KEYMGMT *sig_keys[SG_SIG_ALG_COUNT];

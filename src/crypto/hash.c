@@ -19,7 +19,11 @@ static bool has_thread_key;
 
 size_t sg_hash_alg_len(enum sg_hash_alg alg)
 {
-    static const size_t lens[SG_HASH_ALG_COUNT] = {[SG_HASH_SHA256] = 32, [SG_HASH_SHA384] = 48};
+    static const size_t lens[SG_HASH_ALG_COUNT] = {
+        [SG_HASH_SHA256] = 32,
+        [SG_HASH_SHA384] = 48,
+        [SG_HASH_SHA512] = 64,
+    };
     return lens[alg];
 }
 

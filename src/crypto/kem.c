@@ -1,6 +1,7 @@
 #include "crypto/kem.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 
 #include "crypto/evp.h"
 #include "crypto/wipe.h"
@@ -15,6 +16,8 @@ const struct sg_kem_sizes *sg_kem_sizes(enum sg_kem_alg alg)
 {
     static const struct sg_kem_sizes sizes[] = {
         [SG_KEM_ML_KEM_768] = {.public_len = 1184, .private_len = 2400, .ciphertext_len = 1088},
+        [SG_KEM_ML_KEM_512] = {.public_len = 800, .private_len = 1632, .ciphertext_len = 768},
+        [SG_KEM_ML_KEM_1024] = {.public_len = 1568, .private_len = 3168, .ciphertext_len = 1568},
     };
     return &sizes[alg];
 }
@@ -106,22 +109,72 @@ sg_err sg_kem_encaps_deterministic(enum sg_kem_alg alg, struct sg_bytes public_k
     return encaps(alg, public_key, params, ciphertext, secret);
 }
 
-sg_err sg_kem_decaps(const struct sg_kem_key *key, struct sg_bytes ciphertext,
+static sg_err decaps(enum sg_kem_alg alg, EVP_PKEY *key, struct sg_bytes ciphertext,
                      struct sg_kem_secret *secret)
 {
     const struct sg_evp *evp;
     size_t len = sizeof(secret->b);
     sg_wipe(secret, sizeof(*secret));
-    if (ciphertext.len != sg_kem_sizes(key->alg)->ciphertext_len)
+    if (ciphertext.len != sg_kem_sizes(alg)->ciphertext_len)
         return SG_ERR_MALFORMED;
     SG_TRY(sg_evp_begin(&evp));
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->evp, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    /* Where memory runs out within decapsulation, OpenSSL 3.5 gives the secret of a rejected
+     * ciphertext and success; only its error queue tells. */
     bool ok = ctx != NULL && EVP_PKEY_decapsulate_init(ctx, NULL) == 1 &&
               EVP_PKEY_decapsulate(ctx, secret->b, &len, ciphertext.data, ciphertext.len) == 1 &&
-              len == sizeof(secret->b);
+              len == sizeof(secret->b) && ERR_peek_error() == 0;
     EVP_PKEY_CTX_free(ctx);
     if (ok)
         return SG_OK;
     sg_wipe(secret, sizeof(*secret));
     return sg_evp_error(SG_ERR_CRYPTO);
+}
+
+sg_err sg_kem_decaps(const struct sg_kem_key *key, struct sg_bytes ciphertext,
+                     struct sg_kem_secret *secret)
+{
+    return decaps(key->alg, key->evp, ciphertext, secret);
+}
+
+sg_err sg_kem_seed_decaps(enum sg_kem_alg alg, const struct sg_kem_seed *seed,
+                          struct sg_bytes ciphertext, struct sg_kem_secret *secret)
+{
+    EVP_PKEY *key;
+    sg_wipe(secret, sizeof(*secret));
+    if (ciphertext.len != sg_kem_sizes(alg)->ciphertext_len)
+        return SG_ERR_MALFORMED;
+    SG_TRY(sg_evp_key_from_seed(sg_evp_kem_name(alg), sg_bytes(seed->b, sizeof(seed->b)), &key));
+    sg_err err = decaps(alg, key, ciphertext, secret);
+    EVP_PKEY_free(key);
+    return err;
+}
+
+sg_err sg_kem_seed_public(enum sg_kem_alg alg, const struct sg_kem_seed *seed, uint8_t *out)
+{
+    size_t want = sg_kem_sizes(alg)->public_len;
+    size_t len = want;
+    EVP_PKEY *key;
+    sg_wipe(out, want);
+    SG_TRY(sg_evp_key_from_seed(sg_evp_kem_name(alg), sg_bytes(seed->b, sizeof(seed->b)), &key));
+    bool ok = EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == want;
+    EVP_PKEY_free(key);
+    if (ok)
+        return SG_OK;
+    sg_wipe(out, want);
+    return sg_evp_error(SG_ERR_CRYPTO);
+}
+
+sg_err sg_kem_check(enum sg_kem_alg alg, struct sg_bytes public_key)
+{
+    const struct sg_evp *evp;
+    if (public_key.len != sg_kem_sizes(alg)->public_len)
+        return SG_ERR_MALFORMED;
+    SG_TRY(sg_evp_begin(&evp));
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, sg_evp_kem_name(alg), NULL,
+                                                   public_key.data, public_key.len);
+    if (key == NULL)
+        return sg_evp_error(SG_ERR_MALFORMED);
+    EVP_PKEY_free(key);
+    return SG_OK;
 }

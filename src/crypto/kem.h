@@ -12,7 +12,7 @@
 /* FIPS 203 algorithm 17: the randomness m of one encapsulation. */
 #define SG_KEM_RANDOM_LEN 32
 
-enum sg_kem_alg { SG_KEM_ML_KEM_768 };
+enum sg_kem_alg { SG_KEM_ML_KEM_768, SG_KEM_ML_KEM_512, SG_KEM_ML_KEM_1024 };
 
 /* FIPS 203 s8 table 3, one row per parameter set. */
 struct sg_kem_sizes {
@@ -50,7 +50,7 @@ SG_MUST_USE sg_err sg_kem_key_public(const struct sg_kem_key *key, uint8_t *out)
  * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO (also when the random source fails). */
 SG_MUST_USE sg_err sg_kem_encaps(enum sg_kem_alg alg, struct sg_bytes public_key,
                                  uint8_t *ciphertext, struct sg_kem_secret *secret);
-/* For test vectors only: with given randomness [SG_KEM_RANDOM_LEN]. Same errors. */
+/* With given randomness [SG_KEM_RANDOM_LEN], which must be secret and fresh. Same errors. */
 SG_MUST_USE sg_err sg_kem_encaps_deterministic(enum sg_kem_alg alg, struct sg_bytes public_key,
                                                const uint8_t random[SG_KEM_RANDOM_LEN],
                                                uint8_t *ciphertext, struct sg_kem_secret *secret);
@@ -60,5 +60,16 @@ SG_MUST_USE sg_err sg_kem_encaps_deterministic(enum sg_kem_alg alg, struct sg_by
  * zeroed. SG_ERR_MALFORMED: wrong length. SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_MUST_USE sg_err sg_kem_decaps(const struct sg_kem_key *key, struct sg_bytes ciphertext,
                                  struct sg_kem_secret *secret);
+
+/* The same without a key object, for keys that are used once: the public key [public_len] of a
+ * seed, and the secret in ciphertext. On error out or secret is zeroed. Same errors. */
+SG_MUST_USE sg_err sg_kem_seed_public(enum sg_kem_alg alg, const struct sg_kem_seed *seed,
+                                      uint8_t *out);
+SG_MUST_USE sg_err sg_kem_seed_decaps(enum sg_kem_alg alg, const struct sg_kem_seed *seed,
+                                      struct sg_bytes ciphertext, struct sg_kem_secret *secret);
+
+/* Is public_key [any] a public key (FIPS 203 s7.2)? SG_ERR_MALFORMED: it is not. SG_ERR_NO_MEMORY,
+ * SG_ERR_CRYPTO. */
+SG_MUST_USE sg_err sg_kem_check(enum sg_kem_alg alg, struct sg_bytes public_key);
 
 #endif

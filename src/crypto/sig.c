@@ -16,6 +16,7 @@ const struct sg_sig_sizes *sg_sig_sizes(enum sg_sig_alg alg)
 {
     static const struct sg_sig_sizes sizes[SG_SIG_ALG_COUNT] = {
         [SG_SIG_ML_DSA_65] = {.public_len = 1952, .private_len = 4032, .sig_len = 3309},
+        [SG_SIG_ML_DSA_44] = {.public_len = 1312, .private_len = 2560, .sig_len = 2420},
     };
     return &sizes[alg];
 }

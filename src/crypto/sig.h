@@ -11,7 +11,7 @@
 /* FIPS 204 s5.1: every parameter set generates its key pair from 32 bytes. */
 #define SG_SIG_SEED_LEN 32
 
-enum sg_sig_alg { SG_SIG_ML_DSA_65 };
+enum sg_sig_alg { SG_SIG_ML_DSA_65, SG_SIG_ML_DSA_44 };
 
 /* FIPS 204 s4 table 2, one row per parameter set. */
 struct sg_sig_sizes {

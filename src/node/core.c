@@ -304,6 +304,9 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
     case SG_CORE_IN_LINK_RTT:
         input_rtt(core, in);
         return SG_OK;
+    case SG_CORE_IN_LINK_ALIVE:
+        sg_members_alive(core, &in->peer);
+        return SG_OK;
     case SG_CORE_IN_SEED:
         return input_seed(core, in);
     case SG_CORE_IN_FRAME:

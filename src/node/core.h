@@ -31,23 +31,24 @@ struct sg_core_config {
     uint64_t boot;           /* boot counter: the high half of sequence numbers */
     uint64_t seed;           /* of all choices */
     struct sg_trace trace;
-    struct sg_hpv_config hpv;      /* mem is filled in */
-    struct sg_pt_config pt;        /* mem is filled in */
-    struct sg_swim_config swim;    /* mem is filled in */
-    struct sg_bytes meta;          /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
-    uint32_t links_max;            /* [256] */
-    uint32_t scopes_max;           /* [257] base and 256 topics */
-    uint32_t book_max;             /* [2048] peers with address hints, oldest forgotten first */
-    uint32_t keys_max;             /* [512] author keys kept after a good signature */
-    uint32_t roots_max;            /* [512] verified batch roots */
-    uint32_t authors_max;          /* [512] replay windows per scope */
-    uint64_t held_bytes_max;       /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
-    uint32_t verify_rate;          /* [1000] signature checks per second and link */
-    uint32_t verify_burst;         /* [2000] */
-    uint32_t frame_rate;           /* [20000] frames per second and link, see charge.c */
-    uint64_t message_ttl_ms;       /* [60000] <= ttl_max_ms */
-    uint64_t ttl_max_ms;           /* [600000] a longer expiry is refused */
-    uint64_t skew_ms;              /* [600000] how wrong a peer's wall clock may be */
+    struct sg_hpv_config hpv;   /* mem is filled in */
+    struct sg_pt_config pt;     /* mem is filled in */
+    struct sg_swim_config swim; /* mem is filled in */
+    struct sg_bytes meta;       /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
+    uint32_t links_max;         /* [256] */
+    uint32_t scopes_max;        /* [257] base and 256 topics */
+    uint32_t book_max;          /* [2048] peers with address hints, oldest forgotten first */
+    uint32_t keys_max;          /* [512] author keys kept after a good signature */
+    uint32_t roots_max;         /* [512] verified batch roots */
+    uint32_t authors_max;       /* [512] replay windows per scope */
+    uint64_t held_bytes_max;    /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
+    uint32_t verify_rate;       /* [1000] signature checks per second and link */
+    uint32_t verify_burst;      /* [2000] */
+    uint32_t frame_rate;        /* [20000] frames per second and link, see charge.c */
+    uint64_t message_ttl_ms;    /* [60000] <= ttl_max_ms */
+    uint64_t ttl_max_ms;        /* [600000] a longer expiry is refused */
+    uint64_t skew_ms;           /* [600000] how wrong a peer's wall clock may be */
+    bool datagram_acks; /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
     uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long */
     uint64_t ban_ns;               /* [60 s] */
     uint64_t scope_linger_ns;      /* [60 s] a topic without subscription is kept so long */
@@ -65,6 +66,8 @@ enum sg_core_in_kind {
     SG_CORE_IN_LINK_UP,      /* peer, dialled, boot, hints (observed address), srtt_ns, rttvar_ns */
     SG_CORE_IN_LINK_DOWN,    /* peer, err: the link is gone, or the dial asked for has failed */
     SG_CORE_IN_LINK_RTT,     /* peer, srtt_ns, rttvar_ns, lost_permille */
+    SG_CORE_IN_LINK_ALIVE,   /* peer: its transport acknowledged a frame of SG_LANE_DATAGRAM: a
+                              * PING is answered by that, an ACK is sent only when it has news */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */

@@ -209,6 +209,13 @@ struct sg_records {
 /* Copies of one record arrive within the time of a flood; meanwhile at most so many others do. */
 #define SG_RECENT_MAX 1024
 
+/* The PING that is being answered. */
+struct sg_ping {
+    bool is_set;
+    uint32_t seq;
+    struct sg_peer_id peer;
+};
+
 struct sg_core {
     /* what every input looks at, in few cache lines */
     sg_time_ns now; /* of the input in work, as the next ones */
@@ -245,6 +252,7 @@ struct sg_core {
     struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
     struct sg_swim *swim;
     sg_time_ns swim_due; /* its deadline, as of its last input */
+    struct sg_ping ping;
     sg_time_ns rejoin_at;
     struct sg_records records;
     struct sg_buf *own_record; /* NULL until there is something to say */
@@ -332,6 +340,8 @@ void sg_members_link_down(struct sg_core *core, const struct sg_peer_id *peer, b
 void sg_members_watch(struct sg_core *core, struct sg_link *link);
 /* A frame came over the link. */
 void sg_members_heard(struct sg_core *core, struct sg_link *link);
+/* The transport of a linked peer has answered. */
+void sg_members_alive(struct sg_core *core, const struct sg_peer_id *peer);
 /* Body of a datagram, and of a SWIM frame of the mship lane. */
 void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
 void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,

@@ -57,6 +57,14 @@ static void fill_packet(const struct sg_core *core, const struct sg_swim_outbox 
     }
 }
 
+/* QUIC acknowledges the datagram of a PING, and the pinger's runtime tells of that (LINK_ALIVE): an
+ * ACK without news would say the same again, and would have to be acknowledged itself. */
+static bool is_answered_below(const struct sg_core *core, const struct sg_swim_out *out)
+{
+    return core->ping.is_set && out->packet == SG_SWIM_ACK && out->rumor_count == 0 &&
+           out->seq == core->ping.seq && sg_peer_id_equal(&out->peer, &core->ping.peer);
+}
+
 static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
                         const struct sg_swim_out *out)
 {
@@ -67,7 +75,7 @@ static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
     struct sg_writer w;
     const struct sg_link *link = sg_link_find(core, &out->peer);
     bool is_up = link != NULL && link->state == SG_LINK_UP && link->doomed == SG_CLOSE_NONE;
-    if (!is_up && out->packet != SG_SWIM_PING)
+    if ((!is_up && out->packet != SG_SWIM_PING) || is_answered_below(core, out))
         return;
     fill_packet(core, box, out, &packet, hints);
     struct sg_buf *frame = sg_frame_begin(core, &head, SG_SWIM_PACKET_MAX, &w);
@@ -252,6 +260,16 @@ void sg_members_heard(struct sg_core *core, struct sg_link *link)
     (void)sg_members_input(core, &heard);
 }
 
+void sg_members_alive(struct sg_core *core, const struct sg_peer_id *peer)
+{
+    struct sg_swim_in heard = {.kind = SG_SWIM_IN_HEARD, .peer = *peer};
+    struct sg_link *link = sg_link_find(core, peer);
+    if (link == NULL || link->state != SG_LINK_UP)
+        return;
+    link->heard_at = core->now;
+    (void)sg_members_input(core, &heard);
+}
+
 /* ---- frames in ---- */
 
 /* Rumors that start something here: an unknown member, an accusation of one that lives. A link may
@@ -319,7 +337,12 @@ void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_rea
         return;
     if (err == SG_OK) {
         link->heard_at = core->now;
+        core->ping =
+            (struct sg_ping){.is_set = core->config.datagram_acks && packet.kind == SG_SWIM_PING,
+                             .seq = packet.seq,
+                             .peer = link->peer};
         err = sg_members_input(core, &in);
+        core->ping.is_set = false;
     }
     if (err == SG_OK)
         learn_hints(core, &packet, hints);

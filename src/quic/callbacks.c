@@ -141,6 +141,18 @@ static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, siz
     return failed(sg_quic_dgram_received(conn, sg_bytes(data, len)));
 }
 
+static int on_datagram_acked(ngtcp2_conn *nc, uint64_t id, void *user)
+{
+    struct sg_quic_conn *conn = user;
+    (void)nc;
+    (void)id;
+    if (!conn->ep->config.datagram_acks || !conn->event_life)
+        return 0;
+    conn->acked_event = true;
+    sg_quic_event_mark(conn, SG_EV_CONTROL);
+    return 0;
+}
+
 /* The first byte of a stream says what it carries. */
 static sg_err first_bytes(struct sg_quic_conn *conn, int64_t stream, struct sg_bytes bytes,
                           bool fin)
@@ -277,6 +289,7 @@ const ngtcp2_callbacks sg_quic_callbacks = {
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .recv_datagram = on_datagram,
+    .ack_datagram = on_datagram_acked,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
     .recv_stateless_reset2 = on_reset_packet,
     .get_new_connection_id2 = on_new_cid,

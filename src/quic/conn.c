@@ -98,6 +98,10 @@ void sg_quic_conn_settings(const struct sg_quic_conn *conn, ngtcp2_settings *set
     /* full size from the first Initial on; with a constant size there is nothing to discover */
     settings->no_tx_udp_payload_size_shaping = 1;
     settings->no_pmtud = 1;
+    /* What arrived together is acknowledged together, when the turn writes, and with the answer if
+     * there is one. Delaying it (by srtt / 8) on a link with little to say makes a wake-up and a
+     * datagram of its own of it. */
+    settings->ack_thresh = 1;
 
     const struct sg_quic_limits *limits = &config->limits;
     ngtcp2_transport_params_default(params);

@@ -92,6 +92,7 @@ struct sg_quic_config {
     uint64_t new_token_secret_ns;  /* the same for tokens of later dials [12 h] */
     uint64_t initial_rtt_ns;       /* before the first measurement [333 ms] */
     uint16_t udp_payload_max;      /* UDP payload we send, >= 1200 [1350] */
+    bool datagram_acks;            /* DATAGRAM_ACKED is wanted [false] */
     enum sg_quic_cc congestion;    /* [CUBIC] */
     /* Secret of stateless resets. All zero: random, so that resets work only until a restart.
      * Give 32 secret bytes that survive a restart to have peers notice it at once. */
@@ -218,12 +219,14 @@ enum sg_quic_event_type {
     SG_QUIC_CLOSED,        /* the end of a connected handle */
     SG_QUIC_FRAME,         /* one complete frame */
     SG_QUIC_DATAGRAM,
-    SG_QUIC_BULK,         /* the next bytes of a bulk stream */
-    SG_QUIC_BULK_RESET,   /* the peer abandoned a bulk stream that it sent; code */
-    SG_QUIC_BULK_STOPPED, /* the peer does not want the rest of a bulk stream; code. The stream
+    SG_QUIC_BULK,          /* the next bytes of a bulk stream */
+    SG_QUIC_BULK_RESET,    /* the peer abandoned a bulk stream that it sent; code */
+    SG_QUIC_BULK_STOPPED,  /* the peer does not want the rest of a bulk stream; code. The stream
                             * is gone */
-    SG_QUIC_WRITABLE,     /* after SG_ERR_WOULD_BLOCK: the lane has room again */
-    SG_QUIC_NEW_TOKEN     /* an address token to keep for the next dial to remote */
+    SG_QUIC_WRITABLE,      /* after SG_ERR_WOULD_BLOCK: the lane has room again */
+    SG_QUIC_NEW_TOKEN,     /* an address token to keep for the next dial to remote */
+    SG_QUIC_DATAGRAM_ACKED /* the peer has acknowledged one datagram or several: it is alive. Only
+                            * where the config asks for it */
 };
 
 /* Only the fields of its type are set. Spans are borrowed: valid until the next call of

@@ -99,12 +99,20 @@ static void fill_final(struct sg_quic_conn *conn, struct sg_quic_event *event)
     sg_quic_conn_reap(conn);
 }
 
+static void fill_acked(struct sg_quic_conn *conn, struct sg_quic_event *event)
+{
+    event->type = SG_QUIC_DATAGRAM_ACKED;
+    conn->acked_event = false;
+}
+
 static bool pull_control(struct sg_quic_conn *conn, struct sg_quic_event *event)
 {
     if (conn->connected_event)
         fill_connected(conn, event);
     else if (conn->token != NULL)
         fill_token(conn, event);
+    else if (conn->acked_event)
+        fill_acked(conn, event);
     else if (conn->final_event && is_drained(conn))
         fill_final(conn, event);
     else

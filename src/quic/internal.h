@@ -131,11 +131,13 @@ struct sg_quic_conn {
     struct sg_quic_list bulk_rx;
     uint64_t bulk_window; /* share of the connection's receive window for bulk */
     size_t bulk_queued;
+    size_t unpaced; /* bytes sent that pacing was not told of, see tx.c */
     struct sg_quic_dgram_queue dgram_tx;
     struct sg_quic_dgram_queue dgram_rx;
     unsigned want_write; /* bit per lane: WRITABLE is owed */
     unsigned writable;   /* bit per lane: WRITABLE may be pulled */
     bool connected_event;
+    bool acked_event;            /* DATAGRAM_ACKED */
     struct sg_quic_dgram *token; /* NEW_TOKEN event */
 
     struct sg_quic_cid_entry *cids;

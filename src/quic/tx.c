@@ -7,6 +7,10 @@
 /* UDP_MAX_SEGMENTS of Linux before 6.? is 64 */
 #define SEGMENTS_MAX 64
 
+/* So much may be sent in one go without pacing (RFC 9002 s7.7: a small initial window). The timer
+ * that pacing starts behind each packet would wake a node that has nothing more to say. */
+#define UNPACED_MAX 4096
+
 /* A packet in the making. */
 struct packet {
     ngtcp2_conn *nc;
@@ -130,6 +134,25 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *nc, ngtcp2_path *path, ngtcp2_pkt_
     }
 }
 
+static bool has_more(struct sg_quic_conn *conn)
+{
+    size_t max;
+    bool has_frames = false;
+    for (int lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
+        has_frames = has_frames || conn->lanes[lane].tx.unsent_len > 0;
+    return has_frames || conn->dgram_tx.first != NULL || sg_quic_bulk_next(conn, &max) != NULL;
+}
+
+/* ngtcp2 adds up what was sent until it is told the time. */
+static void pace(struct sg_quic_conn *conn, size_t sent)
+{
+    conn->unpaced += sent;
+    if (conn->unpaced < UNPACED_MAX && !has_more(conn))
+        return;
+    ngtcp2_conn_update_pkt_tx_time(conn->nc, conn->ep->now);
+    conn->unpaced = 0;
+}
+
 static bool write_aggregate(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
 {
     struct sg_quic_endpoint *ep = conn->ep;
@@ -148,7 +171,7 @@ static bool write_aggregate(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
         sg_quic_close_liberr(conn, (int)n);
         return false;
     }
-    ngtcp2_conn_update_pkt_tx_time(conn->nc, ep->now);
+    pace(conn, (size_t)n);
     if (n == 0)
         return false;
     tx->len = (size_t)n;

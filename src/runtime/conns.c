@@ -287,6 +287,15 @@ static void on_datagram(struct sg_node *node, const struct sg_quic_event *event)
         sg_buf_unref(buf);
 }
 
+static void on_acked(struct sg_node *node, const struct sg_quic_event *event)
+{
+    const struct sg_rt_conn *conn = sg_rt_links_conn(&node->links, event->conn);
+    if (conn == NULL || conn->state == SG_RT_CONN_HELLO || conn->state == SG_RT_CONN_CLOSING)
+        return;
+    const struct sg_core_in alive = {.kind = SG_CORE_IN_LINK_ALIVE, .peer = conn->peer};
+    sg_rt_tell(node, &alive);
+}
+
 /* ---- a connection ends ----------------------------------------------------------------------- */
 
 static bool is_for_cause(uint64_t reason)
@@ -370,6 +379,9 @@ void sg_rt_on_event(struct sg_node *node, const struct sg_quic_event *event)
         break;
     case SG_QUIC_DATAGRAM:
         on_datagram(node, event);
+        break;
+    case SG_QUIC_DATAGRAM_ACKED:
+        on_acked(node, event);
         break;
     case SG_QUIC_BULK_RESET: /* bulk transfers: later */
     case SG_QUIC_BULK_STOPPED:

@@ -79,7 +79,8 @@ static void loop_turn(struct sg_node *node)
         uv_stop(&node->loop);
     } else {
         set_interest(node);
-        set_timer(node);
+        if (atomic_load(&node->mode) != SG_RT_DRIVEN) /* who drives keeps the time */
+            set_timer(node);
     }
     sg_rt_leave_quiet(node);
 }
@@ -209,10 +210,14 @@ sg_err sg_node_drive(struct sg_node *node)
     if (mode == SG_RT_THREADED)
         return SG_ERR_INVALID_STATE;
     atomic_store(&node->mode, SG_RT_DRIVEN);
-    node->rearm = false;
+    uint64_t heard = sg_udp_stats(node->udp)->recv_datagrams;
     loop_turn(node);
-    /* Takes note of changed interest, and of names that were resolved. */
-    (void)uv_run(&node->loop, UV_RUN_NOWAIT);
+    /* The loop takes note of changed interest, and of what other threads have done. A turn that
+     * read from the socket need not ask for the latter: the descriptor stays readable. */
+    if (node->rearm || sg_udp_stats(node->udp)->recv_datagrams == heard) {
+        node->rearm = false;
+        (void)uv_run(&node->loop, UV_RUN_NOWAIT);
+    }
     return SG_OK;
 }
 

@@ -187,6 +187,7 @@ static sg_err make_endpoint(struct sg_node *node, const struct making *m)
     sg_quic_config_default(&quic);
     quic.mem = node->mem;
     quic.identity = node->identity;
+    quic.datagram_acks = true;
     quic.limits.connections_max = config->max_connections;
     quic.limits.retry_threshold = config->retry_threshold;
     if (quic.limits.half_open_max > config->max_connections)
@@ -213,6 +214,7 @@ static sg_err make_core(struct sg_node *node, const struct making *m)
     core.swim.members_max = (uint16_t)config->members_max;
     core.meta = sg_bytes(config->meta, config->meta_len);
     core.seed = sg_prng_next(&node->prng);
+    core.datagram_acks = true;
     return sg_core_new(&node->core, &core, node->now);
 }
 

@@ -3,6 +3,9 @@
 
 /* A newcomer asks so many of its first links for their table, until one has come. */
 #define TABLES_ASKED_MAX 3
+/* The first exchange after news comes after so much of a period; a flood misses who had no
+ * neighbour at that moment, as many have when all start together. */
+#define PULL_DIVISOR 4
 /* A table may be several frames. */
 #define SETTLE_NS (5 * SG_NS_PER_S)
 
@@ -25,11 +28,12 @@ void sg_swim_push_pull(struct sg_swim *m)
  * once): the next exchange comes soon, those after it ever later. */
 static void pull_soon(struct sg_swim *m)
 {
-    sg_time_ns soon = sg_time_add(m->now, m->config.period_ns);
+    uint64_t pause = m->config.period_ns / PULL_DIVISOR;
+    sg_time_ns soon = sg_time_add(m->now, pause);
     if (!m->config.proofs || m->config.push_pull_ns <= m->config.period_ns ||
         m->ring_count >= m->config.members_max)
         return;
-    m->pull_ns = m->config.period_ns;
+    m->pull_ns = pause;
     if (sg_swim_timer_get(m, SG_SWIM_T_PUSH_PULL) > soon)
         sg_swim_timer_set(m, SG_SWIM_T_PUSH_PULL, sg_swim_after(m, m->pull_ns));
 }

@@ -29,6 +29,10 @@
 #define SG_SWIM_ANNOUNCE_NS (500 * SG_NS_PER_MS)
 #define SG_SWIM_ANNOUNCE_BUSY_NS (900 * SG_NS_PER_MS)
 
+/* While nobody is accused, members without a link are probed ever less often, down to that many
+ * times the config's interval; with which we begin. */
+#define SG_SWIM_CALM_FACTOR 8
+
 /* What has a deadline. */
 enum sg_swim_timer {
     SG_SWIM_T_PERIOD,
@@ -179,6 +183,7 @@ struct sg_swim {
     bool has_ring_probe;
     bool is_late_tick; /* a period began while the probe of the one before was under way */
     sg_time_ns dial_at, relay_dial_at;
+    uint64_t dial_pause_ns; /* between probes of members without a link, now */
     /* suspicion */
     struct sg_swim_suspicion *suspicion; /* [suspicion_cap] */
     uint16_t suspicion_cap, suspicion_free;
@@ -291,6 +296,10 @@ void sg_swim_period_soon(struct sg_swim *m);
 void sg_swim_probes_restart(struct sg_swim *m);
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot);
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot);
+/* A sign of life: no ping is needed soon. */
+void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot);
+/* Somebody is accused: members without a link are probed at the config's pace again. */
+void sg_swim_alarm(struct sg_swim *m);
 void sg_swim_probe_due(struct sg_swim *m, uint8_t at);
 void sg_swim_reconnect(struct sg_swim *m);
 /* A ping now, where none is under way. */
@@ -313,6 +322,8 @@ void sg_swim_on_ping_req(struct sg_swim *m, const struct sg_peer_id *from,
 void sg_swim_relay_due(struct sg_swim *m, uint8_t at);
 /* Whether an ACK answered one of them. */
 bool sg_swim_relay_ack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t seq);
+/* The member gave a sign of life: an answer to all who had it probed through us. */
+void sg_swim_relay_heard(struct sg_swim *m, uint16_t slot);
 void sg_swim_relay_cancel(struct sg_swim *m, uint16_t slot);
 /* What the target has until NACK. */
 uint64_t sg_swim_relay_ns(const struct sg_swim_config *config);

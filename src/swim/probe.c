@@ -14,6 +14,9 @@
 #define LOSSY_PERMILLE 200
 #define LOSSY_LINKS_MIN 4
 #define RTT_MS_MAX 60000
+/* Unwatched links are probed when silent for so many periods, and looked at every other period. */
+#define UNWATCHED_PERIODS 3
+#define LOOK_PERIODS 2
 /* So many are watched every watch_ns; more of them less often, down to that for so many. */
 #define WATCHED_FEW 6
 #define WATCHED_MANY 10
@@ -202,6 +205,8 @@ static void fail(struct sg_swim *m, struct sg_swim_probe *p)
     /* whom we never had a link to says nothing about us */
     if (!p->is_dialled)
         sg_swim_health_add(m, delta);
+    else if (!is_dead)
+        sg_swim_alarm(m); /* where one is not there, others may not be either */
     end(m, p);
     m->stats.probes_failed++;
     if (is_dead)
@@ -222,13 +227,44 @@ void sg_swim_probe_due(struct sg_swim *m, uint8_t at)
         fail(m, p);
 }
 
+/* Who watches many is watched by many, so each may look less often: a crash is noticed by the one
+ * whose turn comes first. */
+static uint64_t watch_interval(const struct sg_swim *m)
+{
+    uint32_t watched = m->watched_count;
+    if (watched < WATCHED_FEW)
+        watched = WATCHED_FEW;
+    if (watched > WATCHED_MANY)
+        watched = WATCHED_MANY;
+    return m->config.watch_ns * watched / WATCHED_FEW;
+}
+
+/* Two who watch each other take turns: who has pinged waits longer, who was pinged less long. An
+ * acknowledgement of QUIC then travels with the next ping; several in a row that carry nothing else
+ * would have to be acknowledged themselves. */
+static uint64_t turn_ns(const struct sg_swim *m, uint64_t interval)
+{
+    return interval / 100 * m->config.jitter_percent / 2;
+}
+
+static void watch_arm_after_ping(struct sg_swim *m, uint16_t slot)
+{
+    uint16_t timer = (uint16_t)(SG_SWIM_T_WATCH + slot);
+    sg_swim_watch_arm(m, slot);
+    if (m->member[slot].is_watched && m->config.watch_ns > 0)
+        sg_swim_timer_set(m, timer, sg_swim_timer_get(m, timer) + turn_ns(m, watch_interval(m)));
+}
+
 void sg_swim_probe_success(struct sg_swim *m, uint8_t at)
 {
     struct sg_swim_probe *p = &m->probe[at];
     uint16_t slot = p->slot;
+    if (p->is_ring && p->is_dialled &&
+        m->dial_pause_ns < SG_SWIM_CALM_FACTOR * m->config.dial_interval_ns)
+        m->dial_pause_ns *= 2;
     end(m, p);
     sg_swim_health_add(m, -1);
-    sg_swim_watch_arm(m, slot);
+    watch_arm_after_ping(m, slot);
 }
 
 void sg_swim_probe_cancel(struct sg_swim *m, uint16_t slot)
@@ -292,18 +328,6 @@ void sg_swim_on_nack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t 
 
 /* ---- the watch ---- */
 
-/* Who watches many is watched by many, so each may look less often: a crash is noticed by the one
- * whose turn comes first. */
-static uint64_t watch_interval(const struct sg_swim *m)
-{
-    uint32_t watched = m->watched_count;
-    if (watched < WATCHED_FEW)
-        watched = WATCHED_FEW;
-    if (watched > WATCHED_MANY)
-        watched = WATCHED_MANY;
-    return m->config.watch_ns * watched / WATCHED_FEW;
-}
-
 void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
 {
     if (m->member[slot].is_watched && m->config.watch_ns > 0)
@@ -311,11 +335,25 @@ void sg_swim_watch_arm(struct sg_swim *m, uint16_t slot)
                           sg_swim_after(m, watch_interval(m)));
 }
 
-/* HEARD only notes the time; here the timer catches up with it. */
+/* Without this the timer would catch up with the time below, which wakes a node that sleeps; but
+ * not for each frame of many. */
+void sg_swim_watch_heard(struct sg_swim *m, uint16_t slot)
+{
+    if (!m->member[slot].is_watched || m->config.watch_ns == 0)
+        return;
+    uint16_t timer = (uint16_t)(SG_SWIM_T_WATCH + slot);
+    uint64_t interval = watch_interval(m);
+    if (sg_time_since(sg_swim_timer_get(m, timer), m->now) >= interval / 2)
+        return;
+    sg_swim_timer_set(m, timer, sg_swim_after(m, interval) - turn_ns(m, interval));
+}
+
+/* HEARD may only note the time; here the timer catches up with it. */
 void sg_swim_watch_due(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    uint64_t least = watch_interval(m) / 100 * (100 - m->config.jitter_percent);
+    uint64_t jitter = m->config.jitter_percent < 60 ? m->config.jitter_percent : 60;
+    uint64_t least = watch_interval(m) / 100 * (100 - jitter - jitter / 2);
     uint64_t silence = sg_time_since(m->now, e->heard);
     sg_swim_watch_arm(m, slot);
     if (e->heard != 0 && silence < least) {
@@ -363,7 +401,10 @@ static bool next_linked(struct sg_swim *m)
         m->linked_next = (uint16_t)((m->linked_next + 1) % m->ring_count);
         uint16_t slot = m->ring[m->linked_next];
         const struct sg_swim_member *e = &m->member[slot];
-        if (e->is_linked && !e->is_watched && probe_in_turn(m, slot))
+        if (!e->is_linked || e->is_watched ||
+            sg_time_since(m->now, e->heard) < UNWATCHED_PERIODS * m->config.period_ns)
+            continue;
+        if (probe_in_turn(m, slot))
             return true;
     }
     return false;
@@ -375,10 +416,22 @@ void sg_swim_probe_next(struct sg_swim *m)
         (void)next_in_ring(m, false);
         return;
     }
+    if (m->dial_at == 0) /* who starts together does not probe at once */
+        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
     if (m->now >= m->dial_at && next_in_ring(m, true))
-        m->dial_at = sg_swim_after(m, m->config.dial_interval_ns);
+        m->dial_at = sg_swim_after(m, m->dial_pause_ns);
     else if (m->linked_count > m->watched_count)
         (void)next_linked(m);
+}
+
+void sg_swim_alarm(struct sg_swim *m)
+{
+    if (m->config.dial_interval_ns == 0 || m->dial_pause_ns == m->config.dial_interval_ns)
+        return;
+    m->dial_pause_ns = m->config.dial_interval_ns;
+    sg_time_ns soon = sg_swim_after(m, m->dial_pause_ns);
+    m->dial_at = sg_time_min(m->dial_at, soon);
+    sg_swim_period_soon(m);
 }
 
 void sg_swim_period(struct sg_swim *m)
@@ -391,8 +444,10 @@ void sg_swim_period(struct sg_swim *m)
     else
         sg_swim_probe_next(m);
     /* only those without a link are left to probe, and their time has not come */
-    if (m->config.dial_interval_ns > 0 && m->linked_count <= m->watched_count && next < m->dial_at)
-        next = m->dial_at;
+    if (m->config.dial_interval_ns > 0 && !m->has_ring_probe && next < m->dial_at) {
+        sg_time_ns idle = sg_swim_after(m, LOOK_PERIODS * m->config.period_ns);
+        next = m->linked_count > m->watched_count ? sg_time_min(idle, m->dial_at) : m->dial_at;
+    }
     sg_swim_timer_set(m, SG_SWIM_T_PERIOD, next);
 }
 

@@ -103,6 +103,17 @@ bool sg_swim_relay_ack(struct sg_swim *m, const struct sg_peer_id *from, uint32_
     return false;
 }
 
+void sg_swim_relay_heard(struct sg_swim *m, uint16_t slot)
+{
+    for (uint8_t i = 0; i < SG_SWIM_RELAYS_MAX; i++) {
+        struct sg_swim_relay *r = &m->relay[i];
+        if (!r->is_used || r->slot != slot)
+            continue;
+        answer(m, SG_SWIM_ACK, &r->from, r->from_seq);
+        end(m, r);
+    }
+}
+
 void sg_swim_relay_cancel(struct sg_swim *m, uint16_t slot)
 {
     for (uint8_t i = 0; i < SG_SWIM_RELAYS_MAX; i++)

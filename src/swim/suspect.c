@@ -96,9 +96,12 @@ static void make_public(struct sg_swim *m, uint16_t slot, const struct sg_swim_r
     say_join(m, slot);
     sg_swim_event(m, SG_SWIM_OUT_SUSPECT, slot);
     m->stats.suspicions++;
+    sg_swim_alarm(m);
     sg_swim_tell(m, rumor, from, true);
-    /* an accused neighbour is asked at once: it hears of it, and its answer clears it */
-    if (m->config.proofs && !is_ours && m->member[slot].is_linked)
+    /* an accused neighbour is asked at once: it hears of it, and its answer clears it; where few
+     * can confirm, also one that has to be dialled */
+    bool is_asked = m->member[slot].is_linked || m->ring_count <= m->config.confirmations;
+    if (m->config.proofs && !is_ours && is_asked)
         sg_swim_ask(m, slot);
 }
 
@@ -315,6 +318,7 @@ void sg_swim_life(struct sg_swim *m, uint16_t slot)
     say_join(m, slot);
     if (e->probe != 0)
         sg_swim_probe_success(m, (uint8_t)(e->probe - 1));
+    sg_swim_watch_heard(m, slot);
     if (e->state == SG_SWIM_IS_SUSPECT) {
         bool was_public = !m->suspicion[e->suspicion].is_private;
         clear(m, slot);

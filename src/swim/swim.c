@@ -28,8 +28,9 @@
  * In this overlay (the default) some things are different, and why:
  *
  * - A ping to a stranger costs a post-quantum handshake. So neighbours are watched closely (pinged
- *   when nothing was heard for 1 s, or up to 2 s by who watches many; anything they send is an
- *   answer), and members without a link are probed one in 10 s. With 8 and more watchers for each
+ *   when nothing was heard for 1.1 s, or up to 2 s by who watches many; anything they send is an
+ *   answer), and members without a link are probed one in 80 s; one in 10 s after somebody was
+ *   accused, and then ever less often again. With 8 and more watchers for each
  *   member a crash is noticed at once.
  * - News floods over the watched links, once per node, before it is piggybacked as usual.
  * - Nobody's word kills. DEAD of others is one more accusation; every node lets its own timer run
@@ -193,6 +194,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->incarnation = start->incarnation;
     m->ghost_limit = sg_swim_ghost_limit(start->incarnation);
     m->pull_ns = config->push_pull_ns;
+    m->dial_pause_ns = SG_SWIM_CALM_FACTOR * config->dial_interval_ns;
     m->slot_free = m->suspicion_free = SG_SWIM_NONE;
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
@@ -463,12 +465,14 @@ static void on_member(struct sg_swim *m, const struct sg_swim_in *in)
     uint16_t slot = sg_swim_slot(m, &in->peer);
     if (slot == SG_SWIM_NONE)
         return;
-    if (in->kind == SG_SWIM_IN_HEARD)
+    if (in->kind == SG_SWIM_IN_HEARD) {
         sg_swim_life(m, slot);
-    else if (in->kind == SG_SWIM_IN_WATCH)
+        sg_swim_relay_heard(m, slot);
+    } else if (in->kind == SG_SWIM_IN_WATCH) {
         on_watch(m, slot, in->on);
-    else
+    } else {
         sg_swim_on_rtt(m, slot, in);
+    }
 }
 
 static void dispatch(struct sg_swim *m, const struct sg_swim_in *in)

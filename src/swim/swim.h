@@ -44,8 +44,9 @@ struct sg_swim_config {
     uint8_t awareness_max;     /* [8] values of the local health counter: 0 .. 7 */
     uint64_t watch_ns;         /* [1 s] a watched peer silent for so long is pinged, up to 5/3 of
                                 * it where more than 6 are watched; 0 = none is */
-    uint64_t dial_interval_ns; /* [10 s] pause between probes of members without a link, and between
-                                * relayed probes of such; 0 = no difference is made */
+    uint64_t dial_interval_ns; /* [10 s] pause between probes of members without a link after an
+                                * accusation, growing to 8 times that in calm; and between relayed
+                                * probes of such; 0 = no difference is made */
     /* suspicion: Min = alpha max(1, log10(n)) period, in [suspicion_min, suspicion_cap];
      * Max = beta Min; shrinks with log(confirmations + 1) / log(k + 1) */
     uint32_t alpha_milli;      /* [4000] */

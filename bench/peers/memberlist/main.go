@@ -27,10 +27,10 @@ import (
 const patience = 120 * time.Second
 
 type options struct {
-	agents, kills, idle, burners, burn int
-	seed                               int64
-	lone                               bool
-	loneJoin                           string
+	agents, kills, settle, idle, burners, burn int
+	seed                                       int64
+	lone                                       bool
+	loneJoin                                   string
 }
 
 type result struct {
@@ -40,6 +40,7 @@ type result struct {
 	Nodes          int       `json:"nodes"`
 	CreateMs       float64   `json:"create_ms"`
 	ConvergeMs     float64   `json:"converge_ms"`
+	JoinCPUS       float64   `json:"join_cpu_s"`
 	IdleS          float64   `json:"idle_s"`
 	IdleCPU        float64   `json:"idle_cpu_percent"`
 	IdleFalse      int       `json:"idle_false_positives"`
@@ -327,7 +328,8 @@ func run(opt options) result {
 	}
 	out.ConvergeMs = ms(time.Since(begin))
 
-	time.Sleep(5 * time.Second)
+	out.JoinCPUS = cpuSeconds()
+	time.Sleep(time.Duration(opt.settle) * time.Second)
 	wrong := b.wrongSoFar()
 	out.IdleCPU, out.IdleS = idleFor(opt.idle)
 	out.IdleFalse = b.wrongSoFar() - wrong
@@ -354,6 +356,7 @@ func main() {
 	var opt options
 	flag.IntVar(&opt.agents, "nodes", 32, "agents")
 	flag.IntVar(&opt.kills, "kills", 5, "agents to kill, one after another")
+	flag.IntVar(&opt.settle, "settle", 5, "seconds between convergence and idling")
 	flag.IntVar(&opt.idle, "idle", 60, "seconds of idling")
 	flag.IntVar(&opt.burners, "burners", 0, "busy processes")
 	flag.IntVar(&opt.burn, "burn", 30, "seconds that they are busy")

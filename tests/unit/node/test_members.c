@@ -51,6 +51,48 @@ static void everybody_learns_of_everybody(void **state)
     net_fini(&net);
 }
 
+static void with_datagram_acks(struct sg_core_config *config)
+{
+    config->datagram_acks = true;
+}
+
+/* Frames that node 0 sends when node 1 pings it. */
+static uint64_t answers_to_ping(uint32_t seq)
+{
+    const struct sg_swim_packet ping = {.kind = SG_SWIM_PING, .seq = seq};
+    uint8_t bytes[64];
+    struct sg_writer w = sg_writer(bytes, sizeof bytes);
+    const struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    sg_frame_head_encode(&w, &head);
+    sg_swim_packet_encode(&w, &ping, NULL);
+    assert_int_equal(w.err, SG_OK);
+    uint64_t before = net.core[0]->stats.frames_out;
+    net_inject(&net, 1, 0, SG_LANE_DATAGRAM, sg_bytes(bytes, w.len));
+    return net.core[0]->stats.frames_out - before;
+}
+
+/* Where the transport tells of acknowledgements, an ACK without news is left out. */
+static void a_ping_is_answered_below(void **state)
+{
+    struct sg_core_in in = {.kind = SG_CORE_IN_LINK_ALIVE};
+    struct sg_core_member member;
+    (void)state;
+    for (int acks = 0; acks <= 1; acks++) {
+        net_init(&net, 2, acks == 1 ? with_datagram_acks : NULL);
+        net_join(&net, 1, 0);
+        net_run(&net, 60 * SG_NS_PER_S); /* all rumors are told */
+        assert_int_equal(answers_to_ping(7), acks == 1 ? 0 : 1);
+        in.peer = *net_id(&net, 1);
+        net_run(&net, 100 * SG_NS_PER_MS);
+        assert_int_equal(net_input(&net, 0, &in), SG_OK);
+        assert_int_equal(sg_core_member_find(net.core[0], &in.peer, &member), SG_OK);
+        assert_true(member.view.heard == net.now);
+        in.peer.b[0] ^= 1; /* of no link */
+        assert_int_equal(net_input(&net, 0, &in), SG_OK);
+        net_fini(&net);
+    }
+}
+
 static void a_crash_is_known_to_all_in_less_than_five_seconds(void **state)
 {
     (void)state;
@@ -243,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_learns_of_everybody),
+        cmocka_unit_test(a_ping_is_answered_below),
         cmocka_unit_test(a_crash_is_known_to_all_in_less_than_five_seconds),
         cmocka_unit_test(nobody_fails_while_all_are_well),
         cmocka_unit_test(who_leaves_has_not_failed),

@@ -37,6 +37,30 @@ static void datagrams_arrive_whole(void **state)
     net_fini(&net);
 }
 
+/* Told to who asks for it, not to the other end, and without a timer in between: the
+ * acknowledgement leaves at once. */
+static void acknowledged_datagrams_are_told(void **state)
+{
+    (void)state;
+    struct net net;
+    struct sg_quic_config config;
+    const uint8_t data[] = {1, 2, 3};
+    net_init(&net, 10 * MS, 5);
+    struct host *b = net_add_endpoint(&net, NULL);
+    sg_quic_config_default(&config);
+    config.datagram_acks = true;
+    struct host *a = net_add_endpoint(&net, &config);
+    sg_quic_conn_id conn = host_dial(a, b);
+    net_run(&net, 300 * MS);
+    assert_int_equal(host_count(a, SG_QUIC_DATAGRAM_ACKED), 0);
+    assert_int_equal(sg_quic_write_datagram(a->ep, conn, sg_bytes(data, 3)), SG_OK);
+    assert_int_equal(sg_quic_write_datagram(b->ep, host_conn(b), sg_bytes(data, 3)), SG_OK);
+    net_run(&net, 21 * MS);
+    assert_int_equal(host_count(a, SG_QUIC_DATAGRAM_ACKED), 1);
+    assert_int_equal(host_count(b, SG_QUIC_DATAGRAM_ACKED), 0);
+    net_fini(&net);
+}
+
 static void the_largest_fits_small_packets(void **state)
 {
     (void)state;
@@ -111,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datagrams_arrive_whole),
+        cmocka_unit_test(acknowledged_datagrams_are_told),
         cmocka_unit_test(the_largest_fits_small_packets),
         cmocka_unit_test(queues_are_bounded),
         cmocka_unit_test(a_lost_datagram_is_lost),

@@ -31,6 +31,7 @@ static inline struct sg_swim_config quiet_config(void)
     config.gossip_interval_ns = 0;
     config.push_pull_ns = 0;
     config.reconnect_ns = 0;
+    config.watch_ns = SG_NS_PER_S;
     return config;
 }
 

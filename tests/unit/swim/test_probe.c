@@ -266,7 +266,35 @@ static void whoever_is_alone_judges_nobody(void **state)
     bench_close(&b);
 }
 
-/* Ten members without a link: one dial in 10 s; two linked ones each period. */
+struct tally {
+    uint64_t dials, linked; /* pings to a .. v, and to w .. z */
+};
+
+/* Lives on for a while; members without a link answer and their links are closed again. */
+static struct tally live_and_count(struct bench *b, uint64_t seconds)
+{
+    struct tally t = {0};
+    for (uint64_t i = 0; i < 10 * seconds; i++) {
+        live(b, 100 * MS);
+        for (size_t k = 0, count = b->out.count; k < count; k++) {
+            if (b->out.out[k].kind != SG_SWIM_OUT_SEND || b->out.out[k].packet != SG_SWIM_PING)
+                continue;
+            const char name[] = {name_of(&b->out.out[k].peer)[0], '\0'};
+            t.dials += name[0] < 'w';
+            t.linked += name[0] > 'w';
+            if (name[0] >= 'w')
+                continue;
+            struct sg_swim_outbox kept = b->out;
+            link_up(b, name);
+            link_down(b, name, false);
+            b->out = kept;
+        }
+    }
+    return t;
+}
+
+/* Ten members without a link: one dial in 80 s while nobody is accused, then 10, 20, 40, 80 s
+ * apart. The two linked but not watched are heard all the time. */
 static void dials_are_few(void **state)
 {
     (void)state;
@@ -274,21 +302,68 @@ static void dials_are_few(void **state)
     open_quiet(&b, "w", "xy");
     for (const char *name = "abcdefghij"; *name != '\0'; name++)
         record(&b, (const char[]){*name, '\0'}, BOOT(1), false);
-    uint64_t dials = 0, linked = 0;
-    for (int i = 0; i < 1000; i++) {
-        live(&b, 100 * MS);
-        for (size_t k = 0; k < b.out.count; k++) {
-            if (b.out.out[k].kind != SG_SWIM_OUT_SEND || b.out.out[k].packet != SG_SWIM_PING)
-                continue;
-            char peer = name_of(&b.out.out[k].peer)[0];
-            dials += peer < 'w';
-            linked += peer > 'w';
-            if (peer < 'w')
-                link_down(&b, (const char[]){peer, '\0'}, false);
-        }
+    forget_rumors(&b);
+    struct tally t = live_and_count(&b, 400);
+    assert_in_range(t.dials, 4, 5);
+    assert_int_equal(t.linked, 0);
+    says(&b, "w", SG_SWIM_SUSPECT, "x", BOOT(1), "w");
+    heard(&b, "x"); /* it lives, the alarm stays */
+    t = live_and_count(&b, 160);
+    assert_in_range(t.dials, 4, 5);
+    bench_close(&b);
+}
+
+/* Linked, but in no view: pinged when silent for 3 s and its turn has come. */
+static void the_unwatched_are_probed_when_silent(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_quiet(&b, "w", "x");
+    for (int i = 0; i < 28; i++) {
+        wait_ns(&b, 100 * MS);
+        heard(&b, "w");
     }
-    assert_in_range(dials, 9, 11);
-    assert_in_range(linked, 75, 95);
+    assert_int_equal(sg_swim_stats(b.m)->pings, 0);
+    for (int i = 0; i < 22 && sg_swim_stats(b.m)->pings == 0; i++) {
+        wait_ns(&b, 100 * MS);
+        heard(&b, "w");
+    }
+    assert_int_equal(sg_swim_stats(b.m)->pings, 1);
+    bench_close(&b);
+}
+
+/* Where one member is not there, the next is tried at the usual pace. */
+static void a_failed_dial_is_an_alarm(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_quiet(&b, "w", "");
+    for (const char *name = "abc"; *name != '\0'; name++)
+        record(&b, (const char[]){*name, '\0'}, BOOT(1), false);
+    assert_true(b.m->dial_pause_ns == SG_SWIM_CALM_FACTOR * b.m->config.dial_interval_ns);
+    for (int i = 0; i < 900 && sg_swim_stats(b.m)->probes_failed == 0; i++) {
+        live(&b, 100 * MS);
+        heard(&b, "w");
+    }
+    assert_int_equal(sg_swim_stats(b.m)->probes_failed, 1);
+    assert_true(b.m->dial_pause_ns == b.m->config.dial_interval_ns);
+    assert_true(sg_time_since(b.m->dial_at, b.now) <= b.m->config.dial_interval_ns);
+    bench_close(&b);
+}
+
+/* A sign of life moves the timer of the watch: two who watch each other ping in one direction, and
+ * the other one is not woken in between. */
+static void the_watched_are_not_pinged_by_both(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_quiet(&b, "a", "");
+    for (int i = 0; i < 20; i++) {
+        wait_ns(&b, 700 * MS);
+        heard(&b, "a");
+        assert_true(sg_time_since(sg_swim_deadline(b.m), b.now) >= SEC);
+    }
+    assert_int_equal(sg_swim_stats(b.m)->pings, 0);
     bench_close(&b);
 }
 
@@ -385,6 +460,9 @@ int main(void)
         cmocka_unit_test(a_lost_link_is_probed_by_others_at_once),
         cmocka_unit_test(whoever_is_alone_judges_nobody),
         cmocka_unit_test(dials_are_few),
+        cmocka_unit_test(the_unwatched_are_probed_when_silent),
+        cmocka_unit_test(a_failed_dial_is_an_alarm),
+        cmocka_unit_test(the_watched_are_not_pinged_by_both),
         cmocka_unit_test(loss_on_most_links_is_our_own),
         cmocka_unit_test(idle_wakes_are_few),
         cmocka_unit_test(first_periods_are_spread),

@@ -25,6 +25,24 @@ static void an_answer_is_passed_on(void **state)
     bench_close(&b);
 }
 
+/* Where QUIC's acknowledgement is the answer. */
+static void a_sign_of_life_is_an_answer(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_plain(&b);
+    ping_req(&b, "a", "b", 77);
+    uint32_t seq = last_seq(&b);
+    heard(&b, "a"); /* not of b */
+    assert_int_equal(b.out.count, 0);
+    heard(&b, "b");
+    assert_int_equal(b.out.count, 1);
+    assert_int_equal(b.out.out[0].packet, SG_SWIM_ACK);
+    assert_int_equal(b.out.out[0].seq, 77);
+    assert_string_equal(packet(&b, "b", SG_SWIM_ACK, seq), "");
+    bench_close(&b);
+}
+
 static void no_answer_is_told_in_time(void **state)
 {
     (void)state;
@@ -80,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_passed_on),
+        cmocka_unit_test(a_sign_of_life_is_an_answer),
         cmocka_unit_test(no_answer_is_told_in_time),
         cmocka_unit_test(strangers_are_not_pinged_for_anybody),
         cmocka_unit_test(dials_for_others_are_few),

@@ -1,0 +1,300 @@
+#include "mls_box.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#define NAME_MAX_LEN 128
+#define SECRET_MAX 256
+#define PACKAGES_MAX 10000
+
+static bool path_in(const char *dir, const char *name, char out[SG_APP_PATH_MAX])
+{
+    int len = snprintf(out, SG_APP_PATH_MAX, "%s/%s", dir, name);
+    if (len > 0 && len < SG_APP_PATH_MAX)
+        return true;
+    sg_complain("the path of the folder is too long: %.80s...", dir);
+    return false;
+}
+
+/* ---- the client file ---- */
+
+struct identity {
+    unsigned suite;
+    char name[NAME_MAX_LEN + 1];
+    uint8_t secret[SECRET_MAX];
+    size_t secret_len;
+};
+
+static bool write_secret_file(const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool is_written = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0 && close(fd) != 0)
+        is_written = false;
+    if (is_written)
+        return true;
+    sg_complain("cannot write %s: %s", path, strerror(saved));
+    return false;
+}
+
+static bool save_identity(const char *dir, const char *name, uint16_t suite,
+                          const struct sg_mls_blob *secret)
+{
+    char path[SG_APP_PATH_MAX], text[NAME_MAX_LEN + 2 * SECRET_MAX + 64];
+    if (!path_in(dir, "client", path))
+        return false;
+    int len = snprintf(text, sizeof(text), "saorsa mls client 1\nsuite %u\nname %s\nsecret ", suite,
+                       name);
+    for (size_t i = 0; i < secret->len && len > 0; i++)
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x", secret->data[i]);
+    text[len] = '\n';
+    bool is_written = write_secret_file(path, text, (size_t)len + 1);
+    explicit_bzero(text, sizeof(text));
+    return is_written;
+}
+
+static bool read_hex(const char *text, struct identity *out)
+{
+    for (; text[0] != '\0' && text[0] != '\n'; text += 2) {
+        unsigned value;
+        if (out->secret_len == SECRET_MAX || sscanf(text, "%2x", &value) != 1 || text[1] == '\n')
+            return false;
+        out->secret[out->secret_len++] = (uint8_t)value;
+    }
+    return out->secret_len > 0;
+}
+
+static bool parse_identity(const char *text, struct identity *out)
+{
+    int at = 0;
+    memset(out, 0, sizeof(*out));
+    if (sscanf(text, "saorsa mls client 1\nsuite %u\nname %128[^\n]\nsecret %n", &out->suite,
+               out->name, &at) != 2 ||
+        at == 0)
+        return false;
+    return read_hex(text + at, out);
+}
+
+static bool load_identity(const char *dir, struct identity *out)
+{
+    char path[SG_APP_PATH_MAX], text[NAME_MAX_LEN + 2 * SECRET_MAX + 64] = {0};
+    struct sg_mls_blob blob;
+    if (!path_in(dir, "client", path))
+        return false;
+    if (access(path, F_OK) != 0) {
+        sg_complain("%s has no MLS client: make one with 'saorsa mls new NAME --dir %s'", dir, dir);
+        return false;
+    }
+    if (!sg_mls_read(path, &blob))
+        return false;
+    if (blob.len < sizeof(text))
+        memcpy(text, blob.data, blob.len);
+    sg_mls_blob_free(&blob);
+    bool is_good = parse_identity(text, out);
+    explicit_bzero(text, sizeof(text));
+    if (!is_good)
+        sg_complain("%s is damaged: restore it from a backup", path);
+    return is_good;
+}
+
+/* ---- the box ---- */
+
+static bool make_dir(const char *dir)
+{
+    char inside[SG_APP_PATH_MAX];
+    if (path_in(dir, "client", inside) && sg_app_path_make_parent(inside))
+        return true;
+    sg_complain("cannot make the folder %s: %s", dir, strerror(errno));
+    return false;
+}
+
+bool sg_mls_box_create(const char *dir, const char *name, uint16_t suite, bool is_public)
+{
+    struct sg_mls_client_config config;
+    struct sg_mls_client *client = NULL;
+    struct sg_mls_blob secret = {NULL, 0};
+    struct sg_mls_box box;
+    char path[SG_APP_PATH_MAX];
+    if (strlen(name) > NAME_MAX_LEN || name[0] == '\0' || strchr(name, '\n') != NULL) {
+        sg_complain("a name has 1 to %d bytes and no line break", NAME_MAX_LEN);
+        return false;
+    }
+    if (!path_in(dir, "client", path))
+        return false;
+    if (access(path, F_OK) == 0) {
+        sg_complain("%s has an MLS client already, nothing was changed", dir);
+        return false;
+    }
+    sg_mls_client_config_init(&config);
+    config.suite = suite;
+    config.identity = sg_mls_text(name);
+    sg_err err = sg_mls_client_new(&config, &client);
+    if (err == SG_OK)
+        err = sg_mls_client_secret(client, &secret);
+    if (err == SG_ERR_UNSUPPORTED)
+        sg_complain("there is no suite 0x%04x: 'saorsa mls suites' lists them", suite);
+    else if (err != SG_OK)
+        sg_mls_complain(dir, err);
+    bool is_made = err == SG_OK && make_dir(dir) && save_identity(dir, name, suite, &secret);
+    sg_mls_blob_free(&secret);
+    sg_mls_client_free(client);
+    if (!is_made || !sg_mls_box_open(&box, dir, is_public))
+        return false;
+    sg_mls_box_close(&box);
+    return true;
+}
+
+bool sg_mls_box_open(struct sg_mls_box *box, const char *dir, bool is_public)
+{
+    struct sg_mls_client_config config;
+    struct identity identity;
+    char path[SG_APP_PATH_MAX];
+    memset(box, 0, sizeof(*box));
+    if (!path_in(dir, "", box->dir) || !path_in(dir, "mls.db", path) ||
+        !load_identity(dir, &identity))
+        return false;
+    box->dir[strlen(dir)] = '\0';
+    sg_err err = sg_mls_file_open(path, &box->file);
+    if (err != SG_OK) {
+        sg_mls_complain(path, err);
+        explicit_bzero(&identity, sizeof(identity));
+        return false;
+    }
+    sg_mls_client_config_init(&config);
+    config.suite = (uint16_t)identity.suite;
+    config.identity = sg_mls_text(identity.name);
+    config.secret = (struct sg_bytes){identity.secret, identity.secret_len};
+    config.public_handshake = is_public;
+    sg_mls_file_storage(box->file, &config.storage);
+    err = sg_mls_client_new(&config, &box->client);
+    explicit_bzero(&identity, sizeof(identity));
+    if (err == SG_OK)
+        return true;
+    sg_mls_complain(dir, err);
+    sg_mls_box_close(box);
+    return false;
+}
+
+void sg_mls_box_close(struct sg_mls_box *box)
+{
+    sg_mls_member_free(box->member);
+    sg_mls_client_free(box->client);
+    sg_mls_file_close(box->file);
+    box->member = NULL;
+    box->client = NULL;
+    box->file = NULL;
+}
+
+/* The id of the only group. */
+static bool only_group(struct sg_mls_box *box, struct sg_mls_blob *id)
+{
+    struct sg_mls_blob second = {NULL, 0};
+    sg_err err = sg_mls_file_group(box->file, 0, id);
+    if (err != SG_OK) {
+        sg_complain("%s has no group: 'saorsa mls create' makes one, 'saorsa mls join' joins one",
+                    box->dir);
+        return false;
+    }
+    if (sg_mls_file_group(box->file, 1, &second) == SG_ERR_NOT_FOUND)
+        return true;
+    sg_mls_blob_free(&second);
+    sg_mls_blob_free(id);
+    sg_complain("%s has several groups: name one with --group ('saorsa mls groups' lists them)",
+                box->dir);
+    return false;
+}
+
+bool sg_mls_box_load(struct sg_mls_box *box, const char *name)
+{
+    struct sg_mls_blob id = {NULL, 0};
+    if (name == NULL && !only_group(box, &id))
+        return false;
+    struct sg_bytes group = name == NULL ? sg_mls_bytes(&id) : sg_mls_text(name);
+    sg_err err = sg_mls_member_load(box->client, group, &box->member);
+    sg_mls_blob_free(&id);
+    if (err == SG_ERR_NOT_FOUND)
+        sg_complain("%s has no group '%.80s' ('saorsa mls groups' lists them)", box->dir, name);
+    else if (err != SG_OK)
+        sg_mls_complain(box->dir, err);
+    return err == SG_OK;
+}
+
+/* ---- secrets of key packages ---- */
+
+bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_blob *secret,
+                            bool is_last_resort)
+{
+    char path[SG_APP_PATH_MAX], name[32];
+    for (unsigned i = 1; i <= PACKAGES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "package-%u.%s", i, is_last_resort ? "last" : "key");
+        if (!path_in(box->dir, name, path))
+            return false;
+        if (access(path, F_OK) != 0)
+            return write_secret_file(path, secret->data, secret->len);
+    }
+    sg_complain("%s has %d key packages that wait for a welcome: delete some package-*.key",
+                box->dir, PACKAGES_MAX);
+    return false;
+}
+
+/* RFC9420 s16.8: overwritten, as far as the file system lets one, then removed. */
+static void shred(const char *path)
+{
+    static const uint8_t zeros[8192];
+    struct stat info;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0 &&
+        (size_t)info.st_size <= sizeof(zeros) && write(fd, zeros, (size_t)info.st_size) > 0)
+        (void)fsync(fd);
+    if (fd >= 0)
+        close(fd);
+    if (unlink(path) != 0)
+        sg_complain("cannot delete %s, which is no longer needed: %s", path, strerror(errno));
+}
+
+static sg_err try_secret(struct sg_mls_box *box, const struct sg_mls_join_request *request,
+                         const char *name)
+{
+    char path[SG_APP_PATH_MAX];
+    struct sg_mls_blob secret;
+    struct sg_mls_join_request with = *request;
+    if (!path_in(box->dir, name, path) || !sg_mls_read(path, &secret))
+        return SG_ERR_IO;
+    with.secret = sg_mls_bytes(&secret);
+    sg_err err = sg_mls_member_join(box->client, &with, &box->member);
+    sg_mls_blob_free(&secret);
+    if (err == SG_OK && strstr(name, ".key") != NULL)
+        shred(path);
+    return err;
+}
+
+static bool is_package(const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(name, "package-", 8) == 0 && len > 12 &&
+           (strcmp(name + len - 4, ".key") == 0 || strcmp(name + len - 5, ".last") == 0);
+}
+
+sg_err sg_mls_box_join(struct sg_mls_box *box, const struct sg_mls_join_request *request)
+{
+    DIR *dir = opendir(box->dir);
+    const struct dirent *entry;
+    sg_err err = SG_ERR_MLS_WELCOME;
+    if (dir == NULL)
+        return SG_ERR_IO;
+    /* another error than "not for this one" is of the one that it is for */
+    while (err == SG_ERR_MLS_WELCOME && (entry = readdir(dir)) != NULL)
+        if (is_package(entry->d_name))
+            err = try_secret(box, request, entry->d_name);
+    closedir(dir);
+    return err;
+}

@@ -1,0 +1,248 @@
+/* 'saorsa mls': becoming a member, proposing, committing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mls_actions.h"
+
+#define DAY_S UINT64_C(86400)
+
+/* Writes a result, or complains about err. */
+static int give(const struct sg_mls_args *args, sg_err err, struct sg_mls_blob *blob)
+{
+    if (err != SG_OK)
+        return sg_mls_complain(args->rest[0] != NULL ? args->rest[0] : "mls", err);
+    bool is_written = sg_mls_write(args->out, blob);
+    sg_mls_blob_free(blob);
+    return is_written ? SG_EXIT_OK : SG_EXIT_FAILURE;
+}
+
+int sg_mls_do_package(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    const struct sg_mls_package_request request = {args->days * DAY_S, args->last_resort};
+    struct sg_mls_blob package, secret;
+    sg_err err = sg_mls_client_package(box->client, &request, &package, &secret);
+    if (err != SG_OK)
+        return sg_mls_complain(box->dir, err);
+    /* what is given away must be usable */
+    bool is_kept = sg_mls_box_keep_secret(box, &secret, args->last_resort);
+    sg_mls_blob_free(&secret);
+    if (!is_kept) {
+        sg_mls_blob_free(&package);
+        return SG_EXIT_FAILURE;
+    }
+    return give(args, SG_OK, &package);
+}
+
+int sg_mls_do_create(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    sg_err err = sg_mls_member_create(box->client, sg_mls_text(args->rest[0]), &box->member);
+    return err == SG_OK ? SG_EXIT_OK : sg_mls_complain(args->rest[0], err);
+}
+
+int sg_mls_do_join(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob welcome, tree = {NULL, 0};
+    if (!sg_mls_read(args->rest[0], &welcome))
+        return SG_EXIT_FAILURE;
+    if (args->tree != NULL && !sg_mls_read(args->tree, &tree)) {
+        sg_mls_blob_free(&welcome);
+        return SG_EXIT_FAILURE;
+    }
+    const struct sg_mls_join_request request = {.welcome = sg_mls_bytes(&welcome),
+                                                .tree = sg_mls_bytes(&tree)};
+    sg_err err = sg_mls_box_join(box, &request);
+    sg_mls_blob_free(&welcome);
+    sg_mls_blob_free(&tree);
+    return err == SG_OK ? SG_EXIT_OK : sg_mls_complain(args->rest[0], err);
+}
+
+int sg_mls_do_join_external(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob info, commit, tree = {NULL, 0};
+    if (!sg_mls_read(args->rest[0], &info))
+        return SG_EXIT_FAILURE;
+    if (args->tree != NULL && !sg_mls_read(args->tree, &tree)) {
+        sg_mls_blob_free(&info);
+        return SG_EXIT_FAILURE;
+    }
+    const struct sg_mls_external_request request = {.group_info = sg_mls_bytes(&info),
+                                                    .tree = sg_mls_bytes(&tree),
+                                                    .removes_prior = args->resync};
+    sg_err err = sg_mls_member_join_external(box->client, &request, &box->member, &commit);
+    sg_mls_blob_free(&info);
+    sg_mls_blob_free(&tree);
+    return give(args, err, &commit);
+}
+
+/* ---- who ---- */
+
+static bool is_named(const struct sg_mls_member *member, uint32_t leaf, struct sg_bytes name)
+{
+    struct sg_mls_leaf_info info;
+    return sg_mls_member_leaf(member, leaf, &info) == SG_OK && info.credential.len == name.len &&
+           memcmp(info.credential.data, name.data, name.len) == 0;
+}
+
+bool sg_mls_find_leaf(const struct sg_mls_member *member, const char *text, uint32_t *leaf)
+{
+    struct sg_mls_state_info state;
+    uint32_t found = 0;
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    sg_mls_member_state(member, &state);
+    for (uint32_t i = 0; i < state.leaves; i++) {
+        if (!is_named(member, i, sg_mls_text(text)))
+            continue;
+        *leaf = i;
+        found++;
+    }
+    if (found == 0 && end != text && *end == '\0' && number < state.leaves) {
+        *leaf = (uint32_t)number;
+        return true;
+    }
+    if (found > 1)
+        sg_complain("%u members are called '%.80s': name one by its leaf ('saorsa mls members')",
+                    found, text);
+    else if (found == 0)
+        sg_complain("nobody in the group is '%.80s' ('saorsa mls members' lists all)", text);
+    return found == 1;
+}
+
+/* ---- proposals ---- */
+
+int sg_mls_do_add(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob package, message;
+    if (!sg_mls_read(args->rest[0], &package))
+        return SG_EXIT_FAILURE;
+    sg_err err = sg_mls_member_propose_add(box->member, sg_mls_bytes(&package), &message);
+    sg_mls_blob_free(&package);
+    return give(args, err, &message);
+}
+
+int sg_mls_do_remove(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob message;
+    uint32_t leaf;
+    if (!sg_mls_find_leaf(box->member, args->rest[0], &leaf))
+        return SG_EXIT_FAILURE;
+    return give(args, sg_mls_member_propose_remove(box->member, leaf, &message), &message);
+}
+
+int sg_mls_do_update(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob message;
+    return give(args, sg_mls_member_propose_update(box->member, &message), &message);
+}
+
+int sg_mls_do_leave(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob message;
+    return give(args, sg_mls_member_propose_leave(box->member, &message), &message);
+}
+
+/* ---- commits ---- */
+
+struct commit {
+    struct sg_mls_blob packages[SG_OPT_LIST_MAX];
+    struct sg_bytes add[SG_OPT_LIST_MAX];
+    uint32_t remove[SG_OPT_LIST_MAX];
+    size_t read; /* packages */
+};
+
+static bool read_packages(const struct sg_mls_args *args, struct commit *c)
+{
+    for (; c->read < args->add.count; c->read++) {
+        if (!sg_mls_read(args->add.items[c->read], &c->packages[c->read]))
+            return false;
+        c->add[c->read] = sg_mls_bytes(&c->packages[c->read]);
+    }
+    return true;
+}
+
+static bool find_removed(const struct sg_mls_box *box, const struct sg_mls_args *args,
+                         struct commit *c)
+{
+    for (size_t i = 0; i < args->remove.count; i++)
+        if (!sg_mls_find_leaf(box->member, args->remove.items[i], &c->remove[i]))
+            return false;
+    return true;
+}
+
+/* The member has its state after the commit on the disk already; without the file it is of no
+ * use. */
+static int give_commit(struct sg_mls_box *box, const struct sg_mls_args *args,
+                       const struct sg_mls_commit_output *output)
+{
+    bool has_welcome = output->welcome.len > 0;
+    if (sg_mls_write(args->out, &output->commit) &&
+        (!has_welcome || sg_mls_write(args->welcome, &output->welcome)))
+        return SG_EXIT_OK;
+    if (sg_mls_member_discard(box->member) == SG_OK)
+        sg_complain("the commit is discarded, since it could not be written");
+    return SG_EXIT_FAILURE;
+}
+
+static int commit(struct sg_mls_box *box, const struct sg_mls_args *args, struct commit *c)
+{
+    struct sg_mls_commit_output output;
+    const struct sg_mls_commit_request request = {.add = c->add,
+                                                  .add_count = args->add.count,
+                                                  .remove = c->remove,
+                                                  .remove_count = args->remove.count,
+                                                  .tree_in_welcome = !args->tree_beside};
+    sg_err err = sg_mls_member_commit(box->member, &request, &output);
+    if (err != SG_OK)
+        return sg_mls_complain("commit", err);
+    int code;
+    if (output.welcome.len > 0 && args->welcome == NULL) {
+        sg_err undone = sg_mls_member_discard(box->member);
+        sg_complain("the commit adds members: say with --welcome FILE where their welcome goes "
+                    "(nothing was done%s)",
+                    undone == SG_OK ? "" : ", but the commit is pending: 'saorsa mls discard'");
+        code = SG_EXIT_USAGE;
+    } else {
+        code = give_commit(box, args, &output);
+    }
+    sg_mls_commit_output_free(&output);
+    return code;
+}
+
+int sg_mls_do_commit(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct commit *c = calloc(1, sizeof(*c));
+    int code = SG_EXIT_FAILURE;
+    if (c == NULL)
+        return sg_mls_complain("commit", SG_ERR_NO_MEMORY);
+    if (read_packages(args, c) && find_removed(box, args, c))
+        code = commit(box, args, c);
+    for (size_t i = 0; i < c->read; i++)
+        sg_mls_blob_free(&c->packages[i]);
+    free(c);
+    return code;
+}
+
+int sg_mls_do_accept(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    (void)args;
+    sg_err err = sg_mls_member_accept(box->member);
+    if (err == SG_ERR_INVALID_STATE) {
+        sg_complain("no commit is pending");
+        return SG_EXIT_FAILURE;
+    }
+    return err == SG_OK ? SG_EXIT_OK : sg_mls_complain("accept", err);
+}
+
+int sg_mls_do_discard(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    (void)args;
+    sg_err err = sg_mls_member_discard(box->member);
+    return err == SG_OK ? SG_EXIT_OK : sg_mls_complain("discard", err);
+}
+
+int sg_mls_do_forget(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    sg_err err = sg_mls_file_drop(box->file, sg_mls_text(args->rest[0]));
+    return err == SG_OK ? SG_EXIT_OK : sg_mls_complain(args->rest[0], err);
+}

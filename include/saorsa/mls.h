@@ -1,0 +1,321 @@
+/* End-to-end encrypted groups: Messaging Layer Security (RFC 9420), without a server and without
+ * I/O of its own. Bytes go in, bytes come out; how they travel is the program's business.
+ *
+ *   A client is one device of a user in one ciphersuite. A member is a client in one group.
+ *   A key package is what others need to add a client; its secret half stays with the client.
+ *   A commit starts a new epoch. All members process the commits of a group in the same order.
+ *
+ * The ordinary way:
+ *   1. Each client makes key packages and gives the public halves away.
+ *   2. Somebody creates a group, adds key packages by a commit, sends the commit to the members and
+ *      the welcome to the new ones, who join by it.
+ *   3. All give what arrives to sg_mls_member_receive.
+ *
+ * A commit of one's own is pending until it comes back through sg_mls_member_receive (where the
+ * network echoes) or sg_mls_member_accept; welcomes are sent after that.
+ *
+ * With storage, each call that changes a member writes what has changed in one atomic batch before
+ * it returns, and so before anything that it gives can be sent. When that write fails, the call
+ * fails, and the member is again what the storage has.
+ *
+ * One thread at a time for a client and its members. Errors of all calls, besides those named:
+ * SG_ERR_NO_MEMORY, SG_ERR_ENTROPY, SG_ERR_CRYPTO, SG_ERR_INVALID_ARGUMENT (a NULL or a span that
+ * cannot be), and those of storage. After an error nothing has changed. docs/mls.md has a worked
+ * example, which is examples/mls_group.c. */
+#ifndef SG_SAORSA_MLS_H
+#define SG_SAORSA_MLS_H
+
+#include <stdbool.h>
+
+#include <saorsa/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes that the caller owns; sg_mls_blob_free wipes and frees them. */
+struct sg_mls_blob {
+    uint8_t *data; /* NULL: none */
+    size_t len;
+};
+/* Leaves an empty blob. NULL is allowed. */
+SG_API void sg_mls_blob_free(struct sg_mls_blob *blob);
+
+/* ---- suites ---- */
+
+struct sg_mls_suite_info {
+    uint16_t id;      /* RFC 9420 s17.1; 0xF6xx: draft-ietf-mls-pq-ciphersuites-06, private use */
+    const char *name; /* static */
+    bool is_post_quantum;
+};
+/* Number index of the suites, from 0. SG_ERR_NOT_FOUND: there are fewer. */
+SG_API SG_MUST_USE sg_err sg_mls_suite_at(size_t index, struct sg_mls_suite_info *out);
+
+/* ---- clients ---- */
+
+struct sg_mls_client;
+struct sg_mls_member;
+
+/* One entry of storage; value.data NULL means that the entry goes. */
+struct sg_mls_item {
+    uint32_t kind;
+    uint32_t index;
+    struct sg_bytes value;
+};
+
+/* Where members live across restarts. Entries are found by group id, kind and index. Those with
+ * secrets are sealed, under a key that follows from the client's secret: with another one, or when
+ * somebody has changed them, loading ends with SG_ERR_CORRUPT. */
+struct sg_mls_storage {
+    void *user;
+    /* All items or none, durable on return. Borrowed for the call. */
+    sg_err (*write)(void *user, struct sg_bytes group_id, const struct sg_mls_item *items,
+                    size_t count);
+    /* The value of item->kind and item->index into *value (malloc; the library frees it).
+     * SG_ERR_NOT_FOUND. */
+    sg_err (*read)(void *user, struct sg_bytes group_id, const struct sg_mls_item *item,
+                   struct sg_mls_blob *value);
+};
+
+/* Storage in an SQLite file of mode 0600, for one client. One process at a time has it, from open
+ * to close, since two that worked on one group would use keys twice. What is replaced or deleted is
+ * overwritten in the file and its journal. */
+struct sg_mls_file;
+/* Makes the file when there is none; its folder must be there. SG_ERR_LOCKED: another process has
+ * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of a newer version;
+ * SG_ERR_NOT_FOUND: no such folder; SG_ERR_PERMISSION; SG_ERR_NO_SPACE; SG_ERR_IO. The last four
+ * may come from its write and read, too. */
+SG_API SG_MUST_USE sg_err sg_mls_file_open(const char *path, struct sg_mls_file **out);
+/* After the clients that use it. NULL is allowed. */
+SG_API void sg_mls_file_close(struct sg_mls_file *file);
+/* What goes into sg_mls_client_config; good until the file is closed. */
+SG_API void sg_mls_file_storage(struct sg_mls_file *file, struct sg_mls_storage *out);
+/* The id of group number index in it, from 0. SG_ERR_NOT_FOUND: there are fewer. */
+SG_API SG_MUST_USE sg_err sg_mls_file_group(struct sg_mls_file *file, size_t index,
+                                            struct sg_mls_blob *group_id);
+/* Forgets all of a group, which no member may be using; fine when it is not there. */
+SG_API SG_MUST_USE sg_err sg_mls_file_drop(struct sg_mls_file *file, struct sg_bytes group_id);
+
+/* A credential that somebody presents. before: what that member had until now, or len 0. */
+struct sg_mls_claim {
+    uint16_t credential_type; /* 1 basic: identity; 2 x509: certificates, each a vector */
+    struct sg_bytes credential;
+    struct sg_bytes signature_key;
+    struct sg_bytes before;
+};
+
+struct sg_mls_client_config {
+    uint16_t suite;                /* 0: ML-KEM-768, AES-256-GCM, SHA-384, ML-DSA-65 */
+    struct sg_bytes identity;      /* of a basic credential; or x509: see credential_type */
+    uint16_t credential_type;      /* 0: basic */
+    struct sg_bytes secret;        /* of sg_mls_client_secret; empty: a new signature key */
+    struct sg_mls_storage storage; /* write NULL: none, members live in memory only */
+    void *user;
+    /* Is the credential good for the key and, with before, the same client's? SG_OK or an error,
+     * which the call that met it returns. NULL: all are accepted. */
+    sg_err (*check_credential)(void *user, const struct sg_mls_claim *claim);
+    /* The secret of an external pre-shared key into secret [256]. SG_ERR_MLS_PSK: unknown. NULL:
+     * there are none. */
+    sg_err (*find_psk)(void *user, struct sg_bytes id, uint8_t *secret, size_t *len);
+    /* Unix seconds; NULL: the system's clock. */
+    uint64_t (*now)(void *user);
+    uint32_t past_epochs;  /* late messages can be read for so many epochs; default 5 */
+    uint32_t undo_epochs;  /* commits that sg_mls_member_rollback can take back; default 0 */
+    bool accepts_expired;  /* key packages in received messages may have expired */
+    bool public_handshake; /* proposals and commits as PublicMessage; default encrypted */
+};
+
+/* The defaults: suite 0, no identity, no storage. */
+SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
+/* The configuration is copied, its identity and secret too; user data and callbacks must stay good.
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret. */
+SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
+                                            struct sg_mls_client **out);
+/* After all its members. NULL is allowed. Secrets are wiped. */
+SG_API void sg_mls_client_free(struct sg_mls_client *client);
+/* The signature private key: for the next sg_mls_client_new. Secret. */
+SG_API SG_MUST_USE sg_err sg_mls_client_secret(const struct sg_mls_client *client,
+                                               struct sg_mls_blob *out);
+
+/* A key package to give away (an MLSMessage), and its secret half, which sg_mls_member_join takes.
+ * Good for lifetime_s seconds (at most 93 days; others refuse more). is_last_resort: may be used
+ * more than once, keep the secret after a join; others' secrets are to be freed then. */
+struct sg_mls_package_request {
+    uint64_t lifetime_s; /* 0: 30 days */
+    bool is_last_resort;
+};
+SG_API SG_MUST_USE sg_err sg_mls_client_package(struct sg_mls_client *client,
+                                                const struct sg_mls_package_request *request,
+                                                struct sg_mls_blob *package,
+                                                struct sg_mls_blob *secret);
+
+/* ---- becoming a member ---- */
+
+/* A new group with the client as its only member. SG_ERR_EXISTS: storage has one of this id. */
+SG_API SG_MUST_USE sg_err sg_mls_member_create(struct sg_mls_client *client,
+                                               struct sg_bytes group_id,
+                                               struct sg_mls_member **out);
+struct sg_mls_join_request {
+    struct sg_bytes welcome; /* MLSMessage */
+    struct sg_bytes secret;  /* secret half of the key package */
+    struct sg_bytes tree;    /* of sg_mls_member_tree, when the welcome has none */
+};
+/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed; SG_ERR_MLS_TREE,
+ * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a
+ * valid one; SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential
+ * says; errors of decoding (SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED,
+ * SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
+SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
+                                             const struct sg_mls_join_request *request,
+                                             struct sg_mls_member **out);
+struct sg_mls_external_request {
+    struct sg_bytes group_info; /* of sg_mls_member_info with for_external */
+    struct sg_bytes tree;       /* when the group info has none */
+    bool removes_prior;         /* takes one's earlier leaf out in the same step (resync) */
+};
+/* By a commit of one's own, which goes to all members. The member is pending until
+ * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf. */
+SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *client,
+                                                      const struct sg_mls_external_request *request,
+                                                      struct sg_mls_member **out,
+                                                      struct sg_mls_blob *commit);
+/* From storage. SG_ERR_NOT_FOUND; SG_ERR_CORRUPT; SG_ERR_INVALID_STATE: no storage. */
+SG_API SG_MUST_USE sg_err sg_mls_member_load(struct sg_mls_client *client, struct sg_bytes group_id,
+                                             struct sg_mls_member **out);
+/* Forgets it in memory; storage keeps it. NULL is allowed. */
+SG_API void sg_mls_member_free(struct sg_mls_member *member);
+
+/* ---- proposals ---- */
+
+/* Each gives a message for all members; the next commit of whoever covers it.
+ * SG_ERR_MLS_PROPOSAL, SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY and others: it could not be
+ * committed; SG_ERR_MLS_REMOVED; SG_ERR_INVALID_STATE: the group is closed, or not joined yet. */
+
+/* package: MLSMessage of another client. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_add(struct sg_mls_member *member,
+                                                    struct sg_bytes package,
+                                                    struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_remove(struct sg_mls_member *member, uint32_t leaf,
+                                                       struct sg_mls_blob *message);
+/* Fresh keys for one's own leaf. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_update(struct sg_mls_member *member,
+                                                       struct sg_mls_blob *message);
+/* Somebody else's commit takes one out (draft-ietf-mls-extensions SelfRemove). */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_leave(struct sg_mls_member *member,
+                                                      struct sg_mls_blob *message);
+/* An external pre-shared key that all members can find. SG_ERR_MLS_PSK: find_psk cannot. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member,
+                                                    struct sg_bytes psk_id,
+                                                    struct sg_mls_blob *message);
+
+/* ---- commits ---- */
+
+struct sg_mls_commit_request {
+    const struct sg_bytes *add; /* [add_count] key packages to add at once */
+    size_t add_count;
+    const uint32_t *remove; /* [remove_count] leaves to take out at once */
+    size_t remove_count;
+    bool tree_in_welcome; /* small groups: newcomers need nothing else */
+    bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
+};
+struct sg_mls_commit_output {
+    struct sg_mls_blob commit;  /* for all members */
+    struct sg_mls_blob welcome; /* for the newcomers, once the commit is accepted; may be empty */
+};
+SG_API void sg_mls_commit_output_free(struct sg_mls_commit_output *output);
+/* Covers what the request says and all proposals that wait and fit. request NULL: only those, and
+ * fresh keys. SG_ERR_INVALID_STATE: a commit is pending; errors of proposals. O(members) when the
+ * tree is blank, O(log members) when it is full. */
+SG_API SG_MUST_USE sg_err sg_mls_member_commit(struct sg_mls_member *member,
+                                               const struct sg_mls_commit_request *request,
+                                               struct sg_mls_commit_output *out);
+/* The pending commit is the one that counts. SG_ERR_INVALID_STATE: there is none. */
+SG_API SG_MUST_USE sg_err sg_mls_member_accept(struct sg_mls_member *member);
+/* It is not: forget it. Fine when there is none. */
+SG_API SG_MUST_USE sg_err sg_mls_member_discard(struct sg_mls_member *member);
+/* Takes the last commit back. SG_ERR_NOT_FOUND: undo_epochs does not reach so far. */
+SG_API SG_MUST_USE sg_err sg_mls_member_rollback(struct sg_mls_member *member);
+
+/* ---- messages ---- */
+
+/* Encrypts data to all members; authenticated_data travels in the clear but cannot be changed.
+ * SG_ERR_INVALID_STATE: proposals wait for a commit first. */
+SG_API SG_MUST_USE sg_err sg_mls_member_protect(struct sg_mls_member *member, struct sg_bytes data,
+                                                struct sg_bytes authenticated_data,
+                                                struct sg_mls_blob *message);
+
+enum sg_mls_got {
+    SG_MLS_GOT_DATA,     /* data from sender */
+    SG_MLS_GOT_PROPOSAL, /* it waits for a commit */
+    SG_MLS_GOT_COMMIT,   /* a new epoch: see added, removed */
+    SG_MLS_GOT_REMOVED,  /* one is no longer a member: free it */
+    SG_MLS_GOT_OWN,      /* one's own message came back; nothing happened */
+};
+struct sg_mls_received {
+    enum sg_mls_got got;
+    uint64_t epoch;  /* that the message was sent in */
+    uint32_t sender; /* leaf; UINT32_MAX: somebody outside the group */
+    struct sg_bytes data;
+    struct sg_bytes authenticated_data;
+    const uint32_t *added; /* [added_count] leaves of the new epoch */
+    size_t added_count;
+    const uint32_t *removed; /* [removed_count] leaves of the old epoch */
+    size_t removed_count;
+    bool is_closed; /* the commit closed the group for a successor (ReInit) */
+    void *owner;    /* the library's */
+};
+/* One message for this group. Spans of out live until sg_mls_received_free, which is due when the
+ * call succeeds, and as long as message. SG_ERR_MLS_GROUP, SG_ERR_MLS_EPOCH: of another group or
+ * epoch; SG_ERR_DUPLICATE: seen already; SG_ERR_MLS_TOO_FAR; SG_ERR_AUTH, SG_ERR_BAD_SIGNATURE,
+ * SG_ERR_MLS_TAG: forged or damaged; SG_ERR_MLS_SENDER, SG_ERR_MLS_PROPOSAL, SG_ERR_MLS_COMMIT,
+ * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_PSK: against the rules; SG_ERR_UNSUPPORTED:
+ * a welcome, key package or group info; errors of decoding; SG_ERR_MLS_REMOVED. */
+SG_API SG_MUST_USE sg_err sg_mls_member_receive(struct sg_mls_member *member,
+                                                struct sg_bytes message,
+                                                struct sg_mls_received *out);
+SG_API void sg_mls_received_free(struct sg_mls_received *received);
+
+/* ---- looking ---- */
+
+struct sg_mls_state_info {
+    uint16_t suite;
+    uint64_t epoch;
+    uint32_t own_leaf;
+    uint32_t members;
+    uint32_t leaves;        /* of the tree, blank ones too */
+    uint32_t blank_parents; /* inner nodes without a key: each makes commits larger */
+    uint32_t waiting;       /* proposals */
+    bool has_pending;       /* commit of one's own */
+    bool is_closed;
+    struct sg_bytes group_id; /* borrowed until the next change */
+};
+SG_API void sg_mls_member_state(const struct sg_mls_member *member, struct sg_mls_state_info *out);
+struct sg_mls_leaf_info {
+    uint16_t credential_type;
+    struct sg_bytes credential; /* borrowed until the next change, as the next */
+    struct sg_bytes signature_key;
+};
+/* Who is at a leaf. SG_ERR_NOT_FOUND: nobody. */
+SG_API SG_MUST_USE sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
+                                             struct sg_mls_leaf_info *out);
+/* A secret of len bytes that all members of the epoch can derive, and nobody else. */
+SG_API SG_MUST_USE sg_err sg_mls_member_export(const struct sg_mls_member *member,
+                                               struct sg_bytes label, struct sg_bytes context,
+                                               uint8_t *out, size_t len);
+/* The same bytes for two members exactly when they are in the same state of the group: out [room
+ * for 64], *len. Not secret among members; compare it over another channel. */
+SG_API SG_MUST_USE sg_err sg_mls_member_authenticator(const struct sg_mls_member *member,
+                                                      uint8_t *out, size_t *len);
+/* A signed GroupInfo. for_external: with the key for external joins, for those who may join. */
+SG_API SG_MUST_USE sg_err sg_mls_member_info(const struct sg_mls_member *member, bool with_tree,
+                                             bool for_external, struct sg_mls_blob *out);
+/* The ratchet tree, for newcomers whose welcome has none. Checked there against the welcome. */
+SG_API SG_MUST_USE sg_err sg_mls_member_tree(const struct sg_mls_member *member,
+                                             struct sg_mls_blob *out);
+/* Any MLSMessage in words, for tools: lines of "name: value". Errors of decoding. */
+SG_API SG_MUST_USE sg_err sg_mls_describe(struct sg_bytes message, struct sg_mls_blob *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

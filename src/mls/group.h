@@ -1,0 +1,124 @@
+/* The state of one member in one group. An operation builds what comes next beside what is, and
+ * only then swaps; the tree is changed in a transaction that an error undoes. So after an error the
+ * group is what it was. */
+#ifndef SG_MLS_GROUP_H
+#define SG_MLS_GROUP_H
+
+#include "mls/config.h"
+#include "mls/epoch.h"
+#include "mls/validate.h"
+
+/* Past epochs kept at most, whatever the config says: each costs a commit's nodes. */
+#define SG_MLS_PAST_MAX 32
+/* Proposals waiting for a commit. */
+#define SG_MLS_CACHE_MAX 4096
+
+/* An epoch before the current one, the newest first. */
+struct sg_mls_past {
+    struct sg_mls_epoch *epoch;
+    struct sg_mls_tree_log log; /* undoes the commit that ended it */
+    bool is_log_stored;
+};
+
+/* A proposal of this epoch that came, or that we sent. */
+struct sg_mls_cached {
+    uint8_t ref[SG_MLS_HASH_MAX];
+    uint8_t *message; /* [len] owned: encoded AuthenticatedContent */
+    size_t len;
+    bool has_keys; /* our own Update: */
+    uint8_t encryption_private[SG_MLS_KEM_PRIVATE_MAX];
+    uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
+};
+
+struct sg_mls_resumption {
+    uint64_t epoch;
+    struct sg_mls_secret secret;
+};
+
+/* A ReInit that was committed: the group is closed, its successor looks so. */
+struct sg_mls_closing {
+    uint8_t *raw; /* [len] owned: encoded ReInit; NULL: none */
+    size_t len;
+};
+
+/* A commit of our own that the group has not accepted yet. */
+struct sg_mls_pending {
+    struct sg_mls_epoch *epoch; /* the state after it */
+    struct sg_mls_tree_log log; /* redoes it */
+    struct sg_mls_closing closing;
+    uint8_t hash[SG_MLS_HASH_MAX]; /* of the message */
+};
+
+struct sg_mls_group {
+    const struct sg_mls_config *config;
+    const struct sg_mls_suite *suite;
+    struct sg_mls_tree tree;
+    struct sg_mls_epoch *epoch;
+    struct sg_mls_past past[SG_MLS_PAST_MAX];
+    uint32_t past_count;
+    struct sg_mls_resumption *resumption; /* [resumption_cap] a ring */
+    uint32_t resumption_count;
+    uint32_t resumption_cap;
+    struct sg_mls_cached *cache; /* [cache_cap] */
+    uint32_t cache_count;
+    uint32_t cache_cap;
+    struct sg_mls_pending *pending; /* NULL: none */
+    struct sg_mls_closing closing;
+    bool is_pending_stored; /* there is a pending commit in the store */
+    uint64_t stored_from;   /* the oldest epoch in the store */
+    uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
+    bool is_removed;        /* by a commit that we saw; nothing is left to decrypt with */
+};
+
+/* A group without epoch or tree. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_mls_group_new(const struct sg_mls_config *config,
+                                    const struct sg_mls_suite *suite, struct sg_mls_group **out);
+/* Wipes and frees; NULL is allowed. */
+void sg_mls_group_free(struct sg_mls_group *group);
+
+static inline uint32_t sg_mls_group_leaf(const struct sg_mls_group *group)
+{
+    return group->epoch->own.leaf;
+}
+struct sg_mls_window sg_mls_group_window(const struct sg_mls_config *config);
+/* The rules of the current epoch. */
+struct sg_mls_rules sg_mls_group_rules(const struct sg_mls_group *group, uint64_t now);
+/* Who signs for us. */
+struct sg_mls_signer sg_mls_group_signer(const struct sg_mls_group *group);
+/* SG_ERR_MLS_REMOVED when we are no member, SG_ERR_INVALID_STATE when the group is closed. */
+SG_MUST_USE sg_err sg_mls_group_check_open(const struct sg_mls_group *group);
+/* Adopts the next epoch: never fails. Takes epoch and what is in log and closing. Proposals and a
+ * pending commit of the old epoch are dropped. */
+void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
+                       struct sg_mls_tree_log *log, struct sg_mls_closing *closing);
+/* Notes the resumption PSK of the current epoch. */
+void sg_mls_group_keep_resumption(struct sg_mls_group *group);
+/* The resumption PSK of an epoch of this group, or NULL. */
+const struct sg_mls_secret *sg_mls_group_resumption(const struct sg_mls_group *group,
+                                                    uint64_t epoch);
+/* Adopts our pending commit: never fails when there is one. SG_ERR_INVALID_STATE: there is none. */
+SG_MUST_USE sg_err sg_mls_group_merge(struct sg_mls_group *group);
+void sg_mls_pending_free(struct sg_mls_group *group, struct sg_mls_pending *pending);
+void sg_mls_closing_fini(const struct sg_mls_config *config, struct sg_mls_closing *closing);
+/* The leaf node of a member as it was in the epoch of past[depth - 1], or now (depth 0); NULL:
+ * there was none. */
+const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *group, uint32_t depth,
+                                                 uint32_t leaf);
+
+/* Caches a proposal; keys may be NULL. SG_ERR_LIMIT, SG_ERR_NO_MEMORY, SG_ERR_DUPLICATE: there
+ * already. */
+struct sg_mls_update_keys {
+    struct sg_bytes encryption;
+    struct sg_bytes signature;
+};
+SG_MUST_USE sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
+                                    const struct sg_mls_authentic *message,
+                                    const struct sg_mls_update_keys *keys);
+const struct sg_mls_cached *sg_mls_cache_find(const struct sg_mls_group *group,
+                                              struct sg_bytes ref);
+void sg_mls_cache_clear(struct sg_mls_group *group);
+/* Takes back the last commit (config->undo_epochs): the group is in the epoch before, without
+ * proposals. SG_ERR_NOT_FOUND: too far back. */
+SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);
+
+#endif

@@ -1,0 +1,18 @@
+/* Which cached proposals fit together in a commit of ours: RFC 9420 s12.2. */
+#ifndef SG_MLS_SELECT_H
+#define SG_MLS_SELECT_H
+
+#include "mls/list.h"
+
+struct sg_mls_selection {
+    const struct sg_mls_group *group;
+    struct sg_mls_arena *arena;
+    const struct sg_mls_proposal *values; /* [count] come first: what they rule out is left out */
+    uint32_t count;
+};
+
+/* References and values of a Commit, in the arena: all cached proposals that are valid together
+ * with values. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_mls_select(const struct sg_mls_selection *in, struct sg_mls_commit *out);
+
+#endif

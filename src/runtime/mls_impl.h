@@ -1,0 +1,55 @@
+/* The public MLS API on mls/: crypto, clock, randomness and storage put in. */
+#ifndef SG_RUNTIME_MLS_IMPL_H
+#define SG_RUNTIME_MLS_IMPL_H
+
+#include <saorsa/mls.h>
+
+#include "mls/join.h"
+#include "mls/package.h"
+#include "mls/state.h"
+
+struct sg_mls_client {
+    struct sg_mls_client_config config; /* its spans are ours */
+    struct sg_mls_config mls;
+    const struct sg_mls_suite *suite;
+    struct sg_mls_store store;
+    struct sg_mls_identity identity;
+    uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
+    uint8_t signature_public[SG_MLS_SIG_PUBLIC_MAX];
+    uint8_t storage_key[SG_MLS_HASH_MAX]; /* what goes into storage is sealed with it */
+};
+
+struct sg_mls_member {
+    struct sg_mls_client *client;
+    struct sg_mls_group *group;
+    bool is_broken; /* storage failed, and loading what it has failed too */
+};
+
+/* Fills store and storage_key; config, suite and the signature key are there. */
+sg_err sg_mls_storage_init(struct sg_mls_client *client);
+/* Does storage, if any, have a group of this id? */
+bool sg_mls_storage_has(struct sg_mls_client *client, struct sg_bytes group_id);
+/* Has an entry of this kind (enum sg_mls_record_kind) secrets in it? The ratchet tree and its log
+ * are what all members, and who joins, may see. */
+static inline bool sg_mls_storage_is_secret(uint32_t kind)
+{
+    return kind != SG_MLS_RECORD_NODE && kind != SG_MLS_RECORD_LOG;
+}
+uint64_t sg_mls_client_now(const struct sg_mls_client *client);
+/* A copy for the caller. */
+sg_err sg_mls_blob_copy(struct sg_bytes bytes, struct sg_mls_blob *out);
+/* An arena whose content is wiped. */
+void sg_mls_client_arena(const struct sg_mls_client *client, struct sg_mls_arena *arena);
+/* The KeyPackage in an MLSMessage; spans point into message. */
+sg_err sg_mls_decode_package(struct sg_bytes message, struct sg_mls_arena *arena,
+                             struct sg_mls_key_package *out);
+/* A member of group, saved for the first time; group is freed when that fails. */
+sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group,
+                         struct sg_mls_member **out);
+/* Can the member be used? */
+sg_err sg_mls_member_check(const struct sg_mls_member *member);
+/* Saves what err == SG_OK has changed; when that fails the member is what storage has. */
+sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
+struct sg_mls_send sg_mls_member_send(const struct sg_mls_member *member);
+
+#endif

@@ -1,0 +1,224 @@
+#!/bin/sh
+# saorsa mls: a group of three over files, from key package to removal, and what it says of errors.
+# shellcheck source=tests/e2e/cli_lib.sh
+. "$(dirname "$0")/cli_lib.sh"
+
+mls() { # WHO ACTION [ARGUMENTS]
+    who=$1
+    shift
+    saorsa mls "$@" --dir "$who"
+}
+
+epoch_of() {
+    mls "$1" members --json >epoch.json
+    json epoch.json 'o["epoch"]'
+}
+
+same_secret() { # WHO...: all derive the same
+    mls "$1" export 'a label' --context x --length 40 >secret.first
+    [ "$(wc -c <secret.first)" = 81 ] || fail 'not 40 bytes in hex'
+    for who in "$@"; do
+        mls "$who" export 'a label' --context x --length 40 >secret.other
+        expect_same secret.first secret.other
+    done
+}
+
+say() { # FROM TEXT TO...: all read it
+    from=$1
+    text=$2
+    shift 2
+    printf '%s' "$text" >plain
+    mls "$from" protect plain --out message --aad 'in the clear'
+    for to in "$@"; do
+        expect_exit 0 mls "$to" unprotect message --out read
+        expect_same plain read
+    done
+}
+
+begin 'three clients'
+for who in alice bob carol; do expect_exit 0 mls "$who" new "$who"; done
+expect_exit 1 mls alice new alice
+expect_text last.err 'already'
+[ "$(stat -c %a alice)" = 700 ] || fail "the folder has mode $(stat -c %a alice)"
+find alice -type f ! -perm 600 | grep -q . && fail 'a file of the client is open to others'
+
+begin 'nothing there yet: says what to do'
+expect_exit 1 mls nobody members
+expect_text last.err 'saorsa mls new'
+expect_exit 1 mls alice members
+expect_text last.err 'saorsa mls create'
+
+begin 'a group of three'
+expect_exit 0 mls bob package --out bob.kp
+expect_exit 0 mls carol package --out carol.kp
+expect_exit 0 mls alice create garden
+expect_exit 1 mls alice create garden
+expect_text last.err 'choose another'
+expect_exit 2 mls alice commit --add bob.kp --add carol.kp --out commit
+expect_text last.err '--welcome'
+expect_exit 0 mls alice commit --add bob.kp --add carol.kp --out commit --welcome welcome
+expect_exit 1 mls alice commit --out again
+expect_text last.err 'saorsa mls accept'
+expect_exit 0 mls alice accept
+expect_exit 1 mls alice accept
+expect_text last.err 'no commit is pending'
+for who in bob carol; do
+    ls "$who" | grep -q 'package-' || fail 'no secret waits'
+    expect_exit 0 mls "$who" join welcome
+    ls "$who" | grep -q 'package-' && fail 'the secret of the key package is still there'
+done
+expect_exit 1 mls bob join welcome
+expect_text last.err 'another key package'
+same_secret alice bob carol
+expect_exit 0 mls bob members
+expect_text last.out '3 members'
+expect_text last.out 'this client'
+expect_exit 0 mls bob groups
+expect_text last.out 'garden'
+
+begin 'encrypted data'
+say alice 'hello, all' bob carol
+say carol 'hello, Alice' bob alice
+expect_exit 1 mls alice unprotect message
+expect_text last.err 'already seen'
+printf 'hi' | mls bob protect - --out message
+expect_exit 1 mls bob unprotect message
+expect_text last.err "one's own"
+expect_exit 0 mls alice process message --json
+is_json last.out
+[ "$(json last.out 'o["data"]["text"]')" = hi ] || fail 'another text came out'
+
+begin 'proposals, by two members, and a commit by the third'
+expect_exit 0 mls bob update --out update
+expect_exit 0 mls alice remove carol --out remove
+for who in alice carol; do expect_exit 0 mls "$who" process update; done
+for who in bob carol; do expect_exit 0 mls "$who" process remove; done
+expect_exit 1 mls bob protect plain --out message
+expect_text last.err 'saorsa mls commit'
+expect_exit 0 mls bob process update
+expect_text last.out "one's own"
+expect_exit 0 mls alice commit --out commit
+expect_exit 0 mls bob process commit
+expect_text last.out 'removed leaf 2'
+expect_exit 0 mls carol process commit
+expect_text last.out 'no longer a member'
+expect_exit 0 mls alice process commit
+same_secret alice bob
+expect_exit 1 mls carol process message
+expect_exit 1 mls carol export label
+expect_text last.err 'saorsa mls forget'
+expect_exit 0 mls carol forget garden
+expect_exit 1 mls carol members
+say bob 'she is out' alice
+
+begin 'a last resort, a tree that travels beside, and a commit of removals at once'
+expect_exit 0 mls carol package --last-resort --days 3 --out carol.kp
+expect_exit 0 mls bob commit --add carol.kp --tree-beside --out commit --welcome welcome
+expect_exit 0 mls bob accept
+expect_exit 0 mls alice process commit
+expect_exit 1 mls carol join welcome
+expect_text last.err '--tree'
+expect_exit 0 mls bob tree --out tree
+expect_exit 0 mls carol join welcome --tree tree
+ls carol | grep -q 'package-1.last' || fail 'the last resort is gone'
+same_secret alice bob carol
+expect_exit 0 mls alice commit --remove carol --out commit
+expect_exit 0 mls alice discard
+expect_exit 0 mls alice commit --remove 2 --out commit
+expect_exit 0 mls alice accept
+expect_exit 0 mls bob process commit
+same_secret alice bob
+expect_exit 0 mls carol process commit
+expect_exit 0 mls carol forget garden
+
+begin 'a join from outside, and a leave'
+expect_exit 0 mls bob info --out info
+expect_exit 0 mls carol join-external info --out commit
+for who in alice bob; do expect_exit 0 mls "$who" process commit; done
+expect_exit 0 mls carol accept
+same_secret alice bob carol
+expect_exit 0 mls carol leave --out leave --public
+for who in alice bob; do expect_exit 0 mls "$who" process leave; done
+expect_exit 0 mls bob commit --out commit --public
+expect_exit 0 mls alice process commit
+expect_exit 0 mls bob accept
+same_secret alice bob
+
+begin 'any message in words'
+for file in bob.kp welcome commit message info leave remove; do
+    expect_exit 0 saorsa mls inspect "$file"
+    expect_text last.out 'message: '
+    expect_exit 0 saorsa mls inspect "$file" --json
+    is_json last.out
+    json last.out 'o["message"]' >>kinds
+done
+[ "$(sort -u kinds | wc -l)" = 5 ] || fail "not all kinds of messages: $(sort -u kinds)"
+expect_exit 0 saorsa mls inspect leave
+expect_text last.out 'proposal: self_remove'
+expect_exit 0 saorsa mls inspect commit --json
+[ "$(json last.out 'o["path"]')" = yes ] || fail 'no path'
+expect_exit 0 saorsa mls suites
+expect_text last.out '0xf60a  MLS_192_MLKEM768_AES256GCM_SHA384_MLDSA65'
+
+begin 'damaged, misplaced and repeated messages change nothing'
+before=$(epoch_of alice)
+expect_exit 1 mls alice process commit
+expect_text last.err 'in their order'
+expect_exit 1 mls alice process welcome
+expect_text last.err 'another kind'
+expect_exit 1 mls alice unprotect commit
+expect_text last.err 'saorsa mls process'
+printf 'hi' | mls bob protect - --out message
+size=$(stat -c %s message)
+head -c $((size - 5)) message >cut
+expect_exit 1 mls alice process cut
+head -c $((size - 1)) message >flipped
+printf '\377' >>flipped
+cmp -s message flipped && fail 'nothing was flipped'
+expect_exit 1 mls alice process flipped
+expect_text last.err 'authentication failed'
+: >empty
+expect_exit 1 mls alice process empty
+expect_text last.err 'no MLS message'
+expect_exit 1 mls alice process nosuchfile
+expect_text last.err 'nosuchfile'
+expect_exit 0 mls alice process message
+[ "$(epoch_of alice)" = "$before" ] || fail 'the epoch has changed'
+same_secret alice bob
+
+begin 'who and what is wrong'
+expect_exit 1 mls alice remove nobody --out x
+expect_text last.err 'saorsa mls members'
+expect_exit 1 mls alice members --group meadow
+expect_text last.err 'saorsa mls groups'
+expect_exit 2 saorsa mls fly
+expect_text last.err 'no action'
+expect_exit 2 mls alice create
+expect_text last.err 'usage: saorsa mls create GROUP'
+expect_exit 2 mls dora new dora --suite x
+expect_exit 1 mls dora new dora --suite 99
+expect_text last.err 'saorsa mls suites'
+expect_exit 1 mls alice protect plain --out no/such/folder
+expect_text last.err 'no/such/folder'
+expect_exit 0 mls alice create meadow
+expect_exit 1 mls alice members
+expect_text last.err '--group'
+expect_exit 0 mls alice members --group meadow
+
+begin 'a suite of RFC 9420, and handshakes in the clear'
+expect_exit 0 mls erin new erin --suite 1
+expect_exit 0 mls frank new frank --suite 0x0001
+expect_exit 0 mls frank package --out frank.kp
+expect_exit 0 mls erin create old
+expect_exit 0 mls erin commit --public --add frank.kp --out commit --welcome welcome
+expect_exit 0 mls erin process commit
+expect_exit 0 mls frank join welcome
+same_secret erin frank
+expect_exit 1 mls erin commit --add bob.kp --out commit --welcome welcome
+begin 'a damaged client file stays as it is'
+head -c 40 erin/client >cut
+cp cut erin/client
+expect_exit 1 mls erin members
+expect_text last.err 'damaged'
+expect_same cut erin/client
+exit 0

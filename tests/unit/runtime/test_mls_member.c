@@ -1,0 +1,392 @@
+/* runtime/mls_client.c, mls_member.c, mls_look.c: the public MLS API, with storage. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <saorsa/mls.h>
+
+#define ENTRIES 1024
+
+struct entry {
+    uint8_t group[32];
+    size_t group_len;
+    uint32_t kind, index;
+    uint8_t *value;
+    size_t len;
+};
+
+struct disk {
+    struct entry entries[ENTRIES];
+    size_t count;
+    bool fails;
+};
+
+static struct entry *find(struct disk *disk, struct sg_bytes group, const struct sg_mls_item *item)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        struct entry *e = &disk->entries[i];
+        if (e->kind == item->kind && e->index == item->index && e->group_len == group.len &&
+            memcmp(e->group, group.data, group.len) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+static sg_err disk_write(void *user, struct sg_bytes group, const struct sg_mls_item *items,
+                         size_t count)
+{
+    struct disk *disk = user;
+    if (disk->fails)
+        return SG_ERR_NO_SPACE;
+    for (size_t i = 0; i < count; i++) {
+        struct entry *e = find(disk, group, &items[i]);
+        if (e == NULL) {
+            assert_true(disk->count < ENTRIES && group.len <= sizeof(e->group));
+            e = &disk->entries[disk->count++];
+            *e = (struct entry){
+                .group_len = group.len, .kind = items[i].kind, .index = items[i].index};
+            memcpy(e->group, group.data, group.len);
+        }
+        free(e->value);
+        e->value = NULL;
+        e->len = items[i].value.len;
+        if (items[i].value.data == NULL)
+            continue;
+        e->value = malloc(e->len + 1);
+        memcpy(e->value, items[i].value.data, e->len);
+    }
+    return SG_OK;
+}
+
+static sg_err disk_read(void *user, struct sg_bytes group, const struct sg_mls_item *item,
+                        struct sg_mls_blob *value)
+{
+    struct entry *e = find(user, group, item);
+    if (e == NULL || e->value == NULL)
+        return SG_ERR_NOT_FOUND;
+    *value = (struct sg_mls_blob){malloc(e->len + 1), e->len};
+    memcpy(value->data, e->value, e->len);
+    return SG_OK;
+}
+
+static void disk_fini(struct disk *disk)
+{
+    for (size_t i = 0; i < disk->count; i++)
+        free(disk->entries[i].value);
+}
+
+static struct sg_bytes text(const char *s)
+{
+    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
+}
+
+static struct sg_bytes bytes(const struct sg_mls_blob *blob)
+{
+    return (struct sg_bytes){blob->data, blob->len};
+}
+
+static uint64_t fixed_now(void *user)
+{
+    (void)user;
+    return 1800000000;
+}
+
+static sg_err find_psk(void *user, struct sg_bytes id, uint8_t *secret, size_t *len)
+{
+    (void)user;
+    if (id.len != 4 || memcmp(id.data, "key1", 4) != 0)
+        return SG_ERR_MLS_PSK;
+    memset(secret, 7, 32);
+    *len = 32;
+    return SG_OK;
+}
+
+static sg_err check_credential(void *user, const struct sg_mls_claim *claim)
+{
+    (void)user;
+    return claim->credential.len == 7 && memcmp(claim->credential.data, "mallory", 7) == 0
+               ? SG_ERR_MLS_CREDENTIAL
+               : SG_OK;
+}
+
+static struct sg_mls_client_config config_of(const char *name, struct disk *disk)
+{
+    struct sg_mls_client_config config;
+    sg_mls_client_config_init(&config);
+    config.suite = 1;
+    config.identity = text(name);
+    config.now = fixed_now;
+    config.find_psk = find_psk;
+    config.check_credential = check_credential;
+    if (disk != NULL)
+        config.storage = (struct sg_mls_storage){disk, disk_write, disk_read};
+    return config;
+}
+
+struct scene {
+    struct disk *disk;
+    struct sg_mls_client *alice_client, *bob_client;
+    struct sg_mls_member *alice, *bob;
+};
+
+static struct sg_mls_client *client_of(const char *name, struct disk *disk)
+{
+    struct sg_mls_client_config config = config_of(name, disk);
+    struct sg_mls_client *client;
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_OK);
+    return client;
+}
+
+static struct sg_mls_member *add(struct sg_mls_member *host, struct sg_mls_client *guest)
+{
+    struct sg_mls_blob package, secret, tree;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *member;
+    assert_int_equal(sg_mls_client_package(guest, NULL, &package, &secret), SG_OK);
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_commit_request request = {.add = packages, .add_count = 1};
+    assert_int_equal(sg_mls_member_commit(host, &request, &output), SG_OK);
+    assert_int_equal(sg_mls_member_accept(host), SG_OK);
+    struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(guest, &join, &member), SG_ERR_MLS_WELCOME);
+    assert_int_equal(sg_mls_member_tree(host, &tree), SG_OK);
+    join.tree = bytes(&tree);
+    assert_int_equal(sg_mls_member_join(guest, &join, &member), SG_OK);
+    sg_mls_blob_free(&tree);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_commit_output_free(&output);
+    return member;
+}
+
+static void set_up(struct scene *s)
+{
+    s->disk = calloc(1, sizeof(*s->disk));
+    s->alice_client = client_of("alice", s->disk);
+    s->bob_client = client_of("bob", NULL);
+    assert_int_equal(sg_mls_member_create(s->alice_client, text("g"), &s->alice), SG_OK);
+    s->bob = add(s->alice, s->bob_client);
+}
+
+static void tear_down(struct scene *s)
+{
+    sg_mls_member_free(s->alice);
+    sg_mls_member_free(s->bob);
+    sg_mls_client_free(s->alice_client);
+    sg_mls_client_free(s->bob_client);
+    disk_fini(s->disk);
+    free(s->disk);
+}
+
+static void restart_alice(struct scene *s)
+{
+    struct sg_mls_client_config config = config_of("alice", s->disk);
+    struct sg_mls_blob secret;
+    assert_int_equal(sg_mls_client_secret(s->alice_client, &secret), SG_OK);
+    sg_mls_member_free(s->alice);
+    sg_mls_client_free(s->alice_client);
+    config.secret = bytes(&secret);
+    assert_int_equal(sg_mls_client_new(&config, &s->alice_client), SG_OK);
+    assert_int_equal(sg_mls_member_load(s->alice_client, text("g"), &s->alice), SG_OK);
+    sg_mls_blob_free(&secret);
+}
+
+static sg_err receive(struct sg_mls_member *member, const struct sg_mls_blob *message,
+                      enum sg_mls_got got)
+{
+    struct sg_mls_received received;
+    sg_err err = sg_mls_member_receive(member, bytes(message), &received);
+    if (err != SG_OK)
+        return err;
+    assert_int_equal(received.got, got);
+    sg_mls_received_free(&received);
+    return SG_OK;
+}
+
+static void assert_same_state(const struct sg_mls_member *a, const struct sg_mls_member *b)
+{
+    uint8_t x[64], y[64];
+    size_t len, other;
+    assert_int_equal(sg_mls_member_authenticator(a, x, &len), SG_OK);
+    assert_int_equal(sg_mls_member_authenticator(b, y, &other), SG_OK);
+    assert_int_equal(len, other);
+    assert_memory_equal(x, y, len);
+    assert_int_equal(sg_mls_member_export(a, text("label"), text("context"), x, 40), SG_OK);
+    assert_int_equal(sg_mls_member_export(b, text("label"), text("context"), y, 40), SG_OK);
+    assert_memory_equal(x, y, 40);
+}
+
+static void a_member_survives_restarts(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob message, update, psk;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up(&s);
+    restart_alice(&s);
+    assert_same_state(s.alice, s.bob);
+    assert_int_equal(sg_mls_member_protect(s.bob, text("hi"), text("open"), &message), SG_OK);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_DATA), SG_OK);
+    restart_alice(&s);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_DATA), SG_ERR_DUPLICATE);
+    sg_mls_blob_free(&message);
+
+    assert_int_equal(sg_mls_member_propose_update(s.alice, &update), SG_OK);
+    assert_int_equal(sg_mls_member_propose_psk(s.bob, text("none"), &psk), SG_ERR_MLS_PSK);
+    assert_int_equal(sg_mls_member_propose_psk(s.bob, text("key1"), &psk), SG_OK);
+    assert_int_equal(receive(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_OWN), SG_OK);
+    assert_int_equal(receive(s.alice, &psk, SG_MLS_GOT_PROPOSAL), SG_OK);
+    restart_alice(&s);
+    assert_int_equal(sg_mls_member_protect(s.alice, text("x"), text(""), &message),
+                     SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
+    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    restart_alice(&s);
+    assert_same_state(s.alice, s.bob);
+    sg_mls_commit_output_free(&output);
+    sg_mls_blob_free(&update);
+    sg_mls_blob_free(&psk);
+    tear_down(&s);
+}
+
+static void a_failed_write_changes_nothing(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob message = {NULL, 0};
+    struct sg_mls_commit_output output;
+    struct sg_mls_state_info info;
+    (void)state;
+    set_up(&s);
+    s.disk->fails = true;
+    assert_int_equal(sg_mls_member_protect(s.alice, text("hi"), text(""), &message),
+                     SG_ERR_NO_SPACE);
+    assert_null(message.data);
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_ERR_NO_SPACE);
+    assert_null(output.commit.data);
+    sg_mls_member_state(s.alice, &info);
+    assert_false(info.has_pending);
+    assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
+    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_NO_SPACE);
+    sg_mls_member_state(s.alice, &info);
+    assert_int_equal(info.epoch, 1);
+    s.disk->fails = false;
+    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
+    assert_same_state(s.alice, s.bob);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
+static void somebody_joins_from_outside_and_leaves(void **state)
+{
+    struct scene s;
+    struct sg_mls_client *carol_client = client_of("carol", NULL);
+    struct sg_mls_member *carol;
+    struct sg_mls_blob info, commit, leave;
+    struct sg_mls_commit_output output;
+    struct sg_mls_received received;
+    struct sg_mls_state_info look;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_member_info(s.alice, true, true, &info), SG_OK);
+    struct sg_mls_external_request request = {.group_info = bytes(&info), .removes_prior = true};
+    assert_int_equal(sg_mls_member_join_external(carol_client, &request, &carol, &commit),
+                     SG_ERR_NOT_FOUND);
+    request.removes_prior = false;
+    assert_int_equal(sg_mls_member_join_external(carol_client, &request, &carol, &commit), SG_OK);
+    uint8_t out[32];
+    assert_int_equal(sg_mls_member_export(carol, text("l"), text("c"), out, 32),
+                     SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_member_receive(s.alice, bytes(&commit), &received), SG_OK);
+    assert_int_equal(received.got, SG_MLS_GOT_COMMIT);
+    assert_int_equal(received.sender, 2);
+    sg_mls_received_free(&received);
+    assert_int_equal(receive(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(carol), SG_OK);
+    assert_same_state(s.alice, carol);
+    sg_mls_blob_free(&info);
+    sg_mls_blob_free(&commit);
+    assert_int_equal(sg_mls_member_propose_leave(carol, &leave), SG_OK);
+    assert_int_equal(receive(s.alice, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(receive(s.bob, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+    struct sg_mls_commit_output second;
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &second), SG_ERR_INVALID_STATE);
+    sg_mls_commit_output_free(&output);
+    assert_int_equal(sg_mls_member_discard(s.alice), SG_OK);
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+    assert_int_equal(receive(carol, &output.commit, SG_MLS_GOT_REMOVED), SG_OK);
+    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
+    assert_same_state(s.alice, s.bob);
+    sg_mls_member_state(s.alice, &look);
+    assert_int_equal(look.members, 2);
+    sg_mls_commit_output_free(&output);
+    sg_mls_blob_free(&leave);
+    sg_mls_member_free(carol);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
+static void what_is_refused(void **state)
+{
+    struct scene s;
+    struct sg_mls_client *mallory = client_of("mallory", NULL);
+    struct sg_mls_blob package, secret, message, words;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *other;
+    struct sg_mls_leaf_info leaf;
+    struct sg_mls_client_config config = config_of("x", NULL);
+    struct sg_mls_client *client;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_client_package(mallory, NULL, &package, &secret), SG_OK);
+    assert_int_equal(sg_mls_member_propose_add(s.alice, bytes(&package), &message),
+                     SG_ERR_MLS_CREDENTIAL);
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_commit_request request = {.add = packages, .add_count = 1};
+    assert_int_equal(sg_mls_member_commit(s.alice, &request, &output), SG_ERR_MLS_CREDENTIAL);
+    assert_int_equal(sg_mls_member_receive(s.alice, bytes(&package), &(struct sg_mls_received){0}),
+                     SG_ERR_UNSUPPORTED);
+    assert_int_equal(sg_mls_member_propose_remove(s.alice, 9, &message), SG_ERR_MLS_PROPOSAL);
+    assert_int_equal(sg_mls_member_leaf(s.alice, 9, &leaf), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_leaf(s.alice, 1, &leaf), SG_OK);
+    assert_memory_equal(leaf.credential.data, "bob", 3);
+    assert_int_equal(sg_mls_member_create(s.alice_client, text("g"), &other), SG_ERR_EXISTS);
+    assert_int_equal(sg_mls_member_load(s.alice_client, text("h"), &other), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_load(s.bob_client, text("g"), &other), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_member_accept(s.alice), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_member_rollback(s.alice), SG_ERR_NOT_FOUND);
+    config.suite = 99;
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_ERR_UNSUPPORTED);
+    config.suite = 1;
+    config.secret = text("short");
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_ERR_MALFORMED);
+    assert_int_equal(sg_mls_describe(bytes(&package), &words), SG_OK);
+    assert_true(words.len > 60);
+    assert_memory_equal(words.data, "message: key package\nsuite: 0x0001 MLS_128_DHKEMX25519", 53);
+    sg_mls_blob_free(&words);
+    assert_int_equal(sg_mls_describe(text("nonsense"), &words), SG_ERR_VERSION);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_client_free(mallory);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_survives_restarts),
+        cmocka_unit_test(a_failed_write_changes_nothing),
+        cmocka_unit_test(somebody_joins_from_outside_and_leaves),
+        cmocka_unit_test(what_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
