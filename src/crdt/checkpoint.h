@@ -19,8 +19,8 @@
 SG_MUST_USE sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,
                                       struct sg_column *out);
 /* Verifies; *chain and *seq: what it speaks for. Nothing is changed. Forged ones: SG_ERR_WRONG_PEER
- * (another document), SG_ERR_BAD_SIGNATURE (also when the key is not the author's), SG_ERR_MALFORMED
- * and so on. SG_ERR_NOT_FOUND: the batch is not in (yet), or below the floor. */
+ * (another document), SG_ERR_BAD_SIGNATURE (also when the key is not the author's),
+ * SG_ERR_MALFORMED and so on. SG_ERR_NOT_FOUND: the batch is not in (yet), or below the floor. */
 SG_MUST_USE sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes,
                                         uint32_t *chain, uint32_t *seq);
 /* Verifies and notes: batches of the chain up to seq are no longer provisional. */
