@@ -16,10 +16,12 @@
  *
  * Threads: one at a time per document. Borrowed views are valid until the next call that is not a
  * query. All positions are in code points unless a unit is given. docs/crdt.md explains what merges
- * how, and the limits. Errors: <saorsa/err.h>; out parameters are set only on SG_OK. Functions that
- * change something also give SG_ERR_INVALID_STATE (no transaction is open, or memory ran out before:
- * close the document and open it again) and SG_ERR_NO_MEMORY. Sources: FugueMax arXiv 2305.00583; the
- * hash-chained log after Kleppmann, PaPoC 2022. */
+ * how, and the limits.
+ *
+ * Errors: <saorsa/err.h>; out parameters are set only on SG_OK. Functions that change something
+ * also give SG_ERR_INVALID_STATE (no transaction is open, or memory ran out before: close the
+ * document and open it again) and SG_ERR_NO_MEMORY. Sources: FugueMax, arXiv 2305.00583; the log
+ * after Kleppmann, PaPoC 2022. */
 #ifndef SG_SAORSA_CRDT_H
 #define SG_SAORSA_CRDT_H
 
@@ -132,8 +134,8 @@ SG_API SG_MUST_USE sg_err sg_doc_undo(struct sg_doc *doc);
  * SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (16 maps deep, 65 536 things). O(log n). */
 SG_API SG_MUST_USE sg_err sg_doc_node_of(struct sg_doc *doc, sg_doc_node map, enum sg_doc_kind kind,
                                          const char *key, sg_doc_node *node);
-/* text [len]: UTF-8, SG_ERR_MALFORMED otherwise. SG_ERR_INVALID_ARGUMENT: no text, or pos beyond its
- * end. O(log n). */
+/* text [len]: UTF-8, SG_ERR_MALFORMED otherwise. SG_ERR_INVALID_ARGUMENT: no text, or pos beyond
+ * its end. O(log n). */
 SG_API SG_MUST_USE sg_err sg_doc_text_insert(struct sg_doc *doc, sg_doc_node text, uint32_t pos,
                                              const char *utf8, size_t len);
 /* SG_ERR_INVALID_ARGUMENT: no text, or the range is not in it. */

@@ -192,6 +192,8 @@ static sg_err take_record(struct sg_replica *r, struct sg_reader *in, uint32_t s
     if (kind == SG_BUNDLE_CHECKPOINT) {
         sg_err err = sg_checkpoint_take(r, bytes);
         result->checkpoints += err == SG_OK;
+        if (err == SG_OK && result->on_checkpoint != NULL)
+            result->on_checkpoint(result->user, bytes);
         return sg_err_class_of(err) == SG_ERR_CLASS_RESOURCE ? err : SG_OK;
     }
     if (kind != SG_BUNDLE_STATE)
@@ -206,7 +208,6 @@ sg_err sg_bundle_import(struct sg_replica *r, struct sg_bytes bytes, uint32_t so
     struct chain_end end = {.is_set = false};
     struct sg_genesis genesis;
     uint8_t document[SG_ID_LEN];
-    *result = (struct sg_bundle_result){0};
     SG_TRY(sg_bundle_genesis(bytes, &genesis));
     sg_genesis_id(r->config.suite, &genesis, document);
     if (memcmp(document, r->document, SG_ID_LEN) != 0)

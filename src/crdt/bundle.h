@@ -45,7 +45,10 @@ SG_MUST_USE sg_err sg_bundle_put_missing(const struct sg_replica *r,
 
 /* ---- taking in ---- */
 
+/* on_checkpoint is the caller's, may be NULL: each that was verified. Init the rest with zeros. */
 struct sg_bundle_result {
+    void (*on_checkpoint)(void *user, struct sg_bytes bytes);
+    void *user;
     uint32_t applied, known, pending, refused, checkpoints;
     sg_err refusal;        /* the first one */
     struct sg_bytes state; /* a state that came with it, borrowed from the bundle */

@@ -282,12 +282,14 @@ bool sg_cells_has_seen(const struct sg_cells_view *view, struct sg_seq_id dot)
     return dot.counter + 1 < *memo;
 }
 
-void sg_cell_clear(struct sg_cells *cells, uint32_t at, const struct sg_cells_view *view)
+void sg_cell_clear(struct sg_cells *cells, uint32_t at, const struct sg_cells_view *view,
+                   struct sg_seq_id keep)
 {
     struct sg_cell *cell = &cells->cells[at];
     uint32_t kept = 0;
     for (uint32_t i = 0; i < cell->value_count; i++) {
-        if (sg_cells_has_seen(view, cell->values[i].dot))
+        struct sg_seq_id dot = cell->values[i].dot;
+        if (!sg_seq_id_equal(dot, keep) && sg_cells_has_seen(view, dot))
             sg_mem_free(cells->mem, cell->values[i].bytes);
         else
             cell->values[kept++] = cell->values[i];

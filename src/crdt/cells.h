@@ -72,8 +72,9 @@ struct sg_cells_view {
 };
 bool sg_cells_has_seen(const struct sg_cells_view *view, struct sg_seq_id dot);
 
-/* Takes away the values that the author had seen. */
-void sg_cell_clear(struct sg_cells *cells, uint32_t cell, const struct sg_cells_view *view);
+/* Takes away the values that the author had seen, but the one with dot `keep`. */
+void sg_cell_clear(struct sg_cells *cells, uint32_t cell, const struct sg_cells_view *view,
+                   struct sg_seq_id keep);
 /* Adds a value (copied). SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_cell_put(struct sg_cells *cells, uint32_t cell, struct sg_seq_id dot,
                                const struct sg_value *value);

@@ -302,7 +302,7 @@ static sg_err apply_element(struct sg_replica *r, uint32_t set, const struct sg_
     sg_column_fini(&key);
     if (err != SG_OK || cell == SG_CELL_NONE)
         return err;
-    sg_cell_clear(&r->cells, cell, &r->view);
+    sg_cell_clear(&r->cells, cell, &r->view, SG_SEQ_NONE);
     if (op->kind == SG_OP_ADD)
         return sg_cell_put(&r->cells, cell, dot, &none);
     sg_cells_tidy(&r->cells, cell);
@@ -315,7 +315,7 @@ static void clear_set(struct sg_replica *r, uint32_t set)
     while (next != SG_CELL_NONE) {
         uint32_t element = next;
         next = sg_cells_next(&r->cells, set, element);
-        sg_cell_clear(&r->cells, element, &r->view);
+        sg_cell_clear(&r->cells, element, &r->view, SG_SEQ_NONE);
         sg_cells_tidy(&r->cells, element);
     }
 }
@@ -333,7 +333,7 @@ static sg_err apply_other(struct sg_replica *r, uint32_t cell, const struct sg_o
     } else if (c->kind == SG_CELL_SET) {
         clear_set(r, cell);
     } else {
-        sg_cell_clear(&r->cells, cell, &r->view);
+        sg_cell_clear(&r->cells, cell, &r->view, SG_SEQ_NONE);
         if (op->kind == SG_OP_SET)
             err = sg_cell_put(&r->cells, cell, dot, &op->value);
     }

@@ -258,9 +258,11 @@ sg_err sg_replica_set(struct sg_replica *r, uint32_t cell, const struct sg_value
     SG_TRY(may_edit(r, cell, 1u << SG_CELL_REGISTER | 1u << SG_CELL_MULTI, 1));
     SG_TRY(sg_value_check(value, &r->config.limits));
     struct sg_op op = {.kind = SG_OP_SET, .count = 1, .value = *value};
-    sg_cell_clear(&r->cells, cell, &r->view);
-    SG_TRY(fail(r, sg_cell_put(&r->cells, cell, next_id(r), value)));
+    struct sg_seq_id dot = next_id(r);
     put(r, cell, &op);
+    /* first in, then out: the value may be one of those that go */
+    SG_TRY(fail(r, sg_cell_put(&r->cells, cell, dot, value)));
+    sg_cell_clear(&r->cells, cell, &r->view, dot);
     return SG_OK;
 }
 
@@ -296,7 +298,7 @@ sg_err sg_replica_add(struct sg_replica *r, uint32_t set, const struct sg_value 
     SG_TRY(may_edit(r, set, 1u << SG_CELL_SET, 1));
     SG_TRY(sg_value_check(value, &r->config.limits));
     SG_TRY(fail(r, element_cell(r, set, value, true, &cell)));
-    sg_cell_clear(&r->cells, cell, &r->view);
+    sg_cell_clear(&r->cells, cell, &r->view, SG_SEQ_NONE);
     SG_TRY(fail(r, sg_cell_put(&r->cells, cell, next_id(r), &none)));
     struct sg_op op = {.kind = SG_OP_ADD, .count = 1, .value = *value};
     put(r, set, &op);
@@ -311,10 +313,10 @@ sg_err sg_replica_remove(struct sg_replica *r, uint32_t set, const struct sg_val
     SG_TRY(fail(r, element_cell(r, set, value, false, &cell)));
     if (cell == SG_CELL_NONE)
         return SG_OK;
-    sg_cell_clear(&r->cells, cell, &r->view);
-    sg_cells_tidy(&r->cells, cell);
     struct sg_op op = {.kind = SG_OP_REMOVE, .count = 1, .value = *value};
-    put(r, set, &op);
+    put(r, set, &op); /* first: the value may be the element's own */
+    sg_cell_clear(&r->cells, cell, &r->view, SG_SEQ_NONE);
+    sg_cells_tidy(&r->cells, cell);
     return SG_OK;
 }
 
@@ -331,11 +333,11 @@ static sg_err clear_one(struct sg_replica *r, uint32_t cell)
         while (next != SG_CELL_NONE) {
             uint32_t element = next;
             next = sg_cells_next(&r->cells, cell, element);
-            sg_cell_clear(&r->cells, element, &r->view);
+            sg_cell_clear(&r->cells, element, &r->view, SG_SEQ_NONE);
             sg_cells_tidy(&r->cells, element);
         }
     } else {
-        sg_cell_clear(&r->cells, cell, &r->view);
+        sg_cell_clear(&r->cells, cell, &r->view, SG_SEQ_NONE);
     }
     put(r, cell, &op);
     return SG_OK;

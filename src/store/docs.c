@@ -253,7 +253,7 @@ sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_batch *batches,
         author = batches[i].author;
         if (err == SG_OK)
             err = insert_row(docs, &batches[i], docs->last + i + 1);
-        if (err == SG_ERR_CORRUPT && sqlite3_errcode(docs->db) == SQLITE_CONSTRAINT)
+        if (err == SG_ERR_CORRUPT && (sqlite3_errcode(docs->db) & 0xff) == SQLITE_CONSTRAINT)
             err = SG_ERR_EXISTS;
     }
     err = end(docs->db, err);
@@ -266,6 +266,11 @@ sg_err sg_docs_rewind(struct sg_docs *docs, uint64_t after)
 {
     (void)sqlite3_reset(docs->rows);
     return sg_sql_bind_u64(docs->rows, 1, after);
+}
+
+void sg_docs_stop(struct sg_docs *docs)
+{
+    (void)sqlite3_reset(docs->rows);
 }
 
 sg_err sg_docs_next(struct sg_docs *docs, struct sg_docs_batch *out, bool *has_row)

@@ -42,6 +42,8 @@ SG_MUST_USE sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_bat
                                   size_t count);
 /* Goes through the rows after number n in order; *has_row false at the end. */
 SG_MUST_USE sg_err sg_docs_rewind(struct sg_docs *docs, uint64_t after);
+/* Ends it before the end. */
+void sg_docs_stop(struct sg_docs *docs);
 SG_MUST_USE sg_err sg_docs_next(struct sg_docs *docs, struct sg_docs_batch *out, bool *has_row);
 /* The newest checkpoint of an author replaces older ones. */
 SG_MUST_USE sg_err sg_docs_put_checkpoint(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
