@@ -3,7 +3,7 @@
  * ones what it needs. All randomness follows from the input, so a crash plays back.
  *
  * After each operation:
- *   - an error has changed nothing: state, tree, waiting proposals and pending commit are as before;
+ *   - an error has changed nothing: state, tree, waiting proposals, pending commit are as before;
  *   - a damaged message is never taken for anything but an echo of one's own;
  *   - the tree has the hash that the epoch says, and its parents' hashes are valid;
  *   - members in the same epoch of the same history have the same authenticator. */

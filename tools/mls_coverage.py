@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Which MUST of RFC 9420 is where: tools/mls_rules.txt as a table, after checking each of its lines.
+"""Which MUST of RFC 9420 is where: tools/mls_rules.txt as a table, each of its lines checked.
 
 usage: tools/mls_coverage.py            prints the table of docs/mls.md
        tools/mls_coverage.py --write    puts it into docs/mls.md

@@ -347,7 +347,7 @@ struct sg_mls_tree_parts;
 SG_API SG_MUST_USE sg_err sg_mls_tree_parts_new(struct sg_bytes manifest,
                                                 struct sg_mls_tree_parts **out);
 SG_API void sg_mls_tree_parts_free(struct sg_mls_tree_parts *parts);
-/* The next one that is missing, from a number on, and its hash, borrowed. SG_ERR_NOT_FOUND: none. */
+/* The next one that is missing, from a number on, and its hash, borrowed. SG_ERR_NOT_FOUND. */
 SG_API SG_MUST_USE sg_err sg_mls_tree_parts_missing(const struct sg_mls_tree_parts *parts,
                                                     uint32_t from, uint32_t *index,
                                                     struct sg_bytes *hash);

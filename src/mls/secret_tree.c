@@ -210,8 +210,8 @@ static sg_err find_ahead(struct sg_mls_secret_tree *tree, struct sg_mls_arena *a
 {
     struct sg_mls_ratchet *ratchet = &use->sender.ratchet[use->kind];
     uint32_t skip = generation - ratchet->next;
-    /* RFC9420 s15.2, s15.3: a key is for one message, far below what an AEAD bears; a limit on the steps that a message may ask for; the last number has none
-     * after it */
+    /* RFC9420 s15.2, s15.3: a key is for one message, far below what an AEAD bears; a limit on the
+     * steps that a message may ask for; the last number has none after it */
     if (skip > tree->window.forward || generation == UINT32_MAX)
         return SG_ERR_MLS_TOO_FAR;
     use->skipped = sg_mls_arena_new(arena, skip, sizeof(*use->skipped));

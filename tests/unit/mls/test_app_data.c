@@ -1,4 +1,4 @@
-/* mls/app_data.c and the safe exporter: draft-ietf-mls-extensions-08 s4.4, s4.6, s4.7, s6.3, s6.4. */
+/* mls/app_data.c and the safe exporter: draft-ietf-mls-extensions-08 s4.4, s4.6, s4.7, s6.4. */
 #include "mls_world.h"
 
 #include "mls/app_data.h"
