@@ -65,7 +65,9 @@ start_node alice
 A=$NODE_PID
 start_node bob --seed "$(cat alice.addr)"
 B=$NODE_PID
-wait_for 'the nodes to meet' sh -c "'$SAORSA_BIN' peers --dir '$PWD/bob' --json | grep -q '$(cat alice.id)'"
+ALICE=$(cat alice.id)
+wait_for 'the nodes to meet' sh -c \
+    "'$SAORSA_BIN' peers --dir '$PWD/bob' --json | grep -q '$ALICE'"
 saorsa sub --dir "$PWD/bob" --topic list --raw --count 1 >got.sgd 2>sub.err &
 SUB=$!
 PIDS="$PIDS $SUB"
