@@ -38,6 +38,7 @@ extern const struct sg_command sg_cmd_force_leave;
 extern const struct sg_command sg_cmd_leave;
 extern const struct sg_command sg_cmd_join;
 extern const struct sg_command sg_cmd_stop;
+extern const struct sg_command sg_cmd_doc;
 extern const struct sg_command sg_cmd_demo;
 extern const struct sg_command sg_cmd_sim;
 extern const struct sg_command sg_cmd_mls;

@@ -43,14 +43,15 @@ if(sg_deps STREQUAL "system")
     target_link_libraries(sg_third_shared INTERFACE PkgConfig::SG_QUIC)
     set(SG_PRIVATE_ARCHIVES "")
     set(SG_PC_LIBS_PRIVATE "")
-    set(SG_PC_REQUIRES_PRIVATE "libngtcp2_crypto_ossl libngtcp2 libssl libcrypto libuv sqlite3")
+    set(SG_PC_REQUIRES_PRIVATE
+        "libngtcp2_crypto_ossl libngtcp2 libssl libcrypto libuv sqlite3 zlib")
 else()
     set(SG_PRIVATE_ARCHIVES ${sg_deps}/lib/libngtcp2_crypto_ossl.a ${sg_deps}/lib/libngtcp2.a
         ${sg_deps}/lib/libssl.a ${sg_deps}/lib/libcrypto.a)
     target_include_directories(sg_third_headers SYSTEM INTERFACE ${sg_deps}/include)
     target_link_libraries(sg_third_static INTERFACE ${SG_PRIVATE_ARCHIVES})
     target_link_libraries(sg_third_shared INTERFACE ${SG_PRIVATE_ARCHIVES})
-    set(SG_PC_REQUIRES_PRIVATE "libuv sqlite3")
+    set(SG_PC_REQUIRES_PRIVATE "libuv sqlite3 zlib")
     # By full name: the system may have another OpenSSL on the linker's path.
     set(SG_PC_LIBS_PRIVATE "-pthread -ldl")
     foreach(archive crypto ssl ngtcp2 ngtcp2_crypto_ossl)
@@ -62,7 +63,10 @@ message(STATUS "OpenSSL and ngtcp2: ${sg_deps}")
 sg_find_library(uv uv)
 sg_find_library(jansson jansson)
 sg_find_library(sqlite3 sqlite3)
-target_link_libraries(sg_third_static INTERFACE ${uv_static} ${sqlite3_static} Threads::Threads
+sg_find_library(z z)
+target_link_libraries(sg_third_static INTERFACE ${uv_static} ${sqlite3_static} ${z_static}
+    Threads::Threads
     ${CMAKE_DL_LIBS} m)
-target_link_libraries(sg_third_shared INTERFACE ${uv_shared} ${sqlite3_shared} Threads::Threads
+target_link_libraries(sg_third_shared INTERFACE ${uv_shared} ${sqlite3_shared} ${z_shared}
+    Threads::Threads
     ${CMAKE_DL_LIBS} m)

@@ -58,6 +58,7 @@ THIRD_PARTY = (
     (re.compile(r"openssl/"), ("crypto", "quic")),
     (re.compile(r"uv(\.h|/)"), ("os", "runtime")),
     (re.compile(r"sqlite3"), ("store",)),
+    (re.compile(r"zlib"), ("store",)),
     (re.compile(r"jansson"), ("app",)),
     (re.compile(r"microhttpd"), ("app",)),
     (re.compile(r"cmocka"), ()),

@@ -4,6 +4,7 @@
  * in front of the first GOSSIP that needs them and wait on the link; they enter the shared caches
  * only after a signature has verified, so nobody can flush good entries with junk. What is hashed
  * and signed stands in batch.c, who waits for a verification in verify.c. */
+#include "crypto/ids.h"
 #include "node/internal.h"
 
 #include <assert.h>
@@ -42,13 +43,6 @@ void sg_proofs_fini(struct sg_core *core)
     sg_buf_unref(core->own_key);
 }
 
-static void author_of(const struct sg_core *core, struct sg_bytes public_key,
-                      struct sg_peer_id *author)
-{
-    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa peer v1"), public_key};
-    core->config.suite->hash(parts, 2, author->b);
-}
-
 void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                            struct sg_bytes frame)
 {
@@ -78,13 +72,12 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     struct sg_bytes public_key;
     struct sg_peer_id author;
     sg_err err = sg_key_decode(r, &public_key);
-    if (err == SG_OK && public_key.len != core->config.suite->sig_public_len)
-        err = SG_ERR_MALFORMED;
+    if (err == SG_OK)
+        err = sg_peer_id_from_public_key(core->config.suite, public_key, &author);
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
         return;
     }
-    author_of(core, public_key, &author);
     if (sg_index_get(&core->keys.index, author.b) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);

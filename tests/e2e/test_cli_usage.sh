@@ -7,7 +7,7 @@ begin 'help lists every command, and each command explains itself'
 expect_exit 0 saorsa help
 expect_text last.out 'exit codes'
 for command in id node pub sub peers members status join contact meta force-leave leave stop demo \
-    sim mls help version; do
+    sim doc mls help version; do
     expect_exit 0 saorsa help
     expect_text last.out "  $command "
     expect_exit 0 saorsa "$command" --help

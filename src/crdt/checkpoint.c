@@ -1,0 +1,103 @@
+#include "crdt/checkpoint.h"
+
+#include "crypto/ids.h"
+
+static const char context[] = "saorsa checkpoint v1";
+
+static struct sg_bytes context_bytes(void)
+{
+    return sg_bytes(context, sizeof(context) - 1);
+}
+
+static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t chain)
+{
+    const struct sg_log_chain *c = &r->log.chains[chain];
+    sg_put_u8(out, SG_BATCH_VERSION);
+    sg_put_bytes(out, sg_bytes(r->document, SG_ID_LEN));
+    sg_put_bytes(out, sg_bytes(c->author, SG_ID_LEN));
+    sg_put_uint(out, c->end_seq - 1);
+    sg_put_bytes(out, sg_bytes(c->head, SG_ID_LEN));
+}
+
+sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,
+                          struct sg_column *out)
+{
+    struct sg_peer_id author;
+    uint8_t signature[SG_SIG_MAX];
+    size_t start = out->len;
+    SG_TRY(sg_peer_id_from_public_key(signer->suite, signer->public_key, &author));
+    uint32_t chain = sg_log_longest(&r->log, author.b);
+    if (chain == SG_LOG_NONE || r->log.chains[chain].end_seq == 0)
+        return SG_ERR_NOT_FOUND;
+    put_head(out, r, chain);
+    if (out->has_failed)
+        return SG_ERR_NO_MEMORY;
+    struct sg_bytes message = sg_bytes(out->data + start, out->len - start);
+    SG_TRY(signer->sign(signer->state, context_bytes(), message, signature));
+    sg_put_vector(out, signer->public_key);
+    sg_put_vector(out, sg_bytes(signature, signer->suite->sig_len));
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes, uint32_t *chain,
+                            uint32_t *seq)
+{
+    struct sg_reader in = sg_reader(bytes);
+    struct sg_peer_id owner;
+    uint8_t head[SG_ID_LEN];
+    uint8_t version = sg_read_u8(&in);
+    struct sg_bytes document = sg_read_bytes(&in, SG_ID_LEN);
+    struct sg_bytes author = sg_read_bytes(&in, SG_ID_LEN);
+    *seq = sg_get_u32(&in, r->config.limits.ops);
+    sg_read_copy(&in, head, SG_ID_LEN);
+    struct sg_bytes message = sg_bytes(bytes.data, bytes.len - in.left);
+    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
+    struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
+    SG_TRY(sg_reader_done(&in));
+    if (version != SG_BATCH_VERSION)
+        return SG_ERR_VERSION;
+    if (memcmp(document.data, r->document, SG_ID_LEN) != 0)
+        return SG_ERR_WRONG_PEER;
+    if (sg_peer_id_from_public_key(r->config.suite, key, &owner) != SG_OK ||
+        memcmp(owner.b, author.data, SG_ID_LEN) != 0)
+        return SG_ERR_BAD_SIGNATURE;
+    /* what is not there is not worth a verification */
+    uint32_t number = sg_log_find(&r->log, head);
+    if (number == SG_LOG_NONE)
+        return SG_ERR_NOT_FOUND;
+    const struct sg_log_batch *batch = &r->log.batches[number];
+    *chain = batch->chain;
+    if (batch->seq != *seq || memcmp(r->log.chains[*chain].author, author.data, SG_ID_LEN) != 0)
+        return SG_ERR_PROTOCOL;
+    return r->config.suite->verify(key, context_bytes(), message, signature);
+}
+
+sg_err sg_checkpoint_take(struct sg_replica *r, struct sg_bytes bytes)
+{
+    uint32_t chain;
+    uint32_t seq;
+    SG_TRY(sg_checkpoint_verify(r, bytes, &chain, &seq));
+    for (uint32_t end = seq + 1; chain != SG_LOG_NONE;) {
+        struct sg_log_chain *c = &r->log.chains[chain];
+        if (end > c->signed_seq)
+            c->signed_seq = end;
+        end = c->start_seq; /* of the chain that it forked from */
+        chain = c->parent;
+    }
+    return SG_OK;
+}
+
+bool sg_checkpoint_is_provisional(const struct sg_replica *r, uint32_t batch)
+{
+    const struct sg_log_batch *b = &r->log.batches[batch];
+    return b->seq >= r->log.chains[b->chain].signed_seq;
+}
+
+uint32_t sg_checkpoint_unsigned(const struct sg_replica *r, const uint8_t author[SG_ID_LEN])
+{
+    uint32_t chain = sg_log_longest(&r->log, author);
+    if (chain == SG_LOG_NONE)
+        return 0;
+    const struct sg_log_chain *c = &r->log.chains[chain];
+    return c->end_seq > c->signed_seq ? c->end_seq - c->signed_seq : 0;
+}

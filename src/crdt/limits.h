@@ -1,0 +1,31 @@
+/* What a document may cost, with the reason for each value. */
+#ifndef SG_CRDT_LIMITS_H
+#define SG_CRDT_LIMITS_H
+
+#include <stdint.h>
+
+struct sg_crdt_limits {
+    uint32_t batch_bytes;        /* [1 MiB] a pasted book; it goes over the bulk lane */
+    uint32_t deps;               /* [16384] concurrent heads that one batch may merge */
+    uint32_t refs;               /* [4096] other chains named in one batch */
+    uint32_t objects;            /* [65536] of the document: cells with a name */
+    uint32_t chains;             /* [65536] authors, and forks of them */
+    uint32_t value_bytes;        /* [65536] of a register or an element of a set */
+    uint32_t pending_bytes;      /* [16 MiB] waiting for what they depend on, in all .. */
+    uint32_t pending_peer_bytes; /* [4 MiB] .. and from one peer */
+    uint32_t ops;                /* [2^30 - 1] Lamport times and counters of a document */
+};
+
+/* A key is a person's word for something. */
+#define SG_CRDT_KEY_MAX 255
+/* Maps in maps: a path that people still understand. */
+#define SG_CRDT_DEPTH_MAX 16
+
+#define SG_CRDT_LIMITS_DEFAULT                                                                     \
+    {                                                                                              \
+        .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
+        .chains = 1 << 16, .value_bytes = 1 << 16, .pending_bytes = 16 << 20,                      \
+        .pending_peer_bytes = 4 << 20, .ops = 0x3fffffff,                                          \
+    }
+
+#endif

@@ -1,0 +1,346 @@
+/* The log of a document.
+ *
+ * Each author writes a chain of batches, linked by hashes; a batch also names the heads of other
+ * chains that its author had seen. So its past is a fact that all replicas agree on, and Byzantine
+ * authors can do no worse than write two batches with one number: then there are two chains of one
+ * author, and both count (Kleppmann, "Making CRDTs Byzantine fault tolerant", PaPoC 2022).
+ *
+ * Version vectors of every batch would cost batches times chains. Instead a chain has for every
+ * other chain the list of steps at which it saw more of it; the entry of any batch is found by
+ * binary search, and all lists together are as long as there were news to write down.
+ *
+ * Operations are counted per chain, through all of its batches; a fork counts on where it leaves
+ * its parent. Lamport times run with counters except where an author had seen something later, so
+ * they are kept as the points where the difference changes. */
+#include "crdt/log.h"
+
+#include <assert.h>
+
+void sg_log_init(struct sg_log *log, const struct sg_mem *mem, uint64_t seed)
+{
+    struct sg_prng prng;
+    *log = (struct sg_log){.mem = mem};
+    sg_prng_init(&prng, seed);
+    sg_index_keys_init(&log->keys, &prng);
+    sg_index_init(&log->index, &log->keys, sizeof(struct sg_log_batch));
+}
+
+void sg_log_fini(struct sg_log *log)
+{
+    for (uint32_t i = 0; i < log->chain_count; i++) {
+        struct sg_log_chain *chain = &log->chains[i];
+        for (uint32_t k = 0; k < chain->track_count; k++)
+            sg_mem_free(log->mem, chain->tracks[k].steps);
+        sg_mem_free(log->mem, chain->tracks);
+        sg_mem_free(log->mem, chain->batches);
+        sg_mem_free(log->mem, chain->clocks);
+    }
+    sg_mem_free(log->mem, log->chains);
+    sg_mem_free(log->mem, log->heads);
+    sg_mem_free(log->mem, log->bytes);
+    sg_mem_free(log->mem, log->batches);
+    sg_index_fini(&log->index, log->mem);
+}
+
+/* Makes room for one more element; gives the array, or NULL when out of memory. */
+static void *room(struct sg_log *log, void *array, uint32_t count, uint32_t *cap, size_t size)
+{
+    if (count < *cap)
+        return array;
+    return sg_mem_grow(log->mem, array, cap, UINT32_MAX, size);
+}
+
+#define ROOM(log, array, count, cap)                                                               \
+    do {                                                                                           \
+        void *room_ = room(log, array, count, &(cap), sizeof((array)[0]));                         \
+        if (room_ == NULL)                                                                         \
+            return SG_ERR_NO_MEMORY;                                                               \
+        (array) = room_;                                                                           \
+    } while (0)
+
+/* ---- look-ups -------------------------------------------------------------------------------- */
+
+uint32_t sg_log_find(const struct sg_log *log, const uint8_t name[SG_ID_LEN])
+{
+    return log->count == 0 ? SG_LOG_NONE : sg_index_get(&log->index, name);
+}
+
+uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq)
+{
+    while (seq < log->chains[chain].start_seq) {
+        chain = log->chains[chain].parent;
+        if (chain == SG_LOG_NONE)
+            return SG_LOG_NONE;
+    }
+    const struct sg_log_chain *c = &log->chains[chain];
+    uint32_t back = c->end_seq - seq; /* from the last one */
+    return seq < c->end_seq && back <= c->count ? c->batches[c->count - back] : SG_LOG_NONE;
+}
+
+uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
+{
+    for (uint32_t i = 0; i < log->chain_count; i++) {
+        const struct sg_log_chain *c = &log->chains[i];
+        if (c->parent == SG_LOG_NONE && memcmp(c->author, author, SG_ID_LEN) == 0)
+            return i;
+    }
+    return SG_LOG_NONE;
+}
+
+uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
+{
+    uint32_t best = SG_LOG_NONE;
+    for (uint32_t i = 0; i < log->chain_count; i++) {
+        if (memcmp(log->chains[i].author, author, SG_ID_LEN) != 0)
+            continue;
+        if (best == SG_LOG_NONE || log->chains[i].end > log->chains[best].end)
+            best = i;
+    }
+    return best;
+}
+
+struct sg_bytes sg_log_rest(const struct sg_log *log, const struct sg_log_batch *batch)
+{
+    return sg_bytes(log->bytes + batch->offset, batch->len);
+}
+
+struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32_t counter)
+{
+    while (counter < log->chains[chain].start && log->chains[chain].parent != SG_LOG_NONE)
+        chain = log->chains[chain].parent;
+    return (struct sg_seq_id){chain, counter};
+}
+
+uint32_t sg_log_lamport(const struct sg_log *log, struct sg_seq_id id)
+{
+    const struct sg_log_chain *chain = &log->chains[id.chain];
+    uint32_t low = 0;
+    uint32_t high = chain->clock_count;
+    if (id.counter >= chain->end)
+        return log->open_lamport + (id.counter - chain->end);
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (chain->clocks[mid].counter <= id.counter)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    assert(low > 0);
+    const struct sg_log_clock *clock = &chain->clocks[low - 1];
+    return clock->lamport + (id.counter - clock->counter);
+}
+
+static uint32_t depth_of(const struct sg_log *log, uint32_t chain)
+{
+    uint32_t depth = 0;
+    for (; log->chains[chain].parent != SG_LOG_NONE; chain = log->chains[chain].parent)
+        depth++;
+    return depth;
+}
+
+/* Names of the batches in which two chains of one author part. */
+static int compare_forks(const struct sg_log *log, uint32_t a, uint32_t b)
+{
+    uint32_t below_a = SG_LOG_NONE; /* children on the way up */
+    uint32_t below_b = SG_LOG_NONE;
+    uint32_t depth_a = depth_of(log, a);
+    uint32_t depth_b = depth_of(log, b);
+    while (a != b && (depth_a > 0 || depth_b > 0)) {
+        bool up_a = depth_a >= depth_b;
+        bool up_b = depth_b >= depth_a;
+        if (up_a) {
+            below_a = a;
+            a = log->chains[a].parent;
+            depth_a--;
+        }
+        if (up_b) {
+            below_b = b;
+            b = log->chains[b].parent;
+            depth_b--;
+        }
+    }
+    const struct sg_log_chain *chains = log->chains;
+    if (a != b)
+        return memcmp(chains[a].first, chains[b].first, SG_ID_LEN);
+    if (below_a == SG_LOG_NONE)
+        return memcmp(chains[below_b].rival, chains[below_b].first, SG_ID_LEN);
+    if (below_b == SG_LOG_NONE)
+        return memcmp(chains[below_a].first, chains[below_a].rival, SG_ID_LEN);
+    /* both left the same chain: the one that left first parts from all that came later */
+    const struct sg_log_chain *x = &chains[below_a];
+    const struct sg_log_chain *y = &chains[below_b];
+    if (x->start_seq == y->start_seq)
+        return memcmp(x->first, y->first, SG_ID_LEN);
+    return x->start_seq < y->start_seq ? memcmp(x->first, x->rival, SG_ID_LEN)
+                                       : memcmp(y->rival, y->first, SG_ID_LEN);
+}
+
+int sg_log_compare(const struct sg_log *log, struct sg_seq_id a, struct sg_seq_id b)
+{
+    if (a.chain != b.chain) {
+        int order = memcmp(log->chains[a.chain].author, log->chains[b.chain].author, SG_ID_LEN);
+        if (order != 0)
+            return order;
+    }
+    if (a.counter != b.counter)
+        return a.counter < b.counter ? -1 : 1;
+    return a.chain == b.chain ? 0 : compare_forks(log, a.chain, b.chain);
+}
+
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t parent,
+                        uint32_t start_seq, uint32_t *out)
+{
+    ROOM(log, log->chains, log->chain_count, log->chain_cap);
+    struct sg_log_chain *chain = &log->chains[log->chain_count];
+    *chain = (struct sg_log_chain){.parent = parent, .start_seq = start_seq, .end_seq = start_seq};
+    memcpy(chain->author, author, SG_ID_LEN);
+    if (parent != SG_LOG_NONE) {
+        uint32_t rival = sg_log_at(log, parent, start_seq);
+        assert(rival != SG_LOG_NONE);
+        chain->start = log->batches[rival].counter;
+        chain->end = chain->start;
+        memcpy(chain->rival, log->batches[rival].name, SG_ID_LEN);
+    }
+    *out = log->chain_count++;
+    return SG_OK;
+}
+
+sg_err sg_log_clock_add(struct sg_log *log, uint32_t chain, uint32_t counter, uint32_t lamport)
+{
+    struct sg_log_chain *c = &log->chains[chain];
+    if (c->clock_count > 0) {
+        const struct sg_log_clock *last = &c->clocks[c->clock_count - 1];
+        if (lamport - last->lamport == counter - last->counter)
+            return SG_OK;
+    }
+    ROOM(log, c->clocks, c->clock_count, c->clock_cap);
+    c->clocks[c->clock_count++] = (struct sg_log_clock){counter, lamport};
+    return SG_OK;
+}
+
+/* Chain has seen, by batch seq, the operations of other below upto. */
+static sg_err see(struct sg_log *log, uint32_t chain, uint32_t other, struct sg_log_step step)
+{
+    struct sg_log_chain *c = &log->chains[chain];
+    uint32_t rank = sg_log_track_rank(c, other);
+    if (other == chain)
+        return SG_OK;
+    if (rank == c->track_count || c->tracks[rank].chain != other) {
+        ROOM(log, c->tracks, c->track_count, c->track_cap);
+        memmove(c->tracks + rank + 1, c->tracks + rank,
+                (c->track_count - rank) * sizeof(c->tracks[0]));
+        c->tracks[rank] = (struct sg_log_track){.chain = other};
+        c->track_count++;
+    }
+    struct sg_log_track *track = &c->tracks[rank];
+    struct sg_log_step *last = track->count == 0 ? NULL : &track->steps[track->count - 1];
+    if (last != NULL && last->upto >= step.upto)
+        return SG_OK;
+    if (last != NULL && last->seq == step.seq) {
+        last->upto = step.upto;
+        return SG_OK;
+    }
+    ROOM(log, track->steps, track->count, track->cap);
+    track->steps[track->count++] = step;
+    return SG_OK;
+}
+
+/* Chain sees by batch seq all that batch number dep has in its past. */
+static sg_err see_past(struct sg_log *log, uint32_t chain, uint32_t seq, uint32_t dep)
+{
+    uint32_t from = log->batches[dep].chain;
+    uint32_t from_seq = log->batches[dep].seq;
+    uint32_t upto = log->batches[dep].counter + log->batches[dep].ops;
+    while (from != SG_LOG_NONE) {
+        SG_TRY(see(log, chain, from, (struct sg_log_step){seq, upto}));
+        for (uint32_t i = 0; i < log->chains[from].track_count; i++) {
+            const struct sg_log_track *track = &log->chains[from].tracks[i];
+            uint32_t seen = sg_log_track_upto(track, from_seq);
+            if (seen > 0)
+                SG_TRY(see(log, chain, track->chain, (struct sg_log_step){seq, seen}));
+        }
+        upto = log->chains[from].start;
+        from_seq = log->chains[from].start_seq - 1;
+        from = log->chains[from].parent;
+    }
+    return SG_OK;
+}
+
+sg_err sg_log_head_add(struct sg_log *log, uint32_t batch)
+{
+    ROOM(log, log->heads, log->head_count, log->head_cap);
+    log->heads[log->head_count++] = batch;
+    return SG_OK;
+}
+
+static void drop_head(struct sg_log *log, uint32_t batch)
+{
+    for (uint32_t i = 0; i < log->head_count; i++) {
+        if (log->heads[i] == batch) {
+            log->heads[i] = log->heads[--log->head_count];
+            return;
+        }
+    }
+}
+
+static sg_err keep_bytes(struct sg_log *log, struct sg_bytes rest)
+{
+    if (rest.len > log->bytes_cap - log->bytes_len) {
+        size_t cap = (size_t)log->bytes_cap + log->bytes_cap / 4 + rest.len;
+        void *grown = cap > UINT32_MAX ? NULL : sg_mem_resize(log->mem, log->bytes, cap, 1);
+        if (grown == NULL)
+            return SG_ERR_NO_MEMORY;
+        log->bytes = grown;
+        log->bytes_cap = (uint32_t)cap;
+    }
+    if (rest.len > 0)
+        memcpy(log->bytes + log->bytes_len, rest.data, rest.len);
+    log->bytes_len += (uint32_t)rest.len;
+    return SG_OK;
+}
+
+static sg_err make_room(struct sg_log *log, struct sg_log_chain *chain, struct sg_bytes rest)
+{
+    ROOM(log, log->batches, log->count, log->cap);
+    sg_index_pool(&log->index, log->batches);
+    SG_TRY(sg_index_reserve(&log->index, log->mem, log->count + 1));
+    ROOM(log, chain->batches, chain->count, chain->cap);
+    ROOM(log, log->heads, log->head_count, log->head_cap);
+    return keep_bytes(log, rest);
+}
+
+sg_err sg_log_add(struct sg_log *log, const struct sg_log_past *past,
+                  const struct sg_log_batch *batch, struct sg_bytes rest)
+{
+    struct sg_log_chain *chain = &log->chains[past->chain];
+    uint32_t seq = chain->end_seq;
+    for (uint32_t i = 0; i < past->dep_count; i++)
+        SG_TRY(see_past(log, past->chain, seq, past->deps[i]));
+    SG_TRY(sg_log_clock_add(log, past->chain, chain->end, batch->lamport));
+    SG_TRY(make_room(log, chain, rest));
+    uint32_t number = log->count++;
+    struct sg_log_batch *made = &log->batches[number];
+    *made = *batch;
+    made->chain = past->chain;
+    made->seq = seq;
+    made->counter = chain->end;
+    made->offset = log->bytes_len - (uint32_t)rest.len;
+    made->len = (uint32_t)rest.len;
+    sg_index_add(&log->index, number);
+    chain->batches[chain->count++] = number;
+    if (seq == chain->start_seq)
+        memcpy(chain->first, batch->name, SG_ID_LEN);
+    memcpy(chain->head, batch->name, SG_ID_LEN);
+    chain->end += batch->ops;
+    chain->end_seq++;
+    chain->end_lamport = batch->lamport + batch->ops - 1;
+    log->lamport = chain->end_lamport > log->lamport ? chain->end_lamport : log->lamport;
+    if (past->prev != SG_LOG_NONE)
+        drop_head(log, past->prev);
+    for (uint32_t i = 0; i < past->dep_count; i++)
+        drop_head(log, past->deps[i]);
+    log->heads[log->head_count++] = number;
+    return SG_OK;
+}

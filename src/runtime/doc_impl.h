@@ -1,0 +1,86 @@
+/* Inside of struct sg_doc; shared by the files of documents. */
+#ifndef SG_RUNTIME_DOC_IMPL_H
+#define SG_RUNTIME_DOC_IMPL_H
+
+#include <saorsa/crdt.h>
+
+#include "crdt/bundle.h"
+#include "runtime/keystore.h"
+#include "store/docs.h"
+
+/* What undo has to do, for one change. */
+enum sg_doc_undo_kind {
+    SG_UNDO_INSERTED, /* id, count: delete what is left of it */
+    SG_UNDO_DELETED,  /* id, text: write it again where that element was */
+    SG_UNDO_SET,      /* value, or none: clear */
+    SG_UNDO_COUNTED,  /* delta */
+    SG_UNDO_ADDED,    /* value */
+    SG_UNDO_REMOVED   /* value */
+};
+
+struct sg_doc_undo {
+    enum sg_doc_undo_kind kind;
+    sg_doc_node node;
+    struct sg_seq_id id;
+    uint32_t count;
+    int64_t delta;
+    bool has_value;
+    uint8_t value_kind;
+    struct sg_column bytes; /* text or value, owned */
+    uint32_t txn;
+};
+
+struct sg_doc {
+    const struct sg_mem *mem;
+    struct sg_replica *replica; /* owned; does not move */
+    struct sg_docs *store;      /* NULL: in memory */
+    struct sg_keystore keystore;
+    bool has_keystore;
+    struct sg_identity *identity; /* NULL: nothing is signed */
+    uint8_t author[SG_ID_LEN];
+    bool is_lazy;
+    uint64_t base;     /* rows that the replica's floor stands for */
+    uint32_t saved;    /* batches of the log that are in the store */
+    uint64_t snapshot; /* rows that the stored snapshot stands for */
+    bool is_partial;   /* the replica's floor is a snapshot; history below it is in the store */
+    uint8_t *floor;    /* [floor_len] signature of the real floor, owned; NULL: none */
+    size_t floor_len;
+    uint32_t unsigned_count;      /* own batches since the last checkpoint of this session */
+    struct sg_column checkpoints; /* records of those that are known, when there is no store */
+    struct sg_doc_undo *undo;     /* [undo_count] */
+    uint32_t undo_count, undo_cap, txn;
+    bool is_undoing;
+    void (*on_patch)(void *user, const struct sg_doc_patch *patch);
+    void *user;
+};
+
+/* doc_load.c */
+SG_MUST_USE sg_err sg_doc_replica_new(struct sg_doc *doc, const struct sg_genesis *genesis,
+                                      struct sg_replica **out);
+void sg_doc_replica_free(struct sg_doc *doc, struct sg_replica *r);
+/* Loads what the store has, from its snapshot when that is enough and `whole` is not asked for. The
+ * replica is replaced only when all went well. */
+SG_MUST_USE sg_err sg_doc_load(struct sg_doc *doc, bool whole);
+/* Writes batches that are not in the store yet. */
+SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
+
+/* doc_sync.c */
+/* A bundle, packed or not: *plain; *unpacked is the callers memory to free, or NULL. */
+SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain,
+                                        uint8_t **unpacked);
+/* A checkpoint was verified: it is kept. */
+SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
+void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
+                          uint8_t out[2 * SG_ID_LEN]);
+
+/* doc_undo.c */
+void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from);
+/* Notes a change; its bytes are taken over. Out of memory: it just cannot be undone. */
+void sg_doc_undo_note(struct sg_doc *doc, struct sg_doc_undo *undo);
+
+/* Values as the core has them; buffer [10] for numbers. */
+struct sg_value sg_doc_value_in(const struct sg_doc_value *value, uint8_t buffer[10]);
+struct sg_doc_value sg_doc_value_out(const struct sg_value *value);
+bool sg_doc_is(const struct sg_doc *doc, sg_doc_node node, enum sg_cell_kind kind);
+
+#endif

@@ -1,0 +1,413 @@
+/* A document and others: frontiers, bundles, checkpoints, floors. */
+#include "runtime/doc_impl.h"
+
+#include "store/pack.h"
+
+/* A packed bundle: this byte, then zlib. No plain one begins so. */
+#define PACKED 'Z'
+#define UNPACKED_MAX (UINT32_C(1) << 30)
+
+static const char floor_context[] = "saorsa floor v1";
+
+void sg_doc_bytes_free(struct sg_doc_bytes *bytes)
+{
+    sg_mem_free(sg_mem_default(), bytes->data);
+    *bytes = (struct sg_doc_bytes){0};
+}
+
+/* Gives a column's memory away. */
+static sg_err give(struct sg_column *column, struct sg_doc_bytes *out)
+{
+    if (column->has_failed) {
+        sg_column_fini(column);
+        return SG_ERR_NO_MEMORY;
+    }
+    *out = (struct sg_doc_bytes){column->data, column->len};
+    return SG_OK;
+}
+
+/* Needs all history: a document that was opened by its snapshot loads the rest. */
+static sg_err load_history(struct sg_doc *doc)
+{
+    if (!doc->is_partial)
+        return SG_OK;
+    SG_TRY(sg_doc_flush(doc));
+    return sg_doc_load(doc, true);
+}
+
+/* ---- frontiers ------------------------------------------------------------------------------- */
+
+sg_err sg_doc_frontier_encode(const struct sg_doc *doc, struct sg_doc_bytes *frontier)
+{
+    struct sg_column out = {.mem = doc->mem};
+    sg_err err = sg_frontier_encode(doc->replica, &out);
+    if (err != SG_OK) {
+        sg_column_fini(&out);
+        return err;
+    }
+    return give(&out, frontier);
+}
+
+sg_err sg_doc_frontier_compare(const struct sg_doc *doc, struct sg_bytes frontier, bool *has_news,
+                               bool *lacks)
+{
+    const struct sg_log *log = &doc->replica->log;
+    struct sg_frontier_view view;
+    SG_TRY(sg_frontier_view(doc->replica, frontier, &view));
+    *has_news = view.unknown > 0;
+    *lacks = view.behind > 0;
+    for (uint32_t i = 0; i < log->chain_count; i++)
+        *lacks = *lacks || view.upto[i] < log->chains[i].end;
+    sg_mem_free(doc->mem, view.upto);
+    return SG_OK;
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+/* Offset of the author and the seq in a checkpoint that was verified. */
+sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes)
+{
+    struct sg_reader in = sg_reader(bytes);
+    (void)sg_read_bytes(&in, 1 + SG_ID_LEN);
+    struct sg_bytes author = sg_read_bytes(&in, SG_ID_LEN);
+    uint32_t seq = sg_get_u32(&in, UINT32_MAX);
+    SG_TRY(in.err);
+    if (doc->store != NULL)
+        return sg_docs_put_checkpoint(doc->store, author.data, seq, bytes);
+    sg_bundle_put(&doc->checkpoints, SG_BUNDLE_CHECKPOINT, bytes);
+    return doc->checkpoints.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+sg_err sg_doc_checkpoint(struct sg_doc *doc)
+{
+    struct sg_column bytes = {.mem = doc->mem};
+    if (doc->identity == NULL)
+        return SG_ERR_INVALID_STATE;
+    sg_err err = sg_doc_flush(doc);
+    if (err == SG_OK)
+        err = sg_checkpoint_sign(doc->replica, sg_identity_signer(doc->identity), &bytes);
+    if (err == SG_OK)
+        err = sg_checkpoint_take(doc->replica, sg_column_bytes(&bytes));
+    if (err == SG_OK)
+        err = sg_doc_keep_checkpoint(doc, sg_column_bytes(&bytes));
+    if (err == SG_OK)
+        doc->unsigned_count = 0;
+    sg_column_fini(&bytes);
+    return err;
+}
+
+static sg_err put_checkpoints(struct sg_doc *doc, struct sg_column *out)
+{
+    bool has_row = doc->store != NULL;
+    sg_put_bytes(out, sg_column_bytes(&doc->checkpoints));
+    for (uint64_t at = 0; has_row; at++) {
+        uint8_t *bytes;
+        size_t len;
+        SG_TRY(sg_docs_checkpoint(doc->store, at, &bytes, &len, &has_row));
+        if (has_row)
+            sg_bundle_put(out, SG_BUNDLE_CHECKPOINT, sg_bytes(bytes, len));
+        sg_mem_free(doc->mem, bytes);
+    }
+    return SG_OK;
+}
+
+/* ---- floors ---------------------------------------------------------------------------------- */
+
+void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
+                          uint8_t out[2 * SG_ID_LEN])
+{
+    memcpy(out, doc->replica->document, SG_ID_LEN);
+    sg_suite_default()->hash(&state, 1, out + SG_ID_LEN);
+}
+
+/* The state that the floor was signed for: the one in the store, or of a replica that is all floor.
+ */
+static sg_err put_state(struct sg_doc *doc, struct sg_column *out)
+{
+    struct sg_docs_snapshot snapshot;
+    struct sg_column record = {.mem = doc->mem};
+    if (doc->store == NULL)
+        return SG_ERR_UNSUPPORTED;
+    SG_TRY(sg_docs_snapshot(doc->store, &snapshot));
+    sg_put_vector(&record, snapshot.floor);
+    sg_put_bytes(&record, snapshot.state);
+    sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
+    sg_err err = record.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+    sg_column_fini(&record);
+    sg_docs_free_snapshot(doc->store, &snapshot);
+    return err;
+}
+
+static sg_err sign_floor(struct sg_doc *doc, struct sg_bytes state, struct sg_column *out)
+{
+    const struct sg_signer *signer = sg_identity_signer(doc->identity);
+    uint8_t message[2 * SG_ID_LEN];
+    uint8_t signature[SG_SIG_MAX];
+    sg_doc_floor_message(doc, state, message);
+    SG_TRY(signer->sign(signer->state, sg_bytes(floor_context, sizeof(floor_context) - 1),
+                        sg_bytes(message, sizeof(message)), signature));
+    sg_put_vector(out, signer->public_key);
+    sg_put_vector(out, sg_bytes(signature, signer->suite->sig_len));
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
+{
+    uint8_t message[2 * SG_ID_LEN];
+    struct sg_reader in = sg_reader(floor);
+    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
+    struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
+    SG_TRY(sg_reader_done(&in));
+    sg_doc_floor_message(doc, state, message);
+    return sg_suite_default()->verify(key, sg_bytes(floor_context, sizeof(floor_context) - 1),
+                                      sg_bytes(message, sizeof(message)), signature);
+}
+
+sg_err sg_doc_compact(struct sg_doc *doc)
+{
+    struct sg_column state = {.mem = doc->mem};
+    struct sg_column floor = {.mem = doc->mem};
+    const struct sg_replica *r = doc->replica;
+    if (doc->identity == NULL || doc->store == NULL || r->txn.is_open || r->pending.count > 0 ||
+        r->log.count == 0)
+        return SG_ERR_INVALID_STATE;
+    sg_err err = sg_doc_flush(doc);
+    if (err == SG_OK)
+        err = sg_state_encode(r, &state);
+    if (err == SG_OK)
+        err = sign_floor(doc, sg_column_bytes(&state), &floor);
+    if (err == SG_OK)
+        err = sg_docs_compact(doc->store, sg_column_bytes(&state), sg_column_bytes(&floor));
+    sg_column_fini(&state);
+    sg_column_fini(&floor);
+    if (err != SG_OK)
+        return err;
+    doc->unsigned_count = 0;
+    sg_doc_undo_clear(doc, 0);
+    return sg_doc_load(doc, true);
+}
+
+/* ---- bundles --------------------------------------------------------------------------------- */
+
+sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain, uint8_t **unpacked)
+{
+    size_t len;
+    *unpacked = NULL;
+    *plain = bundle;
+    if (bundle.len == 0 || bundle.data[0] != PACKED)
+        return SG_OK;
+    SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), UNPACKED_MAX,
+                     unpacked, &len));
+    *plain = sg_bytes(*unpacked, len);
+    return SG_OK;
+}
+
+static sg_err pack_bundle(struct sg_column *plain, struct sg_doc_bytes *out)
+{
+    struct sg_column packed = {.mem = plain->mem};
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    sg_err err = sg_pack(plain->mem, sg_column_bytes(plain), 9, &bytes, &len);
+    sg_column_fini(plain);
+    if (err != SG_OK)
+        return err;
+    sg_put_u8(&packed, PACKED);
+    sg_put_bytes(&packed, sg_bytes(bytes, len));
+    sg_mem_free(plain->mem, bytes);
+    return give(&packed, out);
+}
+
+static sg_err build(struct sg_doc *doc, const struct sg_frontier_view *view, struct sg_column *out)
+{
+    uint32_t from = 0;
+    sg_bundle_begin(doc->replica, out);
+    if (doc->floor != NULL && view->behind > 0)
+        SG_TRY(put_state(doc, out));
+    SG_TRY(sg_bundle_put_missing(doc->replica, view, &from, SIZE_MAX, out));
+    return put_checkpoints(doc, out);
+}
+
+sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier, bool pack,
+                           struct sg_doc_bytes *bundle)
+{
+    static const uint8_t nothing[1] = {0};
+    struct sg_column out = {.mem = doc->mem};
+    struct sg_frontier_view view;
+    if (doc->replica->txn.is_open)
+        return SG_ERR_INVALID_STATE;
+    SG_TRY(load_history(doc));
+    if (frontier.len == 0)
+        frontier = sg_bytes(nothing, 1);
+    SG_TRY(sg_frontier_view(doc->replica, frontier, &view));
+    sg_err err = build(doc, &view, &out);
+    sg_mem_free(doc->mem, view.upto);
+    if (err != SG_OK) {
+        sg_column_fini(&out);
+        return err;
+    }
+    return pack ? pack_bundle(&out, bundle) : give(&out, bundle);
+}
+
+struct keeper {
+    struct sg_doc *doc;
+    sg_err err;
+};
+
+static void keep(void *user, struct sg_bytes bytes)
+{
+    struct keeper *keeper = user;
+    if (keeper->err == SG_OK)
+        keeper->err = sg_doc_keep_checkpoint(keeper->doc, bytes);
+}
+
+static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t source,
+                           struct sg_doc_import_result *result)
+{
+    struct keeper keeper = {doc, SG_OK};
+    struct sg_bundle_result got = {.on_checkpoint = keep, .user = &keeper};
+    sg_err err = sg_bundle_import(doc->replica, plain, source, &got);
+    if (err == SG_OK && got.refusal == SG_ERR_EXPIRED && doc->is_partial) {
+        /* somebody has not seen all of our snapshot, which is no floor: load it all, once more */
+        SG_TRY(load_history(doc));
+        got = (struct sg_bundle_result){.on_checkpoint = keep, .user = &keeper};
+        err = sg_bundle_import(doc->replica, plain, source, &got);
+    }
+    *result = (struct sg_doc_import_result){.applied = got.applied,
+                                            .known = got.known,
+                                            .pending = got.pending,
+                                            .refused = got.refused,
+                                            .refusal = got.refusal,
+                                            .has_floor = got.state.len > 0};
+    SG_TRY(sg_doc_flush(doc)); /* also what came before an error */
+    return err != SG_OK ? err : keeper.err;
+}
+
+sg_err sg_doc_import(struct sg_doc *doc, struct sg_bytes bundle, uint32_t source,
+                     struct sg_doc_import_result *result)
+{
+    struct sg_bytes plain;
+    uint8_t *unpacked;
+    if (doc->replica->txn.is_open)
+        return SG_ERR_INVALID_STATE;
+    SG_TRY(sg_doc_unpack_bundle(bundle, &plain, &unpacked));
+    sg_err err = import_plain(doc, plain, source, result);
+    sg_mem_free(doc->mem, unpacked);
+    return err;
+}
+
+/* ---- taking over a floor --------------------------------------------------------------------- */
+
+/* The state record of a bundle: its floor and the state itself. */
+static sg_err find_state(struct sg_doc *doc, struct sg_bytes plain, struct sg_bytes *floor,
+                         struct sg_bytes *state)
+{
+    struct sg_reader in = sg_reader(plain);
+    struct sg_genesis genesis;
+    uint8_t id[SG_ID_LEN];
+    SG_TRY(sg_bundle_genesis(plain, &genesis));
+    sg_genesis_id(sg_suite_default(), &genesis, id);
+    if (memcmp(id, doc->replica->document, SG_ID_LEN) != 0)
+        return SG_ERR_WRONG_PEER;
+    (void)sg_read_bytes(&in, 6 + SG_GENESIS_LEN);
+    while (in.left > 0 && in.err == SG_OK) {
+        uint8_t kind = sg_read_u8(&in);
+        struct sg_reader record = sg_reader(sg_get_vector(&in, UINT32_MAX));
+        if (kind != SG_BUNDLE_STATE || in.err != SG_OK)
+            continue;
+        *floor = sg_get_vector(&record, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
+        *state = sg_read_bytes(&record, record.left);
+        SG_TRY(sg_reader_done(&record));
+        return verify_floor(doc, *floor, *state);
+    }
+    return in.err != SG_OK ? in.err : SG_ERR_NOT_FOUND;
+}
+
+/* What this replica has and the floor has not. */
+static sg_err save_unsynced(struct sg_doc *doc, const struct sg_replica *floor,
+                            struct sg_doc_bytes *out)
+{
+    struct sg_column heads = {.mem = doc->mem};
+    struct sg_column bundle = {.mem = doc->mem};
+    struct sg_frontier_view view = {0};
+    uint32_t from = 0;
+    sg_err err = sg_frontier_encode(floor, &heads);
+    if (err == SG_OK)
+        err = sg_frontier_view(doc->replica, sg_column_bytes(&heads), &view);
+    if (err == SG_OK) {
+        sg_bundle_begin(doc->replica, &bundle);
+        size_t empty = bundle.len;
+        err = sg_bundle_put_missing(doc->replica, &view, &from, SIZE_MAX, &bundle);
+        if (bundle.len == empty)
+            sg_column_fini(&bundle);
+    }
+    sg_mem_free(doc->mem, view.upto);
+    sg_column_fini(&heads);
+    if (err != SG_OK) {
+        sg_column_fini(&bundle);
+        return err;
+    }
+    return give(&bundle, out);
+}
+
+static sg_err adopt_plain(struct sg_doc *doc, struct sg_bytes plain, struct sg_doc_bytes *unsynced)
+{
+    struct sg_bytes floor;
+    struct sg_bytes state;
+    struct sg_replica *fresh = NULL;
+    SG_TRY(find_state(doc, plain, &floor, &state));
+    SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
+    sg_err err = sg_state_decode(fresh, state);
+    if (err == SG_OK)
+        err = save_unsynced(doc, fresh, unsynced);
+    if (err == SG_OK && doc->store != NULL)
+        err = sg_docs_compact(doc->store, state, floor);
+    if (err != SG_OK) {
+        sg_doc_replica_free(doc, fresh);
+        sg_doc_bytes_free(unsynced);
+        return err;
+    }
+    sg_doc_undo_clear(doc, 0);
+    sg_doc_replica_free(doc, doc->replica);
+    doc->replica = fresh;
+    doc->saved = fresh->log.count;
+    return doc->store != NULL ? sg_doc_load(doc, true) : SG_OK;
+}
+
+sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)
+{
+    struct sg_doc_import_result result;
+    struct sg_bytes plain;
+    uint8_t *unpacked;
+    *unsynced = (struct sg_doc_bytes){0};
+    if (doc->replica->txn.is_open)
+        return SG_ERR_INVALID_STATE;
+    SG_TRY(load_history(doc));
+    SG_TRY(sg_doc_unpack_bundle(bundle, &plain, &unpacked));
+    sg_err err = adopt_plain(doc, plain, unsynced);
+    if (err == SG_OK) /* and what was written on top of it */
+        err = import_plain(doc, plain, 0, &result);
+    sg_mem_free(doc->mem, unpacked);
+    return err;
+}
+
+/* ---- history --------------------------------------------------------------------------------- */
+
+sg_err sg_doc_log(struct sg_doc *doc, uint32_t at, struct sg_doc_log_entry *entry)
+{
+    SG_TRY(load_history(doc));
+    const struct sg_log *log = &doc->replica->log;
+    if (at >= log->count - log->floor_count)
+        return SG_ERR_NOT_FOUND;
+    uint32_t number = log->floor_count + at;
+    const struct sg_log_batch *batch = &log->batches[number];
+    *entry = (struct sg_doc_log_entry){.seq = batch->seq, .ops = batch->ops};
+    memcpy(entry->name, batch->name, SG_ID_LEN);
+    memcpy(entry->author.b, log->chains[batch->chain].author, SG_ID_LEN);
+    entry->is_provisional = sg_checkpoint_is_provisional(doc->replica, number);
+    return SG_OK;
+}
+
+uint32_t sg_doc_forks(const struct sg_doc *doc)
+{
+    return doc->replica->fork_count;
+}

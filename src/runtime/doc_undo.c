@@ -1,0 +1,96 @@
+/* Undo: the inverse of an author's newest transaction, as new changes. What is undone is named by
+ * element ids, so it does not matter what others did meanwhile. */
+#include "runtime/doc_impl.h"
+
+void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from)
+{
+    for (uint32_t i = from; i < doc->undo_count; i++)
+        sg_column_fini(&doc->undo[i].bytes);
+    doc->undo_count = from;
+}
+
+void sg_doc_undo_note(struct sg_doc *doc, struct sg_doc_undo *undo)
+{
+    undo->txn = doc->txn;
+    if (undo->bytes.mem == NULL)
+        undo->bytes.mem = doc->mem;
+    bool is_kept = !doc->is_undoing && !undo->bytes.has_failed;
+    if (is_kept && doc->undo_count == doc->undo_cap) {
+        void *grown =
+            sg_mem_grow(doc->mem, doc->undo, &doc->undo_cap, UINT32_MAX, sizeof(doc->undo[0]));
+        if (grown != NULL)
+            doc->undo = grown;
+        is_kept = grown != NULL;
+    }
+    /* typing on is one change */
+    struct sg_doc_undo *last = doc->undo_count == 0 ? NULL : &doc->undo[doc->undo_count - 1];
+    if (is_kept && last != NULL && undo->kind == SG_UNDO_INSERTED && last->kind == undo->kind &&
+        last->txn == undo->txn && last->node == undo->node && last->id.chain == undo->id.chain &&
+        last->id.counter + last->count == undo->id.counter) {
+        last->count += undo->count;
+        return;
+    }
+    if (is_kept)
+        doc->undo[doc->undo_count++] = *undo;
+    else
+        sg_column_fini(&undo->bytes);
+}
+
+static sg_err undo_inserted(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    const struct sg_seq *text = doc->replica->cells.cells[undo->node].text;
+    struct sg_seq_id id = undo->id;
+    for (uint32_t i = 0; i < undo->count; i++, id.counter++) {
+        uint32_t pos;
+        bool is_visible;
+        if (sg_seq_pos_of(text, id, &pos, &is_visible) && is_visible)
+            SG_TRY(sg_replica_delete(doc->replica, undo->node, pos, 1));
+    }
+    return SG_OK;
+}
+
+static sg_err undo_deleted(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    const struct sg_seq *text = doc->replica->cells.cells[undo->node].text;
+    uint32_t pos;
+    bool is_visible;
+    if (!sg_seq_pos_of(text, undo->id, &pos, &is_visible))
+        return SG_OK;
+    return sg_replica_insert(doc->replica, undo->node, pos, sg_column_bytes(&undo->bytes));
+}
+
+static sg_err undo_one(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    const struct sg_value value = {undo->value_kind, sg_column_bytes(&undo->bytes)};
+    switch (undo->kind) {
+    case SG_UNDO_INSERTED:
+        return undo_inserted(doc, undo);
+    case SG_UNDO_DELETED:
+        return undo_deleted(doc, undo);
+    case SG_UNDO_SET:
+        return undo->has_value ? sg_replica_set(doc->replica, undo->node, &value)
+                               : sg_replica_clear(doc->replica, undo->node);
+    case SG_UNDO_COUNTED:
+        return sg_replica_count(doc->replica, undo->node, (int64_t)(0 - (uint64_t)undo->delta));
+    case SG_UNDO_ADDED:
+        return sg_replica_remove(doc->replica, undo->node, &value);
+    case SG_UNDO_REMOVED:
+        return sg_replica_add(doc->replica, undo->node, &value);
+    }
+    return SG_OK;
+}
+
+sg_err sg_doc_undo(struct sg_doc *doc)
+{
+    if (!doc->replica->txn.is_open)
+        return SG_ERR_INVALID_STATE;
+    uint32_t count = doc->undo_count;
+    if (count == 0)
+        return SG_ERR_NOT_FOUND;
+    uint32_t txn = doc->undo[count - 1].txn;
+    sg_err err = SG_OK;
+    while (count > 0 && doc->undo[count - 1].txn == txn && err == SG_OK)
+        err = undo_one(doc, &doc->undo[--count]);
+    sg_doc_undo_clear(doc, count);
+    return err;
+}

@@ -1,0 +1,125 @@
+#!/bin/sh
+# saorsa doc: copies that merge, through files and through two real nodes.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$here/cli_lib.sh"
+
+doc() { verb=$1; shift; saorsa doc "$verb" "$@"; }
+as() { who=$1; verb=$2; shift 2; saorsa doc "$verb" --dir "$PWD/$who" "$@"; }
+
+begin 'an identity is needed'
+expect_exit 1 as alice create list.doc
+expect_one_line last.err
+expect_text last.err "saorsa id new"
+for who in alice bob; do saorsa id new --dir "$PWD/$who" >"$who.txt"; done
+
+begin 'make and fill'
+expect_exit 0 as alice create list.doc
+grep -Eqx '[a-z2-7]{52}' last.out || fail 'no id'
+expect_exit 1 as alice create list.doc
+expect_text last.err 'already'
+expect_exit 0 as alice add list.doc shopping milk
+expect_exit 0 as alice add list.doc shopping eggs
+expect_exit 0 as alice set list.doc about/title 'Our list'
+expect_exit 0 as alice add list.doc about/people 2 --kind counter
+expect_exit 0 as alice text list.doc note 'hello world'
+expect_exit 0 as alice text list.doc note ' dear' --at 5
+expect_exit 0 as alice get list.doc --json
+[ "$(json last.out 'o["value"]')" = "{'about': {'people': 2, 'title': 'Our list'}, 'note': \
+'hello dear world', 'shopping': ['eggs', 'milk']}" ] || fail 'another document'
+expect_exit 0 as alice get list.doc note
+[ "$(cat last.out)" = 'hello dear world' ] || fail 'another text'
+expect_exit 1 as alice get list.doc nothing
+expect_text last.err "nothing is at 'nothing'"
+
+begin 'a copy, edits on both sides, sync'
+expect_exit 0 as alice export list.doc list.sgd
+expect_exit 0 as bob import copy.doc list.sgd
+as bob get copy.doc >bob.out
+as alice get list.doc >alice.out
+expect_same alice.out bob.out
+expect_exit 0 as alice rm list.doc shopping milk
+expect_exit 0 as alice text list.doc note --at 0 --delete 6
+expect_exit 0 as bob add copy.doc shopping bread
+expect_exit 0 as bob text copy.doc note '!'
+expect_exit 0 as bob add copy.doc about/people 1 --kind counter
+expect_exit 0 as alice sync list.doc copy.doc
+expect_text last.out '3 new'
+expect_exit 0 as alice sync list.doc copy.doc
+expect_text last.out '0 new, 0 known, 0 waiting, 0 refused'
+as bob get copy.doc --json >bob.out
+as alice get list.doc --json >alice.out
+expect_same alice.out bob.out
+[ "$(json bob.out 'o["value"]["note"], o["value"]["shopping"], o["value"]["about"]["people"]')" = \
+    "('dear world!', ['bread', 'eggs'], 3)" ] || fail 'another merge'
+
+begin 'who wrote what'
+expect_exit 0 as alice log list.doc
+[ "$(grep -c signed last.out)" -ge 8 ] || fail 'nothing is signed'
+expect_exit 0 as alice log list.doc --json
+[ "$(json last.out 'o["seq"]')" = 0 ] || fail 'no first batch'
+
+begin 'two terminals over two nodes'
+start_node alice
+A=$NODE_PID
+start_node bob --seed "$(cat alice.addr)"
+B=$NODE_PID
+ALICE=$(cat alice.id)
+wait_for 'the nodes to meet' sh -c \
+    "'$SAORSA_BIN' peers --dir '$PWD/bob' --json | grep -q '$ALICE'"
+saorsa sub --dir "$PWD/bob" --topic list --raw --count 1 >got.sgd 2>sub.err &
+SUB=$!
+PIDS="$PIDS $SUB"
+wait_for 'bob to listen' has_subscriptions bob list 1
+wait_for 'alice to see him' has_neighbors bob list 0
+expect_exit 0 as alice add list.doc shopping tea # while the node has the identity
+as alice export list.doc | saorsa pub --dir "$PWD/alice" --topic list --whole
+wait "$SUB" || fail 'nothing came'
+expect_exit 0 as bob import copy.doc got.sgd
+expect_text last.out '1 new'
+expect_exit 0 as bob get copy.doc shopping --json
+[ "$(json last.out 'o["value"]')" = "['bread', 'eggs', 'tea']" ] || fail 'no tea'
+expect_exit 1 as alice compact list.doc
+expect_one_line last.err
+stop_node "$B"
+stop_node "$A"
+
+begin 'compact: history goes, the state stays, nothing is dropped silently'
+expect_exit 0 as bob text copy.doc note ' (bob)'
+expect_exit 0 as alice compact list.doc
+expect_exit 0 as alice log list.doc
+[ ! -s last.out ] || fail 'history is still there'
+expect_exit 0 as alice add list.doc shopping rice
+as alice export list.doc floor.sgd
+expect_exit 0 as bob import copy.doc floor.sgd
+expect_text last.err 'copy.doc.unsynced'
+[ -s copy.doc.unsynced ] || fail 'the lost change is nowhere'
+as bob get copy.doc >bob.out
+as alice get list.doc >alice.out
+expect_same alice.out bob.out
+expect_text bob.out rice
+
+begin 'what is refused'
+echo 'dear diary' >diary
+expect_exit 1 as alice get diary
+expect_one_line last.err
+expect_text last.err 'left as it is'
+[ "$(cat diary)" = 'dear diary' ] || fail 'the diary was changed'
+expect_exit 1 as alice get nowhere
+expect_exit 1 as alice import list.doc diary
+expect_one_line last.err
+expect_exit 1 as alice import list.doc nosuchfile
+expect_exit 0 as bob create other.doc
+as bob export other.doc other.sgd
+expect_exit 1 as alice import list.doc other.sgd
+expect_text last.err 'another document'
+expect_exit 1 as alice text list.doc note x --at 999
+expect_exit 1 as alice rm list.doc shopping nothing
+expect_exit 1 as alice text list.doc note "$(printf '\377')"
+expect_exit 2 as alice fly list.doc
+expect_exit 2 as alice set list.doc x
+expect_exit 2 as alice set list.doc x 1 --kind counter
+head -c 5000 list.doc >cut.doc
+expect_exit 1 as alice get cut.doc
+expect_one_line last.err

@@ -1,0 +1,380 @@
+/* crdt/replica*.c, plan.c: what is refused, each with its error, and nothing has changed. */
+#include "unit/base/failing_mem.h"
+#include "unit/crdt/fixture.h"
+
+struct bad {
+    struct sg_replica *r;
+    struct sg_batch batch; /* on top of one batch of author 1 with a text "t" of "abc" */
+    struct sg_body_writer body;
+    uint8_t head[SG_ID_LEN];
+};
+
+static void open_bad(struct bad *b)
+{
+    *b = (struct bad){.r = replica_new(SG_SEQ_FUGUE_MAX)};
+    begin(b->r, 1);
+    uint32_t cell = cell_of(b->r, SG_CELL_TEXT, "t");
+    assert_int_equal(sg_replica_insert(b->r, cell, 0, text_bytes("abc")), SG_OK);
+    (void)commit(b->r);
+    memcpy(b->head, b->r->log.batches[0].name, SG_ID_LEN);
+    memcpy(b->batch.document, b->r->document, SG_ID_LEN);
+    memcpy(b->batch.author, author_of(2).id, SG_ID_LEN);
+    b->batch.lamport = 4;
+    b->batch.dep_count = 1;
+    b->batch.deps = sg_bytes(b->head, SG_ID_LEN);
+    sg_body_begin(&b->body, sg_mem_default(), 0, 1);
+}
+
+static void close_bad(struct bad *b)
+{
+    sg_body_fini(&b->body);
+    replica_free(b->r);
+}
+
+static void name_object(struct bad *b, uint32_t parent, uint8_t kind, const char *key)
+{
+    const struct sg_body_object object = {parent, kind, text_bytes(key)};
+    (void)sg_body_object(&b->body, &object);
+}
+
+/* Encodes and imports; the replica must not have changed on an error. */
+static sg_err bring(struct bad *b)
+{
+    struct sg_column out = {.mem = sg_mem_default()};
+    struct sg_column rest = {.mem = sg_mem_default()};
+    uint8_t prefix[SG_BATCH_PREFIX_MAX];
+    char *before = dump(b->r);
+    sg_put_uint(&rest, b->batch.lamport);
+    sg_put_uint(&rest, b->batch.dep_count);
+    sg_put_bytes(&rest, b->batch.deps);
+    assert_int_equal(sg_body_end(&b->body, &rest), SG_OK);
+    size_t len = sg_batch_prefix(&b->batch, prefix);
+    sg_put_bytes(&out, sg_bytes(prefix, len));
+    sg_put_bytes(&out, sg_column_bytes(&rest));
+    enum sg_import result;
+    sg_err err = sg_replica_import(b->r, sg_column_bytes(&out), 1, &result);
+    if (err != SG_OK) {
+        assert_dump(b->r, before);
+        assert_int_equal(b->r->log.count, 1);
+        assert_int_equal(b->r->log.chain_count, 1);
+        assert_false(b->r->is_broken);
+    }
+    free(before);
+    sg_column_fini(&out);
+    sg_column_fini(&rest);
+    return err;
+}
+
+static struct sg_op insert_op(struct sg_body_element left, struct sg_body_element right,
+                              const char *text)
+{
+    struct sg_op op = {
+        .kind = SG_OP_INSERT, .left = left, .right = right, .text = text_bytes(text)};
+    op.count = (uint32_t)strlen(text);
+    return op;
+}
+
+static const struct sg_body_element none = {SG_SEQ_CHAIN_NONE, 0};
+
+static sg_err bring_insert(uint8_t kind, struct sg_body_element left, struct sg_body_element right,
+                           const char *text)
+{
+    struct bad b;
+    open_bad(&b);
+    name_object(&b, 0, kind, "t");
+    struct sg_op op = insert_op(left, right, text);
+    sg_body_put(&b.body, &op);
+    sg_err err = bring(&b);
+    close_bad(&b);
+    return err;
+}
+
+static struct sg_body_element at(uint32_t ref, uint32_t counter)
+{
+    return (struct sg_body_element){ref, counter};
+}
+
+static void test_origins(void **state)
+{
+    (void)state;
+    assert_int_equal(bring_insert(SG_CELL_TEXT, at(1, 0), at(1, 1), "x"), SG_OK);
+    /* an element that there is not, in a chain that there is, in one that there is not */
+    assert_int_equal(bring_insert(SG_CELL_TEXT, at(1, 3), none, "x"), SG_ERR_PROTOCOL);
+    assert_int_equal(bring_insert(SG_CELL_TEXT, none, at(1, 77), "x"), SG_ERR_PROTOCOL);
+    assert_int_equal(bring_insert(SG_CELL_TEXT, at(0, 0), none, "x"), SG_ERR_PROTOCOL);
+    /* in a thing that is no text, or another one */
+    assert_int_equal(bring_insert(SG_CELL_SET, none, none, "x"), SG_ERR_MALFORMED);
+    assert_int_equal(bring_insert(SG_CELL_ELEMENT, none, none, "x"), SG_ERR_MALFORMED);
+    assert_int_equal(bring_insert(SG_CELL_TEXT, none, none, "\xc3("), SG_ERR_MALFORMED);
+    assert_int_equal(bring_insert(SG_CELL_TEXT, none, none, "\xed\xa0\x80"), SG_ERR_MALFORMED);
+}
+
+static void test_deletions(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t ref, counter, count;
+        sg_err err;
+    } cases[] = {
+        {1, 0, 3, SG_OK},           {1, 0, 4, SG_ERR_PROTOCOL},        {1, 3, 1, SG_ERR_PROTOCOL},
+        {0, 0, 1, SG_ERR_PROTOCOL}, {1, 2, 1u << 29, SG_ERR_PROTOCOL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bad b;
+        open_bad(&b);
+        name_object(&b, 0, SG_CELL_TEXT, "t");
+        struct sg_op op = {.kind = SG_OP_DELETE,
+                           .count = cases[i].count,
+                           .target = at(cases[i].ref, cases[i].counter)};
+        sg_body_put(&b.body, &op);
+        assert_int_equal(bring(&b), cases[i].err);
+        close_bad(&b);
+    }
+}
+
+static void with_op(struct bad *b)
+{
+    open_bad(b);
+    name_object(b, 0, SG_CELL_COUNTER, "c");
+    struct sg_op op = {.kind = SG_OP_COUNT, .count = 1, .delta = 1};
+    sg_body_put(&b->body, &op);
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    struct bad b;
+    with_op(&b);
+    b.batch.lamport = 3; /* too early, too late */
+    assert_int_equal(bring(&b), SG_ERR_PROTOCOL);
+    b.batch.lamport = 5;
+    assert_int_equal(bring(&b), SG_ERR_PROTOCOL);
+    b.batch.lamport = 4;
+    b.batch.document[0] ^= 1;
+    assert_int_equal(bring(&b), SG_ERR_WRONG_PEER);
+    b.batch.document[0] ^= 1;
+    /* another author's chain, or a gap in it */
+    b.batch.seq = 1;
+    b.batch.dep_count = 0;
+    b.batch.deps.len = 0;
+    memcpy(b.batch.prev, b.head, SG_ID_LEN);
+    assert_int_equal(bring(&b), SG_ERR_PROTOCOL);
+    memcpy(b.batch.author, author_of(1).id, SG_ID_LEN);
+    b.batch.seq = 2;
+    assert_int_equal(bring(&b), SG_ERR_PROTOCOL);
+    /* a dependency that the predecessor is */
+    b.batch.seq = 1;
+    b.batch.dep_count = 1;
+    b.batch.deps.len = SG_ID_LEN;
+    assert_int_equal(bring(&b), SG_ERR_NOT_CANONICAL);
+    close_bad(&b);
+}
+
+/* Dependencies that nobody has, itself among them as far as a hash can be guessed, wait; the room
+ * for waiting is limited. */
+static void test_missing(void **state)
+{
+    (void)state;
+    struct bad b;
+    with_op(&b);
+    uint8_t deps[2 * SG_ID_LEN] = {0};
+    b.batch.deps = sg_bytes(deps, sizeof(deps));
+    b.batch.dep_count = 2;
+    assert_int_equal(bring(&b), SG_ERR_NOT_CANONICAL); /* the same twice */
+    deps[63] = 1;
+    b.r->config.limits.pending_peer_bytes = 1000;
+    sg_err err = SG_OK;
+    uint32_t count = 0;
+    for (; err == SG_OK && count < 100; count++) {
+        deps[0] = (uint8_t)count;
+        deps[32] = 255;
+        err = bring(&b);
+    }
+    assert_int_equal(err, SG_ERR_LIMIT);
+    assert_int_equal(b.r->pending.count, count - 1);
+    assert_in_range(b.r->pending.bytes, 500, 1000);
+    close_bad(&b);
+}
+
+static void test_objects(void **state)
+{
+    (void)state;
+    struct bad b;
+    with_op(&b);
+    name_object(&b, 2, SG_CELL_MAP, "later"); /* a parent that comes after it */
+    assert_int_equal(bring(&b), SG_ERR_MALFORMED);
+    close_bad(&b);
+    with_op(&b);
+    name_object(&b, 1, SG_CELL_MAP, "in a counter");
+    assert_int_equal(bring(&b), SG_ERR_MALFORMED);
+    close_bad(&b);
+    with_op(&b);
+    for (uint32_t i = 0; i <= SG_CRDT_DEPTH_MAX; i++)
+        name_object(&b, i == 0 ? 0 : i + 1, SG_CELL_MAP, "deep");
+    assert_int_equal(bring(&b), SG_ERR_MALFORMED);
+    close_bad(&b);
+    with_op(&b);
+    b.r->config.limits.objects = 2;
+    assert_int_equal(bring(&b), SG_ERR_LIMIT);
+    b.r->config.limits.objects = 100;
+    b.r->config.limits.batch_bytes = 20;
+    assert_int_equal(bring(&b), SG_ERR_OVERSIZED);
+    close_bad(&b);
+    open_bad(&b); /* nothing at all */
+    assert_int_equal(bring(&b), SG_ERR_MALFORMED);
+    close_bad(&b);
+}
+
+/* Every prefix, and every byte changed: an error or another batch, never more. */
+static void test_damage(void **state)
+{
+    (void)state;
+    struct bad b;
+    enum sg_import result;
+    open_bad(&b);
+    struct sg_column bytes = batch_bytes(b.r, 0);
+    struct sg_replica *fresh = replica_new(SG_SEQ_FUGUE_MAX);
+    for (size_t len = 0; len < bytes.len; len++) {
+        struct sg_bytes cut = sg_bytes(bytes.data, len);
+        assert_int_not_equal(sg_replica_import(fresh, cut, 0, &result), SG_OK);
+    }
+    assert_int_equal(fresh->log.count, 0);
+    for (size_t i = 0; i < bytes.len; i++) {
+        bytes.data[i] ^= 0x15;
+        sg_err err = sg_replica_import(fresh, sg_column_bytes(&bytes), 0, &result);
+        assert_true(err == SG_OK || sg_err_class_of(err) == SG_ERR_CLASS_PEER);
+        bytes.data[i] ^= 0x15;
+    }
+    assert_false(fresh->is_broken);
+    replica_free(fresh);
+    sg_column_fini(&bytes);
+    close_bad(&b);
+}
+
+static void test_own_mistakes(void **state)
+{
+    (void)state;
+    struct bad b;
+    struct sg_value value = text_value("x");
+    uint32_t cell;
+    uint32_t batch;
+    open_bad(&b);
+    cell = cell_of(b.r, SG_CELL_TEXT, "t");
+    assert_int_equal(sg_replica_insert(b.r, cell, 0, text_bytes("x")), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_replica_commit(b.r, &batch), SG_ERR_INVALID_STATE);
+    begin(b.r, 2);
+    assert_int_equal(sg_replica_begin(b.r, author_of(3).id), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_replica_insert(b.r, cell, 4, text_bytes("x")), SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sg_replica_insert(b.r, cell, 0, text_bytes("\xff")), SG_ERR_MALFORMED);
+    assert_int_equal(sg_replica_delete(b.r, cell, 2, 2), SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sg_replica_set(b.r, cell, &value), SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sg_replica_clear(b.r, SG_CELL_ROOT), SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sg_replica_clear(b.r, 99), SG_ERR_INVALID_ARGUMENT);
+    value.kind = SG_VALUE_DOUBLE;
+    uint32_t reg = cell_of(b.r, SG_CELL_REGISTER, "r");
+    assert_int_equal(sg_replica_set(b.r, reg, &value), SG_ERR_MALFORMED);
+    assert_int_equal(sg_replica_cell(b.r, cell, SG_CELL_MAP, text_bytes("x"), &cell),
+                     SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(commit(b.r), SG_LOG_NONE);
+    begin(b.r, 2);
+    b.r->config.limits.ops = 5; /* 3 are used up */
+    assert_int_equal(sg_replica_insert(b.r, cell, 0, text_bytes("xyz")), SG_ERR_LIMIT);
+    (void)commit(b.r);
+    assert_dump(b.r, "text t: abc\n");
+    close_bad(&b);
+}
+
+/* Ten thousand authors who write at one spot without knowing of each other. */
+static void test_many_at_one_spot(void **state)
+{
+    (void)state;
+    enum { MANY = 400 };
+    struct bad b;
+    struct sg_column batches[MANY];
+    open_bad(&b);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+        merge(r, b.r);
+        begin(r, 2 + i * 7 % MANY);
+        uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+        assert_int_equal(sg_replica_insert(r, cell, 1, text_bytes(i % 2 == 0 ? "x" : "yz")), SG_OK);
+        batches[i] = batch_bytes(r, commit(r));
+        replica_free(r);
+    }
+    struct sg_replica *other = replica_new(SG_SEQ_FUGUE_MAX);
+    merge(other, b.r);
+    for (uint32_t i = 0; i < MANY; i++) {
+        enum sg_import result;
+        struct sg_bytes there = sg_column_bytes(&batches[i]);
+        struct sg_bytes back = sg_column_bytes(&batches[MANY - 1 - i]);
+        assert_int_equal(sg_replica_import(b.r, there, 0, &result), SG_OK);
+        assert_int_equal(sg_replica_import(other, back, 0, &result), SG_OK);
+    }
+    assert_int_equal(b.r->log.head_count, MANY);
+    assert_equal_state(b.r, other);
+    begin(b.r, 1);
+    assert_int_equal(sg_replica_insert(b.r, cell_of(b.r, SG_CELL_TEXT, "t"), 5, text_bytes("!")),
+                     SG_OK);
+    (void)commit(b.r);
+    assert_int_equal(b.r->log.head_count, 1);
+    merge(other, b.r);
+    assert_equal_state(b.r, other);
+    replica_free(other);
+    for (uint32_t i = 0; i < MANY; i++)
+        sg_column_fini(&batches[i]);
+    close_bad(&b);
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct bad b;
+    open_bad(&b);
+    begin(b.r, 3);
+    struct sg_value value = text_value("v");
+    uint32_t map = cell_of(b.r, SG_CELL_MAP, "m");
+    assert_int_equal(sg_replica_set(b.r, cell_in(b.r, map, SG_CELL_MULTI, "k"), &value), SG_OK);
+    assert_int_equal(sg_replica_add(b.r, cell_in(b.r, map, SG_CELL_SET, "k"), &value), SG_OK);
+    assert_int_equal(sg_replica_delete(b.r, cell_of(b.r, SG_CELL_TEXT, "t"), 1, 1), SG_OK);
+    (void)commit(b.r);
+    bool is_done = false;
+    for (size_t n = 1; !is_done; n++) {
+        struct failing_mem mem;
+        struct sg_replica r;
+        struct sg_replica_config config = config_of(SG_SEQ_FUGUE_MAX);
+        config.mem = failing_mem_init(&mem, n);
+        sg_err err = sg_replica_init(&r, &config);
+        bool is_open = err == SG_OK;
+        for (uint32_t i = 0; err == SG_OK && i < 4; i++) { /* the second one first: it waits */
+            struct sg_column bytes = batch_bytes(b.r, 1 - i % 2);
+            enum sg_import result;
+            err = sg_replica_import(&r, sg_column_bytes(&bytes), 0, &result);
+            sg_column_fini(&bytes);
+        }
+        if (err == SG_OK)
+            err = sg_replica_begin(&r, author_of(4).id);
+        if (err == SG_OK)
+            err = sg_replica_insert(&r, cell_of(b.r, SG_CELL_TEXT, "t"), 0, text_bytes("z"));
+        uint32_t batch;
+        if (err == SG_OK)
+            err = sg_replica_commit(&r, &batch);
+        assert_true(err == SG_OK || err == SG_ERR_NO_MEMORY);
+        is_done = err == SG_OK;
+        if (is_open)
+            sg_replica_fini(&r);
+        assert_int_equal(mem.live, 0);
+    }
+    close_bad(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_origins),       cmocka_unit_test(test_deletions),
+        cmocka_unit_test(test_headers),       cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_objects),       cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_own_mistakes),  cmocka_unit_test(test_many_at_one_spot),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
