@@ -25,6 +25,9 @@ struct node_args {
     const char *passphrase_file;
     struct sg_opt_list seeds;
     struct sg_opt_list topics;
+    struct sg_opt_list durables;
+    uint64_t durable_ms;
+    uint64_t durable_mib;
     struct sg_opt_list contacts;
     const char *meta;
     uint64_t contact_slots;
@@ -63,6 +66,8 @@ static int make_node(const struct node_args *args, struct sg_daemon *daemon)
         config.network = args->network;
     config.members_max = (uint32_t)args->members_max;
     config.contact_slots = (uint32_t)args->contact_slots;
+    config.durable_age_ms = args->durable_ms;
+    config.durable_bytes_max = args->durable_mib << 20;
     config.meta = daemon->meta;
     config.meta_len = daemon->meta_len;
     sg_err err = sg_node_new(&config, &daemon->node, detail, sizeof(detail));
@@ -86,14 +91,19 @@ static int add_contacts(struct sg_daemon *daemon, const struct sg_opt_list *cont
     return SG_EXIT_OK;
 }
 
-static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list *names)
+static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list *names,
+                             bool is_durable)
 {
+    const struct sg_subscribe_options options = {.queue_max = 1024,
+                                                 .queue_bytes_max = (size_t)16 << 20,
+                                                 .policy = SG_FULL_DROP_OLDEST,
+                                                 .durable = is_durable};
     for (size_t i = 0; i < names->count; i++) {
         struct sg_daemon_topic *topic = &daemon->topics[daemon->topic_count];
         topic->name = names->items[i];
         sg_err err = sg_topic_from_name(topic->name, &topic->id);
         if (err == SG_OK)
-            err = sg_subscribe(daemon->node, &topic->id, NULL, &topic->sub);
+            err = sg_subscribe(daemon->node, &topic->id, &options, &topic->sub);
         if (err != SG_OK) {
             sg_complain("cannot subscribe to topic '%.80s': %s", topic->name, sg_err_text(err));
             return false;
@@ -132,7 +142,8 @@ static int serve(struct sg_daemon *daemon, const struct node_args *args)
 {
     int code = SG_EXIT_FAILURE;
     daemon->server = sg_ctl_server_new(daemon, daemon->socket);
-    if (daemon->server != NULL && subscribe_topics(daemon, &args->topics)) {
+    if (daemon->server != NULL && subscribe_topics(daemon, &args->durables, true) &&
+        subscribe_topics(daemon, &args->topics, false)) {
         print_ready(daemon);
         code = sg_daemon_run(daemon);
     }
@@ -185,7 +196,10 @@ static int start(const struct node_args *args)
 
 static int run(int argc, char **argv)
 {
-    struct node_args args = {.contact_slots = 2, .members_max = 256};
+    struct node_args args = {.contact_slots = 2,
+                             .members_max = 256,
+                             .durable_ms = UINT64_C(7) * 86400000,
+                             .durable_mib = 1024};
     const struct sg_opt opts[] = {
         {"listen", SG_OPT_TEXT, &args.listen, "ADDR:PORT",
          "UDP address to listen at [0.0.0.0:0, port 0 = any free]", 0, 0},
@@ -194,6 +208,11 @@ static int run(int argc, char **argv)
          "node is accepted at that address",
          0, 0},
         {"topic", SG_OPT_LIST, &args.topics, "NAME", "subscribe at start, may be repeated", 0, 0},
+        {"durable", SG_OPT_LIST, &args.durables, "NAME",
+         "like --topic, and keep its messages in the state folder, may\nbe repeated", 0, 0},
+        {"durable-age", SG_OPT_TIME, &args.durable_ms, "TIME", "keep them so long [7d]", 1000, 0},
+        {"durable-size", SG_OPT_COUNT, &args.durable_mib, "MIB",
+         "keep so many MiB of them, over all topics [1024]", 1, 1 << 20},
         {"contact", SG_OPT_LIST, &args.contacts, "ID[@ADDR:PORT]",
          "a peer you vouch for, may be repeated; kept in the state\n"
          "folder, see 'saorsa contact --help'",
@@ -231,6 +250,10 @@ static int run(int argc, char **argv)
     int code;
     if (!sg_opt_begin(&set, argc, argv, &rest, &code))
         return code;
+    if (args.durables.count > 0 && args.ephemeral)
+        return sg_opt_usage_error(&sg_cmd_node, "--durable needs a state folder");
+    if (args.durables.count + args.topics.count > SG_DAEMON_TOPICS_MAX)
+        return sg_opt_usage_error(&sg_cmd_node, "at most %d topics", SG_DAEMON_TOPICS_MAX);
     return start(&args);
 }
 

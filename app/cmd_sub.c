@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "ctl_client.h"
 #include "json_out.h"
 #include "options.h"
+#include "peer_ref.h"
 #include "signals.h"
 
 struct sub {
@@ -17,6 +19,8 @@ struct sub {
     const char *topic;
     uint64_t count;     /* 0 = no end */
     uint64_t timeout_s; /* 0 = none */
+    uint64_t since_ms;
+    const char *from; /* an author's id or its beginning; NULL = anybody */
     bool json;
     bool raw;
     bool own;
@@ -44,8 +48,17 @@ static bool print_json(json_t *message)
     return sg_json_print(json_incref(message));
 }
 
+static bool is_wanted(const struct sub *sub, const json_t *message)
+{
+    const char *author = json_string_value(json_object_get(message, "author"));
+    return sub->from == NULL ||
+           (author != NULL && strncasecmp(author, sub->from, strlen(sub->from)) == 0);
+}
+
 static void take_message(struct sub *sub, json_t *message)
 {
+    if (!is_wanted(sub, message))
+        return;
     bool ok = sub->json ? print_json(message) : print_payload(sub, message);
     if (ok)
         sub->seen++;
@@ -122,7 +135,8 @@ static int follow(struct sub *sub)
 
 static int subscribe(struct sub *sub)
 {
-    struct sg_ctl_request request = {.op = SG_CTL_SUBSCRIBE, .own = sub->own};
+    struct sg_ctl_request request = {
+        .op = SG_CTL_SUBSCRIBE, .own = sub->own, .since_ms = sub->since_ms};
     json_t *answer;
     memcpy(request.topic, sub->topic, strlen(sub->topic) + 1);
     int code = sg_ctl_client_ask(&sub->client, &request, &answer);
@@ -131,6 +145,12 @@ static int subscribe(struct sub *sub)
     code = sg_ctl_client_explain(answer);
     json_decref(answer);
     return code == SG_EXIT_OK ? follow(sub) : code;
+}
+
+static bool is_reference(const char *text)
+{
+    struct sg_app_ref ref;
+    return sg_app_ref_begin(&ref, text, strlen(text));
 }
 
 static int run(int argc, char **argv)
@@ -143,6 +163,13 @@ static int run(int argc, char **argv)
          "stop after S seconds [0 = never]; with --count, exit code 4\n"
          "when fewer messages came",
          0, 1000000},
+        {"since", SG_OPT_TIME, &sub.since_ms, "TIME",
+         "begin with what is kept of so long, such as 90s, 15m, 1h or 7d:\n"
+         "15 minutes of any topic that the node is subscribed to, more\n"
+         "of a durable one ('saorsa node --durable')",
+         0, 0},
+        {"from", SG_OPT_TEXT, &sub.from, "PEER",
+         "only messages of this author: an id, or six or more characters\nat its beginning", 0, 0},
         {"own", SG_OPT_FLAG, &sub.own, NULL, "messages of this node, too", 0, 0},
         {"raw", SG_OPT_FLAG, &sub.raw, NULL, "payloads as they are, without a newline after each",
          0, 0},
@@ -163,6 +190,9 @@ static int run(int argc, char **argv)
                                   SG_CTL_TOPIC_MAX);
     if (sub.raw && sub.json)
         return sg_opt_usage_error(&sg_cmd_sub, "--raw and --json exclude each other");
+    if (sub.from != NULL && !is_reference(sub.from))
+        return sg_opt_usage_error(&sg_cmd_sub,
+                                  "--from wants an id, or six or more characters at its beginning");
     if (!sg_app_signals_init()) {
         sg_complain("no descriptors left");
         return SG_EXIT_FAILURE;
@@ -177,11 +207,12 @@ static int run(int argc, char **argv)
 const struct sg_command sg_cmd_sub = {
     .name = "sub",
     .summary = "Print the messages of a topic as they come.",
-    .usage = "--topic NAME [--count N] [--timeout S] [--json] [...]",
+    .usage = "--topic NAME [--since TIME] [--from PEER] [--count N] [--json] [...]",
     .about = "Prints each payload and a newline. Ends with exit code 0 at SIGINT, or when the\n"
              "reader of its output is gone.",
     .example = "  saorsa sub --topic chat\n"
                "  saorsa sub --topic chat --json | jq -r .author\n"
+               "  saorsa sub --topic chat --since 1h --count 20\n"
                "  saorsa sub --topic pictures --raw --count 1 > small.png",
     .run = run,
 };

@@ -39,7 +39,7 @@ static const char *members_of(enum sg_ctl_op op)
     case SG_CTL_PUBLISH:
         return "topic text base64 ";
     case SG_CTL_SUBSCRIBE:
-        return "topic own ";
+        return "topic own since_ms ";
     case SG_CTL_JOIN:
         return "seed ";
     case SG_CTL_FORCE_LEAVE:
@@ -174,6 +174,27 @@ static sg_err read_own(const json_t *object, struct sg_ctl_request *request, cha
     return SG_OK;
 }
 
+static sg_err read_since(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    const json_t *since = json_object_get(object, "since_ms");
+    if (since == NULL)
+        return SG_OK;
+    if (!json_is_integer(since) || json_integer_value(since) < 0) {
+        snprintf(text, SG_CTL_TEXT_CAP, "\"since_ms\" must be a whole number of milliseconds");
+        return SG_ERR_MALFORMED;
+    }
+    request->since_ms = (uint64_t)json_integer_value(since);
+    return SG_OK;
+}
+
+static sg_err read_subscribe(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    sg_err err = read_name(object, "topic", request->topic, sizeof(request->topic), text);
+    if (err == SG_OK)
+        err = read_own(object, request, text);
+    return err != SG_OK ? err : read_since(object, request, text);
+}
+
 static sg_err read_members(const json_t *object, struct sg_ctl_request *request, char *text)
 {
     sg_err err = SG_OK;
@@ -182,8 +203,7 @@ static sg_err read_members(const json_t *object, struct sg_ctl_request *request,
         err = read_name(object, "topic", request->topic, sizeof(request->topic), text);
         return err != SG_OK ? err : read_payload(object, request, text);
     case SG_CTL_SUBSCRIBE:
-        err = read_name(object, "topic", request->topic, sizeof(request->topic), text);
-        return err != SG_OK ? err : read_own(object, request, text);
+        return read_subscribe(object, request, text);
     case SG_CTL_JOIN:
         return read_name(object, "seed", request->seed, sizeof(request->seed), text);
     case SG_CTL_FORCE_LEAVE:
@@ -259,7 +279,8 @@ static bool set_members(json_t *object, const struct sg_ctl_request *request)
                sg_json_set_payload(object, payload);
     case SG_CTL_SUBSCRIBE:
         return set(object, "topic", json_string(request->topic)) &&
-               set(object, "own", json_boolean(request->own));
+               set(object, "own", json_boolean(request->own)) &&
+               set(object, "since_ms", json_integer((json_int_t)request->since_ms));
     case SG_CTL_JOIN:
         return set(object, "seed", json_string(request->seed));
     case SG_CTL_FORCE_LEAVE:

@@ -12,7 +12,7 @@
  * op           members besides op               answer besides ok and op
  * publish      topic, text or base64            id, sequence (text), neighbors, pushed, announced,
  *                                               published_ns (CLOCK_MONOTONIC before the call)
- * subscribe    topic, own (false)               then event "message" (received_ns), "dropped"
+ * subscribe    topic, own (false), since_ms (0) then event "message" (received_ns), "dropped"
  * events       -                                then event "peer_up", "member_fail", ... with
  *                                               time_ms and at_ns (CLOCK_MONOTONIC), "dropped"
  * peers        -                                peers
@@ -76,6 +76,7 @@ struct sg_ctl_request {
     char seed[SG_CTL_SEED_MAX + 1];   /* join */
     char peer[SG_CTL_PEER_MAX + 1];   /* force_leave, contact_add, contact_rm */
     bool own;                         /* subscribe: the node's own messages too */
+    uint64_t since_ms;                /* subscribe: what is kept of so long, first */
     const uint8_t *payload;           /* publish, meta_set [payload_len] */
     size_t payload_len;
     uint8_t *owned; /* what payload points to after decoding; freed by fini */

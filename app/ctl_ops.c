@@ -74,7 +74,8 @@ static sg_err subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
     struct sg_subscribe_options options = {.queue_max = 1024,
                                            .queue_bytes_max = SG_CTL_SERVER_SUB_BYTES_MAX,
                                            .policy = SG_FULL_DROP_OLDEST,
-                                           .own_messages = request->own};
+                                           .own_messages = request->own,
+                                           .since_ms = request->since_ms};
     if (conn->topic_count == SG_CTL_SERVER_TOPICS_MAX)
         return SG_ERR_LIMIT;
     sg_err err = sg_topic_from_name(request->topic, &topic);

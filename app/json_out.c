@@ -57,6 +57,16 @@ static json_t *finished(json_t *object, bool ok)
     X(payloads_sent)                                                                               \
     X(subscriber_dropped)                                                                          \
     X(push_dropped)                                                                                \
+    X(kept)                                                                                        \
+    X(kept_bytes)                                                                                  \
+    X(kept_dropped)                                                                                \
+    X(backfill_sessions)                                                                           \
+    X(backfill_failed)                                                                             \
+    X(backfill_answered)                                                                           \
+    X(backfill_received)                                                                           \
+    X(backfill_served)                                                                             \
+    X(stored)                                                                                      \
+    X(store_lost)                                                                                  \
     X(ihaves_sent)                                                                                 \
     X(ihaves_received)                                                                             \
     X(grafts_sent)                                                                                 \

@@ -123,6 +123,38 @@ static enum sg_opt_result read_share(const struct sg_opt *opt, const char *text,
     return SG_OPT_OK;
 }
 
+/* A century: what is longer means the same. */
+#define TIME_MAX_MS 3.2e12
+
+static uint64_t unit_ms(const char *unit)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    for (size_t i = 0; i < SG_COUNT(UNITS); i++) {
+        if (strcmp(UNITS[i].name, unit) == 0)
+            return UNITS[i].ms;
+    }
+    return 0;
+}
+
+static enum sg_opt_result read_time(const struct sg_opt *opt, const char *text,
+                                    struct sg_opt_args *args)
+{
+    char *end;
+    double number;
+    uint64_t unit = read_decimal(text, &number, &end) ? unit_ms(end) : 0;
+    if (unit == 0)
+        return bad(args, "--%s wants a time such as 90s, 15m, 1h or 7d, not '%s'", opt->name, text);
+    number *= (double)unit;
+    if (number < (double)opt->min)
+        return bad(args, "--%s must be at least %llu ms", opt->name, (unsigned long long)opt->min);
+    double max = opt->max != 0 ? (double)opt->max : TIME_MAX_MS;
+    *(uint64_t *)opt->value = (uint64_t)(number < max ? number : max);
+    return SG_OPT_OK;
+}
+
 static enum sg_opt_result read_item(const struct sg_opt *opt, const char *text,
                                     struct sg_opt_args *args)
 {
@@ -149,6 +181,8 @@ static enum sg_opt_result assign(const struct sg_opt *opt, const char *text,
         return read_number(opt, text, args);
     case SG_OPT_SHARE:
         return read_share(opt, text, args);
+    case SG_OPT_TIME:
+        return read_time(opt, text, args);
     case SG_OPT_LIST:
         return read_item(opt, text, args);
     }

@@ -16,6 +16,7 @@ enum sg_opt_kind {
     SG_OPT_COUNT,  /* value: uint64_t *, within min .. max (max 0 = no limit) */
     SG_OPT_NUMBER, /* value: double *, >= 0, within min .. max (max 0 = no limit) */
     SG_OPT_SHARE,  /* value: double *, "0.1" or "10%", 0 .. 1 */
+    SG_OPT_TIME,   /* value: uint64_t *, milliseconds; "90s", "15m", "1h", "7d" or "500ms" */
     SG_OPT_LIST    /* value: struct sg_opt_list *, may be given many times */
 };
 

@@ -74,6 +74,8 @@ struct sg_node_config {
                                    * sample */
     uint32_t contact_slots;       /* [2] neighbour places reserved for contacts, <= 8; 3 in hostile
                                    * networks; see sg_contact_add */
+    uint64_t durable_age_ms;      /* [7 days] messages of durable topics are kept so long */
+    uint64_t durable_bytes_max;   /* [1 GiB] of the file they are in; >= 1 MiB */
     /* Metadata this node tells all members about itself from the start [meta_len <= 512]; borrowed
      * until sg_node_new returns. */
     const uint8_t *meta;
@@ -189,13 +191,23 @@ struct sg_subscribe_options {
     size_t queue_bytes_max;     /* [16 MiB] of payload */
     enum sg_full_policy policy; /* [SG_FULL_DROP_OLDEST] */
     bool own_messages;          /* [false] whether this node's own messages are delivered too */
+    /* [false] All messages of the topic, this node's own included, are kept in state_dir with their
+     * authors' proofs, while the node runs; written within a tenth of a second, after a crash or a
+     * power loss all that was written is there. After a restart neighbours are served from it, and
+     * no message is delivered twice. Kept within durable_age_ms and durable_bytes_max. */
+    bool durable;
+    /* [0] Begin with what is kept of the last since_ms: of a durable topic in state_dir, of others
+     * in memory (15 minutes, 16 MiB over all topics). In order of the authors' time, then live ones
+     * without a gap. These do not count for the queue's limits. */
+    uint64_t since_ms;
 };
 
 /* A delivered message; owned by the caller, given back with sg_message_free. */
 struct sg_message {
     struct sg_topic_id topic;
     struct sg_peer_id author;   /* who signed it */
-    struct sg_peer_id last_hop; /* the neighbour it came from; the node itself for own messages */
+    struct sg_peer_id last_hop; /* the neighbour it came from; the node itself for own messages;
+                                 * zero when it came before the subscription (since_ms) */
     struct sg_msg_id id;
     uint64_t sequence; /* of the author; grows, with gaps: one count for all its topics */
     uint64_t time_ms;  /* the author's wall clock, milliseconds since 1970 */
@@ -207,7 +219,10 @@ struct sg_message {
 
 /* Subscribes to a topic; the first subscription of a topic joins its overlay. options NULL for
  * the defaults. *sub is owned by the caller and given back with sg_subscription_free.
- * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_INVALID_ARGUMENT. */
+ * With durable it waits for the disk.
+ * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_INVALID_ARGUMENT (queue_max
+ * 0, or durable without state_dir); with durable: SG_ERR_CORRUPT, SG_ERR_UNSUPPORTED (the file is
+ * of a newer version), SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_PERMISSION, SG_ERR_LOCKED. */
 SG_API SG_MUST_USE sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
                                        const struct sg_subscribe_options *options,
                                        struct sg_subscription **sub);
@@ -270,8 +285,8 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_FAIL,    /* peer has failed; above 256 members also one never told of */
     SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
     SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
-    SG_EVENT_STATE_FAILED    /* the state folder cannot be written: err, text; told once, the node
-                              * runs on and tries again */
+    SG_EVENT_STATE_FAILED    /* a file of the state folder cannot be written or read: err, text;
+                              * told once, the node runs on and tries again */
 };
 
 struct sg_event {
@@ -309,6 +324,17 @@ struct sg_stats {
     uint64_t payloads_sent;
     uint64_t subscriber_dropped;
     uint64_t push_dropped; /* lane full: announced instead */
+    /* back-fill and durable topics */
+    uint64_t kept;              /* now: messages in memory for neighbours and since_ms */
+    uint64_t kept_bytes;        /* now */
+    uint64_t kept_dropped;      /* for want of room, before their time */
+    uint64_t backfill_sessions; /* comparisons that this node opened and that came to a result */
+    uint64_t backfill_failed;
+    uint64_t backfill_answered; /* opened by others */
+    uint64_t backfill_received; /* messages that the trees had not brought */
+    uint64_t backfill_served;
+    uint64_t stored;     /* messages written to the disk */
+    uint64_t store_lost; /* not written, or dropped before durable_age_ms, for want of room */
     /* control */
     uint64_t ihaves_sent;
     uint64_t ihaves_received;

@@ -23,6 +23,7 @@
 
 /* A new neighbour is asked after this time at most, the next one after news as well. */
 #define SOON_NS (250 * SG_NS_PER_MS)
+#define REPEAT_NS SG_NS_PER_S
 #define PATIENCE_NS (10 * SG_NS_PER_S)
 #define JITTER_PERCENT 20
 /* Pauses double from SOON_NS: the last one is 16 s. */
@@ -311,10 +312,24 @@ static struct sg_session **place_for(struct sg_core *core, struct sg_scope *scop
     return place;
 }
 
+/* The same OPEN twice: see is_repeated. */
+static bool is_open(const struct sg_core *core, const struct sg_backfill *b,
+                    const struct sg_link *link, const struct sg_rec_msg *msg)
+{
+    for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
+        const struct sg_session *s = b->theirs[i];
+        if (s != NULL && s->number == msg->session && sg_peer_id_equal(&s->peer, &link->peer))
+            return sg_time_since(core->now, s->heard_at) < REPEAT_NS;
+    }
+    return false;
+}
+
 static void answer_open(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                         const struct sg_rec_msg *msg)
 {
     struct sg_backfill *b = backfill_of(core, scope);
+    if (b != NULL && is_open(core, b, link, msg))
+        return;
     bool may = sg_bucket_take(&link->opens, core->now, OPENS_RATE, OPENS_BURST);
     struct sg_session **place = NULL;
     if (b != NULL && may && core->config.retention_ns > 0 && !sg_backfill_is_fetching(b))
@@ -378,12 +393,27 @@ static struct sg_session *find_session(const struct sg_scope *scope, const struc
     return NULL;
 }
 
+/* Whether the same message came just before: no step of a comparison repeats itself. A link that
+ * gives a frame twice is nobody's fault. */
+static bool is_repeated(struct sg_session *s, const struct sg_rec_msg *msg)
+{
+    uint64_t mark = (uint64_t)msg->kind + 1;
+    const uint64_t parts[] = {msg->upto,     msg->index,
+                              msg->nonce,    msg->symbol_count,
+                              msg->id_count, msg->id_count > 0 ? msg->ids[0] : 0};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        mark = mark * UINT64_C(0x9e3779b97f4a7c15) + parts[i];
+    bool is_same = mark == s->last_mark;
+    s->last_mark = mark;
+    return is_same;
+}
+
 static sg_err compare(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                       struct sg_session *s, const struct sg_rec_msg *msg)
 {
     struct sg_rec_in in = {.kind = SG_REC_IN_MESSAGE, .msg = msg};
-    if (!s->is_comparing)
-        return SG_OK; /* it crossed our DONE */
+    if (!s->is_comparing || is_repeated(s, msg))
+        return SG_OK; /* the former: it crossed our DONE */
     if (s->is_opener && msg->kind == SG_REC_SKETCH && !s->has_slots)
         SG_TRY(take_slots(core, scope, link, s, msg));
     return feed(core, scope, s, &in);

@@ -19,6 +19,7 @@ struct sg_session {
     bool awaits;     /* opener: the other side has still to fetch what was offered */
     uint32_t number, nonce, from, to; /* nonce: the answering side's */
     sg_time_ns heard_at;
+    uint64_t last_mark; /* of the message of the comparison that came last */
     struct sg_riblt_keys keys;
     struct sg_rec rec;
     uint64_t *wants; /* [want_count] short ids, sorted within each OFFER; asked for up to want_at */

@@ -236,6 +236,7 @@ static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
         SG_TRY(sg_scope_open(core, &in->topic, &scope));
     if (scope->subscriptions++ == 0)
         sg_backfill_subscribed(core, scope);
+    scope->is_durable = scope->is_durable || in->on;
     return SG_OK;
 }
 
@@ -341,6 +342,8 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
     case SG_CORE_IN_LINK_SECRET:
         sg_link_secret(core, in);
         return SG_OK;
+    case SG_CORE_IN_PAST:
+        return sg_past_take(core, in);
     case SG_CORE_IN_SEED:
         return input_seed(core, in);
     case SG_CORE_IN_FRAME:

@@ -92,7 +92,9 @@ enum sg_core_in_kind {
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
-    SG_CORE_IN_SUBSCRIBE,    /* topic: counted */
+    SG_CORE_IN_SUBSCRIBE,    /* topic: counted; on: the topic is durable from now on, its messages
+                              * are given out by STORE */
+    SG_CORE_IN_PAST,         /* topic, id, past: what STORE gave out before a restart */
     SG_CORE_IN_UNSUBSCRIBE,  /* topic */
     SG_CORE_IN_CANDIDATE,    /* peer, hints: an entry of the peer cache, the answer to NEED_CACHE */
     SG_CORE_IN_CONTACT,      /* peer, hints, on: is (no longer) a contact, see hyparview.h */
@@ -102,6 +104,11 @@ enum sg_core_in_kind {
     SG_CORE_IN_VERIFIED, /* job, err: SG_OK, SG_ERR_BAD_SIGNATURE, or why it could not be told */
     SG_CORE_IN_FLUSH,    /* own messages that still gather are signed now: LEAVE is next */
     SG_CORE_IN_LEAVE     /* say goodbye everywhere; nothing but CLOSE follows */
+};
+
+/* A message that was kept: frames as they were given out. Borrowed, the core takes references. */
+struct sg_core_past {
+    struct sg_buf *gossip, *root, *key;
 };
 
 struct sg_core_in {
@@ -120,8 +127,9 @@ struct sg_core_in {
     struct sg_hints hints;
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
-    uint8_t secret
-        [32]; /* LINK_UP, LINK_SECRET: of the connection, the same at both ends (TLS exporter) */
+    const struct sg_core_past *past;
+    uint8_t secret[32]; /* LINK_UP, LINK_SECRET: of the connection, the same at both ends (TLS
+                         * exporter) */
 };
 
 enum sg_core_out_kind {
@@ -136,6 +144,8 @@ enum sg_core_out_kind {
     SG_CORE_OUT_NEED_CACHE,    /* no neighbour, no candidate: feed CANDIDATEs from the peer cache */
     SG_CORE_OUT_NEED_SEEDS,    /* nor in the cache and the member table: dial the seeds */
     SG_CORE_OUT_MEMBER,        /* peer, member: something happened to a member */
+    SG_CORE_OUT_STORE, /* topic, id, message (author, time_ms), buf (GOSSIP), store: a message
+                                * of a durable topic was accepted, or is this node's own */
     /* Work for another thread (config.offload), answered by SIGNED and VERIFIED. Answers in the
      * order of the jobs keep the messages of an author in order. */
     SG_CORE_OUT_SIGN,  /* job, id: the root to be signed, see sg_core_job_sign */
@@ -175,6 +185,9 @@ struct sg_core_out {
     struct sg_hints hints;
     uint64_t job;
     struct sg_core_message message;
+    struct {
+        struct sg_buf *root, *key;   /* frames, owned by the outbox */
+    } store;                         /* STORE only */
     enum sg_core_member_kind member; /* MEMBER */
     sg_incarnation incarnation;
 };
@@ -281,6 +294,19 @@ struct sg_core_gauges {
     uint8_t health;                  /* Lifeguard's local health, 0 = healthy */
 };
 void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);
+/* A message that the history of a topic keeps. The payload is borrowed until the next call that
+ * changes the core; last_hop is not known any more. */
+struct sg_core_kept {
+    struct sg_msg_id id;
+    struct sg_core_message message;
+};
+/* The same of a GOSSIP frame that STORE gave out; false when it is none. */
+bool sg_core_open_past(const struct sg_buf *gossip, struct sg_core_message *message);
+/* The root of a ROOT frame that STORE gave out. */
+void sg_core_root_name(const struct sg_buf *frame, uint8_t root[SG_ID_LEN]);
+/* The next one from *at on (0 at first), in no order; false at the end. */
+bool sg_core_past(const struct sg_core *core, const struct sg_topic_id *topic, uint32_t *at,
+                  struct sg_core_kept *kept);
 /* Whether peer is in the base active view, and in how many topics' active views. */
 void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer, bool *base_active,
                       uint16_t *topics);

@@ -211,6 +211,7 @@ sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope, const st
         SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
     core->stats.backfill_received++;
     sg_history_put(core, scope, held);
+    sg_past_store(core, scope, held);
     sg_deliver(core, scope, &from->peer, held);
     /* announced too: nobody has to be asked for it any more. The others leave no trace in the tree,
      * whose cache is for what is new */

@@ -150,6 +150,7 @@ struct sg_scope {
     uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     struct sg_store store;
     struct sg_windows windows;
+    bool is_durable;
     struct sg_history *history;   /* NULL until the first message */
     struct sg_backfill *backfill; /* NULL until the first neighbour */
     struct sg_hpv hpv;
@@ -334,9 +335,10 @@ struct sg_core {
     struct sg_roots roots;
     struct sg_author author;
     struct sg_checks checks;
-    uint64_t job;           /* given last */
-    struct sg_buf *own_key; /* KEY frame */
-    struct sg_ban *bans;    /* [SG_BANS_MAX], a ring; NULL until the first one */
+    uint64_t job;             /* given last */
+    struct sg_buf *own_key;   /* KEY frame */
+    struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
+    struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
     struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
     struct sg_swim *swim;
@@ -592,6 +594,10 @@ void sg_proofs_fini(struct sg_core *core);
 void sg_proof_keep(struct sg_core *core, const struct sg_check *check);
 /* The ROOT frame that waits on a link, borrowed; NULL = none. */
 struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[SG_ID_LEN]);
+/* The KEY frame of an author that the node has anyway, else frame, which it has from now on;
+ * borrowed. */
+struct sg_buf *sg_proof_key(struct sg_core *core, const struct sg_peer_id *author,
+                            struct sg_buf *frame);
 /* Lets go of it: its signature is bad. */
 void sg_proof_drop(struct sg_link *link, const uint8_t root[SG_ID_LEN]);
 /* Of 32 bytes, the first 8; never 0. */
@@ -638,6 +644,13 @@ struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uin
 uint32_t sg_history_count(const struct sg_scope *scope);
 uint64_t sg_history_bytes(const struct sg_scope *scope);
 void sg_history_check(const struct sg_scope *scope);
+
+/* ---- past.c ---- */
+/* Gives an accepted message out to be stored, when its topic is durable. */
+void sg_past_store(struct sg_core *core, const struct sg_scope *scope, const struct sg_held *held);
+/* PAST. SG_ERR_NOT_FOUND (topic), SG_ERR_CORRUPT (it is not what STORE gave out),
+ * SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_past_take(struct sg_core *core, const struct sg_core_in *in);
 
 /* ---- backfill.c ---- */
 void sg_backfill_free(struct sg_core *core, struct sg_scope *scope);

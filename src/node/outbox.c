@@ -2,8 +2,14 @@
 
 void sg_core_outbox_clear(struct sg_core_outbox *box)
 {
-    for (size_t i = 0; i < box->count; i++)
-        sg_buf_unref(box->out[i].buf);
+    for (size_t i = 0; i < box->count; i++) {
+        struct sg_core_out *out = &box->out[i];
+        sg_buf_unref(out->buf);
+        if (out->kind != SG_CORE_OUT_STORE)
+            continue;
+        sg_buf_unref(out->store.root);
+        sg_buf_unref(out->store.key);
+    }
     box->count = 0;
 }
 

@@ -41,6 +41,7 @@ void sg_proofs_fini(struct sg_core *core)
     sg_index_fini(&core->keys.index, mem);
     sg_index_fini(&core->roots.index, mem);
     sg_buf_unref(core->own_key);
+    sg_buf_unref(core->past_root);
 }
 
 void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
@@ -145,6 +146,16 @@ static void keep_key(struct sg_core *core, const struct sg_peer_id *author, stru
         return;
     core->keys.slots[at] = (struct sg_key){*author, sg_buf_ref(frame), ++core->keys.tick};
     sg_index_add(&core->keys.index, at);
+}
+
+struct sg_buf *sg_proof_key(struct sg_core *core, const struct sg_peer_id *author,
+                            struct sg_buf *frame)
+{
+    if (sg_peer_id_equal(author, &core->config.self))
+        return core->own_key;
+    keep_key(core, author, frame);
+    uint32_t at = sg_index_get(&core->keys.index, author->b);
+    return at == SG_INDEX_NONE ? frame : core->keys.slots[at].frame;
 }
 
 /* A free slot, if need be of the oldest root; SG_INDEX_NONE when out of memory. */

@@ -107,6 +107,7 @@ sg_err sg_hold(struct sg_core *core, struct sg_scope *scope, const struct sg_hel
 {
     SG_TRY(sg_store_put(&scope->store, core->config.mem, held));
     sg_history_put(core, scope, held);
+    sg_past_store(core, scope, held);
     while (held_bytes(core) > core->config.held_bytes_max) {
         struct sg_store *store = heaviest(core);
         if (store->index.count < 2)

@@ -16,8 +16,7 @@
  * In the end the digests of the whole sets must agree. If they do not (an item's check was hit by
  * chance, one in 2^32), or a list is shorter than the symbols, all short ids are sent. Everything
  * has a limit: symbols by both sets' sizes and by bytes, peeling by riblt.c, waiting by patience. A
- * peer can spoil its own session and nothing else, for keys are fresh in each. What comes a second
- * time is passed over. */
+ * peer can spoil its own session and nothing else, for keys are fresh in each. */
 #include "reconcile/reconcile.h"
 
 #include <assert.h>
@@ -219,8 +218,6 @@ static sg_err send_ids(struct sg_rec *m, struct sg_rec_outbox *out)
 
 static sg_err answer_more(struct sg_rec *m, const struct sg_rec_msg *msg, struct sg_rec_outbox *out)
 {
-    if (msg->upto == m->credit && m->sent > 0)
-        return SG_OK; /* the same again */
     if (msg->upto <= m->credit || m->has_listed)
         return SG_ERR_PROTOCOL;
     if (msg->upto > cap_of(m)) {
@@ -244,9 +241,7 @@ static sg_err answer(struct sg_rec *m, const struct sg_rec_msg *msg, struct sg_r
         finish(m, out, SG_OK);
         return SG_OK;
     }
-    if (msg->kind == SG_REC_LIST && m->has_listed)
-        return SG_OK; /* the same again */
-    if (msg->kind != SG_REC_LIST)
+    if (msg->kind != SG_REC_LIST || m->has_listed)
         return SG_ERR_PROTOCOL;
     if (m->encoder.count > m->config.bytes_max / sizeof(uint64_t)) {
         give_up(m, out, SG_ERR_LIMIT);
@@ -399,8 +394,6 @@ static sg_err take_symbols(struct sg_rec *m, const struct sg_rec_msg *msg,
                            struct sg_rec_outbox *out)
 {
     uint32_t received = m->decoder.count + m->pending_count;
-    if (msg->index < received && msg->symbol_count <= received - msg->index)
-        return SG_OK; /* the same again */
     if (msg->index != received || msg->symbol_count > m->credit - received)
         return SG_ERR_PROTOCOL;
     uint32_t count = m->pending_count + msg->symbol_count;
@@ -425,10 +418,9 @@ static sg_err take_sketch(struct sg_rec *m, const struct sg_rec_msg *msg, struct
     if (!m->has_set)
         return SG_ERR_INVALID_STATE;
     /* the second SKETCH brings the symbols that MORE asked for after a digest */
-    uint32_t received = m->decoder.count + m->pending_count;
-    if (!is_digest && msg->symbol_count <= received)
-        return SG_OK; /* the same again */
-    if (msg->symbol_count > m->credit || received > 0)
+    if (!is_digest && m->decoder.count + m->pending_count > 0)
+        return SG_ERR_PROTOCOL;
+    if (msg->symbol_count > m->credit || (!is_digest && msg->symbol_count == 0))
         return SG_ERR_PROTOCOL;
     struct sg_reader r = sg_reader(sg_bytes(msg->digest, SG_REC_DIGEST_LEN));
     m->their_digest.sum[0] = sg_read_u64(&r);

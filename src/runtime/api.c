@@ -103,28 +103,55 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
     return err;
 }
 
+/* Under the lock: the queue, the overlay, and what was kept, in one step. */
+static sg_err begin_subscription(struct sg_node *node, struct sg_subscription *sub,
+                                 struct sg_rt_recall *recall)
+{
+    const struct sg_core_in in = {
+        .kind = SG_CORE_IN_SUBSCRIBE, .topic = sub->topic, .on = sub->options.durable};
+    /* first the queue, then the overlay: no message falls between them */
+    sub->node = node;
+    sg_rt_subs_add(&node->subs, sub);
+    sg_err err = sg_rt_feed(node, &in);
+    uint64_t last = recall->last;
+    if (err == SG_OK)
+        sg_rt_recall_feed(node, recall);
+    if (err == SG_OK && sub->options.since_ms > 0)
+        err = sg_rt_past_new(node, sub, last, &sub->past);
+    sub->has_past = sub->past != NULL;
+    return err;
+}
+
 sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
                     const struct sg_subscribe_options *options, struct sg_subscription **sub)
 {
     struct sg_subscribe_options chosen;
-    const struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = *topic};
     struct sg_subscription *made = NULL;
+    struct sg_rt_recall recall = {0};
     *sub = NULL;
     sg_rt_subscribe_options_default(&chosen);
     if (options != NULL)
         chosen = *options;
     if (chosen.queue_max == 0)
         return SG_ERR_INVALID_ARGUMENT;
-    SG_TRY(sg_rt_enter(node));
-    sg_err err = sg_rt_sub_new(node->mem, topic, &chosen, &made);
-    if (err == SG_OK) {
-        /* first the queue, then the overlay: no message falls between them */
-        made->node = node;
-        sg_rt_subs_add(&node->subs, made);
-        err = sg_rt_feed(node, &in);
+    if (chosen.durable) {
+        SG_TRY(sg_rt_archive_open(node));
+        SG_TRY(sg_rt_recall(node, topic, &recall));
+    } else if (chosen.since_ms > 0) {
+        SG_TRY(sg_rt_recall_place(node, &recall));
     }
+    sg_err err = sg_rt_enter(node);
+    if (err != SG_OK) {
+        sg_rt_recall_fini(node, &recall);
+        return err;
+    }
+    err = sg_rt_sub_new(node->mem, topic, &chosen, &made);
+    if (err == SG_OK)
+        err = begin_subscription(node, made, &recall);
+    sg_rt_recall_fini(node, &recall);
     if (err != SG_OK && made != NULL) {
         (void)sg_rt_subs_remove(&node->subs, made);
+        sg_rt_past_free(node, made->past);
         sg_rt_sub_free(made);
     }
     if (err != SG_OK)
@@ -145,6 +172,7 @@ void sg_subscription_free(struct sg_subscription *sub)
     (void)sg_rt_subs_remove(&node->subs, sub);
     sg_rt_tell(node, &in);
     sg_rt_leave(node);
+    sg_rt_past_free(node, sub->past);
     sg_rt_sub_free(sub);
 }
 
@@ -159,6 +187,11 @@ sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
 {
     if (!may_wait(sub->node, timeout_ms))
         return SG_ERR_INVALID_STATE;
+    if (sub->past != NULL) {
+        if (sg_rt_past_next(sub->node, sub, sub->past, message) == SG_OK)
+            return SG_OK;
+        sg_rt_sub_past_ended(sub);
+    }
     return sg_rt_sub_next(sub, timeout_ms, message);
 }
 

@@ -134,7 +134,7 @@ static void report(struct sg_node *node, sg_err err)
     bool is_news = err != SG_OK && !cache->has_failed;
     cache->has_failed = err != SG_OK;
     if (is_news)
-        sg_rt_report_state(node, err);
+        sg_rt_report_state(node, SG_PEERS_FILE, err);
 }
 
 static void take_result(struct sg_node *node)

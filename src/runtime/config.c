@@ -13,6 +13,7 @@
 /* Of core.h: a longer expiry is refused by peers. */
 #define TTL_MAX_MS 600000
 #define DAY_MS UINT64_C(86400000)
+#define DURABLE_AGE_MAX_MS (3650 * DAY_MS)
 /* Of the base view's 8 neighbours. */
 #define CONTACT_SLOTS_MAX 8
 
@@ -26,6 +27,8 @@ void sg_node_config_init(struct sg_node_config *config)
                                       .idle_timeout_ms = 30000,
                                       .keep_alive_ms = 10000,
                                       .message_ttl_ms = 60000,
+                                      .durable_age_ms = 7 * DAY_MS,
+                                      .durable_bytes_max = UINT64_C(1) << 30,
                                       .shuffle_interval_ms = 30000,
                                       .members_max = 256,
                                       .contact_slots = 2};
@@ -102,6 +105,9 @@ static sg_err check_numbers(const struct sg_node_config *c, const struct sg_rt_d
     SG_TRY(check_range(detail, "contact_slots", c->contact_slots, 0, CONTACT_SLOTS_MAX));
     SG_TRY(check_range(detail, "meta_len", c->meta_len, 0, SG_SWIM_META_MAX));
     SG_TRY(check_range(detail, "message_ttl_ms", c->message_ttl_ms, 1, TTL_MAX_MS));
+    SG_TRY(check_range(detail, "durable_age_ms", c->durable_age_ms, 1000, DURABLE_AGE_MAX_MS));
+    SG_TRY(check_range(detail, "durable_bytes_max", c->durable_bytes_max, UINT64_C(1) << 20,
+                       UINT64_C(1) << 40));
     SG_TRY(check_range(detail, "shuffle_interval_ms", c->shuffle_interval_ms, 10, DAY_MS));
     return check_range(detail, "keep_alive_ms", c->keep_alive_ms, 0, c->idle_timeout_ms);
 }

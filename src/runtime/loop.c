@@ -245,6 +245,7 @@ static void begin_stop(struct sg_node *node)
 static void end_stop(struct sg_node *node)
 {
     sg_rt_cache_finish(node);
+    sg_rt_archive_finish(node);
     sg_rt_enter_any(node);
     if (node->quic != NULL) {
         sg_quic_close_all(node->quic, node->now, SG_CLOSE_SHUTDOWN, false);

@@ -238,6 +238,7 @@ static sg_err make_parts(struct sg_node *node, const struct making *m)
     SG_TRY(make_identity(node, m));
     node->links.self = node->self;
     SG_TRY(open_cache(node, m));
+    SG_TRY(sg_rt_archive_init(node, &m->settings->config, m->seams->file_sys));
     SG_TRY(open_socket(node, m));
     SG_TRY(make_endpoint(node, m));
     SG_TRY(make_core(node, m));
@@ -318,6 +319,7 @@ void sg_node_free(struct sg_node *node)
     while (node->subs.first != NULL) {
         struct sg_subscription *sub = node->subs.first;
         (void)sg_rt_subs_remove(&node->subs, sub);
+        sg_rt_past_free(node, sub->past);
         sg_rt_sub_free(sub);
     }
     sg_rt_links_fini(&node->links);
@@ -329,6 +331,7 @@ void sg_node_free(struct sg_node *node)
     sg_mem_free(node->mem, node->out.buf);
     sg_identity_free(node->identity);
     sg_rt_cache_fini(node);
+    sg_rt_archive_fini(node);
     if (node->has_keystore)
         sg_keystore_fini(&node->keystore);
     sg_rt_seeds_fini(&node->seeds, node->mem);

@@ -22,6 +22,7 @@
 #include "node/core.h"
 #include "os/udp.h"
 #include "quic/endpoint.h"
+#include "runtime/archive.h"
 #include "runtime/budget.h"
 #include "runtime/cache.h"
 #include "runtime/config.h"
@@ -127,7 +128,8 @@ struct sg_node {
     struct sg_rt_paths paths;
     struct sg_rt_seeds seeds;
     struct sg_rt_subs subs;
-    struct sg_rt_cache cache; /* locks of its own, see there */
+    struct sg_rt_cache cache;     /* locks of its own, see there */
+    struct sg_rt_archive archive; /* likewise */
     struct sg_rt_contacts contacts;
     uint32_t base_neighbors;
     sg_time_ns reseed_at; /* with few neighbours: the next try of all seeds; 0 = not set */
@@ -180,6 +182,8 @@ void sg_rt_tell(struct sg_node *node, const struct sg_core_in *in);
 
 /* Carries out the core's outputs in order, those that come meanwhile included. */
 void sg_rt_run_outputs(struct sg_node *node);
+/* Since time_ms by the wall clock, in microseconds; 0 when that is ahead. */
+uint64_t sg_rt_age_us(uint64_t time_ms);
 /* Feeds the results of signature jobs that are done. */
 void sg_rt_run_jobs(struct sg_node *node);
 /* Has what was published signed, and waits for it and all other jobs: before saying goodbye. */
@@ -213,8 +217,8 @@ void sg_rt_report_member(struct sg_node *node, const struct sg_core_out *out);
 /* A connection was refused or closed for cause. */
 void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, sg_err err,
                           const char *what);
-/* The state folder could not be written; the node runs on. */
-void sg_rt_report_state(struct sg_node *node, sg_err err);
+/* A file of the state folder could not be written or read; the node runs on. */
+void sg_rt_report_state(struct sg_node *node, const char *file, sg_err err);
 /* The err that stands for a close reason. */
 sg_err sg_rt_err_of_reason(uint64_t reason);
 

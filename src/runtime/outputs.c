@@ -99,7 +99,7 @@ static void close_link(struct sg_node *node, const struct sg_core_out *out)
                              sg_close_reason_text(out->reason));
 }
 
-static uint64_t age_us(uint64_t time_ms)
+uint64_t sg_rt_age_us(uint64_t time_ms)
 {
     uv_timeval64_t now;
     if (uv_gettimeofday(&now) != 0 || now.tv_sec < 0)
@@ -119,7 +119,7 @@ static void deliver(struct sg_node *node, const struct sg_core_out *out)
                                        .id = out->id,
                                        .sequence = in->sequence,
                                        .time_ms = in->time_ms,
-                                       .age_us = age_us(in->time_ms),
+                                       .age_us = sg_rt_age_us(in->time_ms),
                                        .hops = in->hops,
                                        .len = in->payload.len,
                                        .payload = in->payload.data};
@@ -187,6 +187,9 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
         begin_job(node, out);
+        break;
+    case SG_CORE_OUT_STORE:
+        sg_rt_archive_store(node, out);
         break;
     case SG_CORE_OUT_NEED_CACHE:
         sg_rt_cache_wanted(node);

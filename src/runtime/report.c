@@ -85,16 +85,17 @@ static const char *state_advice(sg_err err)
         return "no space left on the device; the node runs on and tries again";
     if (err == SG_ERR_LOCKED)
         return "another program holds it; the node runs on and tries again";
+    if (err == SG_ERR_FULL)
+        return "the disk does not keep up; messages are lost to it";
     if (err == SG_ERR_CORRUPT)
         return "the file was damaged while it was in use";
     return sg_err_text(err);
 }
 
-void sg_rt_report_state(struct sg_node *node, sg_err err)
+void sg_rt_report_state(struct sg_node *node, const char *file, sg_err err)
 {
     struct sg_event event = {.kind = SG_EVENT_STATE_FAILED, .err = err};
-    (void)snprintf(event.text, sizeof event.text, "cannot write %s: %s", SG_PEERS_FILE,
-                   state_advice(err));
+    (void)snprintf(event.text, sizeof event.text, "cannot use %s: %s", file, state_advice(err));
     sg_rt_note_error(node, "%s", event.text);
     sg_rt_events_push(&node->events, &event);
 }

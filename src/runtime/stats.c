@@ -11,6 +11,12 @@ static void fill_messages(struct sg_stats *out, const struct sg_core_stats *core
     out->payloads_duplicate = pt->payloads_duplicate;
     out->payloads_sent = pt->payloads_sent;
     out->push_dropped = core->push_dropped;
+    out->kept_dropped = core->history_dropped;
+    out->backfill_sessions = core->backfill_sessions;
+    out->backfill_failed = core->backfill_failed;
+    out->backfill_answered = core->backfill_answered;
+    out->backfill_received = core->backfill_received;
+    out->backfill_served = core->backfill_served;
     out->ihaves_sent = pt->ihaves_sent;
     out->ihaves_received = pt->ihaves_received;
     out->grafts_sent = pt->grafts_sent;
@@ -117,6 +123,10 @@ void sg_node_stats(struct sg_node *node, struct sg_stats *stats)
     stats->bytes_queued = sg_rt_bytes_queued(node, &limit);
     stats->subscriber_dropped = node->subs.dropped;
     fill_messages(stats, &core);
+    stats->kept = now.history;
+    stats->kept_bytes = now.history_bytes;
+    stats->stored = node->archive.stored;
+    stats->store_lost = node->archive.lost;
     fill_checks(stats, &core, &node->counters);
     fill_members(stats, &core, &now);
     fill_links(stats, node);

@@ -94,6 +94,12 @@ static struct sg_rt_message *copy_of(const struct sg_mem *mem, const struct sg_m
     return copy;
 }
 
+struct sg_message *sg_rt_message_copy(const struct sg_mem *mem, const struct sg_message *message)
+{
+    struct sg_rt_message *copy = copy_of(mem, message);
+    return copy == NULL ? NULL : &copy->message;
+}
+
 static bool has_room(const struct sg_subscription *sub, size_t len)
 {
     return sub->count < sub->options.queue_max && len <= sub->options.queue_bytes_max &&
@@ -208,10 +214,19 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
     return err;
 }
 
+void sg_rt_sub_past_ended(struct sg_subscription *sub)
+{
+    sg_rt_wait_lock(&sub->wait);
+    if (sub->has_past && sub->count == 0 && !has_ended(sub))
+        sg_rt_ready_set(&sub->ready, false);
+    sub->has_past = false;
+    sg_rt_wait_unlock(&sub->wait);
+}
+
 int sg_rt_sub_fd(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    int fd = sg_rt_ready_fd(&sub->ready, sub->count > 0 || has_ended(sub));
+    int fd = sg_rt_ready_fd(&sub->ready, sub->has_past || sub->count > 0 || has_ended(sub));
     sg_rt_wait_unlock(&sub->wait);
     return fd;
 }

@@ -11,6 +11,7 @@
 #include "runtime/wait.h"
 
 struct sg_rt_message;
+struct sg_rt_past;
 
 struct sg_subscription {
     struct sg_node *node;
@@ -18,6 +19,7 @@ struct sg_subscription {
     struct sg_topic_id topic;
     struct sg_subscribe_options options;
     struct sg_subscription *next; /* in the registry */
+    struct sg_rt_past *past;      /* with since_ms; set before anybody reads */
     /* below: under wait */
     struct sg_rt_wait wait;
     struct sg_rt_message *first;
@@ -25,7 +27,8 @@ struct sg_subscription {
     size_t count;
     size_t bytes; /* of payload */
     uint64_t dropped;
-    bool closed; /* SG_FULL_CLOSE: full once */
+    bool closed;   /* SG_FULL_CLOSE: full once */
+    bool has_past; /* there may be more in past */
     struct sg_rt_ready ready;
 };
 
@@ -42,6 +45,11 @@ SG_MUST_USE sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic
                                  struct sg_subscription **out);
 /* Waits for readers to leave, drops what waits and frees. */
 void sg_rt_sub_free(struct sg_subscription *sub);
+
+/* A message of the caller's. NULL when out of memory. */
+struct sg_message *sg_rt_message_copy(const struct sg_mem *mem, const struct sg_message *message);
+/* past holds nothing any more. */
+void sg_rt_sub_past_ended(struct sg_subscription *sub);
 
 void sg_rt_subs_add(struct sg_rt_subs *subs, struct sg_subscription *sub);
 /* Whether it was there. */

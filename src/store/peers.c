@@ -71,96 +71,33 @@ static const char schema[] =
     "PRAGMA user_version = 1;"
     "COMMIT";
 
-static sg_err make_file(const struct sg_peers_options *options, char path[SG_FILE_PATH_MAX])
-{
-    size_t skip = 0;
-    if (options->dir[0] != '/') {
-        /* or a folder called "file:x" would be taken for an URI */
-        memcpy(path, "./", 2);
-        skip = 2;
-    }
-    char plain[SG_FILE_PATH_MAX];
-    SG_TRY(sg_file_path(plain, options->dir, SG_PEERS_FILE));
-    size_t len = strlen(plain);
-    if (len + skip >= SG_FILE_PATH_MAX)
-        return SG_ERR_TOO_LARGE;
-    memcpy(path + skip, plain, len + 1);
-    /* SQLite gives its other files the same mode. */
-    sg_file_tidy(options->sys, path);
-    sg_err err = sg_file_create(options->sys, path, (struct sg_bytes){NULL, 0}, 0600);
-    return err == SG_ERR_EXISTS ? SG_OK : err;
-}
-
-/* Whose file is it? Writes nothing. */
-static sg_err identify(sqlite3 *db, bool *is_empty)
-{
-    int64_t id = 0;
-    int64_t version = 0;
-    int64_t tables = 0;
-    SG_TRY(sg_sql_int(db, "PRAGMA application_id", &id));
-    SG_TRY(sg_sql_int(db, "PRAGMA user_version", &version));
-    SG_TRY(sg_sql_int(db, "SELECT count(*) FROM sqlite_schema", &tables));
-    *is_empty = id == 0 && version == 0 && tables == 0;
-    if (*is_empty)
-        return SG_OK;
-    if (id != APPLICATION_ID_INT || version < 1)
-        return SG_ERR_CORRUPT;
-    return version > VERSION ? SG_ERR_UNSUPPORTED : SG_OK;
-}
-
-/* Every page, and that the columns are there. */
-static sg_err verify(sqlite3 *db)
-{
-    sqlite3_stmt *stmt;
-    bool has_row = false;
-    int64_t rows;
-    SG_TRY(sg_sql_prepare(db, "PRAGMA quick_check(1)", &stmt));
-    sg_err err = sg_sql_step(db, stmt, &has_row);
-    if (err == SG_OK) {
-        struct sg_bytes text = has_row ? sg_sql_bytes(stmt, 0) : (struct sg_bytes){NULL, 0};
-        err = sg_bytes_equal(text, SG_BYTES_LIT("ok")) ? SG_OK : SG_ERR_CORRUPT;
-    }
-    (void)sqlite3_finalize(stmt);
-    SG_TRY(err);
-    SG_TRY(sg_sql_int(db, "SELECT count(hints || seen_ms || successes || failures) FROM peers",
-                      &rows));
-    return sg_sql_int(db, "SELECT count(hints || added_ms) FROM contacts", &rows);
-}
-
-static sg_err prepare_database(sqlite3 *db)
-{
-    bool is_empty = false;
-    (void)sqlite3_extended_result_codes(db, 1);
-    (void)sqlite3_busy_timeout(db, SG_PEERS_BUSY_MS);
-    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    SG_TRY(identify(db, &is_empty));
-    if (!is_empty)
-        SG_TRY(verify(db));
-    SG_TRY(sg_sql_exec(db, "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;"
-                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                           "PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 262144"));
-    return is_empty ? sg_sql_exec(db, schema) : SG_OK;
-}
+static const char *const checks[] = {
+    "SELECT count(hints || seen_ms || successes || failures) FROM peers",
+    "SELECT count(hints || added_ms) FROM contacts",
+    NULL,
+};
 
 sg_err sg_peers_open(struct sg_peers **out, const struct sg_peers_options *options)
 {
-    char path[SG_FILE_PATH_MAX];
+    static const struct sg_sql_file file = {
+        .name = SG_PEERS_FILE,
+        .application_id = APPLICATION_ID_INT,
+        .version = VERSION,
+        .schema = schema,
+        .pragmas = "PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;"
+                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                   "PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 262144",
+        .checks = checks,
+        .reads_all = true,
+        .busy_ms = SG_PEERS_BUSY_MS,
+    };
     sqlite3 *db = NULL;
     *out = NULL;
-    SG_TRY(make_file(options, path));
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    sg_err err = sg_sql_err(db, rc);
-    if (err == SG_OK)
-        err = prepare_database(db);
-    struct sg_peers *peers = NULL;
-    if (err == SG_OK) {
-        peers = sg_mem_new(options->mem, 1, sizeof *peers);
-        err = peers == NULL ? SG_ERR_NO_MEMORY : SG_OK;
-    }
-    if (err != SG_OK) {
+    SG_TRY(sg_sql_open(&db, &file, options->dir, options->sys));
+    struct sg_peers *peers = sg_mem_new(options->mem, 1, sizeof *peers);
+    if (peers == NULL) {
         (void)sqlite3_close(db);
-        return err;
+        return SG_ERR_NO_MEMORY;
     }
     *peers = (struct sg_peers){.mem = options->mem, .db = db};
     *out = peers;
@@ -182,15 +119,9 @@ static sg_err begin(const struct sg_peers *peers)
     return sg_sql_exec(peers->db, "BEGIN IMMEDIATE");
 }
 
-/* Commits when err is SG_OK, else takes everything back; the first error counts. */
 static sg_err end(const struct sg_peers *peers, sg_err err)
 {
-    if (err == SG_OK)
-        err = sg_sql_exec(peers->db, "COMMIT");
-    /* After a full disk SQLite may have done so by itself. */
-    if (err != SG_OK && sqlite3_get_autocommit(peers->db) == 0)
-        (void)sqlite3_exec(peers->db, "ROLLBACK", NULL, NULL, NULL);
-    return err;
+    return sg_sql_end(peers->db, err);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------- */

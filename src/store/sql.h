@@ -5,6 +5,28 @@
 #include <sqlite3.h>
 
 #include "base/bytes.h"
+#include "os/file.h"
+
+/* A database of ours. */
+struct sg_sql_file {
+    const char *name;
+    int64_t application_id; /* tells our files from others */
+    int64_t version;        /* of the schema */
+    const char *schema;     /* one transaction that also sets application_id and user_version, so a
+                             * file is either empty or whole */
+    const char *pragmas;
+    const char *const *checks; /* statements with one number each, NULL at the end: columns exist */
+    bool reads_all;            /* every page is checked at once */
+    int busy_ms;               /* longest wait for another process */
+};
+
+/* Opens the file in dir (there already), or makes an empty one of mode 0600. A file that is not
+ * ours, damaged, or newer stays as it is. The caller closes *db by sqlite3_close; NULL on an error.
+ * SG_ERR_CORRUPT, SG_ERR_UNSUPPORTED (newer), SG_ERR_TOO_LARGE (the path), and those below. */
+SG_MUST_USE sg_err sg_sql_open(sqlite3 **db, const struct sg_sql_file *file, const char *dir,
+                               const struct sg_file_sys *sys);
+/* Commits when err is SG_OK, else takes everything back; the first error counts. */
+SG_MUST_USE sg_err sg_sql_end(sqlite3 *db, sg_err err);
 
 /* The error for result code rc of the newest call on db (NULL allowed).
  * NOMEM: NO_MEMORY. FULL: NO_SPACE. BUSY, LOCKED: LOCKED. READONLY, PERM, AUTH: PERMISSION.

@@ -61,6 +61,8 @@ for bad in (b"\n", b"{\n", b"nonsense\n", b"[]\n", b'"op"\n', b"{}\n", b'{"op":1
             b'{"op":"publish","topic":"t","base64":"e\\n=="}\n',
             b'{"op":"publish","topic":"' + b"x" * 256 + b'","text":"x"}\n',
             b'{"op":"subscribe","topic":"t","own":"yes"}\n', b'{"op":"join"}\n',
+            b'{"op":"subscribe","topic":"t","since_ms":-1}\n',
+            b'{"op":"subscribe","topic":"t","since_ms":"1h"}\n',
             b'{"op":"members","peer":"abcdef"}\n', b'{"op":"force_leave"}\n',
             b'{"op":"contact_add","peer":""}\n', b'{"op":"contact_rm","peer":7}\n',
             b'{"op":"meta_set"}\n', b'{"op":"meta_set","base64":"x"}\n',

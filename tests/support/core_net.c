@@ -36,6 +36,11 @@ void net_fini(struct net *net)
         sg_buf_unref(net->queue[net->head].buf);
     for (size_t i = 0; i < net->job_count; i++)
         sg_buf_unref(net->jobs[i].proof);
+    for (size_t i = 0; i < net->stored_count; i++) {
+        sg_buf_unref(net->stored[i].gossip);
+        sg_buf_unref(net->stored[i].root);
+        sg_buf_unref(net->stored[i].key);
+    }
     for (size_t i = 0; i < net->count; i++) {
         sg_core_free(net->core[i]);
         sg_identity_free(net->identity[i]);
@@ -182,6 +187,17 @@ static void execute_job(struct net *net, size_t node, struct sg_core_out *out)
         net_finish_job(net);
 }
 
+static void keep_stored(struct net *net, size_t node, const struct sg_core_out *out)
+{
+    assert(net->stored_count < NET_STORED_MAX);
+    net->stored[net->stored_count++] = (struct net_stored){.node = node,
+                                                           .topic = out->topic,
+                                                           .id = out->id,
+                                                           .gossip = sg_buf_ref(out->buf),
+                                                           .root = sg_buf_ref(out->store.root),
+                                                           .key = sg_buf_ref(out->store.key)};
+}
+
 static void execute(struct net *net, size_t node, struct sg_core_out *out)
 {
     switch (out->kind) {
@@ -209,6 +225,9 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_MEMBER:
         keep_member_event(net, node, out);
+        break;
+    case SG_CORE_OUT_STORE:
+        keep_stored(net, node, out);
         break;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:

@@ -35,6 +35,15 @@ struct net_job {
     struct sg_buf *proof;
 };
 
+/* What a core gave out to be stored. */
+#define NET_STORED_MAX 64
+struct net_stored {
+    size_t node;
+    struct sg_topic_id topic;
+    struct sg_msg_id id;
+    struct sg_buf *gossip, *root, *key;
+};
+
 struct net {
     size_t count;
     struct sg_core *core[NET_NODES_MAX];
@@ -60,6 +69,8 @@ struct net {
     bool jobs_wait;
     struct net_job jobs[NET_JOBS_MAX];
     size_t job_count;
+    struct net_stored stored[NET_STORED_MAX];
+    size_t stored_count;
     const struct sg_mem *mem;
 };
 

@@ -56,6 +56,11 @@ static void test_requests(void **state)
     assert_true(r.own);
     assert_int_equal(decode("{\"op\":\"subscribe\",\"topic\":\"t\"}", &r), SG_OK);
     assert_false(r.own);
+    assert_int_equal(r.since_ms, 0);
+    expect(SG_ERR_MALFORMED, "{\"op\":\"subscribe\",\"topic\":\"t\",\"since_ms\":-1}");
+    assert_int_equal(decode("{\"op\":\"subscribe\",\"topic\":\"t\",\"since_ms\":60000}", &r),
+                     SG_OK);
+    assert_int_equal(r.since_ms, 60000);
     assert_int_equal(decode("{\"op\":\"join\",\"seed\":\"h:1\"}", &r), SG_OK);
     assert_string_equal(r.seed, "h:1");
     expect(SG_OK, "{\"op\":\"events\"}");

@@ -16,6 +16,7 @@ struct values {
     uint64_t count;
     double number;
     double share;
+    uint64_t time_ms;
     struct sg_opt_list list;
 };
 
@@ -43,6 +44,7 @@ static enum sg_opt_result parse(struct values *values, struct sg_opt_args *args,
         {"any", SG_OPT_COUNT, &values->count, "N", "any count", 0, 0},
         {"number", SG_OPT_NUMBER, &values->number, "N", "a number", 0, 10},
         {"share", SG_OPT_SHARE, &values->share, "S", "a share", 0, 0},
+        {"time", SG_OPT_TIME, &values->time_ms, "T", "a time", 500, 0},
         {"item", SG_OPT_LIST, &values->list, "I", "an item", 0, 0},
     };
     const struct sg_opt_set set = {&COMMAND, opts, SG_COUNT(opts), 0, 2};
@@ -146,7 +148,29 @@ static void test_errors(void **state)
     BAD("wants a share", "--share", "1.5");
     BAD("wants a share", "--share", "101%");
     BAD("wants a share", "--share", "5%%");
+    BAD("wants a time such as", "--time", "1");
+    BAD("wants a time such as", "--time", "h");
+    BAD("wants a time such as", "--time", "1w");
+    BAD("wants a time such as", "--time", "-1h");
+    BAD("wants a time such as", "--time", "1h ");
+    BAD("at least", "--time", "499ms");
     BAD("unexpected argument 'c'", "a", "b", "c");
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } TIMES[] = {
+        {"500ms", 500}, {"90s", 90000}, {"15m", 900000}, {"1.5h", 5400000}, {"7d", 604800000}};
+    (void)state;
+    for (size_t i = 0; i < SG_COUNT(TIMES); i++) {
+        struct values v = {0};
+        struct sg_opt_args args;
+        assert_int_equal(PARSE(&v, &args, "--time", TIMES[i].text), SG_OPT_OK);
+        assert_int_equal(v.time_ms, TIMES[i].ms);
+    }
 }
 
 static void test_missing_argument(void **state)
@@ -185,10 +209,10 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds),      cmocka_unit_test(test_defaults_stay),
-        cmocka_unit_test(test_end_of_options), cmocka_unit_test(test_list_is_bounded),
-        cmocka_unit_test(test_errors),         cmocka_unit_test(test_missing_argument),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_all_kinds),        cmocka_unit_test(test_defaults_stay),
+        cmocka_unit_test(test_end_of_options),   cmocka_unit_test(test_list_is_bounded),
+        cmocka_unit_test(test_errors),           cmocka_unit_test(test_times),
+        cmocka_unit_test(test_missing_argument), cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,6 +319,9 @@ static void nonsense_costs_its_sender_the_session(void **state)
     msg.kind = SG_REC_MORE;
     msg.upto = 100;
     inject(0, 1, &msg);
+    inject(0, 1, &msg); /* twice is once */
+    assert_int_equal(stats_of(1).charges, 0);
+    msg.upto = 99;
     inject(0, 1, &msg); /* no more than before */
     assert_int_equal(stats_of(1).charges, 1);
     /* garbage after the head */

@@ -17,7 +17,6 @@ struct link {
     sg_err ended[2]; /* 1 = not yet */
     uint32_t flip;   /* symbol with a flipped bit, 0 = none */
     sg_err refused;
-    bool is_twice; /* what is asked and answered arrives twice */
 };
 #define FRAMES_MAX 128
 
@@ -109,13 +108,9 @@ static void deliver(struct link *l)
         give_set(l, 1);
     if (msg.kind == SG_REC_SKETCH && !l->a.has_set && l->a.state == SG_REC_OPENED)
         give_set(l, 0);
-    bool again = l->is_twice && (msg.kind == SG_REC_SKETCH || msg.kind == SG_REC_SYMBOLS ||
-                                 msg.kind == SG_REC_MORE || msg.kind == SG_REC_LIST);
-    for (int times = again ? 2 : 1; times > 0; times--) {
-        sg_err err = input(l, 1 - from, &in);
-        if (err != SG_OK)
-            l->refused = err;
-    }
+    sg_err err = input(l, 1 - from, &in);
+    if (err != SG_OK)
+        l->refused = err;
     free(room);
 }
 
@@ -248,21 +243,6 @@ static void test_corrupt_symbol(void **state)
     assert_true(good >= 30);
 }
 
-/* A link may repeat a frame; an honest peer is not refused for it. */
-static void test_repeated(void **state)
-{
-    (void)state;
-    for (uint32_t i = 0; i < 4; i++) {
-        struct link l;
-        link_init(&l, 40 + i, 500, 30 * i, 20 * i);
-        l.is_twice = true;
-        l.flip = i == 3 ? 5 : 0; /* spoils the symbols: a list follows */
-        run(&l, 25 * (i % 2));
-        assert_difference(&l, 30 * i, 20 * i);
-        link_fini(&l);
-    }
-}
-
 static sg_err say(struct sg_rec *m, struct sg_rec_msg msg, struct sg_rec_outbox *out)
 {
     struct sg_rec_in in = {.kind = SG_REC_IN_MESSAGE, .msg = &msg};
@@ -342,8 +322,7 @@ int main(void)
         cmocka_unit_test(test_equal),          cmocka_unit_test(test_small),
         cmocka_unit_test(test_hundred),        cmocka_unit_test(test_thousands),
         cmocka_unit_test(test_corrupt_symbol), cmocka_unit_test(test_out_of_order),
-        cmocka_unit_test(test_repeated),       cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_smooth),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_smooth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

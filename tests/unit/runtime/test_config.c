@@ -94,6 +94,10 @@ static void numbers_have_ranges(void **state)
     expect_refused("keep_alive_ms");
     config.message_ttl_ms = 0;
     expect_refused("message_ttl_ms");
+    config.durable_age_ms = 999;
+    expect_refused("durable_age_ms");
+    config.durable_bytes_max = 1000;
+    expect_refused("durable_bytes_max");
     config.shuffle_interval_ms = 0;
     expect_refused("shuffle_interval_ms");
 }
