@@ -161,9 +161,10 @@ SG_API SG_MUST_USE sg_err sg_mls_member_create(struct sg_mls_client *client,
                                                struct sg_bytes group_id,
                                                struct sg_mls_member **out);
 struct sg_mls_join_request {
-    struct sg_bytes welcome; /* MLSMessage */
-    struct sg_bytes secret;  /* secret half of the key package */
-    struct sg_bytes tree;    /* of sg_mls_member_tree, when the welcome has none */
+    struct sg_bytes welcome;         /* MLSMessage */
+    struct sg_bytes secret;          /* secret half of the key package */
+    struct sg_bytes tree;            /* of sg_mls_member_tree, when the welcome has none */
+    const struct sg_mls_member *old; /* of the group that this one succeeds, or NULL */
 };
 /* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed; SG_ERR_MLS_TREE,
  * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a
@@ -220,6 +221,66 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member,
                                                          uint16_t component, struct sg_bytes update,
                                                          struct sg_mls_blob *message);
+
+struct sg_mls_extension_item {
+    uint16_t type;
+    struct sg_bytes data; /* as the extension's definition says */
+};
+/* The group's extensions become these count ones, such as required_capabilities (3) and
+ * external_senders (5). SG_ERR_MLS_CAPABILITY: not all members support them; errors of decoding:
+ * what is in them. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_extensions(
+    struct sg_mls_member *member, const struct sg_mls_extension_item *items, size_t count,
+    struct sg_mls_blob *message);
+/* Closes the group for a successor with all its members (RFC 9420 s11.2). Goes into a commit alone.
+ * Choose another group id where storage is one file. */
+struct sg_mls_reinit_request {
+    struct sg_bytes group_id;
+    uint16_t suite;                                 /* 0: the same */
+    const struct sg_mls_extension_item *extensions; /* [extension_count] */
+    size_t extension_count;
+};
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_reinit(struct sg_mls_member *member,
+                                                       const struct sg_mls_reinit_request *request,
+                                                       struct sg_mls_blob *message);
+
+/* ---- successors (RFC 9420 s11.2, s11.3) ---- */
+
+struct sg_mls_successor_request {
+    const struct sg_mls_member *old; /* closed by a ReInit, or, for a branch, any */
+    bool is_branch;                  /* with some of the members; else with all */
+    struct sg_bytes group_id;        /* branch; a ReInit has said it, and the extensions */
+    const struct sg_mls_extension_item *extensions; /* [extension_count] branch */
+    size_t extension_count;
+    const struct sg_bytes *add; /* [add_count] key packages of the others, in the new suite */
+    size_t add_count;
+    bool tree_in_welcome;
+};
+/* The new group, in which the client is a member already, and the welcome for the others, who join
+ * with old. SG_ERR_INVALID_STATE: old is not closed; SG_ERR_INVALID_ARGUMENT: the client is of
+ * another suite than it must be; SG_ERR_MLS_GROUP: other members than there may be; errors of
+ * commits. */
+SG_API SG_MUST_USE sg_err sg_mls_member_succeed(struct sg_mls_client *client,
+                                                const struct sg_mls_successor_request *request,
+                                                struct sg_mls_member **out,
+                                                struct sg_mls_blob *welcome);
+
+/* ---- proposals from outside (RFC 9420 s12.1.8) ---- */
+
+struct sg_mls_outside_request {
+    struct sg_bytes group_id;
+    uint64_t epoch;
+    uint32_t sender_index; /* in external_senders; UINT32_MAX: a newcomer, who adds itself */
+};
+/* Proposals by a client that is no member, for all members. SG_ERR_MLS_SENDER: a newcomer proposes
+ * something else than to be added; SG_ERR_UNSUPPORTED: no key package; errors of decoding. */
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_add(const struct sg_mls_client *client,
+                                                    const struct sg_mls_outside_request *request,
+                                                    struct sg_bytes package,
+                                                    struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_remove(const struct sg_mls_client *client,
+                                                       const struct sg_mls_outside_request *request,
+                                                       uint32_t leaf, struct sg_mls_blob *message);
 
 /* ---- commits ---- */
 

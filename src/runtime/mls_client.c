@@ -319,6 +319,7 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     struct sg_mls_join in = {.config = &client->mls,
                              .welcome = request->welcome,
                              .tree = request->tree,
+                             .old = request->old == NULL ? NULL : request->old->group,
                              .now = sg_mls_client_now(client)};
     struct sg_reader r = sg_reader(request->secret);
     uint8_t version = sg_read_u8(&r);

@@ -50,6 +50,9 @@ sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *grou
 sg_err sg_mls_member_check(const struct sg_mls_member *member);
 /* Saves what err == SG_OK has changed; when that fails the member is what storage has. */
 sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
+/* A proposal of the member's, saved; message is for all. */
+sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
+                             const struct sg_mls_proposal *proposal, struct sg_mls_blob *message);
 struct sg_mls_send sg_mls_member_send(const struct sg_mls_member *member);
 
 #endif

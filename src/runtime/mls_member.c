@@ -58,8 +58,8 @@ static sg_err give(struct sg_mls_member *member, sg_err err, struct sg_bytes byt
 
 /* ---- proposals ---- */
 
-static sg_err propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
-                      const struct sg_mls_proposal *proposal, struct sg_mls_blob *message)
+sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
+                             const struct sg_mls_proposal *proposal, struct sg_mls_blob *message)
 {
     struct sg_mls_send send = sg_mls_member_send(member);
     /* draft-ietf-mls-extensions-08 s6.3.1: "MUST be sent in an MLS PublicMessage" */
@@ -75,7 +75,7 @@ static sg_err propose_plain(struct sg_mls_member *member, const struct sg_mls_pr
     struct sg_mls_arena arena;
     SG_TRY(sg_mls_member_check(member));
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = propose(member, &arena, proposal, message);
+    sg_err err = sg_mls_member_propose(member, &arena, proposal, message);
     sg_mls_arena_fini(&arena);
     return err;
 }
@@ -90,7 +90,7 @@ sg_err sg_mls_member_propose_add(struct sg_mls_member *member, struct sg_bytes p
     sg_mls_client_arena(member->client, &arena);
     sg_err err = sg_mls_decode_package(package, &arena, &decoded);
     if (err == SG_OK)
-        err = propose(member, &arena, &proposal, message);
+        err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);
     return err;
 }

@@ -36,7 +36,7 @@ say() { # FROM TEXT TO...: all read it
 }
 
 begin 'three clients'
-for who in alice bob carol; do expect_exit 0 mls "$who" new "$who"; done
+for who in alice bob carol; do expect_exit 0 mls "$who" new "$who" --suite 3; done
 expect_exit 1 mls alice new alice
 expect_text last.err 'already'
 [ "$(stat -c %a alice)" = 700 ] || fail "the folder has mode $(stat -c %a alice)"
@@ -205,9 +205,9 @@ expect_exit 1 mls alice members
 expect_text last.err '--group'
 expect_exit 0 mls alice members --group meadow
 
-begin 'a suite of RFC 9420, and handshakes in the clear'
-expect_exit 0 mls erin new erin --suite 1
-expect_exit 0 mls frank new frank --suite 0x0001
+begin 'the post-quantum default, and handshakes in the clear'
+expect_exit 0 mls erin new erin
+expect_exit 0 mls frank new frank --suite 0xf60a
 expect_exit 0 mls frank package --out frank.kp
 expect_exit 0 mls erin create old
 expect_exit 0 mls erin commit --public --add frank.kp --out commit --welcome welcome

@@ -224,7 +224,127 @@ static void handshakes_are_lost_whole(void **state)
     tear_down(&s);
 }
 
-/* Joining and loading leave nothing behind. */
+/* ---- a store that keeps the newest of each record ---- */
+
+#define RECORDS 64
+
+struct store {
+    struct sg_mls_record kept[RECORDS];
+    unsigned count;
+    struct scene *scene;
+};
+
+static struct sg_mls_record *find_record(struct store *store, const struct sg_mls_record *which)
+{
+    for (unsigned i = 0; i < store->count; i++)
+        if (store->kept[i].kind == which->kind && store->kept[i].index == which->index)
+            return &store->kept[i];
+    return NULL;
+}
+
+/* Copies live in the scene's arena, whose memory does not fail. */
+static sg_err store_write(void *user, struct sg_bytes group_id, const struct sg_mls_record *records,
+                          uint32_t count)
+{
+    struct store *store = user;
+    (void)group_id;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sg_mls_record *at = find_record(store, &records[i]);
+        if (at == NULL) {
+            assert_true(store->count < RECORDS);
+            at = &store->kept[store->count++];
+        }
+        *at = records[i];
+        if (records[i].value.data != NULL)
+            SG_TRY(sg_mls_arena_copy(&store->scene->w.arena, records[i].value, &at->value));
+    }
+    return SG_OK;
+}
+
+static sg_err store_read(void *user, struct sg_bytes group_id, const struct sg_mls_record *which,
+                         struct sg_mls_arena *arena, struct sg_bytes *value)
+{
+    const struct sg_mls_record *at = find_record(user, which);
+    (void)group_id;
+    if (at == NULL || at->value.data == NULL)
+        return SG_ERR_NOT_FOUND;
+    return sg_mls_arena_copy(arena, at->value, value);
+}
+
+static struct sg_mls_store store_of(struct store *store)
+{
+    return (struct sg_mls_store){store, store_write, store_read};
+}
+
+static sg_err op_save(struct scene *s, struct sg_mls_arena *arena, struct sg_bytes message)
+{
+    static struct store store;
+    (void)arena;
+    (void)message;
+    store = (struct store){.scene = s};
+    const struct sg_mls_store given = store_of(&store);
+    return sg_mls_state_save(s->b.group, &given);
+}
+
+static sg_err op_export(struct scene *s, struct sg_mls_arena *arena, struct sg_bytes message)
+{
+    struct sg_mls_secret out;
+    (void)arena;
+    (void)message;
+    return sg_mls_group_safe_export(s->b.group, 7, &out);
+}
+
+static sg_err op_app_data(struct scene *s, struct sg_mls_arena *arena, struct sg_bytes message)
+{
+    struct sg_mls_send send = {.is_private = true, .now = WORLD_NOW};
+    struct sg_mls_proposal proposal = {.type = SG_MLS_APP_DATA_UPDATE};
+    struct sg_bytes out;
+    proposal.u.app_data = (struct sg_mls_app_data){3, false, message};
+    return sg_mls_group_propose(s->b.group, arena, &proposal, &send, &out);
+}
+
+/* Saving, with a pending commit, a past epoch and proposals; and loading that. */
+static void storage_is_lost_whole(void **state)
+{
+    struct scene s;
+    struct store store = {.scene = &s};
+    (void)state;
+    set_up(&s);
+    struct sg_bytes commit = commit_of(&s, &s.a, NULL, 0, true);
+    assert_int_equal(give(&s.b, commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.a, commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_true(exhaust(&s, op_export, sg_bytes(NULL, 0)) > 0);
+    assert_true(exhaust(&s, op_app_data, SG_BYTES_LIT("data")) > 2);
+    (void)commit_of(&s, &s.b, NULL, 0, true);
+    assert_true(exhaust(&s, op_save, sg_bytes(NULL, 0)) > 0);
+    /* all of it, since only what has changed is saved */
+    memset(s.b.group->tree.stored, 0, sg_mls_node_count(s.b.group->tree.cap_leaves));
+    s.b.group->epoch->ratchets.is_stored = false;
+    s.b.group->past[0].epoch->ratchets.is_stored = false;
+    s.b.group->past[0].is_log_stored = false;
+    const struct sg_mls_store given = store_of(&store);
+    assert_int_equal(sg_mls_state_save(s.b.group, &given), SG_OK);
+    struct snapshot before = look(&s, s.b.group);
+    for (long n = 0;; n++) {
+        struct sg_mls_group *loaded;
+        s.failing = (struct failing){.left = n};
+        sg_err err = sg_mls_state_load(&s.w.config, &given, SG_BYTES_LIT("group"), &loaded);
+        bool failed = s.failing.failed;
+        s.failing.left = -1;
+        if (!failed) {
+            assert_int_equal(err, SG_OK);
+            assert_true(n > 20);
+            struct snapshot after = look(&s, loaded);
+            assert_same(&before, &after);
+            sg_mls_group_free(loaded);
+            break;
+        }
+        assert_int_equal(err, SG_ERR_NO_MEMORY);
+    }
+    tear_down(&s);
+}
+
+/* Joining leaves nothing behind. */
 static void joins_are_lost_whole(void **state)
 {
     struct scene s;
@@ -259,6 +379,7 @@ int main(void)
         cmocka_unit_test(messages_are_lost_whole),
         cmocka_unit_test(handshakes_are_lost_whole),
         cmocka_unit_test(joins_are_lost_whole),
+        cmocka_unit_test(storage_is_lost_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -380,6 +380,155 @@ static void what_is_refused(void **state)
     tear_down(&s);
 }
 
+static struct sg_mls_blob package_of(struct sg_mls_client *client, struct sg_mls_blob *secret)
+{
+    struct sg_mls_blob package;
+    assert_int_equal(sg_mls_client_package(client, NULL, &package, secret), SG_OK);
+    return package;
+}
+
+/* The group closes, and its members meet in the next one; some of them in a branch. */
+static void groups_have_successors(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob message, package, secret, welcome;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *alice, *bob;
+    const struct sg_mls_reinit_request reinit = {.group_id = text("next")};
+    (void)state;
+    set_up(&s);
+    package = package_of(s.bob_client, &secret);
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_successor_request request = {
+        .old = s.alice, .add = packages, .add_count = 1, .tree_in_welcome = true};
+    assert_int_equal(sg_mls_member_succeed(s.alice_client, &request, &alice, &welcome),
+                     SG_ERR_INVALID_STATE);
+    request.is_branch = true;
+    request.group_id = text("branch");
+    assert_int_equal(sg_mls_member_succeed(s.alice_client, &request, &alice, &welcome), SG_OK);
+    struct sg_mls_join_request join = {.welcome = bytes(&welcome), .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(s.bob_client, &join, &bob), SG_ERR_MLS_PSK);
+    join.old = s.bob;
+    assert_int_equal(sg_mls_member_join(s.bob_client, &join, &bob), SG_OK);
+    assert_same_state(alice, bob);
+    sg_mls_member_free(alice);
+    sg_mls_member_free(bob);
+    sg_mls_blob_free(&welcome);
+
+    assert_int_equal(sg_mls_member_propose_reinit(s.bob, &reinit, &message), SG_OK);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    sg_mls_blob_free(&message);
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
+    assert_int_equal(sg_mls_member_protect(s.bob, text("x"), text(""), &message),
+                     SG_ERR_INVALID_STATE);
+    request.is_branch = false;
+    assert_int_equal(sg_mls_member_succeed(s.alice_client, &request, &alice, &welcome), SG_OK);
+    join.welcome = bytes(&welcome);
+    assert_int_equal(sg_mls_member_join(s.bob_client, &join, &bob), SG_OK);
+    assert_same_state(alice, bob);
+    struct sg_mls_state_info info;
+    sg_mls_member_state(bob, &info);
+    assert_int_equal(info.group_id.len, 4);
+    assert_memory_equal(info.group_id.data, "next", 4);
+    sg_mls_member_free(alice);
+    sg_mls_member_free(bob);
+    sg_mls_blob_free(&welcome);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
+static void commit_both(struct scene *s, struct sg_mls_commit_output *output)
+{
+    const struct sg_mls_commit_request request = {.tree_in_welcome = true};
+    assert_int_equal(sg_mls_member_commit(s->alice, &request, output), SG_OK);
+    assert_int_equal(receive(s->bob, &output->commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s->alice), SG_OK);
+    assert_same_state(s->alice, s->bob);
+}
+
+/* external_senders with one entry: the server's key, taken from a key package, and its name. */
+static void name_sender(struct sg_mls_client *server, uint8_t senders[43])
+{
+    struct sg_mls_blob secret, package = package_of(server, &secret);
+    /* MLSMessage, version, suite, init key, encryption key: then the signature key */
+    const uint8_t *key = package.data + 8 + 2 * 33 + 1;
+    senders[0] = 42;
+    senders[1] = 32;
+    memcpy(senders + 2, key, 32);
+    memcpy(senders + 34, "\0\1\6server", 9);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+}
+
+/* A server that the group names removes a member, a newcomer asks to come in; and data of the
+ * program travel with the group. */
+static void outsiders_propose(void **state)
+{
+    struct scene s;
+    struct sg_mls_client *server = client_of("server", NULL), *carol = client_of("carol", NULL);
+    struct sg_mls_blob message, package, secret;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *joined;
+    struct sg_bytes data;
+    uint8_t senders[43], exported[64];
+    size_t len;
+    (void)state;
+    set_up(&s);
+    name_sender(server, senders);
+    const struct sg_mls_extension_item items[] = {{5, {senders, 43}}};
+    const struct sg_mls_extension_item twice[] = {items[0], items[0]};
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, twice, 2, &message),
+                     SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message), SG_OK);
+    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    sg_mls_blob_free(&message);
+    assert_int_equal(sg_mls_member_propose_app_data(s.bob, 9, text("rules"), &message), SG_OK);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    sg_mls_blob_free(&message);
+    commit_both(&s, &output);
+    sg_mls_commit_output_free(&output);
+    assert_int_equal(sg_mls_member_app_data(s.bob, 9, &data), SG_OK);
+    assert_memory_equal(data.data, "rules", 5);
+    assert_int_equal(sg_mls_member_app_data(s.bob, 8, &data), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_safe_export(s.alice, 9, exported, &len), SG_OK);
+    assert_int_equal(sg_mls_member_safe_export(s.alice, 9, exported, &len), SG_ERR_DUPLICATE);
+    restart_alice(&s);
+    assert_int_equal(sg_mls_member_safe_export(s.alice, 9, exported, &len), SG_ERR_DUPLICATE);
+
+    struct sg_mls_outside_request outside = {text("g"), 2, UINT32_MAX};
+    package = package_of(carol, &secret);
+    assert_int_equal(sg_mls_client_propose_remove(carol, &outside, 1, &message), SG_ERR_MLS_SENDER);
+    assert_int_equal(sg_mls_client_propose_add(carol, &outside, bytes(&package), &message), SG_OK);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    sg_mls_blob_free(&message);
+    commit_both(&s, &output);
+    struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(carol, &join, &joined), SG_OK);
+    assert_same_state(s.alice, joined);
+    assert_int_equal(sg_mls_member_app_data(joined, 9, &data), SG_OK);
+    sg_mls_commit_output_free(&output);
+
+    outside = (struct sg_mls_outside_request){text("g"), 3, 0};
+    assert_int_equal(sg_mls_client_propose_remove(server, &outside, 2, &message), SG_OK);
+    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    sg_mls_blob_free(&message);
+    commit_both(&s, &output);
+    assert_int_equal(receive(joined, &output.commit, SG_MLS_GOT_REMOVED), SG_ERR_MLS_PROPOSAL);
+    sg_mls_commit_output_free(&output);
+    sg_mls_member_free(joined);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_client_free(server);
+    sg_mls_client_free(carol);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +536,8 @@ int main(void)
         cmocka_unit_test(a_failed_write_changes_nothing),
         cmocka_unit_test(somebody_joins_from_outside_and_leaves),
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(groups_have_successors),
+        cmocka_unit_test(outsiders_propose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

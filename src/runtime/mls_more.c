@@ -1,0 +1,179 @@
+/* Extensions, successors and proposals from outside, in the public API. */
+#include <stdlib.h>
+
+#include "mls/successor.h"
+#include "runtime/mls_impl.h"
+
+struct items {
+    const struct sg_mls_extension_item *at;
+    size_t count;
+};
+
+static void write_items(struct sg_writer *w, const void *what)
+{
+    const struct items *items = what;
+    for (size_t i = 0; i < items->count; i++)
+        sg_mls_write_extension(w, items->at[i].type, items->at[i].data);
+}
+
+/* The body of a list; a type that comes twice is an error of the caller. */
+static sg_err encode_items(struct sg_mls_arena *arena, const struct items *items,
+                           struct sg_bytes *out)
+{
+    for (size_t i = 0; i < items->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (items->at[i].type == items->at[j].type)
+                return SG_ERR_INVALID_ARGUMENT;
+    return sg_mls_encode(arena, write_items, items, out);
+}
+
+sg_err sg_mls_member_propose_extensions(struct sg_mls_member *member,
+                                        const struct sg_mls_extension_item *items, size_t count,
+                                        struct sg_mls_blob *message)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_proposal proposal = {.type = SG_MLS_GROUP_CONTEXT_EXTENSIONS};
+    const struct items list = {items, count};
+    SG_TRY(sg_mls_member_check(member));
+    sg_mls_client_arena(member->client, &arena);
+    sg_err err = encode_items(&arena, &list, &proposal.u.extensions);
+    if (err == SG_OK)
+        err = sg_mls_member_propose(member, &arena, &proposal, message);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
+
+sg_err sg_mls_member_propose_reinit(struct sg_mls_member *member,
+                                    const struct sg_mls_reinit_request *request,
+                                    struct sg_mls_blob *message)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_proposal proposal = {.type = SG_MLS_REINIT};
+    const struct items list = {request->extensions, request->extension_count};
+    SG_TRY(sg_mls_member_check(member));
+    proposal.u.reinit.group_id = request->group_id;
+    proposal.u.reinit.version = SG_MLS_VERSION_10;
+    proposal.u.reinit.suite = request->suite != 0 ? request->suite : member->group->suite->id;
+    sg_mls_client_arena(member->client, &arena);
+    sg_err err = encode_items(&arena, &list, &proposal.u.reinit.extensions);
+    if (err == SG_OK)
+        err = sg_mls_member_propose(member, &arena, &proposal, message);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
+
+/* ---- successors ---- */
+
+static sg_err fill_adds(const struct sg_mls_successor_request *request, struct sg_mls_arena *arena,
+                        struct sg_mls_successor *in)
+{
+    struct sg_mls_proposal *adds = sg_mls_arena_new(arena, request->add_count, sizeof(*adds));
+    if (adds == NULL)
+        return SG_ERR_NO_MEMORY;
+    if (request->add_count > UINT16_MAX)
+        return SG_ERR_LIMIT;
+    for (size_t i = 0; i < request->add_count; i++) {
+        adds[i].type = SG_MLS_ADD;
+        adds[i].u.add = sg_mls_arena_new(arena, 1, sizeof(*adds[i].u.add));
+        if (adds[i].u.add == NULL)
+            return SG_ERR_NO_MEMORY;
+        SG_TRY(sg_mls_decode_package(request->add[i], arena, adds[i].u.add));
+    }
+    in->adds = adds;
+    in->count = (uint32_t)request->add_count;
+    return SG_OK;
+}
+
+static sg_err succeed(struct sg_mls_client *client, const struct sg_mls_successor_request *request,
+                      struct sg_mls_arena *arena, struct sg_mls_group **group,
+                      struct sg_bytes *welcome)
+{
+    struct sg_mls_package_options options = {.now = sg_mls_client_now(client),
+                                             .lifetime = UINT64_C(86400)};
+    const struct items list = {request->extensions, request->extension_count};
+    struct sg_mls_package package;
+    struct sg_mls_successor in = {.config = &client->mls,
+                                  .old = request->old->group,
+                                  .is_branch = request->is_branch,
+                                  .group_id = request->group_id,
+                                  .tree_in_welcome = request->tree_in_welcome,
+                                  .now = options.now};
+    SG_TRY(encode_items(arena, &list, &in.extensions));
+    SG_TRY(fill_adds(request, arena, &in));
+    SG_TRY(sg_mls_package_make(&client->mls, &client->identity, &options, arena, &package));
+    in.keys = (struct sg_mls_package_keys){package.package, package.init_private,
+                                           package.encryption_private,
+                                           client->identity.signature_private};
+    return sg_mls_group_succeed(&in, arena, group, welcome);
+}
+
+sg_err sg_mls_member_succeed(struct sg_mls_client *client,
+                             const struct sg_mls_successor_request *request,
+                             struct sg_mls_member **out, struct sg_mls_blob *welcome)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_group *group = NULL;
+    struct sg_bytes bytes;
+    *welcome = (struct sg_mls_blob){NULL, 0};
+    SG_TRY(sg_mls_member_check(request->old));
+    sg_mls_client_arena(client, &arena);
+    sg_err err = succeed(client, request, &arena, &group, &bytes);
+    if (err == SG_OK) {
+        err = sg_mls_blob_copy(bytes, welcome);
+        if (err != SG_OK)
+            sg_mls_group_free(group);
+    }
+    if (err == SG_OK)
+        err = sg_mls_member_new(client, group, out);
+    if (err != SG_OK)
+        sg_mls_blob_free(welcome);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
+
+/* ---- from outside ---- */
+
+static sg_err propose_outside(const struct sg_mls_client *client,
+                              const struct sg_mls_outside_request *request,
+                              const struct sg_mls_proposal *proposal, struct sg_mls_arena *arena,
+                              struct sg_mls_blob *message)
+{
+    struct sg_mls_signer signer = {client->suite, client->mls.random,
+                                   client->identity.signature_private};
+    const struct sg_mls_outside in = {.signer = &signer,
+                                      .group_id = request->group_id,
+                                      .epoch = request->epoch,
+                                      .sender_index = request->sender_index};
+    struct sg_bytes bytes;
+    SG_TRY(sg_mls_propose_from_outside(&in, arena, proposal, &bytes));
+    return sg_mls_blob_copy(bytes, message);
+}
+
+sg_err sg_mls_client_propose_add(const struct sg_mls_client *client,
+                                 const struct sg_mls_outside_request *request,
+                                 struct sg_bytes package, struct sg_mls_blob *message)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_key_package decoded;
+    const struct sg_mls_proposal proposal = {.type = SG_MLS_ADD, .u.add = &decoded};
+    *message = (struct sg_mls_blob){NULL, 0};
+    sg_mls_client_arena(client, &arena);
+    sg_err err = sg_mls_decode_package(package, &arena, &decoded);
+    if (err == SG_OK)
+        err = propose_outside(client, request, &proposal, &arena, message);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
+
+sg_err sg_mls_client_propose_remove(const struct sg_mls_client *client,
+                                    const struct sg_mls_outside_request *request, uint32_t leaf,
+                                    struct sg_mls_blob *message)
+{
+    struct sg_mls_arena arena;
+    const struct sg_mls_proposal proposal = {.type = SG_MLS_REMOVE, .u.removed = leaf};
+    *message = (struct sg_mls_blob){NULL, 0};
+    sg_mls_client_arena(client, &arena);
+    sg_err err = propose_outside(client, request, &proposal, &arena, message);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
