@@ -43,7 +43,8 @@ if(sg_deps STREQUAL "system")
     target_link_libraries(sg_third_shared INTERFACE PkgConfig::SG_QUIC)
     set(SG_PRIVATE_ARCHIVES "")
     set(SG_PC_LIBS_PRIVATE "")
-    set(SG_PC_REQUIRES_PRIVATE "libngtcp2_crypto_ossl libngtcp2 libssl libcrypto libuv sqlite3 zlib")
+    set(SG_PC_REQUIRES_PRIVATE
+        "libngtcp2_crypto_ossl libngtcp2 libssl libcrypto libuv sqlite3 zlib")
 else()
     set(SG_PRIVATE_ARCHIVES ${sg_deps}/lib/libngtcp2_crypto_ossl.a ${sg_deps}/lib/libngtcp2.a
         ${sg_deps}/lib/libssl.a ${sg_deps}/lib/libcrypto.a)

@@ -129,7 +129,7 @@ static void check_same(const struct sg_replica *a, const struct sg_replica *b)
     demand(sg_state_encode(a, &x) == SG_OK && sg_state_encode(b, &y) == SG_OK);
     demand(x.len == y.len && memcmp(x.data, y.data, x.len) == 0);
     open_replica(&again, a->config.genesis.order);
-    demand(sg_state_decode(&again, sg_column_bytes(&x)) == SG_OK);
+    demand(sg_state_decode(&again, sg_column_bytes(&x), false) == SG_OK);
     y.len = 0;
     demand(sg_state_encode(&again, &y) == SG_OK);
     demand(x.len == y.len && memcmp(x.data, y.data, x.len) == 0);
@@ -148,7 +148,7 @@ static void try_state(const uint8_t *data, size_t size)
     sg_put_u8(&bytes, SG_BATCH_VERSION);
     sg_put_bytes(&bytes, sg_bytes(genesis, sizeof(genesis)));
     sg_put_bytes(&bytes, sg_bytes(data, size));
-    if (sg_state_decode(&r, sg_column_bytes(&bytes)) == SG_OK)
+    if (sg_state_decode(&r, sg_column_bytes(&bytes), false) == SG_OK)
         check_texts(&r);
     sg_replica_fini(&r);
     sg_column_fini(&bytes);

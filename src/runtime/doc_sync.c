@@ -356,7 +356,7 @@ static sg_err adopt_plain(struct sg_doc *doc, struct sg_bytes plain, struct sg_d
     struct sg_replica *fresh = NULL;
     SG_TRY(find_state(doc, plain, &floor, &state));
     SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
-    sg_err err = sg_state_decode(fresh, state);
+    sg_err err = sg_state_decode(fresh, state, false);
     if (err == SG_OK)
         err = save_unsynced(doc, fresh, unsynced);
     if (err == SG_OK && doc->store != NULL)
