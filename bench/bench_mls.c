@@ -302,7 +302,7 @@ static void bench_blank(uint16_t suite, uint32_t members)
                                    .keys = keys_of(&b, 0, &b.creator),
                                    .now = NOW};
         struct sg_mls_commit_options options = {
-            .send = {.now = NOW}, .values = b.adds, .count = b.members};
+            .send = {.now = NOW}, .values = b.adds, .count = b.members, .omits_path = true};
         sg_mls_group_free(creator);
         sg_mls_group_free(first);
         demand(sg_mls_group_create(&in, &creator), "create");
@@ -344,17 +344,19 @@ static void become(struct bench *b, struct sg_mls_group *group, uint32_t i)
 }
 
 /* Every second member but the other one commits once, those far apart first, so that the tree fills
- * soon. */
+ * soon; leaf 2 comes last, whose path is as long as any. */
 static void fill(struct bench *b, struct sg_mls_group *group, struct sg_mls_group *other)
 {
     double ignored[2];
     for (uint32_t step = group->tree.leaves / 2; step > 1; step /= 2)
         for (uint32_t leaf = step; leaf <= b->members; leaf += 2 * step) {
-            if (leaf == sg_mls_group_leaf(other))
+            if (leaf == sg_mls_group_leaf(other) || leaf == 2)
                 continue;
             become(b, group, leaf - 1);
             (void)commit(b, group, other, &ignored[0], &ignored[1]);
         }
+    become(b, group, 1);
+    (void)commit(b, group, other, &ignored[0], &ignored[1]);
 }
 
 /* Undoes UNDO commits and follows them again. */
@@ -403,7 +405,7 @@ static void bench_full(uint16_t suite, uint32_t members)
                                .keys = keys_of(&b, 0, &b.creator),
                                .now = NOW};
     struct sg_mls_commit_options options = {
-        .send = {.now = NOW}, .values = b.adds, .count = b.members};
+        .send = {.now = NOW}, .values = b.adds, .count = b.members, .omits_path = true};
     demand(sg_mls_group_create(&in, &group), "create");
     demand(sg_mls_group_commit(group, &b.arena, &options, &result), "add all");
     demand(sg_mls_group_merge(group), "merge");

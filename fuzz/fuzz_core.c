@@ -1,7 +1,8 @@
 /* The whole core fed by three peers, with time passing and links coming and going. The input is a
  * list of steps: one byte says which peer and what happens, then a frame with a 16-bit length. All
  * invariants are checked after each step. The suite is a stand-in without secrets, so that the
- * fuzzer can get past hashes and signatures. */
+ * fuzzer can get past hashes and signatures. Inputs of odd size have their signatures checked by
+ * jobs, each of which is done two steps later. */
 #include <assert.h>
 #include <string.h>
 
@@ -48,7 +49,17 @@ static sg_err weak_sign(void *state, struct sg_bytes context, struct sg_bytes me
 static const uint8_t own_key[PUBLIC_LEN] = {1};
 static const struct sg_topic_id topic = {{1}};
 
-static struct sg_core *new_core(void)
+#define JOBS_MAX 256
+static struct {
+    size_t count;
+    struct {
+        uint64_t number;
+        enum sg_core_in_kind kind;
+        sg_err err;
+    } job[JOBS_MAX];
+} jobs;
+
+static struct sg_core *new_core(bool offload)
 {
     struct sg_core_config config = sg_core_config_default(sg_mem_default());
     struct sg_core *core = NULL;
@@ -67,9 +78,25 @@ static struct sg_core *new_core(void)
     config.roots_max = 4;
     config.authors_max = 4;
     config.links_max = 8;
+    config.offload = offload;
+    config.waiting_bytes_max = 8192;
+    config.verify_jobs_max = 8;
     sg_err err = sg_core_new(&core, &config, 0);
     assert(err == SG_OK);
     return core;
+}
+
+static void note_jobs(const struct sg_core_outbox *out)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        const struct sg_core_out *o = &out->out[i];
+        if (o->kind != SG_CORE_OUT_VERIFY)
+            continue;
+        assert(jobs.count < JOBS_MAX);
+        jobs.job[jobs.count].number = o->job;
+        jobs.job[jobs.count].kind = SG_CORE_IN_VERIFIED;
+        jobs.job[jobs.count++].err = sg_core_job_verify(&weak, &o->id, sg_buf_bytes(o->buf));
+    }
 }
 
 static void feed(struct sg_core *core, sg_time_ns now, const struct sg_core_in *in)
@@ -77,8 +104,21 @@ static void feed(struct sg_core *core, sg_time_ns now, const struct sg_core_in *
     struct sg_core_outbox out = {0};
     sg_err err = sg_core_input(core, now, 1000000, in, &out);
     assert(err != SG_ERR_NO_MEMORY);
+    note_jobs(&out);
     sg_core_outbox_fini(&out, sg_mem_default());
     sg_core_check(core);
+}
+
+/* The first count jobs. */
+static void do_jobs(struct sg_core *core, sg_time_ns now, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sg_core_in in = {
+            .kind = jobs.job[i].kind, .job = jobs.job[i].number, .err = jobs.job[i].err};
+        feed(core, now, &in);
+    }
+    jobs.count -= count;
+    memmove(jobs.job, jobs.job + count, jobs.count * sizeof(jobs.job[0]));
 }
 
 /* One step; gives how far the clock goes on. */
@@ -120,16 +160,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sg_reader r = sg_reader(sg_bytes(data, size));
     struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = topic};
-    struct sg_core *core = new_core();
+    struct sg_core *core = new_core(size % 2 != 0);
     sg_time_ns now = 0;
+    size_t old_jobs = 0;
+    jobs.count = 0;
     feed(core, now, &in);
     in.kind = SG_CORE_IN_LINK_UP;
     for (uint8_t i = 1; i <= PEERS; i++) {
         in.peer = (struct sg_peer_id){{i}};
         feed(core, now, &in);
     }
-    for (int steps = 0; steps < 200 && r.left > 0; steps++)
+    for (int steps = 0; steps < 200 && r.left > 0; steps++) {
+        size_t older = jobs.count;
         now += step(core, now, &r);
+        do_jobs(core, now, old_jobs);
+        old_jobs = older - old_jobs;
+    }
     sg_core_free(core);
     return 0;
 }

@@ -18,19 +18,19 @@ static void check_gossip(struct sg_bytes input, struct sg_reader *r)
     if (sg_gossip_decode(r, &msg) != SG_OK)
         return;
     assert(msg.hop >= 1 && msg.batch_count >= 1 && msg.batch_index < msg.batch_count);
-    assert(msg.path_len <= SG_BATCH_PATH_MAX && msg.payload.len <= SG_PAYLOAD_MAX);
+    assert(msg.payload.len <= SG_PAYLOAD_MAX);
     sg_gossip_encode(&w, &msg);
     check_same(&w, input);
 }
 
 static void check_root(struct sg_bytes input, struct sg_reader *r)
 {
-    uint8_t root[SG_ID_LEN];
-    struct sg_bytes signature;
+    struct sg_root root;
     struct sg_writer w = sg_writer(out, sizeof(out));
-    if (sg_root_decode(r, root, &signature) != SG_OK)
+    if (sg_root_decode(r, &root) != SG_OK)
         return;
-    sg_root_encode(&w, root, signature);
+    assert(root.count >= 1 && root.count <= SG_BATCH_MAX);
+    sg_root_encode(&w, &root);
     check_same(&w, input);
 }
 

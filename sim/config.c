@@ -90,6 +90,7 @@ void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_
     config->self = self->id;
     config->network = SG_BYTES_LIT("sim");
     config->boot = self->boot;
+    config->offload = extra->job_ns > 0;
     uint64_t seed = sg_sim_mix(sim->config.seed, node + UINT64_C(1));
     config->seed = sg_sim_mix(seed, self->boot);
     if (extra->tune != NULL)

@@ -28,6 +28,8 @@ struct sg_sim_extra {
     uint32_t senders;              /* messages come from so many nodes; 0 = from all */
     uint32_t lane_budget;          /* bytes under way per lane before a push is dropped */
     uint64_t dial_timeout_ns;
+    uint64_t job_ns; /* a signature is made or checked so long after it was asked for; 0 = at once,
+                      * inside of the core */
     uint64_t idle_timeout_ns;                    /* a link that hears nothing for so long is down */
     uint64_t stall_timeout_ns;                   /* the same, when something was sent */
     void (*tune)(struct sg_core_config *config); /* NULL = none */
@@ -241,6 +243,8 @@ void sg_sim_node_crash(struct sg_sim *sim, uint32_t node);
 sg_err sg_sim_feed(struct sg_sim *sim, uint32_t node, const struct sg_core_in *in);
 /* Adds the counters of a core to the sums. */
 void sg_sim_node_count(struct sg_sim *sim, uint32_t node);
+/* A job of the core is done. */
+void sg_sim_node_job(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_node_timer(struct sg_sim *sim, const struct sg_sim_event *event);
 void sg_sim_node_publish(struct sg_sim *sim, uint32_t node);
 uint32_t sg_sim_node_of(const struct sg_sim *sim, const struct sg_peer_id *id);

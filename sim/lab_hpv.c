@@ -131,10 +131,14 @@ static void carry_out(struct sg_lab_hpv *lab, uint32_t from, const struct sg_hpv
         break;
     }
     case SG_HPV_OUT_NEIGHBOR_UP:
+        if (lab->rider != NULL)
+            lab->rider->neighbor(lab->rider->user, from, &o->peer, true);
         if (lab->resend && node->flood == lab->flood)
             post_flood(lab, from, &o->peer);
         break;
     case SG_HPV_OUT_NEIGHBOR_DOWN:
+        if (lab->rider != NULL)
+            lab->rider->neighbor(lab->rider->user, from, &o->peer, false);
         break;
     case SG_HPV_OUT_ISOLATED:
         node->isolated++;
@@ -142,6 +146,14 @@ static void carry_out(struct sg_lab_hpv *lab, uint32_t from, const struct sg_hpv
             sg_lab_net_post(&lab->net, 0, EV_TABLE, from);
         break;
     }
+}
+
+static sg_time_ns deadline(const struct sg_lab_hpv *lab, uint32_t node)
+{
+    sg_time_ns at = sg_hpv_deadline(&lab->node[node].m);
+    if (lab->rider == NULL)
+        return at;
+    return sg_time_min(at, lab->rider->deadline(lab->rider->user, node));
 }
 
 static void feed(struct sg_lab_hpv *lab, uint32_t at, const struct sg_hpv_in *in)
@@ -153,7 +165,18 @@ static void feed(struct sg_lab_hpv *lab, uint32_t at, const struct sg_hpv_in *in
     (void)err;
     for (size_t i = 0; i < out.count; i++)
         carry_out(lab, at, &out.out[i]);
-    sg_lab_net_wake(&lab->net, at, sg_hpv_deadline(m));
+    sg_lab_net_wake(&lab->net, at, deadline(lab, at));
+}
+
+void sg_lab_hpv_broken(struct sg_lab_hpv *lab, uint32_t from, uint32_t to)
+{
+    const struct mail mail = {.from = from, .to = to};
+    post(lab, EV_BROKEN, &mail);
+}
+
+void sg_lab_hpv_rewake(struct sg_lab_hpv *lab, uint32_t node)
+{
+    sg_lab_net_wake(&lab->net, node, deadline(lab, node));
 }
 
 /* ---- events ---- */
@@ -235,10 +258,12 @@ static void on_timer(struct sg_lab_hpv *lab, uint32_t node)
     const struct sg_hpv_in in = {.kind = SG_HPV_IN_TIMEOUT};
     if (!sg_lab_net_woken(&lab->net, node) || !is_up(lab, node))
         return;
+    if (lab->rider != NULL)
+        lab->rider->timer(lab->rider->user, node);
     if (sg_hpv_deadline(&lab->node[node].m) <= lab->net.now)
         feed(lab, node, &in);
     else
-        sg_lab_net_wake(&lab->net, node, sg_hpv_deadline(&lab->node[node].m));
+        sg_lab_hpv_rewake(lab, node);
 }
 
 void sg_lab_hpv_run(struct sg_lab_hpv *lab, uint64_t for_ns)
@@ -248,6 +273,8 @@ void sg_lab_hpv_run(struct sg_lab_hpv *lab, uint64_t for_ns)
     while (sg_lab_net_next(&lab->net, &event)) {
         if (event.kind == SG_LAB_EV_TIMER)
             on_timer(lab, event.index);
+        else if (event.kind >= SG_LAB_HPV_EV_RIDER)
+            lab->rider->event(lab->rider->user, &event);
         else if (event.kind == EV_TABLE && is_up(lab, event.index))
             on_table(lab, event.index);
         else if (event.kind != EV_TABLE)
@@ -325,7 +352,7 @@ void sg_lab_hpv_notice(struct sg_lab_hpv *lab, uint64_t min_ns, uint64_t max_ns)
             notice_one(lab, i, min_ns, max_ns);
 }
 
-static uint32_t random_survivor(struct sg_lab_hpv *lab)
+uint32_t sg_lab_hpv_survivor(struct sg_lab_hpv *lab)
 {
     for (;;) {
         uint64_t at = sg_prng_below(&lab->prng, lab->started);
@@ -338,7 +365,7 @@ double sg_lab_hpv_flood(struct sg_lab_hpv *lab, bool resend, uint64_t for_ns)
 {
     if (lab->up == 0)
         return 0;
-    uint32_t from = random_survivor(lab);
+    uint32_t from = sg_lab_hpv_survivor(lab);
     lab->flood++;
     lab->resend = resend;
     lab->reached = 0;

@@ -27,6 +27,16 @@ struct sg_lab_hpv_config sg_lab_hpv_paper(const struct sg_mem *mem);
 /* Our defaults at 1 000 nodes. Nobody answers for the dead: a dial fails after 5 s. */
 struct sg_lab_hpv_config sg_lab_hpv_ours(const struct sg_mem *mem);
 
+/* A protocol on top of the views, in the same virtual time. */
+#define SG_LAB_HPV_EV_RIDER (SG_LAB_EV_FIRST + 16)
+struct sg_lab_hpv_rider {
+    void *user;
+    void (*neighbor)(void *user, uint32_t node, const struct sg_peer_id *peer, bool is_up);
+    void (*event)(void *user, const struct sg_sim_event *event); /* kinds from .._EV_RIDER on */
+    void (*timer)(void *user, uint32_t node);
+    sg_time_ns (*deadline)(void *user, uint32_t node);
+};
+
 struct sg_lab_hpv_node {
     struct sg_hpv m;
     bool is_up;
@@ -40,7 +50,8 @@ struct sg_lab_hpv {
     struct sg_lab_hpv_config config;
     struct sg_lab_net net;
     struct sg_prng prng;
-    struct sg_lab_hpv_node *node; /* [config.nodes] */
+    const struct sg_lab_hpv_rider *rider; /* NULL = none */
+    struct sg_lab_hpv_node *node;         /* [config.nodes] */
     uint32_t started, up;
     uint32_t flood;    /* number of the last flood */
     uint32_t reached;  /* by it */
@@ -56,6 +67,11 @@ void sg_lab_hpv_free(struct sg_lab_hpv *lab);
 /* All nodes join, one after the other, through the first. */
 void sg_lab_hpv_join(struct sg_lab_hpv *lab);
 void sg_lab_hpv_run(struct sg_lab_hpv *lab, uint64_t for_ns);
+/* What from has sent to the crashed node to was no message of HyParView: it is told as well. */
+void sg_lab_hpv_broken(struct sg_lab_hpv *lab, uint32_t from, uint32_t to);
+/* Wants to be woken again, after the rider was fed. */
+void sg_lab_hpv_rewake(struct sg_lab_hpv *lab, uint32_t node);
+uint32_t sg_lab_hpv_survivor(struct sg_lab_hpv *lab);
 /* A random share of all nodes crashes at once, and nobody is told. */
 void sg_lab_hpv_kill(struct sg_lab_hpv *lab, unsigned permille);
 /* Each survivor is told of its own dead neighbours, of each at a random time from min_ns to max_ns

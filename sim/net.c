@@ -289,10 +289,12 @@ static void drop_push(struct sg_sim *sim, uint32_t conn, unsigned end,
         sim->err = SG_ERR_NO_MEMORY;
         return;
     }
-    sg_sim_conn_event(
-        sim, sim->now,
-        (struct sg_sim_event){
-            .kind = SG_SIM_EV_PUSH_DROPPED, .index = conn, .end = (uint8_t)end, .buf = id});
+    sg_sim_conn_event(sim, sim->now,
+                      (struct sg_sim_event){.kind = SG_SIM_EV_PUSH_DROPPED,
+                                            .index = conn,
+                                            .end = (uint8_t)end,
+                                            .lane = sg_scope_is_base(&out->topic), /* a ROOT */
+                                            .buf = id});
 }
 
 static void send_copy(struct sg_sim *sim, sg_time_ns at, const struct sg_sim_event *frame)
@@ -437,8 +439,9 @@ void sg_sim_net_push_dropped(struct sg_sim *sim, const struct sg_sim_event *even
 {
     struct sg_sim_conn *conn = &sim->conns[event->index];
     struct sg_core_in in = {.kind = SG_CORE_IN_PUSH_DROPPED,
-                            .peer = sim->nodes[conn->node[1 - event->end]].id,
-                            .topic = sim->topic};
+                            .peer = sim->nodes[conn->node[1 - event->end]].id};
+    if (event->lane == 0)
+        in.topic = sim->topic;
     memcpy(in.id.b, event->buf->data, SG_ID_LEN);
     if (sim->nodes[conn->node[event->end]].core != NULL)
         (void)sg_sim_feed(sim, conn->node[event->end], &in);

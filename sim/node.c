@@ -56,6 +56,56 @@ static uint64_t digest_of(struct sg_sim *sim, const struct sg_buf *buf)
     return sim->digest;
 }
 
+/* What SG_SIM_EV_JOB carries. */
+struct job {
+    uint64_t number;
+    uint32_t boot;
+    enum sg_core_in_kind kind;
+    sg_err err;
+    uint8_t signature[SG_SIM_SIG_LEN];
+};
+
+/* The work is done now, its result comes after job_ns. */
+static void begin_job(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out)
+{
+    const struct sg_suite *suite = sim->extra->suite;
+    const struct sg_signer signer = sg_sim_signer(suite, sim->nodes[at].public_key);
+    struct job job = {.number = out->job, .boot = sim->nodes[at].boot};
+    if (out->kind == SG_CORE_OUT_SIGN) {
+        job.kind = SG_CORE_IN_SIGNED;
+        job.err = sg_core_job_sign(&signer, &out->id, job.signature);
+    } else {
+        job.kind = SG_CORE_IN_VERIFIED;
+        job.err = sg_core_job_verify(suite, &out->id, sg_buf_bytes(out->buf));
+    }
+    struct sg_buf *buf = sg_buf_copy(sim->mem, sg_bytes((const uint8_t *)&job, sizeof(job)));
+    if (buf == NULL) {
+        sim->err = SG_ERR_NO_MEMORY;
+        return;
+    }
+    sg_sim_push(sim, (struct sg_sim_event){.at = sim->now + sim->extra->job_ns,
+                                           .kind = SG_SIM_EV_JOB,
+                                           .index = at,
+                                           .buf = buf});
+}
+
+void sg_sim_node_job(struct sg_sim *sim, const struct sg_sim_event *event)
+{
+    const struct sg_sim_node *node = &sim->nodes[event->index];
+    struct job job;
+    memcpy(&job, event->buf->data, sizeof(job));
+    sg_buf_unref(event->buf);
+    if (node->core == NULL || node->boot != job.boot)
+        return;
+    const struct sg_core_in in = {.kind = job.kind,
+                                  .job = job.number,
+                                  .err = job.err,
+                                  .bytes = sg_bytes(job.signature, sizeof(job.signature))};
+    sg_err err = sg_sim_feed(sim, event->index, &in);
+    if (err != SG_OK && err != SG_ERR_STOPPED)
+        sg_sim_broken(sim, event->index, "a job that the core asked for is unknown to it");
+}
+
 static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out *out)
 {
     const uint8_t *ids[2] = {out->peer.b, out->id.b};
@@ -85,6 +135,11 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         return;
     case SG_CORE_OUT_MEMBER:
         sg_sim_hash(sim, at, what, ids, out->incarnation << 8 | (uint64_t)out->member);
+        return;
+    case SG_CORE_OUT_SIGN:
+    case SG_CORE_OUT_VERIFY:
+        sg_sim_hash(sim, at, what, ids, out->job);
+        begin_job(sim, at, out);
         return;
     case SG_CORE_OUT_NEED_CACHE:
         sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);

@@ -256,6 +256,8 @@ void sg_sim_plan_event(struct sg_sim *sim, const struct sg_sim_event *event)
         sg_sim_faults_end(sim, event);
     else if (event->kind == SG_SIM_EV_ADVERSARY)
         sg_sim_adversary_act(sim, event);
+    else if (event->kind == SG_SIM_EV_JOB)
+        sg_sim_node_job(sim, event);
 }
 
 double sg_sim_plan_share(const struct sg_sim *sim)

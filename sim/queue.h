@@ -36,7 +36,8 @@ enum sg_sim_event_kind {
     SG_SIM_EV_NO_PEER,      /* node, buf: the id it dialled, which nobody has */
     SG_SIM_EV_ACTION,       /* of the scenario, by number */
     SG_SIM_EV_END,          /* of a partition, by number; end 1: of a node that has left */
-    SG_SIM_EV_ADVERSARY     /* node: an attacker's next moment */
+    SG_SIM_EV_ADVERSARY,    /* node: an attacker's next moment */
+    SG_SIM_EV_JOB           /* node, buf: a signature is made or checked */
 };
 
 struct sg_sim_event {

@@ -141,6 +141,7 @@ static bool carry_out_conn(struct sg_sim *sim, const struct sg_sim_event *event)
     case SG_SIM_EV_ACTION:
     case SG_SIM_EV_END:
     case SG_SIM_EV_ADVERSARY:
+    case SG_SIM_EV_JOB:
         return false;
     }
     return false;

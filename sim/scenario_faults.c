@@ -48,6 +48,7 @@ static uint32_t concerned(const struct sg_sim *sim, const struct sg_sim_event *e
     case SG_SIM_EV_SEED:
     case SG_SIM_EV_CACHE:
     case SG_SIM_EV_NO_PEER:
+    case SG_SIM_EV_JOB:
         *timer = true;
         return event->index;
     case SG_SIM_EV_JOIN:

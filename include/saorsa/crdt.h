@@ -248,7 +248,7 @@ struct sg_doc_log_entry {
     uint8_t name[SG_ID_LEN];
     struct sg_peer_id author;
     uint32_t seq, ops;
-    bool is_provisional; /* no checkpoint speaks for it yet: see docs/adr/0030 */
+    bool is_provisional; /* no checkpoint speaks for it yet: see docs/adr/0040 */
 };
 /* Batch number `at` in the order in which they came, above the floor. SG_ERR_NOT_FOUND. */
 SG_API SG_MUST_USE sg_err sg_doc_log(struct sg_doc *doc, uint32_t at,

@@ -225,20 +225,33 @@ SG_API uint64_t sg_subscription_dropped(const struct sg_subscription *sub);
 SG_API void sg_subscription_free(struct sg_subscription *sub);
 SG_API void sg_message_free(struct sg_message *message);
 
+/* What became of an accepted message so far. */
+enum sg_publish_outcome {
+    SG_PUBLISH_SENT = 1, /* signed, and in the queues of the neighbours */
+    SG_PUBLISH_QUEUED,   /* waits for its signature; goes out by itself */
+    SG_PUBLISH_NO_PEERS  /* the topic has no neighbour: kept 60 s for those who come */
+};
+
 struct sg_publish_result {
+    enum sg_publish_outcome outcome;
     struct sg_msg_id id;
     uint64_t sequence;
     uint32_t neighbors; /* of the topic's overlay at this moment */
-    uint32_t pushed;    /* neighbours it was queued for in full */
-    uint32_t announced; /* neighbours that were only told its id */
+    uint32_t pushed;    /* neighbours that get it in full, as the tree stands */
+    uint32_t announced; /* neighbours that are only told its id */
 };
 
 /* Publishes payload [0 .. 65536] on a topic, signed by this node. A node may publish without a
  * subscription: it joins the topic's overlay for as long as the topic is in use (60 s).
+ * Returns at once; the message is signed by another thread and sent when that is done. A message
+ * that comes alone is signed right away, those that follow within 5 ms gather and share one
+ * signature, up to 64 of them. The order of publishing is kept. sg_node_stop and sg_node_leave
+ * first sign and send what was accepted.
  * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
  * message is kept for 60 s and offered to those who come, and neighbors is 0.
- * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full: try again later),
- * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_CRYPTO. */
+ * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 1 088 messages or 4 MiB wait
+ * for their signatures: try again later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY,
+ * SG_ERR_STOPPED. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
                                      struct sg_bytes payload, struct sg_publish_result *result);
 

@@ -117,6 +117,11 @@ struct sg_mls_client_config {
     /* The secret of an external pre-shared key into secret [256]. SG_ERR_MLS_PSK: unknown. NULL:
      * there are none. */
     sg_err (*find_psk)(void *user, struct sg_bytes id, uint8_t *secret, size_t *len);
+    /* The data of a component after an update (sg_mls_member_propose_app_data) into *after (malloc;
+     * the library frees it); before has len 0 when there was none. An error refuses the proposal.
+     * Must say the same at all members and times. NULL: an update is the new data. */
+    sg_err (*update_app_data)(void *user, uint16_t component, struct sg_bytes before,
+                              struct sg_bytes update, struct sg_mls_blob *after);
     /* Unix seconds; NULL: the system's clock. */
     uint64_t (*now)(void *user);
     uint32_t past_epochs;  /* late messages can be read for so many epochs; default 5 */
@@ -208,6 +213,14 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member
                                                     struct sg_bytes psk_id,
                                                     struct sg_mls_blob *message);
 
+/* Changes what the group keeps for a component of the program (draft-ietf-mls-extensions
+ * AppDataUpdate): all members have it, newcomers get it. update.data NULL: the component's data
+ * goes. SG_ERR_MLS_PROPOSAL: there is none to go; what update_app_data says;
+ * SG_ERR_MLS_CAPABILITY. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member,
+                                                         uint16_t component, struct sg_bytes update,
+                                                         struct sg_mls_blob *message);
+
 /* ---- commits ---- */
 
 struct sg_mls_commit_request {
@@ -298,10 +311,18 @@ struct sg_mls_leaf_info {
 /* Who is at a leaf. SG_ERR_NOT_FOUND: nobody. */
 SG_API SG_MUST_USE sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
                                              struct sg_mls_leaf_info *out);
+/* What the group keeps for a component. Borrowed until the next change. SG_ERR_NOT_FOUND. */
+SG_API SG_MUST_USE sg_err sg_mls_member_app_data(const struct sg_mls_member *member,
+                                                 uint16_t component, struct sg_bytes *out);
 /* A secret of len bytes that all members of the epoch can derive, and nobody else. */
 SG_API SG_MUST_USE sg_err sg_mls_member_export(const struct sg_mls_member *member,
                                                struct sg_bytes label, struct sg_bytes context,
                                                uint8_t *out, size_t len);
+/* The same for one component of the program, forward secure (draft-ietf-mls-extensions SafeExport):
+ * given once in an epoch, out [room for 64], *len, and deleted here. SG_ERR_DUPLICATE: it was given
+ * before. */
+SG_API SG_MUST_USE sg_err sg_mls_member_safe_export(struct sg_mls_member *member,
+                                                    uint16_t component, uint8_t *out, size_t *len);
 /* The same bytes for two members exactly when they are in the same state of the group: out [room
  * for 64], *len. Not secret among members; compare it over another channel. */
 SG_API SG_MUST_USE sg_err sg_mls_member_authenticator(const struct sg_mls_member *member,
@@ -312,6 +333,31 @@ SG_API SG_MUST_USE sg_err sg_mls_member_info(const struct sg_mls_member *member,
 /* The ratchet tree, for newcomers whose welcome has none. Checked there against the welcome. */
 SG_API SG_MUST_USE sg_err sg_mls_member_tree(const struct sg_mls_member *member,
                                              struct sg_mls_blob *out);
+/* The same tree in chunks, for networks that fetch content by its hash: the manifest has the hashes
+ * (by the suite's hash) of all chunks in their order. Of two epochs only the chunks differ in which
+ * something has changed. SG_ERR_NOT_FOUND: no chunk of this number. */
+SG_API SG_MUST_USE sg_err sg_mls_member_tree_manifest(const struct sg_mls_member *member,
+                                                      struct sg_mls_blob *out);
+SG_API SG_MUST_USE sg_err sg_mls_member_tree_chunk(const struct sg_mls_member *member,
+                                                   uint32_t index, struct sg_mls_blob *out);
+/* A tree that is collected from chunks, in any order. The manifest need not be trusted, since the
+ * tree is checked at the join. SG_ERR_UNSUPPORTED, SG_ERR_MALFORMED, SG_ERR_LIMIT: the manifest;
+ * errors of decoding. */
+struct sg_mls_tree_parts;
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_new(struct sg_bytes manifest,
+                                                struct sg_mls_tree_parts **out);
+SG_API void sg_mls_tree_parts_free(struct sg_mls_tree_parts *parts);
+/* The next one that is missing, from a number on, and its hash, borrowed. SG_ERR_NOT_FOUND. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_missing(const struct sg_mls_tree_parts *parts,
+                                                    uint32_t from, uint32_t *index,
+                                                    struct sg_bytes *hash);
+/* A chunk that came. SG_ERR_NOT_FOUND: it is none of this tree; SG_ERR_DUPLICATE: it is there
+ * already; SG_ERR_OVERSIZED. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_put(struct sg_mls_tree_parts *parts,
+                                                struct sg_bytes chunk);
+/* The whole, for sg_mls_join_request. SG_ERR_INVALID_STATE: chunks are missing. */
+SG_API SG_MUST_USE sg_err sg_mls_tree_parts_tree(const struct sg_mls_tree_parts *parts,
+                                                 struct sg_mls_blob *out);
 /* Any MLSMessage in words, for tools: lines of "name: value". Errors of decoding. */
 SG_API SG_MUST_USE sg_err sg_mls_describe(struct sg_bytes message, struct sg_mls_blob *out);
 

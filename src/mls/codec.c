@@ -21,6 +21,7 @@ bool sg_mls_u16s_has(struct sg_bytes list, uint16_t value)
     return false;
 }
 
+/* RFC9420 s2.1.1: "a presence octet with a value other than 0 or 1 MUST be rejected" */
 bool sg_mls_read_present(struct sg_reader *r)
 {
     uint8_t present = sg_read_u8(r);

@@ -180,7 +180,8 @@ static sg_err make(struct making *m, struct sg_mls_commit_result *out)
     return make_results(m, out);
 }
 
-/* Last, when nothing can fail any more: the commit waits, the tree goes back. */
+/* Last, when nothing can fail any more: the commit waits, the tree goes back. RFC9420 s14: "The
+ * generation of Commit messages MUST NOT modify a client's state" */
 static void set_pending(struct making *m, struct sg_mls_pending *pending)
 {
     struct sg_mls_group *group = m->group;

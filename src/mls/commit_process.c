@@ -250,4 +250,5 @@ void sg_mls_adopt(struct sg_mls_group *group, struct sg_mls_prepared *prepared)
     group->suite->wipe(&group->epoch->own.keys, sizeof(group->epoch->own.keys));
     group->suite->wipe(group->epoch->signature_private, sizeof(group->epoch->signature_private));
     sg_mls_secret_tree_fini(&group->epoch->ratchets);
+    sg_mls_secret_tree_fini(&group->epoch->exports);
 }

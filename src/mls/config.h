@@ -24,6 +24,13 @@ struct sg_mls_psk_out {
     size_t len;
 };
 
+/* What an AppDataUpdate asks for. before: the component's data, or none. */
+struct sg_mls_app_data_change {
+    uint16_t component;
+    struct sg_bytes before;
+    struct sg_bytes update;
+};
+
 struct sg_mls_config {
     const struct sg_mem *mem;
     const struct sg_mls_suite *suites; /* [suite_count] */
@@ -35,6 +42,11 @@ struct sg_mls_config {
     /* Secret of an external PSK, or of another group's epoch. SG_ERR_MLS_PSK: not known. NULL:
      * there are none. */
     sg_err (*psk)(void *user, const struct sg_mls_psk_id *id, struct sg_mls_psk_out *out);
+    /* draft-ietf-mls-extensions-08 s4.7: the data after an update, in the arena; an error refuses
+     * the proposal. Must say the same each time, at each member. NULL: an update is the new
+     * data. */
+    sg_err (*app_data)(void *user, const struct sg_mls_app_data_change *change,
+                       struct sg_mls_arena *arena, struct sg_bytes *after);
     uint64_t lifetime_max;      /* seconds; RFC 9420 s7.2 wants a limit */
     bool accepts_expired;       /* RFC 9420 s7.3: in what is received, the check is optional */
     uint32_t past_epochs;       /* epochs whose late messages can still be read */

@@ -39,6 +39,7 @@ void sg_mls_epoch_free(struct sg_mls_epoch *epoch)
         return;
     const struct sg_mem *mem = epoch->mem;
     sg_mls_secret_tree_fini(&epoch->ratchets);
+    sg_mls_secret_tree_fini(&epoch->exports);
     sg_mem_free(mem, (void *)(uintptr_t)epoch->context.raw.data);
     epoch->suite->wipe(epoch, sizeof(*epoch));
     sg_mem_free(mem, epoch);
@@ -55,6 +56,9 @@ sg_err sg_mls_epoch_start(struct sg_mls_epoch *epoch, uint32_t leaves, struct sg
                                    &epoch->secrets.encryption));
     epoch->ratchets.window = window;
     suite->wipe(&epoch->secrets.encryption, sizeof(epoch->secrets.encryption));
+    SG_TRY(sg_mls_secret_tree_init(&epoch->exports, epoch->mem, suite, SG_MLS_COMPONENTS,
+                                   &epoch->secrets.application_export));
+    suite->wipe(&epoch->secrets.application_export, sizeof(epoch->secrets.application_export));
     return SG_OK;
 }
 

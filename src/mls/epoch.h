@@ -13,6 +13,7 @@ struct sg_mls_epoch {
     uint8_t tag[SG_MLS_HASH_MAX];        /* confirmation_tag */
     struct sg_mls_epoch_secrets secrets; /* without encryption, which is in the tree */
     struct sg_mls_secret_tree ratchets;
+    struct sg_mls_secret_tree exports; /* of the safe exporter: one leaf for each component */
     struct sg_mls_private own;
     uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
 };
@@ -23,8 +24,11 @@ SG_MUST_USE sg_err sg_mls_epoch_new(const struct sg_mem *mem, const struct sg_ml
                                     struct sg_mls_epoch **out);
 /* Wipes and frees; NULL is allowed. */
 void sg_mls_epoch_free(struct sg_mls_epoch *epoch);
-/* Sets tag and interim from secrets and context, and makes the secret tree, for a tree of leaves;
- * secrets.encryption is wiped. */
+/* Leaves of the exporter tree: components have 16 bits. */
+#define SG_MLS_COMPONENTS (UINT32_C(1) << 16)
+
+/* Sets tag and interim from secrets and context, and makes the secret tree, for a tree of leaves,
+ * and the exporter tree; secrets.encryption and secrets.application_export are wiped. */
 SG_MUST_USE sg_err sg_mls_epoch_start(struct sg_mls_epoch *epoch, uint32_t leaves,
                                       struct sg_mls_window window);
 struct sg_mls_framing sg_mls_epoch_framing(struct sg_mls_epoch *epoch);

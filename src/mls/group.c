@@ -97,6 +97,16 @@ sg_err sg_mls_group_check_open(const struct sg_mls_group *group)
     return group->closing.raw != NULL ? SG_ERR_INVALID_STATE : SG_OK;
 }
 
+sg_err sg_mls_group_safe_export(struct sg_mls_group *group, uint16_t component,
+                                struct sg_mls_secret *out)
+{
+    if (group->is_removed)
+        return SG_ERR_MLS_REMOVED;
+    if (sg_mls_group_leaf(group) == UINT32_MAX)
+        return SG_ERR_INVALID_STATE;
+    return sg_mls_secret_tree_consume(&group->epoch->exports, component, out);
+}
+
 /* ---- epochs ---- */
 
 /* RFC9420 s9.2: what a past epoch no longer needs. Its ratchets and the way to its keys stay, for
@@ -109,6 +119,7 @@ static void wipe_past(struct sg_mls_epoch *epoch)
     epoch->suite->wipe(&epoch->secrets, sizeof(epoch->secrets));
     epoch->suite->wipe(&epoch->own, sizeof(epoch->own));
     epoch->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
+    sg_mls_secret_tree_fini(&epoch->exports);
     epoch->own.leaf = leaf;
     epoch->ratchets.is_stored = false;
     epoch->secrets.sender_data = sender_data;

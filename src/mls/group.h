@@ -105,6 +105,11 @@ void sg_mls_closing_fini(const struct sg_mls_config *config, struct sg_mls_closi
 const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *group, uint32_t depth,
                                                  uint32_t leaf);
 
+/* draft-ietf-mls-extensions-08 s4.4: SafeExportSecret, once for each component and epoch, then it
+ * is deleted. out [hash_len]. SG_ERR_DUPLICATE: given before; SG_ERR_MLS_REMOVED,
+ * SG_ERR_INVALID_STATE. */
+SG_MUST_USE sg_err sg_mls_group_safe_export(struct sg_mls_group *group, uint16_t component,
+                                            struct sg_mls_secret *out);
 /* Caches a proposal; keys may be NULL. SG_ERR_LIMIT, SG_ERR_NO_MEMORY, SG_ERR_DUPLICATE: there
  * already. */
 struct sg_mls_update_keys {

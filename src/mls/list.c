@@ -1,4 +1,5 @@
 #include "mls/list.h"
+#include "mls/app_data.h"
 
 /* ---- finding ---- */
 
@@ -41,7 +42,8 @@ sg_err sg_mls_check_proposal_sender(uint16_t type, uint8_t sender_type)
 {
     if (sender_type == SG_MLS_SENDER_EXTERNAL)
         return type == SG_MLS_ADD || type == SG_MLS_REMOVE || type == SG_MLS_PSK ||
-                       type == SG_MLS_REINIT || type == SG_MLS_GROUP_CONTEXT_EXTENSIONS
+                       type == SG_MLS_REINIT || type == SG_MLS_GROUP_CONTEXT_EXTENSIONS ||
+                       type == SG_MLS_APP_DATA_UPDATE
                    ? SG_OK
                    : SG_ERR_MLS_SENDER;
     if (sender_type == SG_MLS_SENDER_NEW_PROPOSAL)
@@ -180,16 +182,40 @@ static sg_err note_extensions(struct apply *a, const struct sg_mls_proposal *pro
     /* RFC9420 s12.2: "It contains multiple GroupContextExtensions proposals" */
     if (a->out->has_extensions)
         return SG_ERR_MLS_PROPOSAL;
+    SG_TRY(sg_mls_app_data_check_extensions(a->in->rules.extensions, proposal->u.extensions));
     a->out->has_extensions = true;
     a->out->extensions = proposal->u.extensions;
     a->rules.extensions = proposal->u.extensions;
     return sg_mls_check_group_extensions(&a->rules, proposal->u.extensions);
 }
 
+static sg_err note_app_data(struct apply *a, const struct sg_mls_app_data *update)
+{
+    if (a->out->app_data_count == SG_MLS_APP_DATA_MAX)
+        return SG_ERR_LIMIT;
+    void *grown = sg_mls_arena_push(a->in->arena, a->out->app_data, &a->out->app_data_count,
+                                    &a->out->app_data_cap, sizeof(*a->out->app_data));
+    if (grown == NULL)
+        return SG_ERR_NO_MEMORY;
+    a->out->app_data = grown;
+    a->out->app_data[a->out->app_data_count - 1] = update;
+    return SG_OK;
+}
+
+/* draft-ietf-mls-extensions-08 s4.7: after all other proposals. */
+static sg_err apply_app_data(struct apply *a)
+{
+    if (a->out->app_data_count == 0)
+        return SG_OK;
+    a->out->has_extensions = true;
+    return sg_mls_app_data_apply(a->in->rules.config, a->in->arena, a->out->app_data,
+                                 a->out->app_data_count, &a->out->extensions);
+}
+
 static sg_err note_reinit(struct apply *a, const struct sg_mls_list *list,
                           const struct sg_mls_proposal *proposal)
 {
-    /* RFC9420 s12.2: alone; s12.1.5: "the version field is less than the version" */
+    /* RFC9420 s12.1.5, s12.2: alone, and not "less than the version" in use */
     if (list->count != 1 || proposal->u.reinit.version < SG_MLS_VERSION_10)
         return SG_ERR_MLS_PROPOSAL;
     a->out->reinit = &proposal->u.reinit;
@@ -208,11 +234,18 @@ static sg_err note_external_init(struct apply *a, const struct sg_mls_proposal *
 /* RFC9420 s12.4: types that do not need a path. */
 static bool needs_path(uint16_t type)
 {
-    return type != SG_MLS_ADD && type != SG_MLS_PSK && type != SG_MLS_REINIT;
+    return type != SG_MLS_ADD && type != SG_MLS_PSK && type != SG_MLS_REINIT &&
+           type != SG_MLS_APP_DATA_UPDATE;
 }
 
 /* RFC9420 s12.2: an external commit covers ExternalInit, one Remove and PSKs by value, and
- * (draft-ietf-mls-extensions) SelfRemoves by reference. */
+ * (draft-ietf-mls-extensions) AppDataUpdates by value and SelfRemoves by reference. */
+static bool is_external_value(uint16_t type)
+{
+    return type == SG_MLS_REMOVE || type == SG_MLS_EXTERNAL_INIT || type == SG_MLS_PSK ||
+           type == SG_MLS_APP_DATA_UPDATE;
+}
+
 static sg_err check_external(const struct sg_mls_list *list)
 {
     uint32_t removes = 0, inits = 0;
@@ -223,7 +256,7 @@ static sg_err check_external(const struct sg_mls_list *list)
         inits += type == SG_MLS_EXTERNAL_INIT;
         if (type == SG_MLS_SELF_REMOVE && is_ref)
             continue;
-        if (is_ref || (type != SG_MLS_REMOVE && type != SG_MLS_EXTERNAL_INIT && type != SG_MLS_PSK))
+        if (is_ref || !is_external_value(type))
             return SG_ERR_MLS_PROPOSAL;
     }
     return inits == 1 && removes <= 1 ? SG_OK : SG_ERR_MLS_PROPOSAL;
@@ -274,6 +307,8 @@ static sg_err apply_one(struct apply *a, const struct sg_mls_list *list,
         return note_reinit(a, list, proposal);
     case SG_MLS_EXTERNAL_INIT:
         return note_external_init(a, proposal);
+    case SG_MLS_APP_DATA_UPDATE:
+        return note_app_data(a, &proposal->u.app_data);
     default:
         return SG_ERR_UNSUPPORTED;
     }
@@ -315,7 +350,7 @@ sg_err sg_mls_list_apply(const struct sg_mls_list_context *in, const struct sg_m
         if (pass == PASS_REMOVE)
             SG_TRY(sg_mls_tree_truncate(in->tree));
     }
-    return SG_OK;
+    return apply_app_data(&a);
 }
 
 static sg_err check_leaves(const struct sg_mls_tree *tree, const struct sg_mls_leaves *leaves)
@@ -332,7 +367,7 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
                               const struct sg_mls_change *change,
                               const struct sg_mls_leaf *path_leaf)
 {
-    /* RFC9420 s7.3, s12.2: keys are unique among the members, so is a client */
+    /* RFC9420 s7.3, s12.2, s16.7: keys are unique among the members, so is a client */
     if (in->tree->keys.duplicates != 0)
         return SG_ERR_MLS_PROPOSAL;
     SG_TRY(check_leaves(in->tree, &change->added));

@@ -32,7 +32,7 @@ struct sg_mls_list_context {
 /* What the list does. In the arena. */
 struct sg_mls_change {
     struct sg_bytes extensions; /* of the new GroupContext */
-    bool has_extensions;        /* there is a GroupContextExtensions */
+    bool has_extensions;        /* they are other ones */
     struct sg_mls_leaves added;
     const struct sg_mls_key_package **packages; /* [added.count] */
     uint32_t package_cap;
@@ -41,6 +41,9 @@ struct sg_mls_change {
     const struct sg_mls_psk_id **psks; /* [psk_count] in their order */
     uint32_t psk_count;
     uint32_t psk_cap;
+    const struct sg_mls_app_data **app_data; /* [app_data_count] in their order */
+    uint32_t app_data_count;
+    uint32_t app_data_cap;
     const struct sg_bytes *kem_output;      /* of ExternalInit, or NULL */
     const struct sg_mls_reinit *reinit;     /* or NULL */
     const struct sg_mls_cached *own_update; /* ours that is covered, or NULL */

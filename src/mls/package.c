@@ -1,5 +1,7 @@
 #include "mls/package.h"
 
+#include "mls/app_data.h"
+
 /* An hour of clock skew, as others allow. */
 #define BEFORE_S UINT64_C(3600)
 
@@ -54,8 +56,8 @@ sg_err sg_mls_identity_leaf(const struct sg_mls_config *config,
                             struct sg_mls_arena *arena, struct sg_mls_leaf *out)
 {
     static const uint16_t versions[] = {SG_MLS_VERSION_10};
-    static const uint16_t extensions[] = {SG_MLS_EXT_LAST_RESORT};
-    static const uint16_t proposals[] = {SG_MLS_SELF_REMOVE};
+    static const uint16_t extensions[] = {SG_MLS_EXT_APP_DATA_DICTIONARY, SG_MLS_EXT_LAST_RESORT};
+    static const uint16_t proposals[] = {SG_MLS_APP_DATA_UPDATE, SG_MLS_SELF_REMOVE};
     static const uint16_t credentials[] = {SG_MLS_CREDENTIAL_BASIC, SG_MLS_CREDENTIAL_X509};
     uint8_t random[4] = {0};
     if (!has_no_grease)
@@ -65,9 +67,9 @@ sg_err sg_mls_identity_leaf(const struct sg_mls_config *config,
         grease[i] = has_no_grease ? 0 : grease_value(random[i]);
     struct u16_list version_list = {versions, 1, NULL, 0, 0};
     struct suites suite_list = {config, grease[0]};
-    struct u16_list extension_list = {extensions, 1, identity->more_extensions,
+    struct u16_list extension_list = {extensions, 2, identity->more_extensions,
                                       identity->extension_count, grease[1]};
-    struct u16_list proposal_list = {proposals, 1, identity->more_proposals,
+    struct u16_list proposal_list = {proposals, 2, identity->more_proposals,
                                      identity->proposal_count, grease[2]};
     struct u16_list credential_list = {credentials, 2, NULL, 0, grease[3]};
     memset(out, 0, sizeof(*out));
@@ -98,7 +100,10 @@ static sg_err make_pair(const struct sg_mls_config *config, const struct sg_mls_
 
 static void write_last_resort(struct sg_writer *w, const void *what)
 {
+    static const uint8_t dictionary[] = {3, 0, SG_MLS_COMPONENT_LAST_RESORT, 0};
     (void)what;
+    sg_mls_write_extension(w, SG_MLS_EXT_APP_DATA_DICTIONARY,
+                           sg_bytes(dictionary, sizeof(dictionary)));
     sg_mls_write_extension(w, SG_MLS_EXT_LAST_RESORT, sg_bytes(NULL, 0));
 }
 
@@ -135,5 +140,6 @@ sg_err sg_mls_package_make(const struct sg_mls_config *config,
 bool sg_mls_package_is_last_resort(const struct sg_mls_key_package *package)
 {
     struct sg_bytes data;
-    return sg_mls_extension_find(package->extensions, SG_MLS_EXT_LAST_RESORT, &data);
+    return sg_mls_extension_find(package->extensions, SG_MLS_EXT_LAST_RESORT, &data) ||
+           sg_mls_app_data_find(package->extensions, SG_MLS_COMPONENT_LAST_RESORT, &data);
 }

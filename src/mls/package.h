@@ -5,8 +5,10 @@
 #include "mls/config.h"
 #include "mls/create.h"
 
-/* draft-ietf-mls-extensions: the component that marks a key package as the last one; here as an
- * extension of the key package, as deployed stacks do. */
+/* What marks a key package as a last resort: a component in its dictionary
+ * (draft-ietf-mls-extensions-08 s6.4), or an extension of its own, as in deployed stacks. We write
+ * both. */
+#define SG_MLS_COMPONENT_LAST_RESORT 4
 #define SG_MLS_EXT_LAST_RESORT 10
 
 /* Who we are in one suite. */

@@ -51,6 +51,28 @@ static void write_reinit(struct sg_writer *w, const struct sg_mls_reinit *in)
     sg_write_vector(w, in->extensions);
 }
 
+enum { APP_DATA_UPDATE = 1, APP_DATA_REMOVE = 2 };
+
+static void read_app_data(struct sg_reader *r, bool has_op, struct sg_mls_app_data *out)
+{
+    out->component = sg_read_u16(r);
+    uint8_t op = has_op ? sg_read_u8(r) : APP_DATA_UPDATE;
+    if (op != APP_DATA_UPDATE && op != APP_DATA_REMOVE)
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    out->is_remove = op == APP_DATA_REMOVE;
+    if (!out->is_remove)
+        out->data = sg_mls_read_vector(r);
+}
+
+static void write_app_data(struct sg_writer *w, bool has_op, const struct sg_mls_app_data *in)
+{
+    sg_write_u16(w, in->component);
+    if (has_op)
+        sg_write_u8(w, in->is_remove ? APP_DATA_REMOVE : APP_DATA_UPDATE);
+    if (!in->is_remove)
+        sg_write_vector(w, in->data);
+}
+
 static void *new_or_fail(struct sg_reader *r, struct sg_mls_arena *arena, size_t size)
 {
     void *at = r->err == SG_OK ? sg_mls_arena_new(arena, 1, size) : NULL;
@@ -89,6 +111,10 @@ void sg_mls_read_proposal_body(struct sg_reader *r, struct sg_mls_arena *arena,
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         out->u.extensions = sg_mls_read_extensions(r);
         break;
+    case SG_MLS_APP_DATA_UPDATE:
+    case SG_MLS_APP_EPHEMERAL:
+        read_app_data(r, out->type == SG_MLS_APP_DATA_UPDATE, &out->u.app_data);
+        break;
     case SG_MLS_SELF_REMOVE:
         break;
     default:
@@ -119,6 +145,10 @@ void sg_mls_write_proposal_body(struct sg_writer *w, const struct sg_mls_proposa
         break;
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         sg_write_vector(w, in->u.extensions);
+        break;
+    case SG_MLS_APP_DATA_UPDATE:
+    case SG_MLS_APP_EPHEMERAL:
+        write_app_data(w, in->type == SG_MLS_APP_DATA_UPDATE, &in->u.app_data);
         break;
     case SG_MLS_SELF_REMOVE:
         break;

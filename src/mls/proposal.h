@@ -16,6 +16,8 @@ enum {
     SG_MLS_REINIT = 5,
     SG_MLS_EXTERNAL_INIT = 6,
     SG_MLS_GROUP_CONTEXT_EXTENSIONS = 7,
+    SG_MLS_APP_DATA_UPDATE = 8,
+    SG_MLS_APP_EPHEMERAL = 9, /* read and written only */
     SG_MLS_SELF_REMOVE = 10,
 };
 
@@ -45,6 +47,13 @@ struct sg_mls_reinit {
     struct sg_bytes extensions;
 };
 
+/* draft-ietf-mls-extensions-08 s4.7, s4.8. */
+struct sg_mls_app_data {
+    uint16_t component;
+    bool is_remove; /* AppDataUpdate only */
+    struct sg_bytes data;
+};
+
 struct sg_mls_proposal {
     uint16_t type;
     struct sg_bytes raw; /* with the type; set by reading */
@@ -56,7 +65,8 @@ struct sg_mls_proposal {
         struct sg_mls_reinit reinit;
         struct sg_bytes kem_output; /* external_init */
         struct sg_bytes extensions; /* group_context_extensions */
-        struct sg_bytes unknown;    /* other types: the body of one vector */
+        struct sg_mls_app_data app_data;
+        struct sg_bytes unknown; /* other types: the body of one vector */
     } u;
 };
 

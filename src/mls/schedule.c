@@ -54,6 +54,7 @@ sg_err sg_mls_epoch_derive(const struct sg_mls_suite *suite, const struct sg_mls
         {SG_BYTES_LIT("resumption"), &out->resumption},
         {SG_BYTES_LIT("authentication"), &out->authenticator},
         {SG_BYTES_LIT("init"), &out->init},
+        {SG_BYTES_LIT("application_export"), &out->application_export},
     };
     sg_err err = SG_OK;
     for (size_t i = 0; err == SG_OK && i < sizeof(all) / sizeof(all[0]); i++)

@@ -16,6 +16,7 @@ struct sg_mls_epoch_secrets {
     struct sg_mls_secret membership_key;
     struct sg_mls_secret resumption;
     struct sg_mls_secret init;
+    struct sg_mls_secret application_export; /* draft-ietf-mls-extensions-08 s4.4 */
 };
 
 /* init_secret of the epoch before, commit_secret, new GroupContext -> joiner_secret. */

@@ -140,24 +140,31 @@ static sg_err derive_ratchets(const struct sg_mls_secret_tree *tree,
     return SG_OK;
 }
 
-static sg_err derive_sender(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
+/* The secret of the leaf that use names; the caller wipes it. */
+static sg_err derive_leaf(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use,
+                          struct sg_mls_secret *secret)
 {
     const struct sg_mls_suite *suite = tree->suite;
     SG_TRY(find_source(tree, use));
     uint32_t top = use->path[use->path_count - 1];
-    struct sg_mls_secret secret = tree->nodes[sg_mls_index32_get(&tree->node_index, top)].secret;
-    sg_err err = SG_OK;
-    for (uint32_t i = use->path_count - 1; err == SG_OK && i > 0; i--) {
+    *secret = tree->nodes[sg_mls_index32_get(&tree->node_index, top)].secret;
+    for (uint32_t i = use->path_count - 1; i > 0; i--) {
         bool is_right = use->path[i - 1] > use->path[i];
         struct sg_mls_node_secret *other = &use->copath[use->copath_count++];
         other->node = sg_mls_sibling(use->path[i - 1]);
-        err = derive_child(suite, &secret, !is_right, &other->secret);
-        if (err == SG_OK)
-            err = derive_child(suite, &secret, is_right, &secret);
+        SG_TRY(derive_child(suite, secret, !is_right, &other->secret));
+        SG_TRY(derive_child(suite, secret, is_right, secret));
     }
+    return SG_OK;
+}
+
+static sg_err derive_sender(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
+{
+    struct sg_mls_secret secret = {0};
+    sg_err err = derive_leaf(tree, use, &secret);
     if (err == SG_OK)
         err = derive_ratchets(tree, &secret, &use->sender);
-    suite->wipe(&secret, sizeof(secret));
+    tree->suite->wipe(&secret, sizeof(secret));
     return err;
 }
 
@@ -203,8 +210,8 @@ static sg_err find_ahead(struct sg_mls_secret_tree *tree, struct sg_mls_arena *a
 {
     struct sg_mls_ratchet *ratchet = &use->sender.ratchet[use->kind];
     uint32_t skip = generation - ratchet->next;
-    /* RFC9420 s15.3: a limit on the steps that a message may ask for; the last number has none
-     * after it */
+    /* RFC9420 s15.2, s15.3: a key is for one message, far below what an AEAD bears; a limit on the
+     * steps that a message may ask for; the last number has none after it */
     if (skip > tree->window.forward || generation == UINT32_MAX)
         return SG_ERR_MLS_TOO_FAR;
     use->skipped = sg_mls_arena_new(arena, skip, sizeof(*use->skipped));
@@ -344,12 +351,35 @@ static void adopt_kept(const struct sg_mls_secret_tree *tree, struct sg_mls_ratc
     use->kept = NULL;
 }
 
-static void add_sender(struct sg_mls_secret_tree *tree, const struct sg_mls_key_use *use)
+/* What led to the leaf goes, what leads to the others comes. */
+static void drop_path(struct sg_mls_secret_tree *tree, const struct sg_mls_key_use *use)
 {
     for (uint32_t i = 0; i < use->path_count; i++)
         drop_node(tree, use->path[i]);
     for (uint32_t i = 0; i < use->copath_count; i++)
         put_node(tree, &use->copath[i]);
+}
+
+sg_err sg_mls_secret_tree_consume(struct sg_mls_secret_tree *tree, uint32_t leaf,
+                                  struct sg_mls_secret *out)
+{
+    struct sg_mls_key_use use = {.leaf = leaf};
+    assert(leaf < tree->leaves);
+    SG_TRY(reserve_nodes(tree, SG_MLS_LEVELS_MAX + 1));
+    sg_err err = derive_leaf(tree, &use, out);
+    if (err == SG_OK) {
+        drop_path(tree, &use);
+        tree->is_stored = false;
+    } else {
+        tree->suite->wipe(out, sizeof(*out));
+    }
+    tree->suite->wipe(&use, sizeof(use));
+    return err;
+}
+
+static void add_sender(struct sg_mls_secret_tree *tree, const struct sg_mls_key_use *use)
+{
+    drop_path(tree, use);
     sg_mls_index32_put(&tree->sender_index, use->leaf, tree->sender_count);
     tree->senders[tree->sender_count++] = use->sender;
 }

@@ -109,6 +109,11 @@ SG_MUST_USE sg_err sg_mls_secret_tree_find(struct sg_mls_secret_tree *tree,
 /* RFC9420 s9.2: deletes the key and all that it came from, keeps what was skipped. To be called
  * once, directly after a find that succeeded. Never fails. */
 void sg_mls_secret_tree_take(struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use);
+/* The secret of a leaf itself, once (draft-ietf-mls-extensions-08 s4.4, leaves are components).
+ * It and what it came from are deleted. SG_ERR_DUPLICATE: it was given before; SG_ERR_NO_MEMORY;
+ * errors of the KDF. out is zeroed on error. */
+SG_MUST_USE sg_err sg_mls_secret_tree_consume(struct sg_mls_secret_tree *tree, uint32_t leaf,
+                                              struct sg_mls_secret *out);
 /* Wipes and frees what a look-up left, taken or not. */
 void sg_mls_key_use_fini(const struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use);
 

@@ -98,6 +98,24 @@ static bool takes_psk(const struct choosing *c, const struct sg_mls_psk_id *id)
     return err == SG_OK;
 }
 
+/* draft-ietf-mls-extensions-08 s4.7: of a component either updates or one removal. The newest one
+ * says which. */
+static bool takes_app_data(const struct choosing *c, const struct sg_mls_app_data *one)
+{
+    for (uint32_t i = 0; i < c->in->count + c->count; i++) {
+        bool is_value = i < c->in->count;
+        const struct sg_mls_proposal *other =
+            is_value ? &c->in->values[i] : c->cached[i - c->in->count].proposal;
+        if (!is_value && !c->taken[i - c->in->count])
+            continue;
+        if (other->type == SG_MLS_APP_DATA_UPDATE &&
+            other->u.app_data.component == one->component &&
+            (one->is_remove || other->u.app_data.is_remove))
+            return false;
+    }
+    return true;
+}
+
 static bool takes(struct choosing *c, uint32_t i)
 {
     const struct sg_mls_proposal *proposal = c->cached[i].proposal;
@@ -112,6 +130,8 @@ static bool takes(struct choosing *c, uint32_t i)
         return takes_add(c, i);
     case SG_MLS_PSK:
         return takes_psk(c, &proposal->u.psk);
+    case SG_MLS_APP_DATA_UPDATE:
+        return takes_app_data(c, &proposal->u.app_data);
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         if (c->has_extensions)
             return false;

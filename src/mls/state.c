@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 1
+#define VERSION 2
 
 static void write_secret(struct sg_writer *w, const struct sg_mls_suite *suite,
                          const struct sg_mls_secret *secret)
@@ -70,6 +70,7 @@ void sg_mls_write_epoch(struct sg_writer *w, const void *what)
     write_own(w, suite, &epoch->own);
     sg_write_bytes(w, sg_bytes(epoch->signature_private, suite->sig_private_len));
     write_ratchets(w, &epoch->ratchets, suite);
+    write_ratchets(w, &epoch->exports, suite);
 }
 
 static void write_node(struct sg_writer *w, const void *what)
@@ -184,7 +185,7 @@ static uint64_t oldest_epoch(const struct sg_mls_group *group)
 static sg_err push_epochs(const struct sg_mls_group *group, struct batch *batch)
 {
     const struct sg_mls_epoch *epoch = group->epoch;
-    if (!epoch->ratchets.is_stored)
+    if (!epoch->ratchets.is_stored || !epoch->exports.is_stored)
         SG_TRY(push(batch, SG_MLS_RECORD_EPOCH, (uint32_t)epoch->context.epoch, sg_mls_write_epoch,
                     epoch));
     for (uint32_t i = 0; i < group->past_count; i++) {
@@ -212,6 +213,7 @@ static void set_stored(struct sg_mls_group *group)
     if (tree->cap_leaves > 0)
         memset(tree->stored, 1, sg_mls_node_count(tree->cap_leaves));
     group->epoch->ratchets.is_stored = true;
+    group->epoch->exports.is_stored = true;
     for (uint32_t i = 0; i < group->past_count; i++) {
         group->past[i].epoch->ratchets.is_stored = true;
         group->past[i].is_log_stored = true;

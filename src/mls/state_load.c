@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 1
+#define VERSION 2
 
 struct loading {
     const struct sg_mls_config *config;
@@ -138,7 +138,8 @@ static sg_err read_epoch(struct sg_reader *r, struct loading *l, struct sg_mls_e
     read_secrets(r, suite, &(*out)->secrets);
     read_own(r, suite, &(*out)->own);
     sg_read_copy(r, (*out)->signature_private, suite->sig_private_len);
-    return read_ratchets(r, l, &(*out)->ratchets);
+    SG_TRY(read_ratchets(r, l, &(*out)->ratchets));
+    return read_ratchets(r, l, &(*out)->exports);
 }
 
 static sg_err load_epoch(struct loading *l, uint64_t number, struct sg_mls_epoch **out)
@@ -322,6 +323,7 @@ static sg_err load_pending(struct loading *l)
     SG_TRY(read_closing(&r, l, &group->pending->closing));
     SG_TRY(read_epoch(&r, l, &group->pending->epoch));
     group->pending->epoch->ratchets.is_stored = false; /* not as an epoch of the group */
+    group->pending->epoch->exports.is_stored = false;
     SG_TRY(read_log(&r, l, &group->pending->log));
     return sg_reader_done(&r);
 }

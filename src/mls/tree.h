@@ -202,6 +202,8 @@ SG_MUST_USE sg_err sg_mls_tree_verify_parents(struct sg_mls_tree *tree);
  * SG_ERR_MLS_TREE: a leaf in a parent's place, the last node blank, unmerged leaves not sorted;
  * SG_ERR_LIMIT; SG_ERR_NO_MEMORY; errors of reading. The tree is to be finished in any case. */
 SG_MUST_USE sg_err sg_mls_tree_decode(struct sg_mls_tree *tree, struct sg_bytes data);
+/* optional<Node> of ratchet_tree; NULL: blank. */
+void sg_mls_write_node(struct sg_writer *w, const struct sg_mls_node *node, bool is_leaf);
 void sg_mls_write_tree(struct sg_writer *w, const struct sg_mls_tree *tree);
 
 #endif

@@ -76,7 +76,7 @@ sg_err sg_mls_tree_decode(struct sg_mls_tree *tree, struct sg_bytes data)
     return sg_reader_done(&list);
 }
 
-static void write_node(struct sg_writer *w, const struct sg_mls_node *node, bool is_leaf)
+void sg_mls_write_node(struct sg_writer *w, const struct sg_mls_node *node, bool is_leaf)
 {
     sg_write_u8(w, node != NULL);
     if (node == NULL)
@@ -94,6 +94,6 @@ void sg_mls_write_tree(struct sg_writer *w, const struct sg_mls_tree *tree)
         count--;
     size_t list = sg_write_vector_begin(w);
     for (uint32_t i = 0; i < count; i++)
-        write_node(w, tree->nodes[i], sg_mls_is_leaf(i));
+        sg_mls_write_node(w, tree->nodes[i], sg_mls_is_leaf(i));
     sg_write_vector_end(w, list);
 }

@@ -1,5 +1,7 @@
 #include "mls/validate.h"
 
+#include "mls/app_data.h"
+
 /* RFC9420 s7.3, s13.4: the group's extensions, and what required_capabilities asks for. Types that
  * every client knows need not be listed (s7.2). */
 static bool supports_extension(const struct sg_mls_capabilities *capabilities, uint16_t type)
@@ -42,12 +44,19 @@ sg_err sg_mls_check_support(struct sg_bytes extensions,
     return SG_OK;
 }
 
+static bool lists_all(const struct sg_mls_capabilities *capabilities, struct sg_bytes extensions)
+{
+    struct sg_mls_extension one;
+    bool all = true;
+    while (sg_mls_extension_next(&extensions, &one))
+        all = all && supports_extension(capabilities, one.type);
+    return all;
+}
+
 /* What a leaf says of itself must fit what it contains. */
 static sg_err check_consistent(const struct sg_mls_rules *rules, const struct sg_mls_leaf *leaf)
 {
     const struct sg_mls_capabilities *capabilities = &leaf->capabilities;
-    struct sg_bytes extensions = leaf->extensions;
-    struct sg_mls_extension one;
     /* RFC9420 s11.1: all members support the version and the cipher suite in use */
     if (!sg_mls_u16s_has(capabilities->versions, SG_MLS_VERSION_10) ||
         !sg_mls_u16s_has(capabilities->suites, rules->suite->id))
@@ -57,9 +66,8 @@ static sg_err check_consistent(const struct sg_mls_rules *rules, const struct sg
     if (!sg_mls_u16s_has(capabilities->credentials, leaf->credential.type))
         return SG_ERR_MLS_LEAF;
     /* RFC9420 s7.3: "the ID for each extension in the extensions field is listed" */
-    while (sg_mls_extension_next(&extensions, &one))
-        if (!supports_extension(capabilities, one.type))
-            return SG_ERR_MLS_LEAF;
+    if (!lists_all(capabilities, leaf->extensions))
+        return SG_ERR_MLS_LEAF;
     return sg_mls_check_support(rules->extensions, capabilities);
 }
 
@@ -121,6 +129,10 @@ sg_err sg_mls_check_key_package(const struct sg_mls_rules *rules,
         return SG_ERR_MLS_LEAF;
     SG_TRY(suite->kem_check(suite, key_package->init_key));
     SG_TRY(sg_mls_check_leaf(rules, &check));
+    /* RFC9420 s10: "Extensions included in the extensions or leaf_node.extensions fields MUST be
+     * included in the leaf_node.capabilities field" */
+    if (!lists_all(&key_package->leaf.capabilities, key_package->extensions))
+        return SG_ERR_MLS_LEAF;
     /* RFC9420 s10: "A KeyPackage object with an invalid signature field MUST be considered
      * malformed" */
     return sg_mls_key_package_verify(suite, rules->config->mem, key_package);
@@ -150,6 +162,8 @@ sg_err sg_mls_check_group_extensions(const struct sg_mls_rules *rules, struct sg
         SG_TRY(sg_mls_decode_required(data, &required));
     if (sg_mls_extension_find(extensions, SG_MLS_EXT_EXTERNAL_SENDERS, &data))
         SG_TRY(check_external_senders(rules, data));
+    if (sg_mls_extension_find(extensions, SG_MLS_EXT_APP_DATA_DICTIONARY, &data))
+        SG_TRY(sg_mls_dictionary_check(data));
     return SG_OK;
 }
 
@@ -167,6 +181,7 @@ sg_err sg_mls_check_members_support(const struct sg_mls_tree *tree, struct sg_by
     return SG_OK;
 }
 
+/* RFC9420 s13.2: "MUST NOT be included in a commit unless the proposal type is supported by all" */
 sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type)
 {
     if (type >= SG_MLS_ADD && type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS)

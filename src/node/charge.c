@@ -6,8 +6,9 @@
 #include "node/internal.h"
 
 #define POINTS_BAN 100
-/* A neighbour in a busy topic sends a few frames per message; 20 000/s is far above what a core
- * can verify, so who sends more is shedding load onto us. Short bursts are normal. */
+/* A neighbour in a busy topic sends a few pubsub frames per message; 200 000/s is above what a core
+ * can take in, and 20 000/s of anything else above all needs, so who sends more is shedding load
+ * onto us. Short bursts are normal. */
 #define FRAME_BURST_SECONDS 2
 
 static void ban(struct sg_core *core, const struct sg_peer_id *peer)

@@ -30,7 +30,16 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .held_bytes_max = UINT64_C(32) << 20,
         .verify_rate = 1000,
         .verify_burst = 2000,
+        .batch_max = SG_BATCH_MAX,
+        .linger_ns = 5 * SG_NS_PER_MS,
+        .unsigned_bytes_max = UINT64_C(4) << 20,
+        .sign_jobs_max = 16,
+        .verify_jobs_max = 64,
+        .waiting_bytes_max = UINT64_C(8) << 20,
         .frame_rate = 20000,
+        .pubsub_rate = 200000,
+        .repair_rate = 1024,
+        .repair_burst = 4096,
         .message_ttl_ms = 60000,
         .ttl_max_ms = 600000,
         .skew_ms = 600000,
@@ -52,8 +61,10 @@ static bool config_is_good(const struct sg_core_config *config)
     /* every active neighbour must find a place in the tree */
     bool tree_fits = config->pt.peers_max >= config->hpv.active_max;
     bool fits_sequence = config->boot <= UINT32_MAX;
+    bool batches = config->batch_max >= 1 && config->batch_max <= SG_BATCH_MAX &&
+                   config->sign_jobs_max >= 1 && config->verify_jobs_max >= 1;
     has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20);
-    return has_parts && has_network && has_room && tree_fits && fits_sequence &&
+    return has_parts && has_network && has_room && tree_fits && fits_sequence && batches &&
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
 
@@ -114,6 +125,8 @@ void sg_core_free(struct sg_core *core)
     sg_index_fini(&core->scope_index, mem);
     sg_links_fini(core);
     sg_book_fini(&core->book);
+    sg_author_fini(core);
+    sg_checks_fini(core);
     sg_proofs_fini(core);
     sg_records_fini(core);
     sg_swim_free(core->swim);
@@ -141,6 +154,13 @@ void sg_core_end(struct sg_core *core)
     core->out = NULL;
 }
 
+static bool may_send(const struct sg_core *core, struct sg_link *link, enum sg_lane lane)
+{
+    bool is_pubsub = lane == SG_LANE_PUBSUB;
+    uint32_t rate = is_pubsub ? core->config.pubsub_rate : core->config.frame_rate;
+    return sg_bucket_take(is_pubsub ? &link->pubsub : &link->frames, core->now, rate, 2 * rate);
+}
+
 static void input_frame(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_link *link = sg_link_find(core, &in->peer);
@@ -149,8 +169,7 @@ static void input_frame(struct sg_core *core, const struct sg_core_in *in)
     core->stats.frames_in++;
     core->stats.bytes_in += in->bytes.len;
     sg_members_heard(core, link);
-    if (sg_bucket_take(&link->frames, core->now, core->config.frame_rate,
-                       2 * core->config.frame_rate))
+    if (may_send(core, link, in->lane))
         sg_route_frame(core, link, in->lane, in->bytes);
     else
         sg_refuse(core, link, NULL, SG_ERR_LIMIT);
@@ -181,9 +200,12 @@ static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     struct sg_pt_in dropped = {.kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
-    /* a ROOT has no id: without it the GOSSIP is asked for again by PROOF_WANT */
-    if (sg_msg_id_equal(&in->id, &(struct sg_msg_id){{0}}))
+    struct sg_link *link = sg_link_find(core, &in->peer);
+    if (sg_scope_is_base(&in->topic)) { /* it carries no payload: this is a ROOT */
+        if (link != NULL)
+            sg_push_root_dropped(core, link, &in->id);
         return;
+    }
     core->stats.push_dropped++;
     sg_trace(&core->config.trace, SG_TRACE_PUSH_DROPPED, in->peer.b, in->id.b, 0);
     if (scope != NULL)
@@ -227,6 +249,7 @@ static void input_leave(struct sg_core *core)
 {
     struct sg_hpv_in leave = {.kind = SG_HPV_IN_LEAVE};
     struct sg_swim_in goodbye = {.kind = SG_SWIM_IN_LEAVE};
+    sg_author_flush(core); /* with offload this is too late, see FLUSH */
     (void)sg_members_input(core, &goodbye);
     while (core->scope_count > 1)
         sg_scope_close(core, core->scopes[core->scope_count - 1]);
@@ -288,6 +311,7 @@ static void input_timeout(struct sg_core *core)
     sg_scopes_timeout(core);
     sg_topics_timeout(core);
     sg_links_timeout(core);
+    sg_author_timeout(core);
 }
 
 static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
@@ -327,6 +351,13 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return input_meta(core, in);
     case SG_CORE_IN_FORGET:
         return input_forget(core, in);
+    case SG_CORE_IN_SIGNED:
+        return sg_author_signed(core, in);
+    case SG_CORE_IN_VERIFIED:
+        return sg_check_verified(core, in);
+    case SG_CORE_IN_FLUSH:
+        sg_author_flush(core);
+        return SG_OK;
     case SG_CORE_IN_LEAVE:
         input_leave(core);
         return SG_OK;
@@ -385,6 +416,7 @@ sg_time_ns sg_core_deadline(const struct sg_core *core)
     if (core->has_left)
         return SG_TIME_NEVER;
     at = sg_time_min(at, core->swim_due);
+    at = sg_time_min(at, sg_author_deadline(core));
     if (core->topics_dirty)
         at = sg_time_min(at, core->topics_at);
     for (uint32_t i = 0; i < core->scope_count; i++)
@@ -422,6 +454,8 @@ void sg_core_check(const struct sg_core *core)
     }
     for (uint32_t i = 0; i < core->link_count; i++)
         check_link(core, i);
+    sg_author_check(core);
+    sg_checks_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);

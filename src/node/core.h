@@ -31,23 +31,35 @@ struct sg_core_config {
     uint64_t boot;           /* boot counter: the high half of sequence numbers */
     uint64_t seed;           /* of all choices */
     struct sg_trace trace;
-    struct sg_hpv_config hpv;   /* mem is filled in */
-    struct sg_pt_config pt;     /* mem is filled in */
-    struct sg_swim_config swim; /* mem is filled in */
-    struct sg_bytes meta;       /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
-    uint32_t links_max;         /* [256] */
-    uint32_t scopes_max;        /* [257] base and 256 topics */
-    uint32_t book_max;          /* [2048] peers with address hints, oldest forgotten first */
-    uint32_t keys_max;          /* [512] author keys kept after a good signature */
-    uint32_t roots_max;         /* [512] verified batch roots */
-    uint32_t authors_max;       /* [512] replay windows per scope */
-    uint64_t held_bytes_max;    /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
-    uint32_t verify_rate;       /* [1000] signature checks per second and link */
-    uint32_t verify_burst;      /* [2000] */
-    uint32_t frame_rate;        /* [20000] frames per second and link, see charge.c */
-    uint64_t message_ttl_ms;    /* [60000] <= ttl_max_ms */
-    uint64_t ttl_max_ms;        /* [600000] a longer expiry is refused */
-    uint64_t skew_ms;           /* [600000] how wrong a peer's wall clock may be */
+    struct sg_hpv_config hpv;    /* mem is filled in */
+    struct sg_pt_config pt;      /* mem is filled in */
+    struct sg_swim_config swim;  /* mem is filled in */
+    struct sg_bytes meta;        /* [<= SG_SWIM_META_MAX] metadata at the start; copied */
+    uint32_t links_max;          /* [256] */
+    uint32_t scopes_max;         /* [257] base and 256 topics */
+    uint32_t book_max;           /* [2048] peers with address hints, oldest forgotten first */
+    uint32_t keys_max;           /* [512] author keys kept after a good signature */
+    uint32_t roots_max;          /* [512] verified batch roots */
+    uint32_t authors_max;        /* [512] replay windows per scope */
+    uint64_t held_bytes_max;     /* [32 MiB] messages held for GRAFT, all scopes; >= 1 MiB */
+    uint32_t verify_rate;        /* [1000] signature checks per second and link */
+    uint32_t verify_burst;       /* [2000] */
+    bool offload;                /* [false] signatures are made and checked by jobs that the
+                                    * caller runs, see SG_CORE_OUT_SIGN; false: at once, in here */
+    uint8_t batch_max;           /* [64] messages under one signature, <= SG_BATCH_MAX */
+    uint64_t linger_ns;          /* [5 ms] least time between signatures, unless a batch fills */
+    uint64_t unsigned_bytes_max; /* [4 MiB] own messages that wait for their signature */
+    uint32_t sign_jobs_max;      /* [16] at a time, >= 1 */
+    uint32_t verify_jobs_max;    /* [64] at a time, of one link a quarter, >= 1 */
+    uint64_t waiting_bytes_max;  /* [8 MiB] messages that wait for a verification, of one link a
+                                    * quarter */
+    uint32_t frame_rate;         /* [20000] frames per second and link, see charge.c */
+    uint32_t pubsub_rate;        /* [200000] the same of the pubsub lane */
+    uint32_t repair_rate;        /* [1024] KiB of messages per second and link for GRAFTs .. */
+    uint32_t repair_burst;       /* [4096] .. and at once */
+    uint64_t message_ttl_ms;     /* [60000] <= ttl_max_ms */
+    uint64_t ttl_max_ms;         /* [600000] a longer expiry is refused */
+    uint64_t skew_ms;            /* [600000] how wrong a peer's wall clock may be */
     bool datagram_acks; /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
     uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long */
     uint64_t ban_ns;               /* [60 s] */
@@ -77,7 +89,10 @@ enum sg_core_in_kind {
     SG_CORE_IN_CONTACT,      /* peer, hints, on: is (no longer) a contact, see hyparview.h */
     SG_CORE_IN_META,         /* bytes [<= SG_SWIM_META_MAX]: new metadata of this node */
     SG_CORE_IN_FORGET,       /* peer: give up a dead member */
-    SG_CORE_IN_LEAVE         /* say goodbye everywhere; nothing but CLOSE follows */
+    SG_CORE_IN_SIGNED,       /* job, err, bytes: the signature when err is SG_OK */
+    SG_CORE_IN_VERIFIED, /* job, err: SG_OK, SG_ERR_BAD_SIGNATURE, or why it could not be told */
+    SG_CORE_IN_FLUSH,    /* own messages that still gather are signed now: LEAVE is next */
+    SG_CORE_IN_LEAVE     /* say goodbye everywhere; nothing but CLOSE follows */
 };
 
 struct sg_core_in {
@@ -90,6 +105,7 @@ struct sg_core_in {
     bool on;
     sg_err err;
     struct sg_bytes bytes;
+    uint64_t job;
     uint64_t boot;          /* LINK_UP: of the peer's HELLO */
     uint16_t lost_permille; /* LINK_RTT: packets lost since the last one */
     struct sg_hints hints;
@@ -108,7 +124,11 @@ enum sg_core_out_kind {
     SG_CORE_OUT_NEIGHBOR_DOWN, /* peer, topic, err */
     SG_CORE_OUT_NEED_CACHE,    /* no neighbour, no candidate: feed CANDIDATEs from the peer cache */
     SG_CORE_OUT_NEED_SEEDS,    /* nor in the cache and the member table: dial the seeds */
-    SG_CORE_OUT_MEMBER         /* peer, member: something happened to a member */
+    SG_CORE_OUT_MEMBER,        /* peer, member: something happened to a member */
+    /* Work for another thread (config.offload), answered by SIGNED and VERIFIED. Answers in the
+     * order of the jobs keep the messages of an author in order. */
+    SG_CORE_OUT_SIGN,  /* job, id: the root to be signed, see sg_core_job_sign */
+    SG_CORE_OUT_VERIFY /* job, id: the root, buf: the proof for sg_core_job_verify */
 };
 
 enum sg_core_member_kind {
@@ -142,6 +162,7 @@ struct sg_core_out {
     bool droppable;     /* a push: when the lane is full, drop it and feed PUSH_DROPPED */
     struct sg_buf *buf; /* SEND, DELIVER: owned by the outbox */
     struct sg_hints hints;
+    uint64_t job;
     struct sg_core_message message;
     enum sg_core_member_kind member; /* MEMBER */
     sg_incarnation incarnation;
@@ -158,12 +179,14 @@ struct sg_core_outbox {
 void sg_core_outbox_clear(struct sg_core_outbox *box);
 void sg_core_outbox_fini(struct sg_core_outbox *box, const struct sg_mem *mem);
 
+/* pushed and announced: as the tree stands now; it goes out when its signature is made. */
 struct sg_core_publish {
     struct sg_msg_id id;
     uint64_t sequence;
     uint32_t neighbors;
     uint32_t pushed;
     uint32_t announced;
+    bool is_waiting; /* for its signature */
 };
 
 struct sg_core_stats {
@@ -171,6 +194,10 @@ struct sg_core_stats {
     uint64_t frames_in, frames_out, bytes_in, bytes_out; /* frames, without QUIC */
     uint64_t payload_bytes_in, payload_bytes_out;
     uint64_t signatures_made, signatures_verified;
+    uint64_t publish_lost;  /* accepted, but then no memory, or no signature could be made */
+    uint64_t verify_waited; /* messages that waited for the verification of their root */
+    uint64_t roots_sent;
+    uint64_t repairs_refused; /* GRAFTs above the link's budget */
     uint64_t refused_signature, refused_proof, refused_expired, refused_future;
     uint64_t refused_malformed, refused_version, refused_overload, refused_unknown_scope;
     uint64_t proofs_wanted, keys_sent, push_dropped;
@@ -192,11 +219,15 @@ void sg_core_free(struct sg_core *core);
  * bytes never make it fail. */
 SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
                                  const struct sg_core_in *in, struct sg_core_outbox *out);
-/* Signs and broadcasts payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. The
- * node's own subscription is served by a DELIVER with hops 0 and last_hop self.
+/* Publishes payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. When nothing was
+ * signed within linger_ns, it is signed at once; else it gathers with what follows until then, or
+ * until the batch is full. With config.offload it goes out after SIGNED; the order of publishing is
+ * the order of going out. The node's own subscription is served at once, by a DELIVER with hops 0
+ * and last_hop self.
  * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT,
- * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO, SG_ERR_STOPPED; then the message does not exist and no sequence
- * number is used, though the topic may have been opened. */
+ * SG_ERR_WOULD_BLOCK (too much waits for signatures), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, without
+ * offload SG_ERR_CRYPTO; then the message does not exist and no sequence number is used, though
+ * the topic may have been opened. */
 struct sg_core_publish_in {
     uint64_t wall_ms; /* as for sg_core_input */
     struct sg_topic_id topic;
@@ -206,6 +237,12 @@ struct sg_core_publish_in {
 SG_MUST_USE sg_err sg_core_publish(struct sg_core *core, sg_time_ns now,
                                    const struct sg_core_publish_in *in,
                                    struct sg_core_publish *result, struct sg_core_outbox *out);
+/* The work of a job; touches no core, so any thread may do it. signature [suite->sig_len].
+ * Errors of the suite. */
+SG_MUST_USE sg_err sg_core_job_sign(const struct sg_signer *signer, const struct sg_msg_id *root,
+                                    uint8_t *signature);
+SG_MUST_USE sg_err sg_core_job_verify(const struct sg_suite *suite, const struct sg_msg_id *root,
+                                      struct sg_bytes proof);
 /* When to feed IN_TIMEOUT; <= now: at once. */
 sg_time_ns sg_core_deadline(const struct sg_core *core);
 /* An input from peer, or a TIMEOUT (NULL), is about to come: has the memory fetched that it will

@@ -1,30 +1,39 @@
 /* Payload messages: the order of work on a copy, and pushing held messages.
  *
- * Cheap checks first (protocol.md s4): limits -> seen? -> time and replay window -> path -> root
- * cached, else verify -> deliver -> forward. A duplicate is never verified, an unverified message
- * is never forwarded. */
+ * Cheap checks first (protocol.md s4): limits -> seen, or waiting for its root's verification? ->
+ * time and replay window -> leaf below its root -> root cached, else verify -> deliver -> forward.
+ * A duplicate is never verified, an unverified message is never forwarded. */
 #include "node/internal.h"
 
-struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_scope *scope,
+struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_topic_id *topic,
                                const struct sg_gossip *msg)
 {
-    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = scope->topic};
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = *topic};
     struct sg_writer w;
-    size_t room = 128 + (size_t)msg->path_len * SG_ID_LEN + msg->payload.len;
-    struct sg_buf *frame = sg_frame_begin(core, &head, room, &w);
+    struct sg_buf *frame = sg_frame_begin(core, &head, 160 + msg->payload.len, &w);
     if (frame != NULL)
         sg_gossip_encode(&w, msg);
     return sg_frame_end(frame, &w);
 }
 
-struct sg_buf *sg_root_frame(const struct sg_core *core, const uint8_t root[SG_ID_LEN],
-                             struct sg_bytes signature)
+struct sg_buf *sg_gossip_next(const struct sg_core *core, struct sg_bytes frame, uint8_t hop)
+{
+    struct sg_buf *next = sg_buf_copy(core->config.mem, frame);
+    if (next == NULL)
+        return NULL;
+    struct sg_reader r = sg_frame_body(next);
+    next->data[next->len - r.left] = hop;
+    return next;
+}
+
+struct sg_buf *sg_root_frame(const struct sg_core *core, const struct sg_root *root)
 {
     struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE};
     struct sg_writer w;
-    struct sg_buf *frame = sg_frame_begin(core, &head, 8 + SG_ID_LEN + signature.len, &w);
+    size_t room = 16 + SG_ID_LEN * (1 + (size_t)root->count) + root->signature.len;
+    struct sg_buf *frame = sg_frame_begin(core, &head, room, &w);
     if (frame != NULL)
-        sg_root_encode(&w, root, signature);
+        sg_root_encode(&w, root);
     return sg_frame_end(frame, &w);
 }
 
@@ -40,27 +49,54 @@ struct sg_buf *sg_key_frame(const struct sg_core *core, struct sg_bytes public_k
 
 /* ---- pushing ---- */
 
-static uint64_t author_tag(const struct sg_peer_id *author)
+/* Whether tag is not yet in a ring of what was sent over a link; from then on it is. */
+static bool is_news(uint64_t *ring, uint8_t *next, size_t size, uint64_t tag)
 {
-    uint64_t tag;
-    memcpy(&tag, author->b, sizeof(tag));
-    return tag == 0 ? 1 : tag;
+    for (size_t i = 0; i < size; i++) {
+        if (ring[i] == tag)
+            return false;
+    }
+    ring[*next] = tag;
+    *next = (uint8_t)((*next + 1) % size);
+    return true;
 }
 
 /* Whether the key has to go in front; from then on it counts as sent. */
-static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct sg_peer_id *author)
+static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held)
 {
-    uint64_t tag = author_tag(author);
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
-    if (proofs == NULL)
-        return true; /* sent once too often does no harm */
-    for (size_t i = 0; i < SG_LINK_KEYS_MAX; i++) {
-        if (proofs->keys_sent[i] == tag)
-            return false;
-    }
-    proofs->keys_sent[proofs->keys_next] = tag;
-    proofs->keys_next = (uint8_t)((proofs->keys_next + 1) % SG_LINK_KEYS_MAX);
-    return true;
+    return proofs == NULL || /* sent once too often does no harm */
+           is_news(proofs->keys_sent, &proofs->keys_next, SG_LINK_KEYS_MAX,
+                   sg_tag_of(held->author.b));
+}
+
+static uint64_t root_tag(const struct sg_held *held)
+{
+    struct sg_reader r = sg_frame_body(held->root);
+    struct sg_bytes root = sg_read_bytes(&r, SG_ID_LEN);
+    return sg_tag_of(root.data);
+}
+
+/* The same for the root. A lone message's serves nobody else: it goes with every copy. */
+static bool root_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held)
+{
+    struct sg_link_proofs *proofs = sg_link_proofs(core, link);
+    return proofs == NULL || !held->is_batched ||
+           is_news(proofs->roots_sent, &proofs->roots_sent_next, SG_LINK_ROOTS_SENT_MAX,
+                   root_tag(held));
+}
+
+static void forget(uint64_t *ring, size_t size, uint64_t tag)
+{
+    for (size_t i = 0; i < size; i++)
+        ring[i] = ring[i] == tag ? 0 : ring[i];
+}
+
+void sg_push_root_dropped(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *root)
+{
+    (void)core;
+    if (link->proofs != NULL)
+        forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, sg_tag_of(root->b));
 }
 
 static void send_part(struct sg_core *core, const struct sg_scope *scope,
@@ -73,17 +109,22 @@ static void send_part(struct sg_core *core, const struct sg_scope *scope,
 }
 
 /* The frame with another hop count: most pushes use the one that is held. */
-static struct sg_buf *with_hop(struct sg_core *core, const struct sg_scope *scope,
-                               struct sg_held *held, uint8_t hop)
+static struct sg_buf *with_hop(struct sg_core *core, struct sg_held *held, uint8_t hop)
 {
     if (held->hop == hop)
         return sg_buf_ref(held->gossip);
-    struct sg_reader r = sg_frame_body(held->gossip);
-    struct sg_gossip msg;
-    if (sg_gossip_decode(&r, &msg) != SG_OK)
-        return NULL;
-    msg.hop = hop;
-    return sg_gossip_frame(core, scope, &msg);
+    return sg_gossip_next(core, sg_buf_bytes(held->gossip), hop);
+}
+
+static void send_root(struct sg_core *core, const struct sg_peer_id *peer,
+                      const struct sg_held *held)
+{
+    struct sg_frame_wait part = {.buf = sg_buf_ref(held->root), .lane = SG_LANE_PUBSUB};
+    struct sg_reader r = sg_frame_body(held->root);
+    part.droppable = true;
+    sg_read_copy(&r, part.id.b, SG_ID_LEN); /* of the base scope: so it is told from a message */
+    core->stats.roots_sent++;
+    sg_link_send(core, peer, &part);
 }
 
 static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
@@ -92,15 +133,16 @@ static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_p
     struct sg_link *link = sg_link_find(core, peer);
     if (link == NULL)
         return;
-    struct sg_buf *frame = with_hop(core, scope, held, hop);
+    struct sg_buf *frame = with_hop(core, held, hop);
     if (frame == NULL)
         return;
-    if (key_is_news(core, link, &held->author)) {
+    if (key_is_news(core, link, held)) {
         core->stats.keys_sent++;
         send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->key});
     }
     sg_trace(&core->config.trace, SG_TRACE_PUSH, peer->b, held->id.b, hop);
-    send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->root, .droppable = true});
+    if (root_is_news(core, link, held))
+        send_root(core, peer, held);
     send_part(core, scope, peer,
               (struct sg_frame_wait){.buf = frame, .id = held->id, .droppable = true});
     core->stats.payload_bytes_out += frame->len;
@@ -125,10 +167,9 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
     if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
                         core->config.verify_burst))
         return;
-    uint64_t tag = author_tag(&held->author);
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_KEYS_MAX; i++) {
-        if (link->proofs->keys_sent[i] == tag)
-            link->proofs->keys_sent[i] = 0;
+    if (link->proofs != NULL) {
+        forget(link->proofs->keys_sent, SG_LINK_KEYS_MAX, sg_tag_of(held->author.b));
+        forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, root_tag(held));
     }
     push(core, scope, &link->peer, held, held->hop);
 }
@@ -187,92 +228,121 @@ void sg_deliver(struct sg_core *core, const struct sg_scope *scope,
 }
 
 /* What is too old is never asked for again. Its id is proved by its content. */
-static void never_again(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
+static void never_again(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                         const struct sg_msg_id *id)
 {
-    struct sg_pt_in in = {.kind = SG_PT_IN_REFUSED, .peer = link->peer, .id = *id, .hop = 1};
+    struct sg_pt_in in = {.kind = SG_PT_IN_REFUSED, .peer = *peer, .id = *id, .hop = 1};
     (void)sg_scope_pt(core, scope, &in);
 }
 
 /* The link's budget of verifications is used up, which is no fault of the peer: many authors may
  * publish at once. The message counts as announced, so it is asked for again after a while. */
-static void verify_later(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
-                         const struct sg_msg_id *id)
+static void verify_later(struct sg_core *core, struct sg_scope *scope,
+                         const struct sg_peer_id *peer, const struct sg_msg_id *id)
 {
     struct sg_pt_have have = {.id = *id, .hop = 1};
-    struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = link->peer, .have = &have, .count = 1};
+    struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = *peer, .have = &have, .count = 1};
     core->stats.refused_overload++;
-    sg_trace(&core->config.trace, SG_TRACE_REFUSE, link->peer.b, id->b, (uint64_t)-SG_ERR_LIMIT);
+    sg_trace(&core->config.trace, SG_TRACE_REFUSE, peer->b, id->b, (uint64_t)-SG_ERR_LIMIT);
     (void)sg_scope_pt(core, scope, &in);
 }
 
-/* Holds a verified message, delivers and forwards it. */
-static sg_err accept(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                     const struct sg_gossip *msg, struct sg_held *held)
+void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                      const struct sg_msg_id *id, sg_err err)
 {
-    struct sg_gossip next = *msg;
+    struct sg_link *link = sg_link_find(core, peer);
+    if (err == SG_ERR_NOT_FOUND && link != NULL)
+        ask_for_proof(core, link, scope, id);
+    else if (err == SG_ERR_LIMIT)
+        verify_later(core, scope, peer, id);
+    else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER && link != NULL)
+        sg_refuse(core, link, id, err);
+    if (err == SG_ERR_EXPIRED)
+        never_again(core, scope, peer, id);
+}
+
+sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *from,
+                        uint64_t sequence, struct sg_held *held)
+{
+    if (!sg_windows_is_new(&scope->windows, &held->author, sequence))
+        return SG_ERR_EXPIRED;
     SG_TRY(sg_pt_reserve(scope->pt));
-    next.hop = msg->hop == SG_PT_HOP_MAX ? SG_PT_HOP_MAX : (uint8_t)(msg->hop + 1);
-    held->author = msg->author;
-    held->hop = next.hop;
-    held->gossip = sg_gossip_frame(core, scope, &next);
-    if (held->gossip == NULL)
-        return SG_ERR_NO_MEMORY;
-    SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &msg->author, msg->sequence));
+    SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
     SG_TRY(sg_hold(core, scope, held));
     struct sg_msg_id id = held->id;
     *held = (struct sg_held){0}; /* the store owns the references now */
-    sg_deliver(core, scope, &link->peer, sg_store_get(&scope->store, &id));
+    sg_deliver(core, scope, &from->peer, sg_store_get(&scope->store, &id));
     /* from a peer that is no neighbour (its DISCONNECT crossed) the message is good all the same */
-    bool is_neighbor = sg_hpv_is_active(&scope->hpv, &link->peer);
+    bool is_neighbor = sg_hpv_is_active(&scope->hpv, &from->peer);
     struct sg_pt_in in = {.kind = is_neighbor ? SG_PT_IN_GOSSIP : SG_PT_IN_BROADCAST,
-                          .peer = link->peer,
+                          .peer = from->peer,
                           .id = id,
-                          .hop = msg->hop};
+                          .hop = from->hop};
     return sg_scope_pt(core, scope, &in);
 }
 
-static void duplicate(struct sg_core *core, const struct sg_link *link, struct sg_scope *scope,
-                      const struct sg_pt_have *copy)
+void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
+                         const struct sg_msg_id *id)
 {
     struct sg_pt_in in = {
-        .kind = SG_PT_IN_DUPLICATE, .peer = link->peer, .id = copy->id, .hop = copy->hop};
-    sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, link->peer.b, copy->id.b, copy->hop);
+        .kind = SG_PT_IN_DUPLICATE, .peer = copy->peer, .id = *id, .hop = copy->hop};
+    sg_trace(&core->config.trace, SG_TRACE_DUPLICATE, copy->peer.b, id->b, copy->hop);
     (void)sg_scope_pt(core, scope, &in);
 }
 
-void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                       struct sg_reader *r)
+static void find_root(const struct sg_core *core, struct sg_arrival *a)
 {
-    struct sg_gossip msg;
-    struct sg_held held = {0};
-    uint8_t root[SG_ID_LEN];
-    sg_err err = sg_gossip_decode(r, &msg);
+    const struct sg_leaves leaf = {.ids = a->id.b, .count = 1};
+    if (a->msg.batch_count > 1)
+        memcpy(a->root, a->msg.root, SG_ID_LEN);
+    else
+        sg_batch_root(core, &a->msg.author, &leaf, a->root);
+}
+
+/* A message that was not seen before. */
+static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                          const struct sg_arrival *a, struct sg_bytes frame)
+{
+    struct sg_held held = {.id = a->id,
+                           .author = a->msg.author,
+                           .hop = sg_hop_after(a->msg.hop),
+                           .is_batched = a->msg.batch_count > 1};
+    const struct sg_copy copy = {link->peer, a->msg.hop};
+    SG_TRY(check_time(core, &a->msg));
+    if (!sg_windows_is_new(&scope->windows, &a->msg.author, a->msg.sequence))
+        return SG_ERR_EXPIRED;
+    sg_err err = sg_proof_check(core, link, a, &held);
+    if (err == SG_ERR_WOULD_BLOCK)
+        return sg_check_wait(core, link, scope, a, frame);
+    if (err == SG_OK) {
+        held.gossip = sg_gossip_next(core, frame, held.hop);
+        err = held.gossip == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+    }
     if (err == SG_OK)
-        sg_message_id(core, &scope->topic, &msg, &held.id);
-    if (err == SG_OK && sg_pt_known(scope->pt, &held.id) != SG_PT_UNKNOWN) {
-        duplicate(core, link, scope, &(struct sg_pt_have){held.id, msg.hop});
+        err = sg_gossip_accept(core, scope, &copy, a->msg.sequence, &held);
+    sg_held_drop(&held);
+    return err;
+}
+
+void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                       struct sg_reader *r, struct sg_bytes frame)
+{
+    struct sg_arrival a;
+    sg_err err = sg_gossip_decode(r, &a.msg);
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
         return;
     }
-    core->stats.payload_bytes_in += err == SG_OK ? msg.payload.len : 0;
-    if (err == SG_OK)
-        err = check_time(core, &msg);
-    if (err == SG_OK && !sg_windows_is_new(&scope->windows, &msg.author, msg.sequence))
-        err = SG_ERR_EXPIRED;
-    if (err == SG_OK) {
-        sg_batch_root(core, &held.id, &msg, root);
-        err = sg_proof_check(core, link, &msg, root, &held);
+    sg_message_id(core, &scope->topic, &a.msg, &a.id);
+    if (sg_pt_known(scope->pt, &a.id) != SG_PT_UNKNOWN) {
+        sg_gossip_duplicate(core, scope, &(struct sg_copy){link->peer, a.msg.hop}, &a.id);
+        return;
     }
-    if (err == SG_OK)
-        err = accept(core, link, scope, &msg, &held);
-    struct sg_msg_id id = held.id;
-    sg_held_drop(&held);
-    if (err == SG_ERR_NOT_FOUND)
-        ask_for_proof(core, link, scope, &id);
-    else if (err == SG_ERR_LIMIT)
-        verify_later(core, link, scope, &id);
-    else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER)
-        sg_refuse(core, link, &id, err);
-    if (err == SG_ERR_EXPIRED)
-        never_again(core, link, scope, &id);
+    find_root(core, &a);
+    if (core->checks.count > 0 && sg_check_is_copy(core, link, &a))
+        return;
+    core->stats.payload_bytes_in += a.msg.payload.len;
+    err = receive_new(core, link, scope, &a, frame);
+    if (err != SG_OK)
+        sg_gossip_refuse(core, scope, &link->peer, &a.id, err);
 }

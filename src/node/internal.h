@@ -16,6 +16,8 @@
 #define SG_LINK_KEYS_MAX 64
 /* A ROOT or KEY arrives right in front of its GOSSIP: few can wait at once. */
 #define SG_LINK_ROOTS_MAX 8
+/* Batch roots we remember to have sent over a link; forgetting one costs a ROOT frame. */
+#define SG_LINK_ROOTS_SENT_MAX 64
 #define SG_LINK_NEW_KEYS_MAX 2
 #define SG_BANS_MAX 64
 #define SG_TODO_MAX 64
@@ -41,12 +43,16 @@ struct sg_key {
 
 /* Keys and roots on their way over a link. */
 struct sg_link_proofs {
-    uint64_t keys_sent[SG_LINK_KEYS_MAX]; /* first 8 bytes of author ids, a ring */
+    uint64_t keys_sent[SG_LINK_KEYS_MAX];        /* first 8 bytes of author ids, a ring */
+    uint64_t roots_sent[SG_LINK_ROOTS_SENT_MAX]; /* the same of roots of batches */
     struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
     struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
     uint8_t keys_next;
     uint8_t roots_next;
     uint8_t new_keys_next;
+    uint8_t roots_sent_next;
+    uint64_t wanted;      /* first 8 bytes of the root asked for last, 0 = none .. */
+    sg_time_ns wanted_at; /* .. and when */
 };
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
@@ -55,7 +61,8 @@ struct sg_link {
     struct sg_peer_id peer;
     enum sg_link_state state;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
-    struct sg_bucket frames;
+    struct sg_bucket frames, pubsub;
+    struct sg_bucket repair;       /* KiB sent in answer to GRAFTs */
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     uint32_t early_count, queue_count;
     struct sg_bucket verify;
@@ -72,6 +79,7 @@ struct sg_link {
     sg_time_ns heard_at; /* SWIM was told last */
     bool is_watched;     /* by SWIM */
     uint32_t points;     /* charges, see charge.c */
+    uint32_t waiting;    /* bytes of its messages that wait for a verification */
     sg_time_ns points_at;
     uint64_t *digests;               /* [digest_count] */
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
@@ -85,6 +93,7 @@ struct sg_held {
     struct sg_buf *root;   /* ROOT frame */
     struct sg_buf *key;    /* KEY frame */
     uint8_t hop;
+    bool is_batched; /* others share the root */
     uint64_t serial; /* grows: the oldest has the lowest */
     uint32_t next_free;
 };
@@ -169,12 +178,19 @@ struct sg_todo {
     struct sg_topic_id topic;
 };
 
+/* The ids below a root. */
+struct sg_leaves {
+    const uint8_t *ids; /* [count * 32] borrowed */
+    uint8_t count;      /* 1 .. SG_BATCH_MAX */
+};
+
 struct sg_roots {
     struct sg_index index; /* root -> slot */
     struct sg_verified {
         uint8_t root[SG_ID_LEN];
         struct sg_peer_id author;
         struct sg_buf *frame;
+        struct sg_leaves leaves; /* in frame */
     } * slots; /* [cap], the first index.count are used; grows up to max, then a ring */
     uint32_t cap, max;
     uint32_t next;
@@ -185,6 +201,66 @@ struct sg_keys {
     struct sg_key *slots; /* [cap], the first index.count are used; grows up to max */
     uint32_t cap, max;
     uint64_t tick;
+};
+
+/* A message of this node that is not signed yet. */
+struct sg_own {
+    struct sg_msg_id id;
+    struct sg_topic_id topic;
+    uint64_t sequence, time_ms, expiry_ms;
+    struct sg_buf *payload;
+};
+
+/* Own messages under one signature, see author.c. */
+struct sg_batch {
+    uint64_t job; /* 0: it still gathers */
+    uint8_t root[SG_ID_LEN];
+    struct sg_buf *frame; /* ROOT, once it is signed */
+    struct sg_own *own;   /* [cap], grows up to batch_max */
+    uint32_t count, cap;
+};
+
+struct sg_author {
+    struct sg_batch *batches; /* [sign_jobs_max + 1], NULL until the first message; a ring */
+    uint32_t first, count;    /* the last one may still gather */
+    bool is_flushing;
+    uint64_t bytes;     /* of all payloads */
+    sg_time_ns next_at; /* the end of the linger of the last batch */
+};
+
+/* A neighbour's copy of a message that waits for its root, see verify.c. */
+#define SG_COPIES_MAX 12
+struct sg_copy {
+    struct sg_peer_id peer;
+    uint8_t hop;
+};
+
+struct sg_waiting {
+    struct sg_held held; /* without root and key; its frame is for the next hop after copy[0] */
+    struct sg_topic_id topic;
+    uint64_t sequence;
+    uint8_t copy_count;
+    struct sg_copy copy[SG_COPIES_MAX]; /* in order of arrival */
+};
+
+/* One root under verification, and who waits for it. */
+struct sg_check {
+    uint64_t tag; /* first 8 bytes of root */
+    uint64_t job;
+    uint8_t root[SG_ID_LEN];
+    struct sg_peer_id author;
+    struct sg_peer_id bringer; /* of frame */
+    struct sg_buf *key, *frame;
+    uint8_t batch_count;
+    uint8_t count;                            /* messages that wait */
+    uint8_t order[SG_BATCH_MAX];              /* [count] their indices, in order of arrival */
+    struct sg_waiting *waiting[SG_BATCH_MAX]; /* by index in the batch */
+};
+
+struct sg_checks {
+    struct sg_check **slots; /* [cap], the first count are used, oldest first; up to max */
+    uint32_t cap, count, max;
+    uint64_t bytes; /* of all messages that wait */
 };
 
 /* The newest record of a member, as it came. */
@@ -246,6 +322,9 @@ struct sg_core {
     struct sg_book book;
     struct sg_keys keys;
     struct sg_roots roots;
+    struct sg_author author;
+    struct sg_checks checks;
+    uint64_t job;           /* given last */
     struct sg_buf *own_key; /* KEY frame */
     struct sg_ban *bans;    /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
@@ -416,8 +495,25 @@ void sg_send_ihave(struct sg_core *core, struct sg_scope *scope, const struct sg
 void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out);
 
 /* ---- gossip.c ---- */
+/* frame: the whole GOSSIP frame, r at its body. */
 void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                       struct sg_reader *r);
+                       struct sg_reader *r, struct sg_bytes frame);
+/* A verified message from peer: holds, delivers and forwards it. Takes over the references in held,
+ * unless SG_ERR_EXPIRED (another message of that number came first) or SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope,
+                                    const struct sg_copy *from, uint64_t sequence,
+                                    struct sg_held *held);
+/* What came of a message that was received. */
+void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                      const struct sg_msg_id *id, sg_err err);
+void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
+                         const struct sg_msg_id *id);
+static inline uint8_t sg_hop_after(uint8_t hop)
+{
+    return hop == SG_PT_HOP_MAX ? SG_PT_HOP_MAX : (uint8_t)(hop + 1);
+}
+/* A copy of a GOSSIP frame with this hop in it. NULL when out of memory. */
+struct sg_buf *sg_gossip_next(const struct sg_core *core, struct sg_bytes frame, uint8_t hop);
 /* Gives a held message to this node's subscriptions, if it has any. */
 void sg_deliver(struct sg_core *core, const struct sg_scope *scope,
                 const struct sg_peer_id *last_hop, const struct sg_held *held);
@@ -427,34 +523,76 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
 /* The same with key and root for certain: the answer to PROOF_WANT. */
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id);
-/* Encodes a GOSSIP frame of a scope; NULL when out of memory. */
-struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_scope *scope,
+/* A ROOT did not find room in its lane: it goes in front of the next message again. */
+void sg_push_root_dropped(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *root);
+/* Encodes a GOSSIP frame of a topic; NULL when out of memory. */
+struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_topic_id *topic,
                                const struct sg_gossip *msg);
-struct sg_buf *sg_root_frame(const struct sg_core *core, const uint8_t root[SG_ID_LEN],
-                             struct sg_bytes signature);
+struct sg_buf *sg_root_frame(const struct sg_core *core, const struct sg_root *root);
 struct sg_buf *sg_key_frame(const struct sg_core *core, struct sg_bytes public_key);
 
-/* ---- proof.c ---- */
+/* ---- batch.c ---- */
 void sg_message_id(const struct sg_core *core, const struct sg_topic_id *topic,
                    const struct sg_gossip *msg, struct sg_msg_id *id);
-/* The root that a message's path leads to. */
-void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
-                   const struct sg_gossip *msg, uint8_t root[SG_ID_LEN]);
+/* The root over leaves, as author signs it. */
+void sg_batch_root(const struct sg_core *core, const struct sg_peer_id *author,
+                   const struct sg_leaves *leaves, uint8_t root[SG_ID_LEN]);
 /* Signature input of a root. */
 extern const struct sg_bytes sg_batch_context;
-/* Finds or checks the proof of a message: proof->root and proof->key get
- * references to their frames.
+
+/* ---- author.c ---- */
+void sg_author_fini(struct sg_core *core);
+/* Closes the batch that gathers, if it is time. */
+void sg_author_timeout(struct sg_core *core);
+sg_time_ns sg_author_deadline(const struct sg_core *core);
+SG_MUST_USE sg_err sg_author_signed(struct sg_core *core, const struct sg_core_in *in);
+void sg_author_flush(struct sg_core *core);
+void sg_author_check(const struct sg_core *core);
+
+/* ---- proof.c ---- */
+/* A message as it came, with what was computed of it. */
+struct sg_arrival {
+    struct sg_gossip msg;
+    struct sg_msg_id id;
+    uint8_t root[SG_ID_LEN]; /* msg.root, or the one of a lone message */
+};
+/* Finds or checks the proof of a message: proof->root and proof->key get references to their
+ * frames.
+ * SG_ERR_WOULD_BLOCK: the verification is under way, wait for it (sg_check_wait).
  * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the link's budget of verifications.
  * SG_ERR_BAD_PROOF, SG_ERR_BAD_SIGNATURE: charge the peer. */
 SG_MUST_USE sg_err sg_proof_check(struct sg_core *core, struct sg_link *link,
-                                  const struct sg_gossip *msg, const uint8_t root[SG_ID_LEN],
-                                  struct sg_held *proof);
+                                  const struct sg_arrival *a, struct sg_held *proof);
 void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                            struct sg_bytes frame);
 void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                           struct sg_bytes frame);
 sg_err sg_proofs_init(struct sg_core *core);
 void sg_proofs_fini(struct sg_core *core);
+/* Of what a verified signature has proved. */
+void sg_proof_keep(struct sg_core *core, const struct sg_check *check);
+/* The ROOT frame that waits on a link, borrowed; NULL = none. */
+struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[SG_ID_LEN]);
+/* Lets go of it: its signature is bad. */
+void sg_proof_drop(struct sg_link *link, const uint8_t root[SG_ID_LEN]);
+/* Of 32 bytes, the first 8; never 0. */
+uint64_t sg_tag_of(const uint8_t id[SG_ID_LEN]);
+
+/* ---- verify.c ---- */
+void sg_checks_fini(struct sg_core *core);
+/* The root's verification, if it is under way. */
+struct sg_check *sg_check_find(const struct sg_core *core, const uint8_t root[SG_ID_LEN]);
+/* Starts one; gives references of its own to key and frame. SG_ERR_LIMIT: too many are under way.
+ * SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_check_start(struct sg_core *core, const struct sg_check *what);
+/* Whether the message waits already; then this copy is noted. */
+bool sg_check_is_copy(struct sg_core *core, const struct sg_link *link, const struct sg_arrival *a);
+/* Has a message wait for the verification of its root. SG_ERR_LIMIT, SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_check_wait(struct sg_core *core, struct sg_link *link,
+                                 const struct sg_scope *scope, const struct sg_arrival *a,
+                                 struct sg_bytes frame);
+SG_MUST_USE sg_err sg_check_verified(struct sg_core *core, const struct sg_core_in *in);
+void sg_checks_check(const struct sg_core *core);
 
 /* ---- window.c ---- */
 void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);

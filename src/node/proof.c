@@ -1,88 +1,21 @@
-/* Proofs: message ids, the Merkle tree over a batch, signed roots and authors' keys.
+/* Proofs: signed roots and authors' keys, and which of them are missing.
  *
- *     id   = H("saorsa msg v1" | network | topic | author | seq | time | expiry | H(payload))
- *     leaf = H("saorsa leaf v1" | id)         node = H("saorsa node v1" | left | right)
- *     root = H("saorsa root v1" | network | author | count | top)
- *     signature = ML-DSA(key, context "saorsa batch v1", root)
- *
- * Leaves, nodes and roots are hashed under different labels, so none can pass for another. The
- * tree has the shape of RFC 9162 s2.1.1. A root is verified once, whatever number of messages and
- * copies use it. KEY and ROOT frames come in front of the first GOSSIP that needs them and wait on
- * the link; they enter the shared caches only after a signature has verified, so nobody can flush
- * good entries with junk. */
+ * A root is verified once, whatever number of messages and copies use it. KEY and ROOT frames come
+ * in front of the first GOSSIP that needs them and wait on the link; they enter the shared caches
+ * only after a signature has verified, so nobody can flush good entries with junk. What is hashed
+ * and signed stands in batch.c, who waits for a verification in verify.c. */
+#include "crypto/ids.h"
 #include "node/internal.h"
 
-const struct sg_bytes sg_batch_context = {(const uint8_t *)"saorsa batch v1", 15};
+#include <assert.h>
 
-static void put64(uint8_t *out, uint64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
+/* One PROOF_WANT brings the root for all messages below it; the others of these wait so long. */
+#define WANT_NS SG_NS_PER_S
 
-void sg_message_id(const struct sg_core *core, const struct sg_topic_id *topic,
-                   const struct sg_gossip *msg, struct sg_msg_id *id)
+uint64_t sg_tag_of(const uint8_t id[SG_ID_LEN])
 {
-    uint8_t payload_hash[SG_HASH_LEN];
-    uint8_t numbers[24];
-    put64(numbers, msg->sequence);
-    put64(numbers + 8, msg->time_ms);
-    put64(numbers + 16, msg->expiry_ms);
-    core->config.suite->hash(&msg->payload, 1, payload_hash);
-    const struct sg_bytes parts[] = {
-        SG_BYTES_LIT("saorsa msg v1"),      sg_bytes(core->network, SG_HASH_LEN),
-        sg_bytes(topic->b, SG_ID_LEN),      sg_bytes(msg->author.b, SG_ID_LEN),
-        sg_bytes(numbers, sizeof(numbers)), sg_bytes(payload_hash, SG_HASH_LEN),
-    };
-    core->config.suite->hash(parts, sizeof(parts) / sizeof(parts[0]), id->b);
-}
-
-static void node_hash(const struct sg_suite *suite, const uint8_t *left, const uint8_t *right,
-                      uint8_t out[SG_HASH_LEN])
-{
-    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa node v1"), sg_bytes(left, SG_HASH_LEN),
-                                     sg_bytes(right, SG_HASH_LEN)};
-    suite->hash(parts, 3, out);
-}
-
-/* On which side of its sibling the leaf's ancestor is, from the root down: 1 = right. */
-static void descend(uint8_t count, uint8_t index, uint8_t *is_right)
-{
-    for (uint8_t depth = 0; count > 1; depth++) {
-        uint8_t left = 1;
-        while (left * 2 < count)
-            left = (uint8_t)(left * 2);
-        is_right[depth] = index >= left;
-        if (is_right[depth]) {
-            index = (uint8_t)(index - left);
-            count = (uint8_t)(count - left);
-        } else {
-            count = left;
-        }
-    }
-}
-
-void sg_batch_root(const struct sg_core *core, const struct sg_msg_id *id,
-                   const struct sg_gossip *msg, uint8_t root[SG_ID_LEN])
-{
-    const struct sg_suite *suite = core->config.suite;
-    const struct sg_bytes leaf[] = {SG_BYTES_LIT("saorsa leaf v1"), sg_bytes(id->b, SG_ID_LEN)};
-    uint8_t is_right[SG_BATCH_PATH_MAX] = {0};
-    uint8_t at[SG_HASH_LEN];
-    suite->hash(leaf, 2, at);
-    descend(msg->batch_count, msg->batch_index, is_right);
-    for (uint8_t i = 0; i < msg->path_len; i++) {
-        const uint8_t *sibling = msg->path + (size_t)i * SG_HASH_LEN;
-        if (is_right[msg->path_len - 1 - i])
-            node_hash(suite, sibling, at, at);
-        else
-            node_hash(suite, at, sibling, at);
-    }
-    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa root v1"),
-                                     sg_bytes(core->network, SG_HASH_LEN),
-                                     sg_bytes(msg->author.b, SG_ID_LEN),
-                                     sg_bytes(&msg->batch_count, 1), sg_bytes(at, SG_HASH_LEN)};
-    suite->hash(parts, 5, root);
+    uint64_t tag = sg_load64(id);
+    return tag == 0 ? 1 : tag;
 }
 
 sg_err sg_proofs_init(struct sg_core *core)
@@ -110,26 +43,18 @@ void sg_proofs_fini(struct sg_core *core)
     sg_buf_unref(core->own_key);
 }
 
-static void author_of(const struct sg_core *core, struct sg_bytes public_key,
-                      struct sg_peer_id *author)
-{
-    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa peer v1"), public_key};
-    core->config.suite->hash(parts, 2, author->b);
-}
-
 void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                            struct sg_bytes frame)
 {
-    uint8_t root[SG_ID_LEN];
-    struct sg_bytes signature;
-    sg_err err = sg_root_decode(r, root, &signature);
-    if (err == SG_OK && signature.len != core->config.suite->sig_len)
+    struct sg_root root;
+    sg_err err = sg_root_decode(r, &root);
+    if (err == SG_OK && root.signature.len != core->config.suite->sig_len)
         err = SG_ERR_MALFORMED;
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
         return;
     }
-    if (sg_index_get(&core->roots.index, root) != SG_INDEX_NONE)
+    if (sg_index_get(&core->roots.index, root.root) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     if (proofs == NULL)
@@ -137,7 +62,7 @@ void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg
     struct sg_root_wait *slot = &proofs->roots[proofs->roots_next];
     proofs->roots_next = (uint8_t)((proofs->roots_next + 1) % SG_LINK_ROOTS_MAX);
     sg_buf_unref(slot->frame);
-    memcpy(slot->root, root, SG_ID_LEN);
+    memcpy(slot->root, root.root, SG_ID_LEN);
     slot->frame = sg_buf_copy(core->config.mem, frame);
 }
 
@@ -147,13 +72,12 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     struct sg_bytes public_key;
     struct sg_peer_id author;
     sg_err err = sg_key_decode(r, &public_key);
-    if (err == SG_OK && public_key.len != core->config.suite->sig_public_len)
-        err = SG_ERR_MALFORMED;
+    if (err == SG_OK)
+        err = sg_peer_id_from_public_key(core->config.suite, public_key, &author);
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
         return;
     }
-    author_of(core, public_key, &author);
     if (sg_index_get(&core->keys.index, author.b) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
@@ -249,34 +173,39 @@ static uint32_t root_slot(struct sg_core *core)
     return at;
 }
 
-static void keep_root(struct sg_core *core, const struct sg_peer_id *author,
-                      const uint8_t root[SG_ID_LEN], struct sg_buf *frame)
+/* A ROOT frame that this node has checked. */
+static struct sg_root root_of(const struct sg_buf *frame)
+{
+    struct sg_reader r = sg_frame_body(frame);
+    struct sg_root root;
+    sg_err err = sg_root_decode(&r, &root);
+    assert(err == SG_OK);
+    (void)err;
+    return root;
+}
+
+static void keep_root(struct sg_core *core, const struct sg_check *check)
 {
     uint32_t at = root_slot(core);
     if (at == SG_INDEX_NONE)
         return;
     struct sg_verified *slot = &core->roots.slots[at];
-    memcpy(slot->root, root, SG_ID_LEN);
-    slot->author = *author;
-    slot->frame = sg_buf_ref(frame);
+    struct sg_root root = root_of(check->frame);
+    memcpy(slot->root, check->root, SG_ID_LEN);
+    slot->author = check->author;
+    slot->frame = sg_buf_ref(check->frame);
+    slot->leaves = (struct sg_leaves){.ids = root.ids, .count = root.count};
     sg_index_add(&core->roots.index, at);
 }
 
-static sg_err verify(struct sg_core *core, struct sg_buf *key_frame, struct sg_buf *root_frame)
+void sg_proof_keep(struct sg_core *core, const struct sg_check *check)
 {
-    struct sg_reader key = sg_frame_body(key_frame);
-    struct sg_reader proof = sg_frame_body(root_frame);
-    struct sg_bytes public_key;
-    struct sg_bytes signature;
-    uint8_t root[SG_ID_LEN];
-    SG_TRY(sg_key_decode(&key, &public_key));
-    SG_TRY(sg_root_decode(&proof, root, &signature));
-    core->stats.signatures_verified++;
-    return core->config.suite->verify(public_key, sg_batch_context, sg_bytes(root, SG_ID_LEN),
-                                      signature);
+    keep_key(core, &check->author, check->key);
+    if (check->batch_count > 1 && sg_index_get(&core->roots.index, check->root) == SG_INDEX_NONE)
+        keep_root(core, check);
 }
 
-static struct sg_buf *waiting_root(const struct sg_link *link, const uint8_t root[SG_ID_LEN])
+struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[SG_ID_LEN])
 {
     for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++) {
         const struct sg_root_wait *wait = &link->proofs->roots[i];
@@ -286,34 +215,124 @@ static struct sg_buf *waiting_root(const struct sg_link *link, const uint8_t roo
     return NULL;
 }
 
-static void give_proof(struct sg_held *proof, struct sg_buf *root, struct sg_buf *key)
+void sg_proof_drop(struct sg_link *link, const uint8_t root[SG_ID_LEN])
+{
+    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++) {
+        struct sg_root_wait *wait = &link->proofs->roots[i];
+        if (wait->frame == NULL || memcmp(wait->root, root, SG_ID_LEN) != 0)
+            continue;
+        sg_buf_unref(wait->frame);
+        *wait = (struct sg_root_wait){0};
+    }
+}
+
+/* Whether the message is the leaf that it says it is. The root of a lone message was computed from
+ * its id. */
+static bool is_leaf(const struct sg_leaves *leaves, const struct sg_arrival *a)
+{
+    if (leaves->count != a->msg.batch_count)
+        return false;
+    const uint8_t *leaf = leaves->ids + (size_t)a->msg.batch_index * SG_ID_LEN;
+    return leaves->count == 1 || memcmp(leaf, a->id.b, SG_ID_LEN) == 0;
+}
+
+/* Whether the leaves that came with a root are what the root stands for. */
+static bool is_tree(const struct sg_core *core, const struct sg_root *root,
+                    const struct sg_arrival *a)
+{
+    const struct sg_leaves leaves = {.ids = root->ids, .count = root->count};
+    uint8_t top[SG_ID_LEN];
+    if (!is_leaf(&leaves, a))
+        return false;
+    if (leaves.count == 1)
+        return true;
+    sg_batch_root(core, &a->msg.author, &leaves, top);
+    return memcmp(top, root->root, SG_ID_LEN) == 0;
+}
+
+static sg_err verify_here(struct sg_core *core, const struct sg_check *what)
+{
+    struct sg_root root = root_of(what->frame);
+    struct sg_reader key = sg_frame_body(what->key);
+    struct sg_bytes public_key;
+    SG_TRY(sg_key_decode(&key, &public_key));
+    core->stats.signatures_verified++;
+    return core->config.suite->verify(public_key, sg_batch_context, sg_bytes(root.root, SG_ID_LEN),
+                                      root.signature);
+}
+
+static sg_err begin(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a,
+                    const struct sg_check *what)
+{
+    struct sg_root root = root_of(what->frame);
+    if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
+                        core->config.verify_burst))
+        return SG_ERR_LIMIT;
+    if (!is_tree(core, &root, a))
+        return SG_ERR_BAD_PROOF;
+    if (core->config.offload) {
+        SG_TRY(sg_check_start(core, what));
+        return SG_ERR_WOULD_BLOCK;
+    }
+    SG_TRY(verify_here(core, what));
+    sg_proof_keep(core, what);
+    return SG_OK;
+}
+
+static void give(struct sg_held *proof, struct sg_buf *root, struct sg_buf *key)
 {
     proof->root = sg_buf_ref(root);
     proof->key = sg_buf_ref(key);
 }
 
-sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct sg_gossip *msg,
-                      const uint8_t root[SG_ID_LEN], struct sg_held *proof)
+/* SG_ERR_NOT_FOUND, or SG_ERR_LIMIT when the root was asked for a moment ago. */
+static sg_err is_missing(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a)
 {
-    if (msg->batch_count > 1 && memcmp(root, msg->root, SG_ID_LEN) != 0)
-        return SG_ERR_BAD_PROOF;
-    struct sg_buf *key = find_key(core, link, &msg->author);
-    uint32_t at = sg_index_get(&core->roots.index, root);
-    if (key != NULL && at != SG_INDEX_NONE) {
-        give_proof(proof, core->roots.slots[at].frame, key);
-        keep_key(core, &msg->author, key);
-        return SG_OK; /* the author is hashed into the root */
-    }
-    struct sg_buf *frame = waiting_root(link, root);
-    if (key == NULL || frame == NULL)
+    struct sg_link_proofs *proofs = sg_link_proofs(core, link);
+    uint64_t tag = sg_tag_of(a->root);
+    if (proofs == NULL || a->msg.batch_count == 1)
         return SG_ERR_NOT_FOUND;
-    if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
-                        core->config.verify_burst))
+    if (proofs->wanted == tag && sg_time_since(core->now, proofs->wanted_at) < WANT_NS)
         return SG_ERR_LIMIT;
-    SG_TRY(verify(core, key, frame));
-    keep_key(core, &msg->author, key);
-    if (msg->batch_count > 1)
-        keep_root(core, &msg->author, root, frame);
-    give_proof(proof, frame, key);
+    proofs->wanted = tag;
+    proofs->wanted_at = core->now;
+    return SG_ERR_NOT_FOUND;
+}
+
+sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a,
+                      struct sg_held *proof)
+{
+    struct sg_buf *key = find_key(core, link, &a->msg.author);
+    uint32_t at = SG_INDEX_NONE;
+    if (a->msg.batch_count > 1)
+        at = sg_index_get(&core->roots.index, a->root);
+    if (at != SG_INDEX_NONE) {
+        const struct sg_verified *root = &core->roots.slots[at];
+        /* the signature is of this author, whatever ids it has put below its root */
+        if (!sg_peer_id_equal(&root->author, &a->msg.author) || !is_leaf(&root->leaves, a))
+            return SG_ERR_BAD_PROOF;
+        if (key == NULL)
+            return SG_ERR_NOT_FOUND;
+        give(proof, root->frame, key);
+        keep_key(core, &a->msg.author, key);
+        return SG_OK;
+    }
+    const struct sg_check *check = sg_check_find(core, a->root);
+    if (check != NULL) {
+        struct sg_root root = root_of(check->frame);
+        const struct sg_leaves leaves = {.ids = root.ids, .count = root.count};
+        bool is_its = sg_peer_id_equal(&check->author, &a->msg.author) && is_leaf(&leaves, a);
+        return is_its ? SG_ERR_WOULD_BLOCK : SG_ERR_BAD_PROOF;
+    }
+    struct sg_check what = {.author = a->msg.author,
+                            .bringer = link->peer,
+                            .key = key,
+                            .frame = sg_proof_waiting(link, a->root),
+                            .batch_count = a->msg.batch_count};
+    memcpy(what.root, a->root, SG_ID_LEN);
+    if (what.key == NULL || what.frame == NULL)
+        return is_missing(core, link, a);
+    SG_TRY(begin(core, link, a, &what));
+    give(proof, what.frame, what.key);
     return SG_OK;
 }

@@ -173,6 +173,25 @@ static void route_ihave(struct sg_core *core, struct sg_link *link, struct sg_sc
         (void)sg_scope_pt(core, scope, &in); /* no neighbour: it crossed with a DISCONNECT */
 }
 
+/* A peer that asks again and again for large messages must not use up this node's upload
+ * (threats.md 13). It asks somebody else, or later. */
+static bool may_repair(struct sg_core *core, struct sg_link *link, const struct sg_scope *scope,
+                       const struct sg_msg_id *id)
+{
+    const struct sg_core_config *config = &core->config;
+    const struct sg_held *held = sg_store_get(&scope->store, id);
+    if (held == NULL)
+        return true;
+    uint64_t cost = 1000 * ((uint64_t)held->gossip->len + held->root->len + 1023) / 1024;
+    if (sg_bucket_level(&link->repair, core->now, config->repair_rate, config->repair_burst) <
+        cost) {
+        core->stats.repairs_refused++;
+        return false;
+    }
+    link->repair.milli -= cost;
+    return true;
+}
+
 static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                         struct sg_reader *r)
 {
@@ -182,8 +201,9 @@ static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_sc
         sg_refuse(core, link, NULL, err);
         return;
     }
+    bool has_id = graft.has_id && may_repair(core, link, scope, &graft.id);
     struct sg_pt_in in = {
-        .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = graft.has_id, .id = graft.id};
+        .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = has_id, .id = graft.id};
     (void)sg_scope_pt(core, scope, &in);
 }
 
@@ -211,11 +231,11 @@ static void route_proof_want(struct sg_core *core, struct sg_link *link, struct 
 
 /* Kinds that belong to a scope. */
 static void route_scoped(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                         struct sg_reader *r)
+                         struct sg_reader *r, struct sg_bytes frame)
 {
     uint8_t kind = sg_read_u8(r);
     if (kind == SG_PT_GOSSIP)
-        sg_gossip_receive(core, link, scope, r);
+        sg_gossip_receive(core, link, scope, r, frame);
     else if (kind == SG_PT_IHAVE)
         route_ihave(core, link, scope, r);
     else if (kind == SG_PT_GRAFT)
@@ -254,7 +274,7 @@ static void route_pt(struct sg_core *core, struct sg_link *link, const struct sg
     if (!sg_hpv_is_active(&scope->hpv, &link->peer) && sg_hpv_is_pending(&scope->hpv, &link->peer))
         sg_link_hold_early(core, link, topic, frame);
     else
-        route_scoped(core, link, scope, r);
+        route_scoped(core, link, scope, r, frame);
 }
 
 static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)

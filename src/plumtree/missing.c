@@ -4,7 +4,7 @@
 
 /* The timer is so many times the longest lead of late; both make early pulls rare. */
 #define LEAD_MARGIN 2
-#define LEAD_MEMORY_MS UINT64_C(60000)
+#define LEAD_MEMORY_MS UINT64_C(600000)
 
 void sg_pt_missing_init(struct sg_pt *m)
 {
@@ -127,10 +127,12 @@ static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
     return sg_time_min(wait, m->config.graft_max_ns);
 }
 
-/* Near the longest lead of the last minute, not the mean: each author's messages have a lead of
- * their own, and a message pulled too early costs copies until a link is pruned again, while one
+/* Near the longest lead of the last ten minutes, not the mean: each author's messages have a lead
+ * of their own, and a message pulled too early costs copies until a link is pruned again, while one
  * pulled too late costs some time, once. Memory goes by time, not by samples: at 100 messages/s an
- * average over samples has forgotten the far authors before it hears of them again. */
+ * average over samples has forgotten the far authors before it hears of them again. One minute was
+ * too short for authors that take turns every five seconds: 0.07 copies a message instead of 0.02
+ * (1 000 nodes). */
 static void observe_lead(struct sg_pt *m, uint64_t lead)
 {
     uint64_t elapsed_ms = sg_time_since(m->now, m->lead_at) / SG_NS_PER_MS;

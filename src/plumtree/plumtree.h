@@ -29,7 +29,7 @@ struct sg_pt_config {
     uint16_t ihave_queue_max; /* [256] ids waiting per neighbour, <= SG_PT_IHAVE_MAX; the last one
                                * that fits sends them all at once */
     uint16_t ihave_on_up;     /* [256] newest cached ids announced to a new neighbour */
-    uint16_t optimise_threshold; /* [0 = off] hops; TR-07-14 s3.8 */
+    uint16_t optimise_threshold; /* [3; 0 = off] hops; TR-07-14 s3.8 */
     uint64_t cache_ns;           /* [60 s] how long the node holds a message */
     uint64_t seen_ns;            /* [300 s] dedup horizon, >= cache_ns */
     uint64_t ihave_flush_ns;     /* [10 ms] longest wait of an id in a lazy queue */

@@ -90,6 +90,16 @@ bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entr
     return true;
 }
 
+bool sg_pt_seen_is_alone(const struct sg_pt *m, const struct sg_pt_seen *entry, uint64_t window_ns)
+{
+    for (uint32_t age = 0; age < m->seen.count && age < 2; age++) {
+        const struct sg_pt_seen *other = sg_pt_seen_recent(m, age);
+        if (other != entry && sg_time_since(entry->at, other->at) < window_ns)
+            return false;
+    }
+    return true;
+}
+
 static struct sg_pt_seen *oldest_held(const struct sg_pt *m)
 {
     return m->seen.held == 0 ? NULL : sg_pt_seen_recent(m, m->seen.held - 1);

@@ -99,6 +99,7 @@ struct sg_pt {
     uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
     uint32_t eager_count;
+    bool is_settled;    /* has its place in a tree: essay 10 */
     sg_time_ns lazy_at; /* the first queue is announced */
     struct sg_pt_seen_ring seen;
     struct sg_index_keys keys; /* of both indexes */
@@ -147,6 +148,8 @@ bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry);
 /* Whether entry's id is the smallest of those that came less than window_ns before it, or since. */
 bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entry,
                             uint64_t window_ns);
+/* Whether no other id came less than window_ns before entry, or since. */
+bool sg_pt_seen_is_alone(const struct sg_pt *m, const struct sg_pt_seen *entry, uint64_t window_ns);
 /* The entry that is `age` entries older than the newest; age < count. */
 struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age);
 /* Room for one more id, if there can be more. SG_ERR_NO_MEMORY: nothing has changed. */

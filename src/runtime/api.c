@@ -58,11 +58,19 @@ sg_err sg_node_leave(struct sg_node *node)
 {
     const struct sg_core_in in = {.kind = SG_CORE_IN_LEAVE};
     SG_TRY(sg_rt_enter(node));
+    sg_rt_finish_jobs(node);
     sg_rt_cache_remember(node);
     sg_rt_tell(node, &in);
     node->has_left = true;
     sg_rt_leave(node);
     return SG_OK;
+}
+
+static enum sg_publish_outcome outcome_of(const struct sg_core_publish *done)
+{
+    if (done->neighbors == 0)
+        return SG_PUBLISH_NO_PEERS;
+    return done->is_waiting ? SG_PUBLISH_QUEUED : SG_PUBLISH_SENT;
 }
 
 sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct sg_bytes payload,
@@ -86,7 +94,8 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
         sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));
     sg_rt_leave(node);
     if (err == SG_OK && result != NULL)
-        *result = (struct sg_publish_result){.id = done.id,
+        *result = (struct sg_publish_result){.outcome = outcome_of(&done),
+                                             .id = done.id,
                                              .sequence = done.sequence,
                                              .neighbors = done.neighbors,
                                              .pushed = done.pushed,

@@ -229,6 +229,8 @@ static void begin_stop(struct sg_node *node)
     const struct sg_core_in leave = {.kind = SG_CORE_IN_LEAVE};
     atomic_store(&node->mode, SG_RT_STOPPING);
     node->stop_at = sg_time_add(node->now, SG_RT_STOP_NS);
+    if (!node->has_left)
+        sg_rt_finish_jobs(node);
     if (node->has_begun)
         sg_rt_cache_remember(node);
     if (!node->has_left)
@@ -251,6 +253,7 @@ static void end_stop(struct sg_node *node)
         node->udp_stats = *sg_udp_stats(node->udp);
     }
     atomic_store(&node->mode, SG_RT_STOPPED);
+    sg_rt_work_fini(&node->work);
     sg_rt_loop_fini(node);
     sg_udp_close(node->udp);
     node->udp = NULL;

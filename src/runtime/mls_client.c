@@ -62,6 +62,18 @@ static sg_err find_psk(void *user, const struct sg_mls_psk_id *id, struct sg_mls
     return client->config.find_psk(client->config.user, id->id, out->secret, &out->len);
 }
 
+static sg_err update_app_data(void *user, const struct sg_mls_app_data_change *change,
+                              struct sg_mls_arena *arena, struct sg_bytes *after)
+{
+    const struct sg_mls_client *client = user;
+    struct sg_mls_blob blob = {NULL, 0};
+    SG_TRY(client->config.update_app_data(client->config.user, change->component, change->before,
+                                          change->update, &blob));
+    sg_err err = sg_mls_arena_copy(arena, sg_bytes(blob.data, blob.len), after);
+    sg_mls_blob_free(&blob);
+    return err;
+}
+
 uint64_t sg_mls_client_now(const struct sg_mls_client *client)
 {
     return client->config.now != NULL ? client->config.now(client->config.user)
@@ -111,6 +123,7 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.user = client;
     client->mls.credential = config->check_credential == NULL ? NULL : check_credential;
     client->mls.psk = config->find_psk == NULL ? NULL : find_psk;
+    client->mls.app_data = config->update_app_data == NULL ? NULL : update_app_data;
     client->mls.accepts_expired = config->accepts_expired;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;

@@ -199,10 +199,17 @@ static void describe_psk(struct text *t, const struct sg_mls_psk_id *id)
 
 static const char *proposal_name(uint16_t type)
 {
-    static const char *const names[] = {
-        "",        "add",     "update",        "remove",
-        "psk",     "reinit",  "external_init", "group_context_extensions",
-        "unknown", "unknown", "self_remove"};
+    static const char *const names[] = {"",
+                                        "add",
+                                        "update",
+                                        "remove",
+                                        "psk",
+                                        "reinit",
+                                        "external_init",
+                                        "group_context_extensions",
+                                        "app_data_update",
+                                        "app_ephemeral",
+                                        "self_remove"};
     return type < sizeof(names) / sizeof(names[0]) && type > 0 ? names[type] : "unknown";
 }
 
@@ -229,6 +236,12 @@ static void describe_proposal(struct text *t, const struct sg_mls_proposal *prop
         break;
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         describe_extensions(t, "group extensions", proposal->u.extensions);
+        break;
+    case SG_MLS_APP_DATA_UPDATE:
+    case SG_MLS_APP_EPHEMERAL:
+        line_number(t, "component", proposal->u.app_data.component);
+        line_bool(t, "removes it", proposal->u.app_data.is_remove);
+        line_name(t, "data", proposal->u.app_data.data);
         break;
     case SG_MLS_EXTERNAL_INIT:
     case SG_MLS_SELF_REMOVE:

@@ -1,3 +1,4 @@
+#include "mls/app_data.h"
 #include "runtime/mls_impl.h"
 
 void sg_mls_member_state(const struct sg_mls_member *member, struct sg_mls_state_info *out)
@@ -30,6 +31,15 @@ sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
     return SG_OK;
 }
 
+sg_err sg_mls_member_app_data(const struct sg_mls_member *member, uint16_t component,
+                              struct sg_bytes *out)
+{
+    const struct sg_mls_group *group = member->group;
+    return sg_mls_app_data_find(group->epoch->context.extensions, component, out)
+               ? SG_OK
+               : SG_ERR_NOT_FOUND;
+}
+
 /* Has the member an epoch with secrets? */
 static sg_err check_epoch(const struct sg_mls_member *member)
 {
@@ -47,6 +57,23 @@ sg_err sg_mls_member_export(const struct sg_mls_member *member, struct sg_bytes 
     struct sg_mls_expand in = {sg_mls_secret_bytes(suite, &member->group->epoch->secrets.exporter),
                                label, context};
     return sg_mls_exporter(suite, &in, out, len);
+}
+
+/* Deleted durably before it is given away. */
+sg_err sg_mls_member_safe_export(struct sg_mls_member *member, uint16_t component, uint8_t *out,
+                                 size_t *len)
+{
+    struct sg_mls_secret secret;
+    SG_TRY(check_epoch(member));
+    const struct sg_mls_suite *suite = member->group->suite;
+    sg_err err = sg_mls_group_safe_export(member->group, component, &secret);
+    err = sg_mls_member_save(member, err);
+    if (err == SG_OK) {
+        *len = suite->hash_len;
+        memcpy(out, secret.b, *len);
+    }
+    suite->wipe(&secret, sizeof(secret));
+    return err;
 }
 
 sg_err sg_mls_member_authenticator(const struct sg_mls_member *member, uint8_t *out, size_t *len)

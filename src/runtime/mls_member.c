@@ -62,6 +62,8 @@ static sg_err propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
                       const struct sg_mls_proposal *proposal, struct sg_mls_blob *message)
 {
     struct sg_mls_send send = sg_mls_member_send(member);
+    /* draft-ietf-mls-extensions-08 s6.3.1: "MUST be sent in an MLS PublicMessage" */
+    send.is_private = send.is_private && proposal->type != SG_MLS_SELF_REMOVE;
     struct sg_bytes bytes = sg_bytes(NULL, 0);
     sg_err err = sg_mls_group_propose(member->group, arena, proposal, &send, &bytes);
     return give(member, err, bytes, message);
@@ -103,6 +105,14 @@ sg_err sg_mls_member_propose_remove(struct sg_mls_member *member, uint32_t leaf,
 sg_err sg_mls_member_propose_leave(struct sg_mls_member *member, struct sg_mls_blob *message)
 {
     struct sg_mls_proposal proposal = {.type = SG_MLS_SELF_REMOVE};
+    return propose_plain(member, &proposal, message);
+}
+
+sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member, uint16_t component,
+                                      struct sg_bytes update, struct sg_mls_blob *message)
+{
+    struct sg_mls_proposal proposal = {.type = SG_MLS_APP_DATA_UPDATE};
+    proposal.u.app_data = (struct sg_mls_app_data){component, update.data == NULL, update};
     return propose_plain(member, &proposal, message);
 }
 

@@ -215,6 +215,8 @@ static sg_err make_core(struct sg_node *node, const struct making *m)
     core.meta = sg_bytes(config->meta, config->meta_len);
     core.seed = sg_prng_next(&node->prng);
     core.datagram_acks = true;
+    core.offload = true;
+    sg_rt_work_init(&node->work, node->mem, sg_identity_signer(node->identity), &node->wake);
     return sg_core_new(&node->core, &core, node->now);
 }
 

@@ -5,10 +5,10 @@
  * loop alone; API calls only send `wake`. Nothing here blocks on the network: the socket does not,
  * names are resolved elsewhere, and readers of messages have locks of their own.
  *
- * One turn (turn.c): read the socket -> QUIC timers -> QUIC events -> core timers -> seeds, dials,
- * links, watchdog, peer cache -> write the socket. Events become inputs of the core (conns.c), the
- * core's outputs are carried out in order (outputs.c). Each step is
- * bounded in number or time; what is
+ * One turn (turn.c): read the socket -> QUIC timers -> signature jobs that are done (work.h) ->
+ * QUIC events -> core timers -> seeds, dials, links, watchdog, peer cache -> write the socket.
+ * Events become inputs of the core (conns.c), the core's outputs are carried out in order
+ * (outputs.c). Each step is bounded in number or time; what is
  * left over makes the next turn come at once, after the others who wait for the lock. */
 #ifndef SG_RUNTIME_NODE_IMPL_H
 #define SG_RUNTIME_NODE_IMPL_H
@@ -35,10 +35,11 @@
 #include "runtime/paths.h"
 #include "runtime/seeds.h"
 #include "runtime/subs.h"
+#include "runtime/work.h"
 
 /* Datagrams read, and system calls made to read them, per turn. */
 #define SG_RT_READS_PER_TURN 16
-/* How long one turn works on events and timers before it writes. A signature check takes 0.2 ms. */
+/* How long one turn works on events and timers before it writes. */
 #define SG_RT_TURN_NS (5 * SG_NS_PER_MS)
 /* Batches written per turn; each is one call of sg_udp_send. */
 #define SG_RT_WRITES_PER_TURN 64
@@ -114,6 +115,7 @@ struct sg_node {
     uint64_t lane_budget; /* of pubsub, per connection */
     struct sg_core *core;
     struct sg_core_outbox outbox;
+    struct sg_rt_work work;
     bool is_draining; /* outputs are being carried out further up the stack */
     bool has_begun;   /* the first turn was */
     bool has_left;    /* sg_node_leave */
@@ -178,6 +180,10 @@ void sg_rt_tell(struct sg_node *node, const struct sg_core_in *in);
 
 /* Carries out the core's outputs in order, those that come meanwhile included. */
 void sg_rt_run_outputs(struct sg_node *node);
+/* Feeds the results of signature jobs that are done. */
+void sg_rt_run_jobs(struct sg_node *node);
+/* Has what was published signed, and waits for it and all other jobs: before saying goodbye. */
+void sg_rt_finish_jobs(struct sg_node *node);
 /* Writes as much of a link's backlog as its lanes take. */
 void sg_rt_flush_backlog(struct sg_node *node, struct sg_rt_link *link);
 /* Bytes in send queues, and how many they may be before sg_publish refuses. */

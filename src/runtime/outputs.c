@@ -127,6 +127,41 @@ static void deliver(struct sg_node *node, const struct sg_core_out *out)
     sg_rt_subs_deliver(&node->subs, &message, own);
 }
 
+static void begin_job(struct sg_node *node, const struct sg_core_out *out)
+{
+    bool is_done = false;
+    sg_err err = sg_rt_work_submit(&node->work, out, &is_done);
+    node->more = node->more || is_done;
+    if (err == SG_OK)
+        return;
+    struct sg_core_in in = {.kind = SG_CORE_IN_VERIFIED, .job = out->job, .err = err};
+    if (out->kind == SG_CORE_OUT_SIGN)
+        in.kind = SG_CORE_IN_SIGNED;
+    sg_rt_tell(node, &in);
+}
+
+void sg_rt_run_jobs(struct sg_node *node)
+{
+    struct sg_core_in in;
+    struct sg_rt_task *job;
+    while ((job = sg_rt_work_take(&node->work, false, &in)) != NULL) {
+        sg_rt_tell(node, &in);
+        sg_rt_task_free(&node->work, job);
+    }
+}
+
+void sg_rt_finish_jobs(struct sg_node *node)
+{
+    const struct sg_core_in flush = {.kind = SG_CORE_IN_FLUSH};
+    struct sg_core_in in;
+    struct sg_rt_task *job;
+    sg_rt_tell(node, &flush);
+    while ((job = sg_rt_work_take(&node->work, true, &in)) != NULL) {
+        sg_rt_tell(node, &in);
+        sg_rt_task_free(&node->work, job);
+    }
+}
+
 static void carry_out(struct sg_node *node, const struct sg_core_out *out)
 {
     switch (out->kind) {
@@ -148,6 +183,10 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
         break;
     case SG_CORE_OUT_MEMBER:
         sg_rt_report_member(node, out);
+        break;
+    case SG_CORE_OUT_SIGN:
+    case SG_CORE_OUT_VERIFY:
+        begin_job(node, out);
         break;
     case SG_CORE_OUT_NEED_CACHE:
         sg_rt_cache_wanted(node);

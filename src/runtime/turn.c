@@ -97,6 +97,7 @@ void sg_rt_turn(struct sg_node *node)
     sg_rt_read_socket(node);
     if (sg_quic_deadline(node->quic) <= node->now)
         sg_quic_expire(node->quic, node->now);
+    sg_rt_run_jobs(node);
     (void)run_events(node);
     run_core_timers(node, read_at);
     if (runs) {

@@ -6,24 +6,6 @@
 #define PUBLIC_MAX 2592
 #define SIGNATURE_MAX 4627
 
-uint8_t sg_batch_path_len(uint8_t count, uint8_t index)
-{
-    uint8_t len = 0;
-    while (count > 1) {
-        uint8_t left = 1;
-        while (left * 2 < count)
-            left = (uint8_t)(left * 2);
-        if (index < left) {
-            count = left;
-        } else {
-            index = (uint8_t)(index - left);
-            count = (uint8_t)(count - left);
-        }
-        len++;
-    }
-    return len;
-}
-
 void sg_gossip_encode(struct sg_writer *w, const struct sg_gossip *msg)
 {
     sg_write_u8(w, SG_PT_GOSSIP);
@@ -36,7 +18,6 @@ void sg_gossip_encode(struct sg_writer *w, const struct sg_gossip *msg)
     if (msg->batch_count > 1) {
         sg_write_u8(w, msg->batch_index);
         sg_write_bytes(w, sg_bytes(msg->root, SG_ID_LEN));
-        sg_write_bytes(w, sg_bytes(msg->path, (size_t)msg->path_len * SG_ID_LEN));
     }
     sg_write_vector(w, msg->payload);
 }
@@ -52,10 +33,6 @@ static void decode_batch(struct sg_reader *r, struct sg_gossip *msg)
     if (r->err == SG_OK && msg->batch_index >= msg->batch_count)
         sg_reader_fail(r, SG_ERR_MALFORMED);
     sg_read_copy(r, msg->root, SG_ID_LEN);
-    if (r->err != SG_OK)
-        return;
-    msg->path_len = sg_batch_path_len(msg->batch_count, msg->batch_index);
-    msg->path = sg_read_bytes(r, (size_t)msg->path_len * SG_ID_LEN).data;
 }
 
 sg_err sg_gossip_decode(struct sg_reader *r, struct sg_gossip *msg)
@@ -72,20 +49,30 @@ sg_err sg_gossip_decode(struct sg_reader *r, struct sg_gossip *msg)
     return sg_reader_done(r);
 }
 
-void sg_root_encode(struct sg_writer *w, const uint8_t root[SG_ID_LEN], struct sg_bytes signature)
+void sg_root_encode(struct sg_writer *w, const struct sg_root *root)
 {
+    size_t ids = root->count > 1 ? (size_t)root->count * SG_ID_LEN : 0;
     sg_write_u8(w, SG_PT_ROOT);
-    sg_write_bytes(w, sg_bytes(root, SG_ID_LEN));
-    sg_write_vector(w, signature);
+    sg_write_bytes(w, sg_bytes(root->root, SG_ID_LEN));
+    sg_write_vector(w, root->signature);
+    sg_write_vector(w, sg_bytes(root->ids, ids));
 }
 
-sg_err sg_root_decode(struct sg_reader *r, uint8_t root[SG_ID_LEN], struct sg_bytes *signature)
+sg_err sg_root_decode(struct sg_reader *r, struct sg_root *root)
 {
-    sg_read_copy(r, root, SG_ID_LEN);
-    *signature = sg_read_vector(r, SIGNATURE_MAX);
-    if (r->err == SG_OK && signature->len == 0)
+    *root = (struct sg_root){.count = 1};
+    sg_read_copy(r, root->root, SG_ID_LEN);
+    root->signature = sg_read_vector(r, SIGNATURE_MAX);
+    struct sg_bytes ids = sg_read_vector(r, SG_BATCH_MAX * SG_ID_LEN);
+    bool is_bad = root->signature.len == 0 || ids.len % SG_ID_LEN != 0 || ids.len == SG_ID_LEN;
+    if (r->err == SG_OK && is_bad)
         return SG_ERR_MALFORMED;
-    return sg_reader_done(r);
+    SG_TRY(sg_reader_done(r));
+    if (ids.len > 0) {
+        root->count = (uint8_t)(ids.len / SG_ID_LEN);
+        root->ids = ids.data;
+    }
+    return SG_OK;
 }
 
 void sg_key_encode(struct sg_writer *w, struct sg_bytes public_key)

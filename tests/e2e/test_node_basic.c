@@ -77,6 +77,7 @@ static void message_waits_for_the_first_neighbour(void **state)
     struct sg_bytes payload = {(const uint8_t *)"early", 5};
     assert_int_equal(sg_publish(a, &topic, payload, &result), SG_OK);
     assert_int_equal(result.neighbors, 0);
+    assert_int_equal(result.outcome, SG_PUBLISH_NO_PEERS);
     struct sg_node *b = start_node(place_of(a).text);
     struct sg_subscription *at_b = subscribe(b, &topic);
     expect_text(at_b, "early", a);

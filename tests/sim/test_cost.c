@@ -53,6 +53,30 @@ static void test_each_node_verifies_a_root_once(void **state)
     assert_int_equal(c.extra.stats.signatures_made, c.extra.stats.published);
 }
 
+/* Signatures that take their time, and messages that come meanwhile: the same deliveries, in fewer
+ * signatures; and the same trace when run again. */
+static void test_slow_signatures_lose_nothing(void **state)
+{
+    uint64_t hash = 0;
+    (void)state;
+    for (int run = 0; run < 2; run++) {
+        struct sim_case c = sim_case(6);
+        c.config.loss = 0.05;
+        c.config.rate = 2000;
+        c.config.messages = 400;
+        c.extra.senders = 3;
+        c.extra.job_ns = 2 * SG_NS_PER_MS;
+        sim_case_run(&c);
+        sim_case_assert_whole(&c);
+        assert_int_equal(c.extra.stats.publish_lost, 0);
+        assert_true(c.extra.stats.verify_waited > 0);
+        assert_true(c.extra.stats.signatures_made < c.extra.stats.published);
+        assert_true(c.extra.stats.signatures_verified < c.report.deliveries);
+        assert_true(run == 0 || hash == c.report.trace_hash);
+        hash = c.report.trace_hash;
+    }
+}
+
 /* An allocator that counts, and fails once after so many calls. */
 struct counter {
     size_t live, calls, fail_at;
@@ -132,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_redundancy_of_many_senders),
         cmocka_unit_test(test_redundancy_of_one_sender),
         cmocka_unit_test(test_each_node_verifies_a_root_once),
+        cmocka_unit_test(test_slow_signatures_lose_nothing),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_nothing_leaks),
     };

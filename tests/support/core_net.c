@@ -34,6 +34,8 @@ void net_fini(struct net *net)
 {
     for (; net->head != net->tail; net->head = (net->head + 1) % NET_QUEUE_MAX)
         sg_buf_unref(net->queue[net->head].buf);
+    for (size_t i = 0; i < net->job_count; i++)
+        sg_buf_unref(net->jobs[i].proof);
     for (size_t i = 0; i < net->count; i++) {
         sg_core_free(net->core[i]);
         sg_identity_free(net->identity[i]);
@@ -147,6 +149,38 @@ void net_crash(struct net *net, size_t node)
     net->is_down[node] = true;
 }
 
+void net_finish_job(struct net *net)
+{
+    assert(net->job_count > 0);
+    struct net_job job = net->jobs[0];
+    net->job_count--;
+    memmove(net->jobs, net->jobs + 1, net->job_count * sizeof(net->jobs[0]));
+    uint8_t signature[SG_SIG_MAX];
+    struct sg_core_in in = {.job = job.number};
+    if (job.kind == SG_CORE_OUT_SIGN) {
+        in.kind = SG_CORE_IN_SIGNED;
+        in.err =
+            sg_core_job_sign(sg_identity_signer(net->identity[job.node]), &job.root, signature);
+        in.bytes = sg_bytes(signature, sg_suite_default()->sig_len);
+    } else {
+        in.kind = SG_CORE_IN_VERIFIED;
+        in.err = sg_core_job_verify(sg_suite_default(), &job.root, sg_buf_bytes(job.proof));
+        sg_buf_unref(job.proof);
+    }
+    sg_err err = net_input(net, job.node, &in);
+    assert(err == SG_OK || err == SG_ERR_STOPPED);
+}
+
+static void execute_job(struct net *net, size_t node, struct sg_core_out *out)
+{
+    assert(net->job_count < NET_JOBS_MAX);
+    net->jobs[net->job_count++] = (struct net_job){
+        .node = node, .number = out->job, .kind = out->kind, .root = out->id, .proof = out->buf};
+    out->buf = NULL;
+    if (!net->jobs_wait)
+        net_finish_job(net);
+}
+
 static void execute(struct net *net, size_t node, struct sg_core_out *out)
 {
     switch (out->kind) {
@@ -174,6 +208,10 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_MEMBER:
         keep_member_event(net, node, out);
+        break;
+    case SG_CORE_OUT_SIGN:
+    case SG_CORE_OUT_VERIFY:
+        execute_job(net, node, out);
         break;
     }
 }

@@ -26,6 +26,15 @@ struct net_frame {
     struct sg_buf *buf; /* NULL: the sender closes the link */
 };
 
+#define NET_JOBS_MAX 256
+struct net_job {
+    size_t node;
+    uint64_t number;
+    enum sg_core_out_kind kind;
+    struct sg_msg_id root;
+    struct sg_buf *proof;
+};
+
 struct net {
     size_t count;
     struct sg_core *core[NET_NODES_MAX];
@@ -47,6 +56,10 @@ struct net {
     /* Sees each frame before it arrives; false drops it. May be NULL. */
     bool (*filter)(struct net *net, const struct net_frame *frame);
     void *user;
+    /* with config.offload: jobs wait for net_finish_job instead of being done at once */
+    bool jobs_wait;
+    struct net_job jobs[NET_JOBS_MAX];
+    size_t job_count;
     const struct sg_mem *mem;
 };
 
@@ -68,6 +81,8 @@ void net_crash(struct net *net, size_t node);
 size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_member_kind kind);
 /* Runs for duration of virtual time; all invariants are checked after each step. */
 void net_run(struct net *net, uint64_t duration_ns);
+/* Does the oldest waiting job and tells its node. */
+void net_finish_job(struct net *net);
 /* How often a node was given a message. */
 size_t net_delivered(const struct net *net, size_t node, const struct sg_msg_id *id);
 const struct sg_peer_id *net_id(const struct net *net, size_t node);

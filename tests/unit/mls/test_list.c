@@ -1,91 +1,11 @@
 /* mls/list.c and mls/process.c: one refusal for each rule (RFC 9420 s12.2, s6, s12.4). Commits that
  * break a rule are made by hand, since ours refuse to. */
-#include "mls_world.h"
-
-struct scene {
-    struct world w;
-    struct client a, b, c, d;
-};
-
-static void set_up(struct scene *s)
-{
-    memset(s, 0, sizeof(*s));
-    world_init(&s->w, SG_MLS_128_DHKEMX25519_AES128GCM_SHA256_ED25519);
-    client_init(&s->w, &s->a, "alice");
-    client_init(&s->w, &s->b, "bob");
-    client_init(&s->w, &s->c, "carol");
-    client_init(&s->w, &s->d, "dave");
-    client_create(&s->w, &s->a, "group");
-    struct sg_mls_proposal adds[2] = {add_of(&s->w, &s->b), add_of(&s->w, &s->c)};
-    struct sg_mls_commit_options options = {
-        .send = {.now = WORLD_NOW}, .values = adds, .count = 2, .tree_in_welcome = true};
-    struct sg_mls_commit_result result;
-    assert_int_equal(sg_mls_group_commit(s->a.group, &s->w.arena, &options, &result), SG_OK);
-    assert_int_equal(sg_mls_group_merge(s->a.group), SG_OK);
-    assert_int_equal(client_join(&s->w, &s->b, result.welcome, sg_bytes(NULL, 0)), SG_OK);
-    assert_int_equal(client_join(&s->w, &s->c, result.welcome, sg_bytes(NULL, 0)), SG_OK);
-}
-
-static void tear_down(struct scene *s)
-{
-    client_fini(&s->a);
-    client_fini(&s->b);
-    client_fini(&s->c);
-    client_fini(&s->d);
-    world_fini(&s->w);
-}
-
-/* A signed commit of Alice's with these proposals and any path; its confirmation tag is wrong, but
- * that is looked at last. */
-static struct sg_bytes forge(struct scene *s, const struct sg_mls_proposal *values, uint32_t count,
-                             struct sg_mls_path *path)
-{
-    struct sg_mls_outgoing *out = sg_mls_arena_new(&s->w.arena, 1, sizeof(*out));
-    struct sg_mls_signer signer = sg_mls_group_signer(s->a.group);
-    struct sg_mls_send send = {.now = WORLD_NOW};
-    sg_mls_fill_content(s->a.group, &send, SG_MLS_COMMIT, &out->message);
-    struct sg_mls_commit *commit = &out->message.content.commit;
-    commit->proposals = sg_mls_arena_new(&s->w.arena, count, sizeof(*commit->proposals));
-    for (uint32_t i = 0; i < count; i++)
-        commit->proposals[i].proposal = values[i];
-    commit->count = count;
-    commit->path = path;
-    assert_int_equal(
-        sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw, &out->message),
-        SG_OK);
-    out->message.auth.confirmation_tag = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
-    assert_int_equal(sg_mls_protect(s->a.group, &s->w.arena, out), SG_OK);
-    return out->bytes;
-}
-
-static sg_err process(struct client *c, struct sg_bytes message)
-{
-    struct sg_mls_event event;
-    uint8_t before[SG_MLS_HASH_MAX];
-    memcpy(before, sg_mls_tree_root_hash(&c->group->tree).data, c->group->suite->hash_len);
-    uint64_t epoch = c->group->epoch->context.epoch;
-    uint32_t cached = c->group->cache_count;
-    sg_err err = sg_mls_group_process(c->group, message, WORLD_NOW, &event);
-    if (err == SG_OK) {
-        sg_mls_event_fini(&event);
-        return err;
-    }
-    assert_int_equal(c->group->epoch->context.epoch, epoch);
-    assert_int_equal(c->group->cache_count, cached);
-    assert_memory_equal(before, sg_mls_tree_root_hash(&c->group->tree).data,
-                        c->group->suite->hash_len);
-    return err;
-}
+#include "mls_scene.h"
 
 static void expect(struct scene *s, const struct sg_mls_proposal *values, uint32_t count,
                    sg_err wanted)
 {
     assert_int_equal(process(&s->b, forge(s, values, count, NULL)), wanted);
-}
-
-static struct sg_mls_proposal remove_of(uint32_t leaf)
-{
-    return (struct sg_mls_proposal){.type = SG_MLS_REMOVE, .u.removed = leaf};
 }
 
 static struct sg_mls_proposal psk_of(struct sg_bytes nonce, uint8_t type, uint8_t usage)

@@ -6,6 +6,7 @@
 
 #include "node/internal.h"
 #include "support/core_net.h"
+#include "wire/pt_msg.h"
 
 static const struct sg_topic_id topic = {{7, 7, 7}};
 static struct net net;
@@ -146,7 +147,7 @@ static void a_forged_signature_bans_the_link(void **state)
     uint64_t boot;
     (void)state;
     (void)setup_message();
-    inject_flipped(root, (size_t)root->len * 8 - 1);
+    inject_flipped(root, (size_t)root->len * 8 - 9); /* before the empty list of leaves */
     sg_core_stats(net.core[1], &stats);
     assert_int_equal(stats.refused_signature, 1);
     assert_int_equal(stats.peers_banned, 1);
@@ -255,6 +256,7 @@ static void slow_verification(struct sg_core_config *config)
 {
     config->verify_rate = 1;
     config->verify_burst = 2;
+    config->linger_ns = 0;
 }
 
 static void verifications_are_bounded_per_link(void **state)
@@ -353,6 +355,34 @@ static void the_base_scope_carries_no_payload(void **state)
     net_fini(&net);
 }
 
+static void grafts_are_answered_within_a_budget(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    uint8_t frame[128];
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    struct sg_pt_graft graft = {.has_id = true, .id = result.id};
+    sg_frame_head_encode(&w, &head);
+    sg_write_u8(&w, SG_PT_GRAFT);
+    sg_pt_graft_encode(&w, &graft);
+    for (int i = 0; i < 10000; i++) {
+        net_inject(&net, 1, 0, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+        if (i % 10 == 0)
+            net_run(&net, SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    assert_in_range(stats.payload_bytes_out, 4 << 20, 6 << 20); /* of 640 MiB that were asked for */
+    assert_true(stats.repairs_refused > 9000);
+    net_fini(&net);
+}
+
 static void little_memory(struct sg_core_config *config)
 {
     config->held_bytes_max = UINT64_C(1) << 20;
@@ -393,6 +423,7 @@ int main(void)
         cmocka_unit_test(an_author_refuses_a_replay_of_its_own_message),
         cmocka_unit_test(late_and_early_messages_cost_an_honest_relay_nothing),
         cmocka_unit_test(the_base_scope_carries_no_payload),
+        cmocka_unit_test(grafts_are_answered_within_a_budget),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,9 +23,9 @@ static void test_new_neighbour_fills_its_queue_at_most(void **state)
     DO(p, "broadcast m1");
     DO(p, "broadcast m2");
     DO(p, "broadcast m3");
-    EXPECT(p, "up a", "ihave a m2/1 m3/1\n");
+    EXPECT(p, "up a", "graft a\nihave a m2/1 m3/1\n");
     DO(p, "a refused m4");
-    EXPECT(p, "up b", "");
+    EXPECT(p, "up b", "graft b\n");
     EXPECT(p, "run 10", "at 10 ms\nihave b m3/1\n");
     DO(p, "new onup=0");
     DO(p, "broadcast m1");

@@ -84,8 +84,8 @@ static void test_lead_rises_fast_and_falls_slowly(void **state)
     assert_int_equal(lead_ms(p), 100);
     late_by(p, "m2", 200);
     assert_int_equal(lead_ms(p), 150);
-    DO(p, "wait 29950");
-    late_by(p, "m3", 50); /* after half a minute half way down */
+    DO(p, "wait 299950");
+    late_by(p, "m3", 50); /* after five minutes half way down */
     assert_int_equal(lead_ms(p), 100);
     DO(p, "wait 600000");
     late_by(p, "m4", 0);

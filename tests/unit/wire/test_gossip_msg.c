@@ -7,7 +7,7 @@
 #include "wire/gossip_msg.h"
 #include "wire/pt_msg.h"
 
-static uint8_t out[1024];
+static uint8_t out[4096];
 
 static size_t encode(const struct sg_gossip *msg)
 {
@@ -55,44 +55,83 @@ static void a_lone_message_comes_back(void **state)
     assert_true(back.sequence == msg.sequence && back.time_ms == msg.time_ms);
     assert_true(back.expiry_ms == msg.expiry_ms);
     assert_int_equal(back.batch_count, 1);
-    assert_int_equal(back.path_len, 0);
     assert_true(sg_bytes_equal(back.payload, msg.payload));
 }
 
-static void batched_messages_carry_index_root_and_path(void **state)
+static void batched_messages_carry_index_and_root(void **state)
 {
-    uint8_t path[3 * SG_ID_LEN];
     struct sg_gossip msg = lone();
     struct sg_gossip back;
     (void)state;
-    memset(path, 0x77, sizeof(path));
     msg.batch_count = 5;
     msg.batch_index = 3;
-    msg.path = path;
-    msg.path_len = sg_batch_path_len(5, 3);
     memset(msg.root, 0x55, sizeof(msg.root));
-    assert_int_equal(msg.path_len, 3);
     size_t len = encode(&msg);
-    assert_int_equal(len, 2 + 32 + 24 + 1 + 1 + 32 + 96 + 3);
+    assert_int_equal(len, 2 + 32 + 24 + 1 + 1 + 32 + 3);
+    assert_memory_equal(out + 58, "\x05\x03\x55\x55", 4);
     assert_int_equal(decode(len, &back), SG_OK);
     assert_int_equal(back.batch_index, 3);
     assert_memory_equal(back.root, msg.root, sizeof(msg.root));
-    assert_memory_equal(back.path, path, sizeof(path));
 }
 
-static void path_lengths_follow_rfc_9162(void **state)
+static sg_err decode_root(size_t len, struct sg_root *root)
 {
+    struct sg_reader r = sg_reader(sg_bytes(out + 1, len - 1));
+    return sg_root_decode(&r, root);
+}
+
+static void roots_carry_the_leaves_of_their_batch(void **state)
+{
+    uint8_t ids[SG_BATCH_MAX * SG_ID_LEN];
+    struct sg_root root = {.root = {9}, .signature = SG_BYTES_LIT("sig"), .count = 1};
+    struct sg_root back;
     (void)state;
-    assert_int_equal(sg_batch_path_len(1, 0), 0);
-    assert_int_equal(sg_batch_path_len(2, 1), 1);
-    assert_int_equal(sg_batch_path_len(3, 0), 2);
-    assert_int_equal(sg_batch_path_len(3, 2), 1);
-    assert_int_equal(sg_batch_path_len(5, 4), 1);
-    assert_int_equal(sg_batch_path_len(64, 63), SG_BATCH_PATH_MAX);
-    for (uint8_t count = 1; count <= SG_BATCH_MAX; count++) {
-        for (uint8_t i = 0; i < count; i++)
-            assert_true(sg_batch_path_len(count, i) <= SG_BATCH_PATH_MAX);
-    }
+    for (size_t i = 0; i < sizeof(ids); i++)
+        ids[i] = (uint8_t)(i / SG_ID_LEN + 1);
+    struct sg_writer w = sg_writer(out, sizeof(out));
+    sg_root_encode(&w, &root);
+    assert_int_equal(w.len, 1 + 32 + 1 + 3 + 1);
+    assert_memory_equal(out, "\x05\x09\x00", 3);
+    assert_memory_equal(out + 33, "\x03sig\x00", 5);
+    assert_int_equal(decode_root(w.len, &back), SG_OK);
+    assert_int_equal(back.count, 1);
+    assert_true(sg_bytes_equal(back.signature, root.signature));
+    root.ids = ids;
+    root.count = 2;
+    w = sg_writer(out, sizeof(out));
+    sg_root_encode(&w, &root);
+    assert_int_equal(w.len, 1 + 32 + 1 + 3 + 2 + 64);
+    assert_memory_equal(out + 37, "\x40\x40\x01\x01", 4); /* 64 bytes follow */
+    assert_int_equal(decode_root(w.len, &back), SG_OK);
+    assert_int_equal(back.count, 2);
+    assert_memory_equal(back.ids, ids, 64);
+    root.count = SG_BATCH_MAX;
+    w = sg_writer(out, sizeof(out));
+    sg_root_encode(&w, &root);
+    assert_int_equal(decode_root(w.len, &back), SG_OK);
+    assert_int_equal(back.count, SG_BATCH_MAX);
+}
+
+static void bad_roots_have_an_error_each(void **state)
+{
+    static const uint8_t one_leaf[] = {1, 's', 32};
+    static const uint8_t half[] = {1, 's', 33};
+    static const uint8_t unsigned_[] = {0, 0};
+    static const uint8_t many[] = {1, 's', 0x48, 0x20}; /* 65 ids */
+    struct sg_root root;
+    (void)state;
+    memset(out, 0, sizeof(out));
+    memcpy(out + 33, one_leaf, sizeof(one_leaf));
+    assert_int_equal(decode_root(36 + 32, &root), SG_ERR_MALFORMED);
+    memcpy(out + 33, half, sizeof(half));
+    assert_int_equal(decode_root(36 + 33, &root), SG_ERR_MALFORMED);
+    memcpy(out + 33, unsigned_, sizeof(unsigned_));
+    assert_int_equal(decode_root(35, &root), SG_ERR_MALFORMED);
+    memcpy(out + 33, many, sizeof(many));
+    assert_int_equal(decode_root(37 + 65 * 32, &root), SG_ERR_OVERSIZED);
+    memcpy(out + 33, "\x01s\x00\x00", 4);
+    assert_int_equal(decode_root(37, &root), SG_ERR_TRAILING);
+    assert_int_equal(decode_root(35, &root), SG_ERR_TRUNCATED);
 }
 
 static void bad_messages_have_an_error_each(void **state)
@@ -122,26 +161,16 @@ static void bad_messages_have_an_error_each(void **state)
     assert_int_equal(decode(len, &back), SG_ERR_NOT_CANONICAL);
 }
 
-static void roots_keys_and_wants_come_back(void **state)
+static void keys_and_wants_come_back(void **state)
 {
-    uint8_t root[SG_ID_LEN] = {9};
-    uint8_t root_back[SG_ID_LEN];
     struct sg_msg_id id = {{8}};
     struct sg_msg_id id_back;
     struct sg_bytes bytes;
     struct sg_writer w = sg_writer(out, sizeof(out));
     (void)state;
-    sg_root_encode(&w, root, SG_BYTES_LIT("sig"));
-    assert_int_equal(w.len, 1 + 32 + 1 + 3);
-    assert_int_equal(out[0], SG_PT_ROOT);
-    struct sg_reader r = sg_reader(sg_bytes(out + 1, w.len - 1));
-    assert_int_equal(sg_root_decode(&r, root_back, &bytes), SG_OK);
-    assert_memory_equal(root, root_back, sizeof(root));
-    assert_true(sg_bytes_equal(bytes, SG_BYTES_LIT("sig")));
-    w = sg_writer(out, sizeof(out));
     sg_key_encode(&w, SG_BYTES_LIT("key"));
     assert_memory_equal(out, "\x06\x03key", 5);
-    r = sg_reader(sg_bytes(out + 1, 4));
+    struct sg_reader r = sg_reader(sg_bytes(out + 1, 4));
     assert_int_equal(sg_key_decode(&r, &bytes), SG_OK);
     r = sg_reader(sg_bytes("\x00", 1));
     assert_int_equal(sg_key_decode(&r, &bytes), SG_ERR_MALFORMED);
@@ -157,10 +186,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lone_message_has_these_bytes),
         cmocka_unit_test(a_lone_message_comes_back),
-        cmocka_unit_test(batched_messages_carry_index_root_and_path),
-        cmocka_unit_test(path_lengths_follow_rfc_9162),
+        cmocka_unit_test(batched_messages_carry_index_and_root),
+        cmocka_unit_test(roots_carry_the_leaves_of_their_batch),
+        cmocka_unit_test(bad_roots_have_an_error_each),
         cmocka_unit_test(bad_messages_have_an_error_each),
-        cmocka_unit_test(roots_keys_and_wants_come_back),
+        cmocka_unit_test(keys_and_wants_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

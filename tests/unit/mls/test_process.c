@@ -1,0 +1,222 @@
+/* mls/process.c, commit_process.c, join.c: paths, commits from outside and welcomes that are
+ * refused; a pending commit changes nothing. */
+#include "mls_scene.h"
+
+#define NOTHING sg_bytes(NULL, 0)
+
+/* ---- paths ---- */
+
+static struct sg_mls_path good_path(struct scene *s)
+{
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}};
+    struct sg_mls_commit_result result;
+    struct sg_mls_message *message = sg_mls_arena_new(&s->w.arena, 1, sizeof(*message));
+    assert_int_equal(sg_mls_group_commit(s->a.group, &s->w.arena, &options, &result), SG_OK);
+    sg_mls_group_clear_pending(s->a.group);
+    assert_int_equal(sg_mls_decode_message(result.commit, &s->w.arena, message), SG_OK);
+    return *message->u.public_message.content.commit.path;
+}
+
+static void sign_leaf(struct scene *s, struct sg_mls_leaf *leaf)
+{
+    struct sg_mls_signer signer = sg_mls_group_signer(s->a.group);
+    struct sg_mls_leaf_place place = {SG_BYTES_LIT("group"), 0};
+    assert_int_equal(sg_mls_leaf_sign(&signer, &s->w.arena, &place, leaf), SG_OK);
+}
+
+static void expect_path(struct scene *s, struct sg_mls_path *path, sg_err wanted)
+{
+    assert_int_equal(process(&s->b, forge(s, NULL, 0, path)), wanted);
+}
+
+/* RFC9420 s7.5, s7.6, s7.9.2, s12.4.2 */
+static void paths_that_are_refused(void **state)
+{
+    struct scene s;
+    struct sg_mls_leaf before;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_path good = good_path(&s), bad = good;
+    expect_path(&s, &good, SG_ERR_MLS_TAG); /* right but for the tag */
+    bad.count--;
+    expect_path(&s, &bad, SG_ERR_MLS_COMMIT);
+    struct sg_mls_path_node *nodes = sg_mls_arena_new(&s.w.arena, good.count, sizeof(*nodes));
+    memcpy(nodes, good.nodes, good.count * sizeof(*nodes));
+    nodes[0].count--;
+    bad = good;
+    bad.nodes = nodes;
+    expect_path(&s, &bad, SG_ERR_MLS_COMMIT);
+    bad = good;
+    bad.leaf.source = SG_MLS_LEAF_UPDATE;
+    sign_leaf(&s, &bad.leaf);
+    expect_path(&s, &bad, SG_ERR_MLS_LEAF);
+    bad = good;
+    bad.leaf.parent_hash = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
+    sign_leaf(&s, &bad.leaf);
+    expect_path(&s, &bad, SG_ERR_MLS_COMMIT);
+    bad = good;
+    sg_mls_tree_leaf(&s.b.group->tree, 0, &before);
+    bad.leaf.encryption_key = before.encryption_key;
+    sign_leaf(&s, &bad.leaf);
+    expect_path(&s, &bad, SG_ERR_MLS_COMMIT);
+    bad = good;
+    bad.leaf.signature = good.leaf.parent_hash;
+    expect_path(&s, &bad, SG_ERR_BAD_SIGNATURE);
+    tear_down(&s);
+}
+
+/* ---- external commits ---- */
+
+/* Dave's commit from outside with other proposals, or without its path, signed by somebody. */
+static struct sg_bytes forge_external(struct scene *s, const struct sg_mls_commit *commit,
+                                      const struct client *signer_of)
+{
+    struct sg_mls_authentic *message = sg_mls_arena_new(&s->w.arena, 1, sizeof(*message));
+    struct sg_mls_framing framing = sg_mls_epoch_framing(s->a.group->epoch);
+    struct sg_mls_signer signer = {s->w.suite, s->w.config.random,
+                                   signer_of->identity.signature_private};
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_bytes out;
+    sg_mls_fill_content(s->a.group, &send, SG_MLS_COMMIT, message);
+    message->content.sender = (struct sg_mls_sender){SG_MLS_SENDER_NEW_COMMIT, 0};
+    message->content.commit = *commit;
+    assert_int_equal(
+        sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw, message), SG_OK);
+    message->auth.confirmation_tag = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
+    assert_int_equal(sg_mls_protect_public(&framing, &s->w.arena, message, &out), SG_OK);
+    return out;
+}
+
+static struct sg_mls_commit external_commit(struct scene *s)
+{
+    struct sg_mls_new_leaf leaf = {.signature_private = s->d.identity.signature_private};
+    struct sg_mls_info_options info = {.has_tree = true, .has_external_pub = true};
+    struct sg_mls_external in = {.config = &s->w.config, .leaf = &leaf, .now = WORLD_NOW};
+    struct sg_mls_message *message = sg_mls_arena_new(&s->w.arena, 1, sizeof(*message));
+    struct sg_bytes commit;
+    assert_int_equal(sg_mls_group_info(s->a.group, &s->w.arena, &info, &in.group_info), SG_OK);
+    assert_int_equal(
+        sg_mls_identity_leaf(&s->w.config, &s->d.identity, false, &s->w.arena, &leaf.leaf), SG_OK);
+    assert_int_equal(sg_mls_group_external_join(&in, &s->w.arena, &s->d.group, &commit), SG_OK);
+    assert_int_equal(sg_mls_decode_message(commit, &s->w.arena, message), SG_OK);
+    return message->u.public_message.content.commit;
+}
+
+/* RFC9420 s12.2, s12.4.3.2 */
+static void external_commits_that_are_refused(void **state)
+{
+    struct scene s;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_commit good = external_commit(&s), bad = good;
+    assert_int_equal(process(&s.b, forge_external(&s, &good, &s.d)), SG_ERR_MLS_TAG);
+    assert_int_equal(process(&s.b, forge_external(&s, &good, &s.a)), SG_ERR_BAD_SIGNATURE);
+    bad.path = NULL;
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_COMMIT);
+    bad = good;
+    bad.count = 0;
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_PROPOSAL);
+    struct sg_mls_proposal_or_ref list[3] = {good.proposals[0]};
+    bad = good;
+    bad.proposals = list;
+    bad.count = 2;
+    list[1] = good.proposals[0]; /* two ExternalInit */
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_PROPOSAL);
+    list[1].proposal = add_of(&s.w, &s.d);
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_PROPOSAL);
+    list[1].proposal = remove_of(2); /* Carol is not Dave */
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_CREDENTIAL);
+    list[2].proposal = remove_of(1);
+    bad.count = 3;
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_PROPOSAL);
+    /* a proposal that waits, by reference */
+    struct sg_mls_proposal carol = remove_of(2);
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_bytes message;
+    assert_int_equal(sg_mls_group_propose(s.a.group, &s.w.arena, &carol, &send, &message), SG_OK);
+    assert_int_equal(give(&s.b, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    list[1] = (struct sg_mls_proposal_or_ref){
+        .is_ref = true, .ref = sg_bytes(s.b.group->cache[0].ref, s.w.suite->hash_len)};
+    bad.count = 2;
+    assert_int_equal(process(&s.b, forge_external(&s, &bad, &s.d)), SG_ERR_MLS_PROPOSAL);
+    tear_down(&s);
+}
+
+/* ---- welcomes and group infos ---- */
+
+/* RFC9420 s12.4.3, s12.4.3.1, s12.4.3.3 */
+static void welcomes_that_are_refused(void **state)
+{
+    struct scene s;
+    (void)state;
+    set_up(&s);
+    struct sg_bytes old_tree = tree_of(&s.w, s.a.group);
+    struct sg_mls_proposal dave = add_of(&s.w, &s.d);
+    struct sg_mls_commit_options options = {
+        .send = {.now = WORLD_NOW}, .values = &dave, .count = 1};
+    struct sg_mls_commit_result result;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(sg_mls_group_merge(s.a.group), SG_OK);
+    assert_int_equal(client_join(&s.w, &s.d, result.welcome, NOTHING), SG_ERR_MLS_WELCOME);
+    assert_int_equal(client_join(&s.w, &s.d, result.welcome, old_tree), SG_ERR_MLS_TREE);
+    /* a path secret that does not lead to the keys of the tree */
+    struct sg_mls_path_secrets secrets = {0};
+    struct sg_mls_private own = s.a.group->epoch->own;
+    sg_mls_tree_filtered_path(&s.a.group->tree, 0, &secrets.path);
+    assert_int_equal(sg_mls_path_follow(&s.a.group->tree, &secrets, &own), SG_ERR_MLS_COMMIT);
+    /* a group info that somebody else has signed */
+    struct sg_mls_info_options info = {.has_tree = true, .has_external_pub = true};
+    struct sg_mls_new_leaf leaf = {.signature_private = s.d.identity.signature_private};
+    struct sg_mls_external in = {.config = &s.w.config, .leaf = &leaf, .now = WORLD_NOW};
+    struct sg_mls_group *group;
+    struct sg_bytes commit;
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &in.group_info), SG_OK);
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &s.d.identity, false, &s.w.arena, &leaf.leaf), SG_OK);
+    uint8_t *copy = sg_mls_arena_new(&s.w.arena, in.group_info.len, 1);
+    memcpy(copy, in.group_info.data, in.group_info.len);
+    copy[in.group_info.len - 1] ^= 1;
+    in.group_info.data = copy;
+    assert_int_equal(sg_mls_group_external_join(&in, &s.w.arena, &group, &commit),
+                     SG_ERR_BAD_SIGNATURE);
+    assert_int_equal(client_join(&s.w, &s.d, result.welcome, tree_of(&s.w, s.a.group)), SG_OK);
+    tear_down(&s);
+}
+
+/* RFC9420 s14 */
+static void a_pending_commit_changes_nothing(void **state)
+{
+    struct scene s;
+    struct sg_mls_secret before;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal carol = remove_of(2);
+    struct sg_mls_commit_options options = {
+        .send = {.now = WORLD_NOW}, .values = &carol, .count = 1};
+    struct sg_mls_commit_result ours, theirs;
+    struct sg_bytes tree = tree_of(&s.w, s.a.group);
+    before = s.a.group->epoch->secrets.authenticator;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &ours), SG_OK);
+    assert_memory_equal(before.b, s.a.group->epoch->secrets.authenticator.b, 32);
+    assert_true(sg_bytes_equal(tree, tree_of(&s.w, s.a.group)));
+    /* another commit wins: ours is forgotten */
+    options.count = 0;
+    assert_int_equal(sg_mls_group_commit(s.b.group, &s.w.arena, &options, &theirs), SG_OK);
+    assert_int_equal(give(&s.b, theirs.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.a, theirs.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_same_epoch(&s.a, &s.b);
+    assert_null(s.a.group->pending);
+    assert_int_equal(process(&s.b, ours.commit), SG_ERR_MLS_EPOCH);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_that_are_refused),
+        cmocka_unit_test(external_commits_that_are_refused),
+        cmocka_unit_test(welcomes_that_are_refused),
+        cmocka_unit_test(a_pending_commit_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
