@@ -19,9 +19,9 @@ enum { OPEN = 1, FRONTIER = 2, DATA = 3, DONE = 4 };
 struct sg_doc_session {
     struct sg_doc *doc;
     uint32_t source;
-    struct sg_column out;      /* the message that was given last */
-    struct sg_column frontier; /* ours, when the session began */
-    uint8_t digest[SG_ID_LEN]; /* of it */
+    struct sg_column out;                             /* the message that was given last */
+    struct sg_column frontier;                        /* ours, when the session began */
+    uint8_t digest[SG_ID_LEN];                        /* of it */
     bool has_opened, has_frontier, has_data, is_done; /* what was sent .. */
     bool peer_opened, peer_done, is_equal;            /* .. and heard */
     bool has_view;
