@@ -406,7 +406,7 @@ static int tell_sync(const struct doc_args *args, const struct sg_doc_import_res
     return result->refused > 0 ? SG_EXIT_FAILURE : SG_EXIT_OK;
 }
 
-/* The other side has compacted: its state is taken over, what it does not know goes to a file. */
+/* The other side has compacted: its state is taken over; what it does not know goes to a file. */
 static sg_err adopt(const struct doc_args *args, struct sg_doc *doc, struct sg_bytes bundle)
 {
     struct sg_doc_bytes unsynced;

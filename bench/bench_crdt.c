@@ -8,6 +8,9 @@
 #include "base/prng.h"
 #include "crdt/state.h"
 #include "crypto/init.h"
+#include "store/docs.h"
+
+#include <saorsa/crdt.h>
 
 static double now_s(void)
 {
@@ -130,7 +133,7 @@ static void cheap_hash(const struct sg_bytes *parts, size_t count, uint8_t out[S
 }
 
 /* All batches of one replica into a fresh one; gives seconds. */
-static double merge(const struct sg_replica *from, const struct trace *t, bool is_cheap)
+static double merge(const struct sg_replica *from, const struct trace *t)
 {
     struct sg_replica to;
     struct sg_column all = {.mem = sg_mem_default()};
@@ -141,7 +144,6 @@ static double merge(const struct sg_replica *from, const struct trace *t, bool i
     }
     open_replica(&to, sg_mem_default());
     to.config.suite = from->config.suite;
-    (void)is_cheap;
     double start = now_s();
     for (uint32_t i = 0; i < from->log.count; i++) {
         size_t at = i == 0 ? 0 : ends[i - 1];
@@ -167,13 +169,13 @@ static const struct sg_suite *cheap_suite(void)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static void run_trace(const char *name, const char *folder)
+static void run_trace(const char *name)
 {
     struct trace t;
     struct sg_replica r;
     char path[256];
     (void)snprintf(path, sizeof(path), "sequential/%s", name);
-    if (!trace_load(&t, path, folder))
+    if (!trace_load(&t, path, "."))
         demand(SG_ERR_NOT_FOUND, path);
     double ops = (double)(t.inserted + t.deleted);
     live = 0;
@@ -181,7 +183,7 @@ static void run_trace(const char *name, const char *folder)
     double local = replay(&r, &t, 0);
     bool is_good = ends_well(&r, text_cell(&r), &t);
     size_t ram = live;
-    double whole = merge(&r, &t, false);
+    double whole = merge(&r, &t);
     struct sg_column state = {.mem = sg_mem_default()};
     demand(sg_state_encode(&r, &state), "state");
     size_t log_bytes = r.log.bytes_len;
@@ -189,7 +191,7 @@ static void run_trace(const char *name, const char *folder)
     open_replica(&r, sg_mem_default());
     r.config.suite = cheap_suite();
     double keystrokes = replay(&r, &t, 1);
-    double per_key = merge(&r, &t, true);
+    double per_key = merge(&r, &t);
     size_t key_bytes = r.log.bytes_len;
     uint32_t key_batches = r.log.count;
     sg_replica_fini(&r);
@@ -235,13 +237,183 @@ static void run_random(uint32_t chars)
     free(text);
 }
 
-int main(int argc, char **argv)
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static struct sg_doc *make_file(const struct trace *t, const char *path, uint32_t per_txn)
+{
+    struct sg_doc_options options;
+    struct sg_doc *doc;
+    sg_doc_node text;
+    sg_doc_options_init(&options);
+    options.path = path;
+    options.lazy = true;
+    options.author.b[0] = 1;
+    demand(sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc), path);
+    demand(sg_doc_node_of(doc, SG_DOC_ROOT, SG_DOC_TEXT, "text", &text), "node");
+    for (uint32_t i = 0; i < t->patch_count; i++) {
+        const struct trace_patch *patch = &t->patches[i];
+        if (i % per_txn == 0)
+            demand(sg_doc_begin(doc), "begin");
+        demand(sg_doc_text_delete(doc, text, patch->pos, patch->deleted), "delete");
+        demand(sg_doc_text_insert(doc, text, patch->pos, patch->text, patch->len), "insert");
+        if (i % per_txn == per_txn - 1 || i + 1 == t->patch_count)
+            demand(sg_doc_commit(doc), "commit");
+    }
+    return doc;
+}
+
+static double open_file(const char *path, const struct trace *t)
+{
+    struct sg_doc_options options;
+    struct sg_doc *doc;
+    sg_doc_node text;
+    sg_doc_options_init(&options);
+    options.path = path;
+    options.author.b[0] = 1;
+    double start = now_s();
+    demand(sg_doc_open(&options, &doc), path);
+    demand(sg_doc_find(doc, SG_DOC_ROOT, SG_DOC_TEXT, "text", &text), "find");
+    struct sg_bytes piece = sg_doc_text_read(doc, text, 0);
+    double spent = now_s() - start;
+    if (piece.len == 0 || memcmp(piece.data, t->end, piece.len) != 0)
+        demand(SG_ERR_CORRUPT, "text of the file");
+    demand(sg_doc_close(doc), "close");
+    return spent;
+}
+
+static void remove_file(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-lock"};
+    char name[256];
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        (void)remove(name);
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A file with all history, as it is exported; and opening the database. */
+static void run_file(uint32_t per_txn)
+{
+    struct trace t;
+    struct sg_doc_bytes bundle;
+    const struct sg_bytes all = {NULL, 0};
+    char path[64];
+    double opens[9];
+    (void)snprintf(path, sizeof(path), "/tmp/bench_crdt_%d.doc", (int)getpid());
+    if (!trace_load(&t, "sequential/automerge-paper", "."))
+        demand(SG_ERR_NOT_FOUND, "automerge-paper");
+    remove_file(path);
+    struct sg_doc *doc = make_file(&t, path, per_txn);
+    double start = now_s();
+    demand(sg_doc_export_since(doc, all, true, &bundle), "export");
+    double spent = now_s() - start;
+    demand(sg_doc_close(doc), "close");
+    for (size_t i = 0; i < 9; i++)
+        opens[i] = open_file(path, &t);
+    qsort(opens, 9, sizeof(opens[0]), compare_doubles);
+    double ops = (double)(t.inserted + t.deleted);
+    printf("{\"per_txn\": %" PRIu32 ", \"file_per_op\": %.4f, \"export_ms\": %.1f, "
+           "\"open_ms\": %.2f, \"open_min_ms\": %.2f, \"open_max_ms\": %.2f}\n",
+           per_txn, (double)bundle.len / ops, spent * 1e3, opens[4] * 1e3, opens[0] * 1e3,
+           opens[8] * 1e3);
+    sg_doc_bytes_free(&bundle);
+    remove_file(path);
+    trace_free(&t);
+}
+
+static double wall_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Durable rows, 64 to a transaction, in real time: the disk is what is measured. */
+static void run_store(void)
+{
+    enum { BATCHES = 64, ROUNDS = 400 };
+    static uint8_t rest[300];
+    struct sg_docs_batch batches[BATCHES];
+    struct sg_docs *docs;
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/tmp/bench_crdt_%d.db", (int)getpid());
+    remove_file(path);
+    const struct sg_docs_options options = {.mem = sg_mem_default(),
+                                            .sys = sg_file_sys_default(),
+                                            .path = path,
+                                            .genesis = SG_BYTES_LIT("g")};
+    demand(sg_docs_open(&docs, &options), path);
+    double start = wall_s();
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < BATCHES; i++) {
+            uint32_t number = round * BATCHES + i;
+            batches[i] = (struct sg_docs_batch){.seq = number, .rest = sg_bytes(rest, 300)};
+            memcpy(batches[i].name, &number, sizeof(number));
+        }
+        demand(sg_docs_append(docs, batches, BATCHES), "append");
+    }
+    double spent = wall_s() - start;
+    printf("{\"durable_batches_s\": %.0f}\n", BATCHES * ROUNDS / spent);
+    sg_docs_close(docs);
+    remove_file(path);
+}
+
+/* k authors write at one spot without knowing of each other. */
+static void run_spot(uint32_t k)
+{
+    struct sg_replica base;
+    struct sg_replica r;
+    struct sg_column first = {.mem = sg_mem_default()};
+    struct sg_column *batches = malloc(k * sizeof(*batches));
+    uint32_t batch;
+    enum sg_import result;
+    open_replica(&base, sg_mem_default());
+    demand(sg_replica_begin(&base, author), "begin");
+    demand(sg_replica_insert(&base, text_cell(&base), 0, SG_BYTES_LIT("ab")), "insert");
+    demand(sg_replica_commit(&base, &batch), "commit");
+    demand(sg_replica_export(&base, batch, &first), "export");
+    for (uint32_t i = 0; i < k; i++) {
+        uint8_t who[SG_ID_LEN] = {2, (uint8_t)(i * 7919 >> 8), (uint8_t)(i * 7919), (uint8_t)i,
+                                  (uint8_t)(i >> 8)};
+        open_replica(&r, sg_mem_default());
+        demand(sg_replica_import(&r, sg_column_bytes(&first), 0, &result), "import");
+        demand(sg_replica_begin(&r, who), "begin");
+        demand(sg_replica_insert(&r, text_cell(&r), 1, SG_BYTES_LIT("x")), "insert");
+        demand(sg_replica_commit(&r, &batch), "commit");
+        batches[i] = (struct sg_column){.mem = sg_mem_default()};
+        demand(sg_replica_export(&r, batch, &batches[i]), "export");
+        sg_replica_fini(&r);
+    }
+    double start = now_s();
+    for (uint32_t i = 0; i < k; i++)
+        demand(sg_replica_import(&base, sg_column_bytes(&batches[i]), 0, &result), "import");
+    double spent = now_s() - start;
+    printf("{\"one_spot\": %" PRIu32 ", \"total_ms\": %.1f}\n", k, spent * 1e3);
+    for (uint32_t i = 0; i < k; i++)
+        sg_column_fini(&batches[i]);
+    free(batches);
+    sg_column_fini(&first);
+    sg_replica_fini(&base);
+}
+
+int main(void)
 {
     static const char *const names[] = {"automerge-paper", "rustcode", "sveltecomponent",
                                         "json-crdt-blog-post", "friendsforever_flat"};
-    const char *folder = argc > 1 ? argv[1] : ".";
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        run_trace(names[i], folder);
+        run_trace(names[i]);
+    run_file(1000);
+    run_file(1);
+    run_store();
+    run_spot(1540);
+    run_spot(10000);
     run_random(10000);
     run_random(100000);
     run_random(1000000);

@@ -244,11 +244,34 @@ struct sg_doc_import_result {
 SG_API SG_MUST_USE sg_err sg_doc_import(struct sg_doc *doc, struct sg_bytes bundle, uint32_t source,
                                         struct sg_doc_import_result *result);
 
+/* A sync session with one peer: bytes in, bytes out, no sockets. Both sides make one, and carry
+ * what next gives to the other's input, in order, until both are done; it does not matter who is
+ * faster. A session that breaks off loses nothing: the next one goes on where it ended. What came
+ * from the peer is not sent back to it. The document must not be in a transaction during these
+ * calls; edits made meanwhile go with the next session. */
+struct sg_doc_session;
+/* source: a number of the peer, for limits. The session borrows the document. */
+SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
+                                             struct sg_doc_session **session);
+SG_API void sg_doc_session_free(struct sg_doc_session *session);
+/* The next message [<= 64 KiB and one batch], borrowed until the next call; len 0: nothing to be
+ * sent now. */
+SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
+                                              struct sg_bytes *message);
+/* A message of the peer. SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (out of order),
+ * SG_ERR_MALFORMED and so on: end the session. */
+SG_API SG_MUST_USE sg_err sg_doc_session_input(struct sg_doc_session *session,
+                                               struct sg_bytes message);
+/* Both sides have all; result: what came in. has_floor: the peer's state was larger than a session
+ * carries, take its export. */
+SG_API bool sg_doc_session_is_done(const struct sg_doc_session *session,
+                                   struct sg_doc_import_result *result);
+
 struct sg_doc_log_entry {
     uint8_t name[SG_ID_LEN];
     struct sg_peer_id author;
     uint32_t seq, ops;
-    bool is_provisional; /* no checkpoint speaks for it yet: see docs/adr/0030 */
+    bool is_provisional; /* no checkpoint speaks for it yet: see docs/adr/0040 */
 };
 /* Batch number `at` in the order in which they came, above the floor. SG_ERR_NOT_FOUND. */
 SG_API SG_MUST_USE sg_err sg_doc_log(struct sg_doc *doc, uint32_t at,

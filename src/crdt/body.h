@@ -122,6 +122,7 @@ struct sg_body_reader {
     struct sg_body_state state;
     uint32_t counter;
     uint32_t selected;
+    struct sg_op before; /* the operation before; count 0: none */
 };
 
 /* Splits a body. last [1 + deps + refs <= limits] is the caller's, see sg_body_chains.

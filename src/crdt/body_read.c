@@ -211,6 +211,15 @@ static sg_err at_end(const struct sg_body_reader *r)
     return sg_reader_done(&r->text);
 }
 
+/* Whether an insert goes on where the one before it ended, so that both would have been written as
+ * one. (Deletions may touch: they grow in both directions while they are written.) */
+static bool joins(const struct sg_op *a, const struct sg_op *b, uint32_t counter)
+{
+    const struct sg_body_element end = {SG_BODY_SELF, counter - 1};
+    return a->count > 0 && a->kind == SG_OP_INSERT && b->kind == SG_OP_INSERT &&
+           a->object == b->object && equal(b->left, end) && equal(b->right, a->right);
+}
+
 sg_err sg_body_next(struct sg_body_reader *r, struct sg_op *op, bool *has_op)
 {
     *has_op = r->heads.left > 0;
@@ -232,6 +241,9 @@ sg_err sg_body_next(struct sg_body_reader *r, struct sg_op *op, bool *has_op)
         return SG_ERR_MALFORMED;
     *op = (struct sg_op){.kind = (enum sg_op_kind)(head & 15), .object = r->selected - 1};
     SG_TRY(get_op(r, op, (uint32_t)(head >> 4)));
+    if (joins(&r->before, op, r->counter))
+        return SG_ERR_NOT_CANONICAL;
+    r->before = *op;
     r->counter += op->count;
     return r->counter <= r->limits->ops ? SG_OK : SG_ERR_OVERSIZED;
 }

@@ -51,7 +51,7 @@ sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
                         struct sg_frontier_view *out)
 {
     struct sg_reader in = sg_reader(frontier);
-    *out = (struct sg_frontier_view){0};
+    *out = (struct sg_frontier_view){.end = r->log.count};
     uint32_t above = 0;
     uint32_t count = sg_get_u32(&in, r->config.limits.chains);
     out->upto = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(out->upto[0]));
@@ -93,7 +93,7 @@ sg_err sg_bundle_put_missing(const struct sg_replica *r, const struct sg_frontie
     uint32_t last = SG_LOG_NONE;
     if (*from < log->floor_count)
         *from = log->floor_count;
-    for (; *from < log->count && out->len < most; ++*from) {
+    for (; *from < view->end && out->len < most; ++*from) {
         const struct sg_log_batch *batch = &log->batches[*from];
         if (sg_frontier_has(r, view, *from))
             continue;

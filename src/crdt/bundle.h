@@ -27,6 +27,7 @@ SG_MUST_USE sg_err sg_frontier_encode(const struct sg_replica *r, struct sg_colu
 struct sg_frontier_view {
     uint32_t *upto;   /* [chain_count] operations that the other one has; owned */
     uint32_t unknown; /* heads that are not in this log */
+    uint32_t end;     /* the first batch that is not to be sent: log.count when it was made */
     uint32_t behind;  /* known heads below the floor, or none of the floor's */
 };
 /* What a replica with this frontier has of r. SG_ERR_TRUNCATED, .. , SG_ERR_NOT_CANONICAL,

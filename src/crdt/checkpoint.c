@@ -1,12 +1,20 @@
 #include "crdt/checkpoint.h"
 
-#include "crypto/ids.h"
-
 static const char context[] = "saorsa checkpoint v1";
 
 static struct sg_bytes context_bytes(void)
 {
     return sg_bytes(context, sizeof(context) - 1);
+}
+
+/* PeerId of a key, as crypto/ids.h has it; false: no key of this suite. */
+static bool owner_of(const struct sg_suite *suite, struct sg_bytes key, uint8_t id[SG_ID_LEN])
+{
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa peer v1"), key};
+    if (key.len != suite->sig_public_len)
+        return false;
+    suite->hash(parts, 2, id);
+    return true;
 }
 
 static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t chain)
@@ -22,11 +30,12 @@ static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t
 sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,
                           struct sg_column *out)
 {
-    struct sg_peer_id author;
+    uint8_t author[SG_ID_LEN];
     uint8_t signature[SG_SIG_MAX];
     size_t start = out->len;
-    SG_TRY(sg_peer_id_from_public_key(signer->suite, signer->public_key, &author));
-    uint32_t chain = sg_log_longest(&r->log, author.b);
+    if (!owner_of(signer->suite, signer->public_key, author))
+        return SG_ERR_MALFORMED;
+    uint32_t chain = sg_log_longest(&r->log, author);
     if (chain == SG_LOG_NONE || r->log.chains[chain].end_seq == 0)
         return SG_ERR_NOT_FOUND;
     put_head(out, r, chain);
@@ -43,7 +52,7 @@ sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes, u
                             uint32_t *seq)
 {
     struct sg_reader in = sg_reader(bytes);
-    struct sg_peer_id owner;
+    uint8_t owner[SG_ID_LEN];
     uint8_t head[SG_ID_LEN];
     uint8_t version = sg_read_u8(&in);
     struct sg_bytes document = sg_read_bytes(&in, SG_ID_LEN);
@@ -58,8 +67,7 @@ sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes, u
         return SG_ERR_VERSION;
     if (memcmp(document.data, r->document, SG_ID_LEN) != 0)
         return SG_ERR_WRONG_PEER;
-    if (sg_peer_id_from_public_key(r->config.suite, key, &owner) != SG_OK ||
-        memcmp(owner.b, author.data, SG_ID_LEN) != 0)
+    if (!owner_of(r->config.suite, key, owner) || memcmp(owner, author.data, SG_ID_LEN) != 0)
         return SG_ERR_BAD_SIGNATURE;
     /* what is not there is not worth a verification */
     uint32_t number = sg_log_find(&r->log, head);

@@ -3,7 +3,7 @@
  *   version u8 = 1, document [32], author [32], seq, head [32], public key <V>, signature <V>
  *
  * Signed: all before the public key, under the context "saorsa checkpoint v1". The hash chain makes
- * one signature speak for all batches of the chain up to seq. docs/adr/0030 says when to sign. */
+ * one signature speak for all batches of the chain up to seq. docs/adr/0040 says when to sign. */
 #ifndef SG_CRDT_CHECKPOINT_H
 #define SG_CRDT_CHECKPOINT_H
 

@@ -179,8 +179,9 @@ struct sg_seq_removal {
 SG_MUST_USE sg_err sg_seq_remove(struct sg_seq *seq, struct sg_seq_id id, uint32_t count,
                                  struct sg_seq_removal *out);
 
-/* Appends a span of a snapshot. SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: an element is there
- * already, or text does not have its length; nothing has changed. */
+/* Appends a span of a snapshot; that no element comes twice is for the caller to check.
+ * SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: text does not have its length; nothing has
+ * changed. */
 SG_MUST_USE sg_err sg_seq_append(struct sg_seq *seq, const struct sg_seq_span *span,
                                  struct sg_bytes text);
 

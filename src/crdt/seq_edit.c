@@ -357,19 +357,6 @@ sg_err sg_seq_remove(struct sg_seq *seq, struct sg_seq_id id, uint32_t count,
 
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
-static bool is_there(const struct sg_seq *seq, const struct sg_seq_span *span)
-{
-    const struct sg_seq_runs *runs = sg_seq_runs_of(seq, span->chain);
-    struct sg_seq_place place;
-    if (runs == NULL || span->counter >= runs->end)
-        return false;
-    for (uint32_t i = 0; i < span->len; i++) {
-        if (sg_seq_find(seq, sg_seq_span_id(span, i), &place))
-            return true;
-    }
-    return false;
-}
-
 static sg_err append_hidden(struct sg_seq *seq, struct sg_seq_place *place,
                             const struct sg_seq_span *span)
 {
@@ -389,7 +376,7 @@ sg_err sg_seq_append(struct sg_seq *seq, const struct sg_seq_span *span, struct 
         last = place.leaf = last->next;
     place.span = last->count;
     SG_TRY(sg_utf8_check(text, &in.counts));
-    if (in.counts.chars != (span->is_deleted ? 0 : span->len) || is_there(seq, span))
+    if (in.counts.chars != (span->is_deleted ? 0 : span->len))
         return SG_ERR_MALFORMED;
     seq->at_leaf = NULL;
     if (!span->is_deleted)

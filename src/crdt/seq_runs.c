@@ -192,13 +192,48 @@ static bool goes_on(const struct sg_seq_runs *runs, uint32_t counter, uint32_t l
     return true;
 }
 
+/* The common case: all of counter .. end - 1 is in one run so far, which is found once. *is_done
+ * false: it is another case. */
+static sg_err set_within(struct sg_seq *seq, struct sg_seq_runs *runs, struct sg_seq_run run,
+                         uint32_t end, bool *is_done)
+{
+    struct spot spot;
+    struct spot behind;
+    *is_done = false;
+    if (!find_run(runs, run.counter, &spot))
+        return SG_OK;
+    struct sg_seq_run *at = run_at(runs, &spot);
+    behind = (struct spot){spot.chunk, spot.at + 1};
+    const struct sg_seq_run *next = run_at(runs, &behind);
+    if (next != NULL && next->counter < end)
+        return SG_OK;
+    *is_done = true;
+    bool has_rest = end < runs->end && (next == NULL || next->counter > end);
+    struct sg_seq_run rest = {end, at->leaf};
+    runs->end = end > runs->end ? end : runs->end;
+    if (at->leaf == run.leaf)
+        return SG_OK;
+    spot.at++;
+    if (at->counter == run.counter) {
+        at->leaf = run.leaf;
+    } else {
+        SG_TRY(insert_run(seq, runs, &spot, run));
+        spot.at++;
+    }
+    return has_rest ? insert_run(seq, runs, &spot, rest) : SG_OK;
+}
+
 sg_err sg_seq_runs_set(struct sg_seq *seq, struct sg_seq_id id, uint32_t count, uint32_t leaf)
 {
     struct sg_seq_runs *runs = runs_make(seq, id.chain);
     struct spot spot = {0, 0};
     uint32_t end = id.counter + count;
+    bool is_done = false;
     if (runs == NULL)
         return SG_ERR_NO_MEMORY;
+    SG_TRY(set_within(seq, runs, (struct sg_seq_run){id.counter, leaf}, end, &is_done));
+    if (is_done)
+        return SG_OK;
     /* What follows stays where it is. */
     if (end >= runs->end) {
         runs->end = end;

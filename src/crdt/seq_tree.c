@@ -181,9 +181,11 @@ sg_err sg_seq_leaf_reserve(struct sg_seq *seq, struct sg_seq_leaf *leaf, uint32_
 uint32_t sg_seq_byte_of(const struct sg_seq_leaf *leaf, uint32_t span, uint32_t off)
 {
     uint32_t chars = 0;
+    if (span >= leaf->count)
+        return leaf->sum.bytes;
     for (uint32_t i = 0; i < span; i++)
         chars += leaf->spans[i].is_deleted ? 0 : leaf->spans[i].len;
-    if (span < leaf->count && !leaf->spans[span].is_deleted)
+    if (!leaf->spans[span].is_deleted)
         chars += off;
     if (leaf->sum.bytes == leaf->sum.visible)
         return chars;

@@ -10,8 +10,9 @@
 SG_MUST_USE sg_err sg_state_encode(const struct sg_replica *r, struct sg_column *out);
 /* Fills a fresh replica of the same document: all of the state becomes its floor. Whatever the
  * error, r is of no more use then. SG_ERR_WRONG_PEER: another document; SG_ERR_TRUNCATED,
- * SG_ERR_MALFORMED, ... as for batches; SG_ERR_NO_MEMORY. */
-SG_MUST_USE sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes);
+ * SG_ERR_MALFORMED, ... as for batches; SG_ERR_NO_MEMORY. is_own: it comes from this replica's own
+ * store, so that elements need not be looked for that come twice or are missing. */
+SG_MUST_USE sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes, bool is_own);
 
 /* ---- frontiers ---- */
 

@@ -6,6 +6,7 @@ struct decoder {
     struct sg_reader in;
     uint32_t *last; /* [chain_count] */
     uint32_t count;
+    bool is_own;
 };
 
 /* ---- chains ---------------------------------------------------------------------------------- */
@@ -169,42 +170,124 @@ static sg_err get_span(struct decoder *d, struct sg_seq_span *span, struct sg_se
     return d->in.err == SG_OK && span->len == 0 ? SG_ERR_MALFORMED : d->in.err;
 }
 
-/* All origins must be there. */
-static sg_err check_origins(const struct sg_seq *text)
+/* Spans by id, to find out whether elements come twice and whether origins are there. */
+struct spans {
+    const struct sg_mem *mem;
+    struct sg_seq_span *at; /* [count] owned */
+    uint32_t count, cap;
+};
+
+static bool is_lower(const struct sg_seq_span *a, const struct sg_seq_span *b)
 {
-    struct sg_seq_walk walk = {.leaf = text->first};
-    struct sg_seq_span span;
-    struct sg_bytes bytes;
-    while (sg_seq_next(&walk, &span, &bytes)) {
-        if ((span.left.chain != SG_SEQ_CHAIN_NONE && !sg_seq_has(text, span.left, 1)) ||
-            (span.right.chain != SG_SEQ_CHAIN_NONE && !sg_seq_has(text, span.right, 1)))
+    return a->chain != b->chain ? a->chain < b->chain : a->counter < b->counter;
+}
+
+static void sift(struct sg_seq_span *at, uint32_t i, uint32_t count)
+{
+    for (;;) {
+        uint32_t child = 2 * i + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && is_lower(&at[child], &at[child + 1]))
+            child++;
+        if (!is_lower(&at[i], &at[child]))
+            return;
+        struct sg_seq_span swap = at[i];
+        at[i] = at[child];
+        at[child] = swap;
+        i = child;
+    }
+}
+
+static void sort_spans(struct spans *spans)
+{
+    for (uint32_t i = spans->count / 2; i > 0; i--)
+        sift(spans->at, i - 1, spans->count);
+    for (uint32_t i = spans->count; i > 1; i--) {
+        struct sg_seq_span swap = spans->at[0];
+        spans->at[0] = spans->at[i - 1];
+        spans->at[i - 1] = swap;
+        sift(spans->at, 0, i - 1);
+    }
+}
+
+static bool has_element(const struct spans *spans, struct sg_seq_id id)
+{
+    uint32_t low = 0;
+    uint32_t high = spans->count;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        const struct sg_seq_span *span = &spans->at[mid];
+        if (span->chain < id.chain || (span->chain == id.chain && span->counter <= id.counter))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    const struct sg_seq_span *span = low == 0 ? NULL : &spans->at[low - 1];
+    return span != NULL && span->chain == id.chain && id.counter - span->counter < span->len;
+}
+
+static sg_err check_spans(struct spans *spans)
+{
+    sort_spans(spans);
+    for (uint32_t i = 0; i < spans->count; i++) {
+        const struct sg_seq_span *span = &spans->at[i];
+        if (i > 0 && span[-1].chain == span->chain &&
+            span->counter - span[-1].counter < span[-1].len)
+            return SG_ERR_MALFORMED;
+        if ((span->left.chain != SG_SEQ_CHAIN_NONE && !has_element(spans, span->left)) ||
+            (span->right.chain != SG_SEQ_CHAIN_NONE && !has_element(spans, span->right)))
             return SG_ERR_MALFORMED;
     }
     return SG_OK;
 }
 
-static sg_err get_text(struct decoder *d, uint32_t cell)
+static sg_err keep_span(struct spans *spans, const struct sg_seq_span *span)
+{
+    if (spans->count == spans->cap) {
+        void *grown = sg_mem_grow(spans->mem, spans->at, &spans->cap, UINT32_MAX, sizeof(*span));
+        if (grown == NULL)
+            return SG_ERR_NO_MEMORY;
+        spans->at = grown;
+    }
+    spans->at[spans->count++] = *span;
+    return SG_OK;
+}
+
+static sg_err get_spans(struct decoder *d, struct sg_seq *text, struct sg_bytes chars,
+                        struct spans *spans)
 {
     struct sg_seq_id before = SG_SEQ_NONE;
     struct sg_seq_id right = SG_SEQ_NONE;
-    struct sg_seq *text;
-    struct sg_bytes chars = sg_get_vector(&d->in, UINT32_MAX);
     uint32_t count = sg_get_u32(&d->in, d->r->config.limits.ops);
     SG_TRY(d->in.err);
-    SG_TRY(sg_replica_text(d->r, cell, &text));
-    memset(d->last, 0, d->count * sizeof(d->last[0]));
     for (; count > 0; count--) {
         struct sg_seq_span span;
         SG_TRY(d->count == 0 ? SG_ERR_MALFORMED : get_span(d, &span, before, right));
         struct sg_bytes piece = sg_bytes(chars.data, 0);
         if (!span.is_deleted)
             piece.len = span.len > chars.len ? chars.len : sg_utf8_skip(chars, span.len);
+        if (!d->is_own)
+            SG_TRY(keep_span(spans, &span));
         SG_TRY(sg_seq_append(text, &span, piece));
         chars = sg_bytes(chars.data + piece.len, chars.len - piece.len);
         before = (struct sg_seq_id){span.chain, span.counter + span.len - 1};
         right = span.right;
     }
-    return chars.len > 0 ? SG_ERR_MALFORMED : check_origins(text);
+    return chars.len > 0 ? SG_ERR_MALFORMED : check_spans(spans);
+}
+
+static sg_err get_text(struct decoder *d, uint32_t cell)
+{
+    struct spans spans = {.mem = d->r->config.mem};
+    struct sg_seq *text;
+    struct sg_bytes chars = sg_get_vector(&d->in, UINT32_MAX);
+    SG_TRY(d->in.err);
+    SG_TRY(sg_replica_text(d->r, cell, &text));
+    memset(d->last, 0, d->count * sizeof(d->last[0]));
+    sg_err err = get_spans(d, text, chars, &spans);
+    sg_mem_free(spans.mem, spans.at);
+    return err;
 }
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -281,9 +364,9 @@ static sg_err get_cells(struct decoder *d, uint32_t owner)
     return d->in.err;
 }
 
-sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes)
+sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes, bool is_own)
 {
-    struct decoder d = {.r = r, .in = sg_reader(bytes)};
+    struct decoder d = {.r = r, .in = sg_reader(bytes), .is_own = is_own};
     struct sg_genesis genesis;
     uint8_t id[SG_ID_LEN];
     uint8_t version = sg_read_u8(&d.in);

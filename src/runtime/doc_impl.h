@@ -70,6 +70,12 @@ SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes 
                                         uint8_t **unpacked);
 /* A checkpoint was verified: it is kept. */
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
+/* Appends a record with floor and state, for somebody who is behind the floor. */
+SG_MUST_USE sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out);
+/* Appends all checkpoints. */
+SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out);
+/* A document that was opened by its snapshot loads the rest. */
+SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
 void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
                           uint8_t out[2 * SG_ID_LEN]);
 

@@ -135,7 +135,7 @@ static sg_err load_into(struct sg_doc *doc, struct sg_replica *r, bool whole)
     doc->is_partial = false;
     if (has_snapshot && (snapshot.floor.len > 0 || !whole)) {
         after = snapshot.n;
-        err = sg_state_decode(r, snapshot.state);
+        err = sg_state_decode(r, snapshot.state, true);
         doc->is_partial = snapshot.floor.len == 0;
         if (err == SG_OK)
             err = keep_floor(doc, snapshot.floor);

@@ -27,7 +27,7 @@ static sg_err give(struct sg_column *column, struct sg_doc_bytes *out)
 }
 
 /* Needs all history: a document that was opened by its snapshot loads the rest. */
-static sg_err load_history(struct sg_doc *doc)
+sg_err sg_doc_load_history(struct sg_doc *doc)
 {
     if (!doc->is_partial)
         return SG_OK;
@@ -96,7 +96,7 @@ sg_err sg_doc_checkpoint(struct sg_doc *doc)
     return err;
 }
 
-static sg_err put_checkpoints(struct sg_doc *doc, struct sg_column *out)
+sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out)
 {
     bool has_row = doc->store != NULL;
     sg_put_bytes(out, sg_column_bytes(&doc->checkpoints));
@@ -122,7 +122,7 @@ void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
 
 /* The state that the floor was signed for: the one in the store, or of a replica that is all floor.
  */
-static sg_err put_state(struct sg_doc *doc, struct sg_column *out)
+sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out)
 {
     struct sg_docs_snapshot snapshot;
     struct sg_column record = {.mem = doc->mem};
@@ -222,9 +222,9 @@ static sg_err build(struct sg_doc *doc, const struct sg_frontier_view *view, str
     uint32_t from = 0;
     sg_bundle_begin(doc->replica, out);
     if (doc->floor != NULL && view->behind > 0)
-        SG_TRY(put_state(doc, out));
+        SG_TRY(sg_doc_put_state(doc, out));
     SG_TRY(sg_bundle_put_missing(doc->replica, view, &from, SIZE_MAX, out));
-    return put_checkpoints(doc, out);
+    return sg_doc_put_checkpoints(doc, out);
 }
 
 sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier, bool pack,
@@ -235,7 +235,7 @@ sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier, bool pa
     struct sg_frontier_view view;
     if (doc->replica->txn.is_open)
         return SG_ERR_INVALID_STATE;
-    SG_TRY(load_history(doc));
+    SG_TRY(sg_doc_load_history(doc));
     if (frontier.len == 0)
         frontier = sg_bytes(nothing, 1);
     SG_TRY(sg_frontier_view(doc->replica, frontier, &view));
@@ -268,7 +268,7 @@ static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t s
     sg_err err = sg_bundle_import(doc->replica, plain, source, &got);
     if (err == SG_OK && got.refusal == SG_ERR_EXPIRED && doc->is_partial) {
         /* somebody has not seen all of our snapshot, which is no floor: load it all, once more */
-        SG_TRY(load_history(doc));
+        SG_TRY(sg_doc_load_history(doc));
         got = (struct sg_bundle_result){.on_checkpoint = keep, .user = &keeper};
         err = sg_bundle_import(doc->replica, plain, source, &got);
     }
@@ -356,7 +356,7 @@ static sg_err adopt_plain(struct sg_doc *doc, struct sg_bytes plain, struct sg_d
     struct sg_replica *fresh = NULL;
     SG_TRY(find_state(doc, plain, &floor, &state));
     SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
-    sg_err err = sg_state_decode(fresh, state);
+    sg_err err = sg_state_decode(fresh, state, false);
     if (err == SG_OK)
         err = save_unsynced(doc, fresh, unsynced);
     if (err == SG_OK && doc->store != NULL)
@@ -381,7 +381,7 @@ sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_by
     *unsynced = (struct sg_doc_bytes){0};
     if (doc->replica->txn.is_open)
         return SG_ERR_INVALID_STATE;
-    SG_TRY(load_history(doc));
+    SG_TRY(sg_doc_load_history(doc));
     SG_TRY(sg_doc_unpack_bundle(bundle, &plain, &unpacked));
     sg_err err = adopt_plain(doc, plain, unsynced);
     if (err == SG_OK) /* and what was written on top of it */
@@ -394,7 +394,7 @@ sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_by
 
 sg_err sg_doc_log(struct sg_doc *doc, uint32_t at, struct sg_doc_log_entry *entry)
 {
-    SG_TRY(load_history(doc));
+    SG_TRY(sg_doc_load_history(doc));
     const struct sg_log *log = &doc->replica->log;
     if (at >= log->count - log->floor_count)
         return SG_ERR_NOT_FOUND;

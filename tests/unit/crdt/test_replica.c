@@ -299,7 +299,7 @@ static void test_state(void **state)
     }
     merge(a, b);
     assert_int_equal(sg_state_encode(a, &bytes), SG_OK);
-    assert_int_equal(sg_state_decode(fresh, sg_column_bytes(&bytes)), SG_OK);
+    assert_int_equal(sg_state_decode(fresh, sg_column_bytes(&bytes), false), SG_OK);
     assert_equal_state(a, fresh);
     assert_int_equal(fresh->log.floor_count, 2);
     assert_int_equal(fresh->log.floor_heads, 2);

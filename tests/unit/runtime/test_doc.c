@@ -324,6 +324,108 @@ static void test_values(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
 
+/* ---- sessions ---- */
+
+/* Carries messages both ways until nobody has one; gives the bytes of one direction. At most `cut`
+ * messages: the link breaks then. */
+static size_t carry(struct sg_doc_session *a, struct sg_doc_session *b, uint32_t cut)
+{
+    size_t bytes = 0;
+    bool is_moving = true;
+    while (is_moving && cut > 0) {
+        struct sg_bytes message;
+        is_moving = false;
+        for (int way = 0; way < 2; way++) {
+            struct sg_doc_session *from = way == 0 ? a : b;
+            assert_int_equal(sg_doc_session_next(from, &message), SG_OK);
+            if (message.len == 0)
+                continue;
+            is_moving = true;
+            bytes += way == 0 ? message.len : 0;
+            assert_int_equal(sg_doc_session_input(way == 0 ? b : a, message), SG_OK);
+        }
+        cut--;
+    }
+    return bytes;
+}
+
+static size_t sync_session(struct sg_doc *a, struct sg_doc *b, uint32_t cut, uint32_t *applied)
+{
+    struct sg_doc_session *x;
+    struct sg_doc_session *y;
+    struct sg_doc_import_result result;
+    assert_int_equal(sg_doc_session_new(a, 1, &x), SG_OK);
+    assert_int_equal(sg_doc_session_new(b, 2, &y), SG_OK);
+    size_t bytes = carry(x, y, cut);
+    bool is_done = sg_doc_session_is_done(y, &result) && sg_doc_session_is_done(x, &result);
+    assert_true(is_done == (cut > 100));
+    (void)sg_doc_session_is_done(y, &result);
+    *applied = result.applied;
+    sg_doc_session_free(x);
+    sg_doc_session_free(y);
+    return bytes;
+}
+
+static void test_sessions(void **state)
+{
+    (void)state;
+    struct sg_doc *a = create(NULL, 1);
+    uint32_t applied;
+    char text[2000];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    type(a, 0, "begin");
+    struct sg_doc *b = join(a, "session", 2);
+    assert_true(sync_session(a, b, 1000, &applied) <= 66);
+    assert_int_equal(applied, 0);
+    for (int i = 0; i < 100; i++)
+        type(a, 0, text);
+    for (int i = 0; i < 10; i++)
+        type(b, 5, "y");
+    /* the link breaks after the first piece; the next session brings the rest, and nothing twice */
+    size_t first = sync_session(a, b, 3, &applied);
+    assert_true(applied > 0 && applied < 100);
+    uint32_t before = applied;
+    size_t second = sync_session(a, b, 1000, &applied);
+    assert_int_equal(before + applied, 100);
+    assert_in_range(first + second, 200000, 200000 * 105 / 100);
+    sg_doc_node t = node(a, SG_DOC_TEXT, "t");
+    assert_int_equal(sg_doc_text_len(a, t, SG_DOC_CHARS), 5 + 100 * 1999 + 10);
+    assert_true(sync_session(a, b, 1000, &applied) <= 66);
+    assert_int_equal(sg_doc_close(a), SG_OK);
+    assert_int_equal(sg_doc_close(b), SG_OK);
+}
+
+static void test_bad_messages(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = create(NULL, 1);
+    struct sg_doc *other = create(NULL, 1);
+    struct sg_doc_session *s;
+    struct sg_doc_session *wrong;
+    struct sg_bytes open;
+    static const uint8_t unknown[] = {9};
+    static const uint8_t done[] = {4};
+    static const uint8_t data[] = {3, 'S', 'G'};
+    static const uint8_t frontier[] = {2, 0};
+    assert_int_equal(sg_doc_session_new(doc, 1, &s), SG_OK);
+    assert_int_equal(sg_doc_session_new(other, 1, &wrong), SG_OK);
+    assert_int_equal(sg_doc_session_input(s, (struct sg_bytes){NULL, 0}), SG_ERR_TRUNCATED);
+    assert_int_equal(sg_doc_session_input(s, (struct sg_bytes){unknown, 1}), SG_ERR_MALFORMED);
+    assert_int_equal(sg_doc_session_input(s, (struct sg_bytes){done, 1}), SG_ERR_PROTOCOL);
+    assert_int_equal(sg_doc_session_input(s, (struct sg_bytes){data, 3}), SG_ERR_PROTOCOL);
+    assert_int_equal(sg_doc_session_input(s, (struct sg_bytes){frontier, 2}), SG_ERR_PROTOCOL);
+    assert_int_equal(sg_doc_session_next(wrong, &open), SG_OK);
+    assert_int_equal(sg_doc_session_input(s, open), SG_ERR_WRONG_PEER);
+    assert_int_equal(sg_doc_begin(doc), SG_OK);
+    assert_int_equal(sg_doc_session_next(s, &open), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_doc_commit(doc), SG_OK);
+    sg_doc_session_free(wrong);
+    sg_doc_session_free(s);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+    assert_int_equal(sg_doc_close(other), SG_OK);
+}
+
 /* ---- checkpoints and floors ---- */
 
 static struct sg_doc *with_identity(const char *name, const char *id)
@@ -428,9 +530,10 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept),      cmocka_unit_test(test_snapshot_is_no_floor),
-        cmocka_unit_test(test_shared),    cmocka_unit_test(test_undo_and_rollback),
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_compact),
+        cmocka_unit_test(test_kept),         cmocka_unit_test(test_snapshot_is_no_floor),
+        cmocka_unit_test(test_shared),       cmocka_unit_test(test_undo_and_rollback),
+        cmocka_unit_test(test_values),       cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_compact),
         cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
