@@ -44,6 +44,8 @@ static void check_members(const struct sg_swim *m)
     uint32_t used = 0;
     for (uint16_t slot = 0; slot < m->slot_cap; slot++) {
         const struct sg_swim_member *e = &m->member[slot];
+        bool is_spare = e->state == SG_SWIM_IS_ALIVE && !e->is_linked;
+        assert(!is_spare || m->worst == SG_SWIM_NONE || e->rank <= m->member[m->worst].rank);
         used += e->state != 0;
         linked += e->is_linked;
         watched += e->is_watched;

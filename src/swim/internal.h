@@ -6,6 +6,7 @@
 #define SG_SWIM_INTERNAL_H
 
 #include "base/bucket.h"
+#include "base/index.h"
 #include "swim/swim.h"
 
 #define SG_SWIM_NONE UINT16_MAX
@@ -53,7 +54,8 @@ struct sg_swim_member {
     sg_time_ns heard; /* 0 = never */
     sg_time_ns since; /* of the state */
     sg_time_ns due;   /* of the watch */
-    uint32_t rank;    /* keyed hash of the id: place in the index, order in the sample */
+    uint32_t rank;    /* keyed hash of the id: order in the sample */
+    uint32_t hash;    /* another: place in the index */
     uint32_t replied; /* seconds + 1 when it last got our table; 0 = never */
     uint16_t heap_at;
     uint16_t place;     /* in the ring or the list of the dead; next free slot */
@@ -143,6 +145,7 @@ struct sg_swim {
     struct sg_peer_id self;
     struct sg_prng prng;
     uint64_t key[2]; /* of ranks */
+    struct sg_index_keys index_keys;
     sg_time_ns now;
     struct sg_swim_outbox *out; /* of the input that runs */
     struct sg_swim_stats stats;
@@ -164,6 +167,7 @@ struct sg_swim {
     uint32_t index_mask;
     uint16_t slot_cap, slot_free; /* head of the free slots */
     uint16_t ring_count, ring_next, linked_next;
+    uint16_t worst; /* has the highest rank of those that may give way; NONE = to be found */
     uint16_t dead_count;
     uint16_t linked_count, watched_count, lossy_count;
     uint8_t tables_asked;
@@ -222,7 +226,12 @@ uint8_t sg_swim_transmits(const struct sg_swim_config *config, uint32_t n);
 
 /* ---- table.c: slots, index, ring, the dead, who has gone ---- */
 
+/* SipHash, whose values nobody can foresee: they may be seen in what is forgotten. */
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id);
+/* Draws the keys of the index from the one of the ranks. */
+void sg_swim_index_keys(struct sg_swim *m);
+/* The member has become one that may give way to others. */
+void sg_swim_note_spare(struct sg_swim *m, uint16_t slot);
 /* The slot, or NONE. */
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id);
 /* Room for one more. SG_ERR_NO_MEMORY. */

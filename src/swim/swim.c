@@ -193,10 +193,11 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->incarnation = start->incarnation;
     m->ghost_limit = sg_swim_ghost_limit(start->incarnation);
     m->pull_ns = config->push_pull_ns;
-    m->slot_free = m->suspicion_free = SG_SWIM_NONE;
+    m->slot_free = m->suspicion_free = m->worst = SG_SWIM_NONE;
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
+    sg_swim_index_keys(m);
     m->seq = (uint32_t)sg_prng_next(&m->prng);
     sg_bucket_init(&m->floods, m->now, SG_SWIM_FLOOD_BURST);
     clear_timers(m);

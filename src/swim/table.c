@@ -14,7 +14,7 @@ static uint64_t rotl(uint64_t x, int bits)
     return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = rotl(v[1], 13) ^ v[0];
@@ -28,19 +28,11 @@ static void sip_round(uint64_t v[4])
     v[2] = rotl(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t word)
+static inline void sip_word(uint64_t v[4], uint64_t word)
 {
     v[3] ^= word;
     sip_round(v);
     v[0] ^= word;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value |= (uint64_t)p[i] << (8 * i);
-    return value;
 }
 
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
@@ -49,7 +41,7 @@ uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
         m->key[0] ^ UINT64_C(0x736f6d6570736575), m->key[1] ^ UINT64_C(0x646f72616e646f6d),
         m->key[0] ^ UINT64_C(0x6c7967656e657261), m->key[1] ^ UINT64_C(0x7465646279746573)};
     for (size_t i = 0; i < SG_ID_LEN; i += 8)
-        sip_word(v, load64(id->b + i));
+        sip_word(v, sg_load64(id->b + i));
     sip_word(v, (uint64_t)SG_ID_LEN << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 3; i++)
@@ -59,13 +51,25 @@ uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
 
 /* ---- index ---- */
 
-/* Where the id is, or the empty place where it would go. */
-static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id, uint32_t rank)
+void sg_swim_index_keys(struct sg_swim *m)
 {
-    uint32_t at = rank & m->index_mask;
+    /* from the secret of the ranks, which must not be found out through those of the index */
+    struct sg_peer_id number = {{0}};
+    for (size_t i = 0; i < sizeof(m->index_keys.k) / sizeof(m->index_keys.k[0]); i++) {
+        number.b[0] = (uint8_t)(2 * i);
+        uint64_t low = sg_swim_rank(m, &number);
+        number.b[0]++;
+        m->index_keys.k[i] = (uint64_t)sg_swim_rank(m, &number) << 32 | low;
+    }
+}
+
+/* Where the id is, or the empty place where it would go. */
+static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id, uint32_t hash)
+{
+    uint32_t at = hash & m->index_mask;
     for (; m->index[at] != 0; at = (at + 1) & m->index_mask) {
         const struct sg_swim_member *e = &m->member[m->index[at] - 1];
-        if (e->rank == rank && sg_peer_id_equal(&e->id, id))
+        if (e->hash == hash && sg_peer_id_equal(&e->id, id))
             break;
     }
     return at;
@@ -75,23 +79,23 @@ uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id)
 {
     if (m->slot_cap == 0)
         return SG_SWIM_NONE;
-    uint16_t slot = m->index[index_place(m, id, sg_swim_rank(m, id))];
+    uint16_t slot = m->index[index_place(m, id, sg_index_hash(&m->index_keys, id->b))];
     return slot == 0 ? SG_SWIM_NONE : (uint16_t)(slot - 1);
 }
 
 static void index_put(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    m->index[index_place(m, &e->id, e->rank)] = (uint16_t)(slot + 1);
+    m->index[index_place(m, &e->id, e->hash)] = (uint16_t)(slot + 1);
 }
 
 /* Deletion by backward shift. */
 static void index_remove(struct sg_swim *m, uint16_t slot)
 {
-    uint32_t hole = index_place(m, &m->member[slot].id, m->member[slot].rank);
+    uint32_t hole = index_place(m, &m->member[slot].id, m->member[slot].hash);
     for (uint32_t at = (hole + 1) & m->index_mask; m->index[at] != 0;
          at = (at + 1) & m->index_mask) {
-        uint32_t home = m->member[m->index[at] - 1].rank & m->index_mask;
+        uint32_t home = m->member[m->index[at] - 1].hash & m->index_mask;
         /* may it move back to the hole without passing its home? */
         if (((at - home) & m->index_mask) >= ((at - hole) & m->index_mask)) {
             m->index[hole] = m->index[at];
@@ -175,6 +179,18 @@ static void ring_put(struct sg_swim *m, uint16_t at, uint16_t slot)
     m->member[slot].place = at;
 }
 
+static bool may_give_way(const struct sg_swim_member *e)
+{
+    return !e->is_linked && e->state == SG_SWIM_IS_ALIVE; /* a suspicion is seen to its end */
+}
+
+void sg_swim_note_spare(struct sg_swim *m, uint16_t slot)
+{
+    const struct sg_swim_member *e = &m->member[slot];
+    if (m->worst != SG_SWIM_NONE && may_give_way(e) && e->rank > m->member[m->worst].rank)
+        m->worst = slot;
+}
+
 /* At a random place, as SWIM s4.3 asks: those before ring_next have had their turn. */
 static void ring_insert(struct sg_swim *m, uint16_t slot)
 {
@@ -189,12 +205,15 @@ static void ring_insert(struct sg_swim *m, uint16_t slot)
         ring_put(m, last, m->ring[at]);
     }
     ring_put(m, at, slot);
+    sg_swim_note_spare(m, slot);
 }
 
 static void ring_remove(struct sg_swim *m, uint16_t slot)
 {
     uint16_t at = m->member[slot].place;
     assert(m->ring[at] == slot);
+    if (slot == m->worst)
+        m->worst = SG_SWIM_NONE;
     if (at < m->ring_next) {
         m->ring_next--;
         ring_put(m, at, m->ring[m->ring_next]);
@@ -218,19 +237,27 @@ void sg_swim_ring_shuffle(struct sg_swim *m)
 
 /* ---- members ---- */
 
+/* Who gives way first: the one of the highest rank, or NONE. Where more are known than fit, most
+ * that come are above it and nothing changes, so it is remembered. */
+static uint16_t find_worst(struct sg_swim *m)
+{
+    if (m->worst != SG_SWIM_NONE && may_give_way(&m->member[m->worst]))
+        return m->worst;
+    m->worst = SG_SWIM_NONE;
+    for (uint16_t i = 0; i < m->ring_count; i++) {
+        const struct sg_swim_member *e = &m->member[m->ring[i]];
+        if (may_give_way(e) && (m->worst == SG_SWIM_NONE || e->rank > m->member[m->worst].rank))
+            m->worst = m->ring[i];
+    }
+    return m->worst;
+}
+
 /* Makes room for a member of this rank; false when it is not worth that. */
 static bool make_room(struct sg_swim *m, uint32_t rank, bool is_linked)
 {
-    uint16_t worst = SG_SWIM_NONE;
     if (m->ring_count < m->config.members_max)
         return true;
-    for (uint16_t i = 0; i < m->ring_count; i++) {
-        const struct sg_swim_member *e = &m->member[m->ring[i]];
-        /* a suspicion that runs is seen to its end */
-        if (!e->is_linked && e->state == SG_SWIM_IS_ALIVE &&
-            (worst == SG_SWIM_NONE || e->rank > m->member[worst].rank))
-            worst = m->ring[i];
-    }
+    uint16_t worst = find_worst(m);
     if (worst == SG_SWIM_NONE || (!is_linked && m->member[worst].rank <= rank))
         return false;
     if (m->member[worst].is_told)
@@ -253,6 +280,7 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
                                  .since = m->now,
                                  .due = SG_TIME_NEVER,
                                  .rank = rank,
+                                 .hash = sg_index_hash(&m->index_keys, id->b),
                                  .heap_at = SG_SWIM_NONE,
                                  .suspicion = SG_SWIM_NONE,
                                  .state = SG_SWIM_IS_ALIVE};
@@ -349,6 +377,7 @@ void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
     if (e->is_linked == is_linked)
         return;
     e->is_linked = is_linked;
+    sg_swim_note_spare(m, slot);
     m->linked_count = (uint16_t)(is_linked ? m->linked_count + 1 : m->linked_count - 1);
 }
 
