@@ -168,7 +168,9 @@ static sg_err grow(struct sg_swim *m)
 
 sg_err sg_swim_reserve(struct sg_swim *m)
 {
-    return m->slot_free == SG_SWIM_NONE ? grow(m) : SG_OK;
+    /* in a full table one gives way to the other, so it need not double for that */
+    bool is_full = m->ring_count == m->config.members_max;
+    return m->slot_free == SG_SWIM_NONE && !is_full ? grow(m) : SG_OK;
 }
 
 /* ---- ring ---- */
@@ -273,6 +275,7 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
     if (sg_swim_reserve(m) != SG_OK || !make_room(m, rank, is_linked))
         return SG_SWIM_NONE;
     uint16_t slot = m->slot_free;
+    assert(slot != SG_SWIM_NONE);
     struct sg_swim_member *e = &m->member[slot];
     m->slot_free = e->place;
     *e = (struct sg_swim_member){.id = *id,
