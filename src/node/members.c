@@ -339,12 +339,27 @@ static void learn_hints(struct sg_core *core, const struct sg_swim_packet *packe
     }
 }
 
+/* The rumors of a packet are about members all over the tables: their memory comes at the same time
+ * and not one after the other. */
+static void look_ahead(const struct sg_core *core, const struct sg_swim_packet *packet)
+{
+    for (unsigned stage = 0; stage < 2; stage++) {
+        for (uint8_t i = 0; i < packet->count; i++) {
+            sg_swim_prefetch_member(core->swim, &packet->rumor[i].member, stage);
+            if (packet->rumor[i].kind == SG_SWIM_ALIVE)
+                sg_book_prefetch(&core->book, &packet->rumor[i].member, stage);
+        }
+    }
+}
+
 void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
 {
     struct sg_swim_packet packet;
     struct sg_hints hints[SG_SWIM_RUMORS_MAX];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_PACKET, .peer = link->peer, .packet = &packet};
     sg_err err = sg_swim_packet_decode(r, &packet, hints);
+    if (err == SG_OK)
+        look_ahead(core, &packet);
     if (err == SG_OK && !shed_rumors(core, link, &packet, hints))
         return;
     if (err == SG_OK) {

@@ -4,6 +4,9 @@
 #include "swim/internal.h"
 
 #include <assert.h>
+#include <stddef.h>
+
+#include "base/prefetch.h"
 
 #define SLOTS_FIRST 16
 
@@ -73,6 +76,23 @@ static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id
             break;
     }
     return at;
+}
+
+void sg_swim_prefetch(const struct sg_swim *m)
+{
+    sg_prefetch(&m->self, sizeof(m->self));
+    sg_prefetch(&m->now, SG_CACHE_LINE);
+    sg_prefetch(&m->member, offsetof(struct sg_swim, gone) - offsetof(struct sg_swim, member));
+    sg_prefetch(&m->seq, sizeof(*m) - offsetof(struct sg_swim, seq));
+}
+
+void sg_swim_prefetch_member(const struct sg_swim *m, const struct sg_peer_id *id, unsigned stage)
+{
+    uint32_t at = sg_index_hash(&m->index_keys, id->b) & m->index_mask;
+    if (stage == 0)
+        sg_prefetch(&m->index[at], 1);
+    else if (m->index[at] != 0)
+        sg_prefetch(&m->member[m->index[at] - 1], sizeof(*m->member));
 }
 
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id)
