@@ -193,7 +193,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->incarnation = start->incarnation;
     m->ghost_limit = sg_swim_ghost_limit(start->incarnation);
     m->pull_ns = config->push_pull_ns;
-    m->slot_free = m->suspicion_free = m->worst = SG_SWIM_NONE;
+    m->slot_free = m->suspicion_free = SG_SWIM_NONE;
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
@@ -221,6 +221,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
     sg_mem_free(mem, m->queued);
+    sg_mem_free(mem, m->said);
     sg_mem_free(mem, m->heap);
     sg_mem_free(mem, m);
 }
