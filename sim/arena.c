@@ -6,118 +6,202 @@
 
 #include "internal.h"
 
-#define REGION ((size_t)64 << 10)
-#define CHUNK ((size_t)32 << 20)
-/* A huge page; regions begin at multiples of REGION because chunks do. */
-#define CHUNK_ALIGN ((size_t)2 << 20)
+#define REGION ((size_t)256 << 10)
+#define REGIONS 128
+#define CHUNK (REGIONS * REGION)
 #define SMALL_MIN 32
-#define SMALL_MAX ((size_t)16 << 10)
+#define SMALL_MAX ((size_t)32 << 10)
+/* Classes up to SG_SIM_ARENA_FINE. */
+#define COARSE 20
 #define LARGE UINT32_MAX
-/* Keeps blocks of a region away from its head and on cache lines of their own where they fit. */
-#define HEAD 64
 
-struct sg_sim_block {
-    struct sg_sim_block *next;
+struct block {
+    struct block *next;
 };
 
+struct sg_sim_region {
+    uint32_t class; /* LARGE: one block, in this region and those behind it */
+    uint32_t live;  /* blocks in use */
+    size_t size;    /* of its blocks */
+    struct block *free;
+    char *cut_at, *cut_end; /* the rest that was never used */
+    struct sg_sim_region *next, *prev;
+};
+
+/* The head of a chunk takes the first region; a chunk for one block may be longer than others. */
 struct sg_sim_chunk {
     struct sg_sim_chunk *next;
+    void *memory; /* of the parent's */
+    struct sg_sim_region region[REGIONS];
 };
+static_assert(sizeof(struct sg_sim_chunk) <= REGION, "the head has room");
 
-struct region {
-    uint32_t class; /* LARGE: one block */
-    size_t size;    /* of its blocks */
-};
-
-static_assert(sizeof(struct region) <= HEAD, "the head has room");
-
-/* 32, 40, 48, 56, 64, 80, .. in steps of a quarter octave. */
 static size_t class_size(uint32_t class)
 {
-    return (size_t)(4 + class % 4) * SMALL_MIN / 4 << class / 4;
+    if (class <= COARSE)
+        return (size_t)(4 + class % 4) * SMALL_MIN / 4 << class / 4;
+    uint32_t fine = class - COARSE;
+    return (size_t)(8 + fine % 8) * SG_SIM_ARENA_FINE / 8 << fine / 8;
 }
 
-static uint32_t class_of(size_t size)
+static uint32_t class_from(uint32_t class, size_t size)
 {
-    uint32_t octave = 0;
-    uint32_t class;
-    while ((size_t)2 * SMALL_MIN << octave < size)
-        octave++;
-    class = 4 * octave;
     while (class_size(class) < size)
         class ++;
     return class;
 }
 
-static struct region *region_of(void *block)
+static uint32_t class_of(const struct sg_sim_arena *arena, size_t size)
 {
-    return (struct region *)(void *)((uintptr_t)block / REGION * REGION);
+    if (size <= SG_SIM_ARENA_FINE)
+        return arena->class_of[(size + 7) / 8];
+    return class_from(COARSE, size);
 }
 
-static char *aligned(char *at)
+static struct sg_sim_chunk *chunk_of(const void *block)
 {
-    size_t over = (uintptr_t)at % CHUNK_ALIGN;
-    return over == 0 ? at : at + (CHUNK_ALIGN - over);
+    return (struct sg_sim_chunk *)(void *)((uintptr_t)block / CHUNK * CHUNK);
 }
 
-/* New memory for count regions. */
-static char *take_regions(struct sg_sim_arena *arena, size_t count)
+static struct sg_sim_region *region_of(const void *block)
 {
-    size_t size = count * REGION;
-    if ((size_t)(arena->end - arena->at) < size) {
-        size_t chunk_size = size > CHUNK ? size : CHUNK;
-        size_t room = chunk_size + CHUNK_ALIGN + sizeof(struct sg_sim_chunk);
-        struct sg_sim_chunk *chunk = arena->parent->alloc(arena->parent->user, room);
-        if (chunk == NULL)
-            return NULL;
-        chunk->next = arena->chunks;
-        arena->chunks = chunk;
-        arena->at = aligned((char *)(chunk + 1));
-        arena->end = arena->at + chunk_size;
-        sg_sim_huge_pages(arena->at, chunk_size);
-    }
-    char *at = arena->at;
-    arena->at += size;
-    return at;
+    return &chunk_of(block)->region[(uintptr_t)block % CHUNK / REGION];
 }
 
-static void *alloc_large(struct sg_sim_arena *arena, size_t size)
+static char *start_of(struct sg_sim_region *region)
 {
-    size_t count = (size + HEAD + REGION - 1) / REGION;
-    struct sg_sim_block **link = &arena->large;
-    for (; *link != NULL; link = &(*link)->next) {
-        struct sg_sim_block *block = *link;
-        if (region_of(block)->size != count * REGION - HEAD)
-            continue;
-        *link = block->next;
-        return block;
-    }
-    char *at = take_regions(arena, count);
-    if (at == NULL)
+    struct sg_sim_chunk *chunk = chunk_of(region);
+    return (char *)chunk + (size_t)(region - chunk->region) * REGION;
+}
+
+/* ---- regions ---- */
+
+static struct sg_sim_chunk *new_chunk(struct sg_sim_arena *arena, size_t size)
+{
+    char *memory = arena->parent->alloc(arena->parent->user, size + CHUNK);
+    if (memory == NULL)
         return NULL;
-    *(struct region *)(void *)at = (struct region){LARGE, count * REGION - HEAD};
-    return at + HEAD;
+    struct sg_sim_chunk *chunk = chunk_of(memory + CHUNK - 1);
+    sg_sim_huge_pages(chunk, size);
+    chunk->next = arena->chunks;
+    chunk->memory = memory;
+    arena->chunks = chunk;
+    return chunk;
+}
+
+/* New memory for count regions, which fit into a chunk. */
+static struct sg_sim_region *take_regions(struct sg_sim_arena *arena, uint32_t count)
+{
+    if (arena->chunks == NULL || arena->used + count > REGIONS) {
+        if (new_chunk(arena, CHUNK) == NULL)
+            return NULL;
+        arena->used = 1;
+    }
+    arena->used += count;
+    return &arena->chunks->region[arena->used - count];
+}
+
+static void link_region(struct sg_sim_region **list, struct sg_sim_region *region)
+{
+    region->prev = NULL;
+    region->next = *list;
+    if (*list != NULL)
+        (*list)->prev = region;
+    *list = region;
+}
+
+static void unlink_region(struct sg_sim_region **list, struct sg_sim_region *region)
+{
+    if (region->prev != NULL)
+        region->prev->next = region->next;
+    else
+        *list = region->next;
+    if (region->next != NULL)
+        region->next->prev = region->prev;
+}
+
+static struct sg_sim_region *open_region(struct sg_sim_arena *arena, uint32_t class)
+{
+    struct sg_sim_region *region = arena->empty;
+    if (region != NULL)
+        unlink_region(&arena->empty, region);
+    else
+        region = take_regions(arena, 1);
+    if (region == NULL)
+        return NULL;
+    char *start = start_of(region);
+    *region = (struct sg_sim_region){
+        .class = class, .size = class_size(class), .cut_at = start, .cut_end = start + REGION};
+    link_region(&arena->open[class], region);
+    return region;
+}
+
+/* ---- blocks ---- */
+
+static bool is_full(const struct sg_sim_region *region)
+{
+    return region->free == NULL && (size_t)(region->cut_end - region->cut_at) < region->size;
 }
 
 static void *alloc_small(struct sg_sim_arena *arena, size_t size)
 {
-    uint32_t class = class_of(size);
-    struct sg_sim_block *block = arena->free[class];
-    size = class_size(class);
+    uint32_t class = class_of(arena, size);
+    struct sg_sim_region *region = arena->open[class];
+    if (region == NULL)
+        region = open_region(arena, class);
+    if (region == NULL)
+        return NULL;
+    void *block = region->free;
     if (block != NULL) {
-        arena->free[class] = block->next;
-        return block;
+        region->free = region->free->next;
+    } else {
+        block = region->cut_at;
+        region->cut_at += region->size;
     }
-    if ((size_t)(arena->cut_end[class] - arena->cut_at[class]) < size) {
-        char *at = take_regions(arena, 1);
-        if (at == NULL)
-            return NULL;
-        *(struct region *)(void *)at = (struct region){class, size};
-        arena->cut_at[class] = at + HEAD;
-        arena->cut_end[class] = at + REGION;
+    region->live++;
+    if (is_full(region))
+        unlink_region(&arena->open[class], region);
+    return block;
+}
+
+static void free_small(struct sg_sim_arena *arena, struct sg_sim_region *region, struct block *block)
+{
+    struct sg_sim_region **open = &arena->open[region->class];
+    if (is_full(region))
+        link_region(open, region);
+    block->next = region->free;
+    region->free = block;
+    region->live--;
+    if (region->live > 0 || (region->next == NULL && region->prev == NULL))
+        return; /* the last one of its size stays */
+    unlink_region(open, region);
+    link_region(&arena->empty, region);
+}
+
+/* A chunk for one block. The next small one then takes a new chunk, too: this is rare. */
+static struct sg_sim_region *alloc_huge(struct sg_sim_arena *arena, size_t size)
+{
+    struct sg_sim_chunk *chunk = new_chunk(arena, size + REGION);
+    arena->used = REGIONS;
+    return chunk == NULL ? NULL : &chunk->region[1];
+}
+
+static void *alloc_large(struct sg_sim_arena *arena, size_t size)
+{
+    size_t count = (size + REGION - 1) / REGION;
+    struct sg_sim_region *region = arena->large;
+    while (region != NULL && region->size != count * REGION)
+        region = region->next;
+    if (region != NULL) {
+        unlink_region(&arena->large, region);
+        return start_of(region);
     }
-    arena->cut_at[class] += size;
-    return arena->cut_at[class] - size;
+    region = count < REGIONS ? take_regions(arena, (uint32_t)count)
+                             : alloc_huge(arena, count * REGION);
+    if (region == NULL)
+        return NULL;
+    *region = (struct sg_sim_region){.class = LARGE, .size = count * REGION};
+    return start_of(region);
 }
 
 static void *arena_alloc(void *user, size_t size)
@@ -128,13 +212,13 @@ static void *arena_alloc(void *user, size_t size)
 static void arena_free(void *user, void *ptr)
 {
     struct sg_sim_arena *arena = user;
-    struct sg_sim_block *block = ptr;
     if (ptr == NULL)
         return;
-    uint32_t class = region_of(ptr)->class;
-    struct sg_sim_block **list = class == LARGE ? &arena->large : &arena->free[class];
-    block->next = *list;
-    *list = block;
+    struct sg_sim_region *region = region_of(ptr);
+    if (region->class == LARGE)
+        link_region(&arena->large, region);
+    else
+        free_small(arena, region, ptr);
 }
 
 static void *arena_realloc(void *user, void *ptr, size_t size)
@@ -154,6 +238,8 @@ void sg_sim_arena_init(struct sg_sim_arena *arena, const struct sg_mem *parent)
 {
     *arena = (struct sg_sim_arena){.parent = parent,
                                    .mem = {arena_alloc, arena_realloc, arena_free, arena}};
+    for (size_t i = 0; i < sizeof(arena->class_of); i++)
+        arena->class_of[i] = (uint8_t)class_from(0, 8 * i);
 }
 
 void sg_sim_arena_fini(struct sg_sim_arena *arena)
@@ -161,6 +247,6 @@ void sg_sim_arena_fini(struct sg_sim_arena *arena)
     while (arena->chunks != NULL) {
         struct sg_sim_chunk *chunk = arena->chunks;
         arena->chunks = chunk->next;
-        sg_mem_free(arena->parent, chunk);
+        sg_mem_free(arena->parent, chunk->memory);
     }
 }

@@ -1,30 +1,34 @@
 /* Memory of the simulated nodes: blocks of a few sizes, cut from large chunks. Nodes have many
  * small blocks and are visited in no order: without headers between the blocks, and on huge pages
- * where the system gives them, a visit costs fewer misses. Nothing is given back before the end.
+ * where the system gives them, a visit costs fewer misses. Chunks are given back at the end.
  *
- * A chunk is cut into regions of 64 KiB at addresses that are multiples of that, each for blocks of
- * one size, so that the size of a block is found by its address. A larger block has regions of its
- * own. Sanitizers see nothing of this: runs with checkers do without. */
+ * A chunk is cut into regions of 256 KiB, each for blocks of one size. What is known of the regions
+ * stands at the head of their chunk, which is found by its address: chunks begin at multiples of
+ * their size. A region whose blocks are all free is taken for another size: tables grow, those of
+ * all nodes at the same time, and what they leave behind would otherwise be as much as they have. A
+ * larger block has regions, or a chunk, of its own. Sanitizers see nothing of this: runs with
+ * checkers do without. */
 #ifndef SG_SIM_ARENA_H
 #define SG_SIM_ARENA_H
 
 #include "base/mem.h"
 
-/* Four to the octave: 32 bytes .. 16 KiB. */
-#define SG_SIM_ARENA_CLASSES 37
+/* Four to the octave from 32 bytes to 1 KiB, then eight up to 32 KiB. */
+#define SG_SIM_ARENA_CLASSES 61
+#define SG_SIM_ARENA_FINE 1024
 
-struct sg_sim_block; /* a free one */
 struct sg_sim_chunk;
+struct sg_sim_region;
 
 struct sg_sim_arena {
     struct sg_mem mem;           /* allocates from here */
     const struct sg_mem *parent; /* of the chunks */
     struct sg_sim_chunk *chunks;
-    char *at, *end;                                  /* the rest of the newest chunk */
-    struct sg_sim_block *free[SG_SIM_ARENA_CLASSES]; /* free blocks by size */
-    struct sg_sim_block *large;                      /* free larger blocks */
-    char *cut_at[SG_SIM_ARENA_CLASSES];              /* the rest of the newest region .. */
-    char *cut_end[SG_SIM_ARENA_CLASSES];             /* .. of each size */
+    uint32_t used;                                    /* regions of the newest chunk, its head */
+    struct sg_sim_region *open[SG_SIM_ARENA_CLASSES]; /* with free blocks, by size */
+    struct sg_sim_region *empty;
+    struct sg_sim_region *large;                   /* free larger blocks */
+    uint8_t class_of[SG_SIM_ARENA_FINE / 8 + 1];   /* by eighths of the size */
 };
 
 /* Allocates nothing yet. The arena must stay where it is. */

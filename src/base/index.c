@@ -14,11 +14,7 @@ void sg_index_keys_init(struct sg_index_keys *keys, struct sg_prng *prng)
 
 static uint32_t hash_of(const struct sg_index *ix, const uint8_t *id)
 {
-    const uint64_t *k = ix->keys->k;
-    uint64_t sum = k[0];
-    for (size_t i = 0; i < SG_ID_LEN / 4; i++)
-        sum += k[i + 1] * sg_load32(id + 4 * i);
-    return (uint32_t)(sum >> 32);
+    return sg_index_hash(ix->keys, id);
 }
 
 static const uint8_t *id_at(const struct sg_index *ix, uint32_t at)

@@ -38,6 +38,14 @@ struct sg_index {
 };
 
 void sg_index_keys_init(struct sg_index_keys *keys, struct sg_prng *prng);
+/* For tables of their own making. */
+static inline uint32_t sg_index_hash(const struct sg_index_keys *keys, const uint8_t id[SG_ID_LEN])
+{
+    uint64_t sum = keys->k[0];
+    for (size_t i = 0; i < SG_ID_LEN / 4; i++)
+        sum += keys->k[i + 1] * sg_load32(id + 4 * i);
+    return (uint32_t)(sum >> 32);
+}
 
 /* An empty index; never fails. keys must outlive it. */
 void sg_index_init(struct sg_index *ix, const struct sg_index_keys *keys, size_t stride);

@@ -34,7 +34,12 @@ static uint64_t read_uint(struct sg_reader *r, size_t width)
 
 uint8_t sg_read_u8(struct sg_reader *r)
 {
-    return (uint8_t)read_uint(r, 1);
+    if (r->err != SG_OK || r->left == 0) {
+        sg_reader_fail(r, SG_ERR_TRUNCATED);
+        return 0;
+    }
+    r->left--;
+    return *r->at++;
 }
 
 uint16_t sg_read_u16(struct sg_reader *r)

@@ -31,7 +31,9 @@ static void write_uint(struct sg_writer *w, uint64_t value, size_t width)
 
 void sg_write_u8(struct sg_writer *w, uint8_t value)
 {
-    write_uint(w, value, 1);
+    uint8_t *at = reserve(w, 1);
+    if (at != NULL)
+        *at = value;
 }
 
 void sg_write_u16(struct sg_writer *w, uint16_t value)

@@ -1,4 +1,5 @@
 /* The address book: what was heard of where peers are. Bounded, oldest forgotten first. */
+#include "base/prefetch.h"
 #include "node/internal.h"
 
 /* Places looked at for one that may go. */
@@ -127,6 +128,17 @@ void sg_book_pin(struct sg_book *book, const struct sg_peer_id *peer, bool on)
     uint32_t at = sg_index_get(&book->index, peer->b);
     if (at != SG_INDEX_NONE)
         book->entries[at].is_pinned = on;
+}
+
+void sg_book_prefetch(const struct sg_book *book, const struct sg_peer_id *peer, unsigned stage)
+{
+    if (stage == 0) {
+        sg_index_prefetch(&book->index, peer->b);
+        return;
+    }
+    uint32_t at = sg_index_guess(&book->index, peer->b);
+    if (at != SG_INDEX_NONE)
+        sg_prefetch(&book->entries[at], sizeof(*book->entries));
 }
 
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints)

@@ -404,6 +404,7 @@ void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer,
         return;
     case 1:
         sg_prefetch(core->scopes, 1);
+        sg_swim_prefetch(core->swim);
         if (peer == NULL)
             return;
         sg_prefetch(core->links, core->link_count * sizeof(struct sg_link *));

@@ -380,6 +380,8 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
 void sg_book_pin(struct sg_book *book, const struct sg_peer_id *peer, bool on);
 /* A dial failed: from now on hearsay may replace what was observed. */
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer);
+/* Fetches the entry of a peer: stage 0, then 1. */
+void sg_book_prefetch(const struct sg_book *book, const struct sg_peer_id *peer, unsigned stage);
 /* No hints: count 0. */
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints);
 

@@ -33,10 +33,17 @@ sg_err sg_members_init(struct sg_core *core)
 
 /* ---- packets out ---- */
 
-/* As many of the rumors as fit. */
-static void fill_packet(const struct sg_core *core, const struct sg_swim_outbox *box,
-                        const struct sg_swim_out *out, struct sg_swim_packet *packet,
-                        struct sg_hints *hints)
+/* The frame of rumors alone made last: a flood says the same to all. */
+struct flood {
+    struct sg_buf *frame; /* one reference, or NULL */
+    uint16_t rumor_at;
+    uint8_t rumor_count;
+};
+
+/* As many of the rumors as fit; returns the bytes that they take. */
+static size_t fill_packet(const struct sg_core *core, const struct sg_swim_outbox *box,
+                          const struct sg_swim_out *out, struct sg_swim_packet *packet,
+                          struct sg_hints *hints)
 {
     size_t left = SG_SWIM_RUMOR_BYTES;
     packet->kind = out->packet;
@@ -51,10 +58,11 @@ static void fill_packet(const struct sg_core *core, const struct sg_swim_outbox 
             sg_book_get(&core->book, &rumor->member, h);
         size_t len = sg_swim_rumor_len(rumor, h);
         if (len > left)
-            return;
+            break;
         left -= len;
         packet->rumor[packet->count++] = *rumor;
     }
+    return SG_SWIM_RUMOR_BYTES - left;
 }
 
 /* QUIC acknowledges the datagram of a PING, and the pinger's runtime tells of that (LINK_ALIVE): an
@@ -65,24 +73,44 @@ static bool is_answered_below(const struct sg_core *core, const struct sg_swim_o
            out->seq == core->ping.seq && sg_peer_id_equal(&out->peer, &core->ping.peer);
 }
 
-static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
-                        const struct sg_swim_out *out)
+static struct sg_buf *packet_frame(const struct sg_core *core, const struct sg_swim_outbox *box,
+                                   const struct sg_swim_out *out)
 {
-    static const struct sg_topic_id base = {{0}};
     struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
     struct sg_hints hints[SG_SWIM_RUMORS_MAX];
     struct sg_swim_packet packet;
     struct sg_writer w;
+    size_t len = fill_packet(core, box, out, &packet, hints);
+    struct sg_buf *frame =
+        sg_frame_begin(core, &head, SG_SWIM_PACKET_MAX - SG_SWIM_RUMOR_BYTES + len, &w);
+    if (frame == NULL)
+        return NULL;
+    sg_swim_packet_encode(&w, &packet, hints);
+    return sg_frame_end(frame, &w);
+}
+
+static struct sg_buf *flood_frame(const struct sg_core *core, const struct sg_swim_outbox *box,
+                                  const struct sg_swim_out *out, struct flood *flood)
+{
+    bool is_same = flood->frame != NULL && flood->rumor_at == out->rumor_at &&
+                   flood->rumor_count == out->rumor_count;
+    if (!is_same) {
+        sg_buf_unref(flood->frame);
+        *flood = (struct flood){packet_frame(core, box, out), out->rumor_at, out->rumor_count};
+    }
+    return flood->frame == NULL ? NULL : sg_buf_ref(flood->frame);
+}
+
+static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
+                        const struct sg_swim_out *out, struct flood *flood)
+{
+    static const struct sg_topic_id base = {{0}};
     const struct sg_link *link = sg_link_find(core, &out->peer);
     bool is_up = link != NULL && link->state == SG_LINK_UP && link->doomed == SG_CLOSE_NONE;
     if ((!is_up && out->packet != SG_SWIM_PING) || is_answered_below(core, out))
         return;
-    fill_packet(core, box, out, &packet, hints);
-    struct sg_buf *frame = sg_frame_begin(core, &head, SG_SWIM_PACKET_MAX, &w);
-    if (frame == NULL)
-        return;
-    sg_swim_packet_encode(&w, &packet, hints);
-    frame = sg_frame_end(frame, &w);
+    struct sg_buf *frame = out->packet == SG_SWIM_GOSSIP ? flood_frame(core, box, out, flood)
+                                                         : packet_frame(core, box, out);
     struct sg_frame_wait wait = {.buf = frame, .topic = base, .lane = SG_LANE_DATAGRAM};
     if (frame != NULL)
         sg_link_ping(core, &out->peer, &wait);
@@ -154,11 +182,11 @@ static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
 }
 
 static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
-                       const struct sg_swim_out *out)
+                       const struct sg_swim_out *out, struct flood *flood)
 {
     switch (out->kind) {
     case SG_SWIM_OUT_SEND:
-        send_packet(core, box, out);
+        send_packet(core, box, out, flood);
         break;
     case SG_SWIM_OUT_TABLE:
         send_table(core, &out->peer, out->wants_reply);
@@ -196,10 +224,12 @@ static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
 sg_err sg_members_input(struct sg_core *core, const struct sg_swim_in *in)
 {
     struct sg_swim_outbox box;
+    struct flood flood = {0};
     SG_TRY(sg_swim_input(core->swim, core->now, in, &box));
     core->swim_due = sg_swim_deadline(core->swim);
     for (size_t i = 0; i < box.count; i++)
-        run_output(core, &box, &box.out[i]);
+        run_output(core, &box, &box.out[i], &flood);
+    sg_buf_unref(flood.frame);
     return SG_OK;
 }
 
@@ -327,12 +357,27 @@ static void learn_hints(struct sg_core *core, const struct sg_swim_packet *packe
     }
 }
 
+/* The rumors of a packet are about members all over the tables: their memory comes at the same time
+ * and not one after the other. */
+static void look_ahead(const struct sg_core *core, const struct sg_swim_packet *packet)
+{
+    for (unsigned stage = 0; stage < 2; stage++) {
+        for (uint8_t i = 0; i < packet->count; i++) {
+            sg_swim_prefetch_member(core->swim, &packet->rumor[i].member, stage);
+            if (packet->rumor[i].kind == SG_SWIM_ALIVE)
+                sg_book_prefetch(&core->book, &packet->rumor[i].member, stage);
+        }
+    }
+}
+
 void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
 {
     struct sg_swim_packet packet;
     struct sg_hints hints[SG_SWIM_RUMORS_MAX];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_PACKET, .peer = link->peer, .packet = &packet};
     sg_err err = sg_swim_packet_decode(r, &packet, hints);
+    if (err == SG_OK)
+        look_ahead(core, &packet);
     if (err == SG_OK && !shed_rumors(core, link, &packet, hints))
         return;
     if (err == SG_OK) {

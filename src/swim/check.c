@@ -27,6 +27,17 @@ static void check_member(const struct sg_swim *m, uint16_t slot, bool is_living)
     }
 }
 
+static bool has_spare(const struct sg_swim *m, uint16_t slot)
+{
+    for (uint8_t i = 0; i < m->spare_count; i++) {
+        assert(m->member[m->spare[i].slot].rank == m->spare[i].rank);
+        assert(i == 0 || m->spare[i - 1].rank >= m->spare[i].rank);
+        if (m->spare[i].slot == slot)
+            return true;
+    }
+    return false;
+}
+
 static void check_members(const struct sg_swim *m)
 {
     uint32_t linked = 0, watched = 0, lossy = 0, suspect = 0;
@@ -44,6 +55,9 @@ static void check_members(const struct sg_swim *m)
     uint32_t used = 0;
     for (uint16_t slot = 0; slot < m->slot_cap; slot++) {
         const struct sg_swim_member *e = &m->member[slot];
+        bool is_spare = e->state == SG_SWIM_IS_ALIVE && !e->is_linked;
+        assert(!is_spare || m->spare_count == 0 || has_spare(m, slot) ||
+               e->rank <= m->spare[m->spare_count - 1].rank);
         used += e->state != 0;
         linked += e->is_linked;
         watched += e->is_watched;
@@ -97,7 +111,9 @@ static void check_queue(const struct sg_swim *m)
     for (uint16_t i = 0; i < m->queued_count; i++) {
         news += m->queued[i].is_news;
         for (uint16_t k = 0; k < i; k++)
-            assert(!sg_peer_id_equal(&m->queued[i].rumor.member, &m->queued[k].rumor.member));
+            assert(!sg_peer_id_equal(&m->said[m->queued[i].said].member,
+                                     &m->said[m->queued[k].said].member));
+        assert(m->queued[i].said < m->queued_cap && m->queued[i].sent <= m->sent_most);
         assert(m->queued[i].from == SG_SWIM_NONE || m->member[m->queued[i].from].state != 0);
     }
     assert(news == m->news_count);

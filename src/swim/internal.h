@@ -6,6 +6,7 @@
 #define SG_SWIM_INTERNAL_H
 
 #include "base/bucket.h"
+#include "base/index.h"
 #include "swim/swim.h"
 
 #define SG_SWIM_NONE UINT16_MAX
@@ -18,6 +19,8 @@
 /* Who has left is not believed alive on hearsay; by count and time. */
 #define SG_SWIM_GONE_MAX 32
 #define SG_SWIM_GONE_NS (600 * SG_NS_PER_S)
+/* So many who give way to others are found at once. */
+#define SG_SWIM_SPARES 16
 /* A flood goes to so many watched peers in so many packets; the rest of the news comes in the next
  * input, which the deadline asks for at once. */
 #define SG_SWIM_FLOOD_PEERS 32
@@ -57,7 +60,8 @@ struct sg_swim_member {
     sg_time_ns heard; /* 0 = never */
     sg_time_ns since; /* of the state */
     sg_time_ns due;   /* of the watch */
-    uint32_t rank;    /* keyed hash of the id: place in the index, order in the sample */
+    uint32_t rank;    /* keyed hash of the id: order in the sample */
+    uint32_t hash;    /* another: place in the index */
     uint32_t replied; /* seconds + 1 when it last got our table; 0 = never */
     uint16_t heap_at;
     uint16_t place;     /* in the ring or the list of the dead; next free slot */
@@ -114,9 +118,11 @@ struct sg_swim_relay {
     bool is_used, is_nacked;
 };
 
+/* A queued rumor without its words: the queue is searched at each packet. */
 struct sg_swim_queued {
-    struct sg_swim_rumor rumor;
     uint32_t order;
+    uint32_t tag;  /* first bytes of the member's id */
+    uint16_t said; /* number of the rumor; past the end of the queue: a free place */
     uint16_t from; /* slot of who told us, or NONE */
     uint8_t sent;
     bool is_news; /* not flooded yet */
@@ -147,6 +153,7 @@ struct sg_swim {
     struct sg_peer_id self;
     struct sg_prng prng;
     uint64_t key[2]; /* of ranks */
+    struct sg_index_keys index_keys;
     sg_time_ns now;
     struct sg_swim_outbox *out; /* of the input that runs */
     struct sg_swim_stats stats;
@@ -164,10 +171,17 @@ struct sg_swim {
     struct sg_swim_member *member; /* [slot_cap] */
     uint16_t *ring;                /* [slot_cap] */
     uint16_t *dead;                /* [slot_cap], the longest dead first */
-    uint16_t *index;               /* [index_mask + 1] slot + 1 */
+    uint32_t *index;               /* [index_mask + 1] tag and slot + 1, see table.c */
     uint32_t index_mask;
     uint16_t slot_cap, slot_free; /* head of the free slots */
     uint16_t ring_count, ring_next, linked_next;
+    /* Those that give way first: of a higher rank than all others that may, highest first. None:
+     * to be searched. Some may no longer give way. */
+    struct sg_swim_spare {
+        uint32_t rank;
+        uint16_t slot;
+    } spare[SG_SWIM_SPARES];
+    uint8_t spare_count;
     uint16_t dead_count;
     uint16_t linked_count, watched_count, lossy_count;
     uint8_t tables_asked;
@@ -176,6 +190,7 @@ struct sg_swim {
     uint64_t pull_ns;      /* to the exchange after the next one */
     struct sg_swim_gone gone[SG_SWIM_GONE_MAX];
     uint8_t gone_next;
+    sg_time_ns gone_until; /* of all of them */
     /* probing */
     struct sg_swim_probe probe[SG_SWIM_PROBES_MAX];
     struct sg_swim_relay relay[SG_SWIM_RELAYS_MAX];
@@ -188,10 +203,12 @@ struct sg_swim {
     struct sg_swim_suspicion *suspicion; /* [suspicion_cap] */
     uint16_t suspicion_cap, suspicion_free;
     uint16_t suspicion_count;
-    struct sg_swim_stranger *stranger; /* [strangers_max], NULL while there is none */
-    uint16_t stranger_count;
+    struct sg_swim_stranger *stranger; /* [stranger_cap], NULL while there is none */
+    uint16_t stranger_count, stranger_cap;
     /* dissemination */
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
+    struct sg_swim_rumor *said;    /* [queued_cap] */
+    uint8_t sent_most;             /* no rumor was sent more often */
     uint16_t queued_cap, queued_count, news_count;
     uint32_t order;
     struct sg_bucket floods;
@@ -227,7 +244,12 @@ uint8_t sg_swim_transmits(const struct sg_swim_config *config, uint32_t n);
 
 /* ---- table.c: slots, index, ring, the dead, who has gone ---- */
 
+/* SipHash, whose values nobody can foresee: they may be seen in what is forgotten. */
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id);
+/* Draws the keys of the index from the one of the ranks. */
+void sg_swim_index_keys(struct sg_swim *m);
+/* The member has become one that may give way to others. */
+void sg_swim_note_spare(struct sg_swim *m, uint16_t slot);
 /* The slot, or NONE. */
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id);
 /* Room for one more. SG_ERR_NO_MEMORY. */

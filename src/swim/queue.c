@@ -56,30 +56,49 @@ bool sg_swim_has_room(const struct sg_swim *m)
 
 /* ---- the queue ---- */
 
+static struct sg_swim_rumor *rumor_of(const struct sg_swim *m, uint16_t at)
+{
+    return &m->said[m->queued[at].said];
+}
+
+static uint32_t tag_of(const struct sg_peer_id *member)
+{
+    return sg_load32(member->b);
+}
+
 static uint16_t queue_find(const struct sg_swim *m, const struct sg_peer_id *member)
 {
+    uint32_t tag = tag_of(member);
     for (uint16_t i = 0; i < m->queued_count; i++)
-        if (sg_peer_id_equal(&m->queued[i].rumor.member, member))
+        if (m->queued[i].tag == tag && sg_peer_id_equal(&rumor_of(m, i)->member, member))
             return i;
     return SG_SWIM_NONE;
 }
 
 static void queue_remove(struct sg_swim *m, uint16_t at)
 {
+    uint16_t said = m->queued[at].said;
     m->news_count = (uint16_t)(m->news_count - m->queued[at].is_news);
     m->queued_count--;
     memmove(&m->queued[at], &m->queued[at + 1],
             (size_t)(m->queued_count - at) * sizeof(*m->queued));
-    if (m->queued_count > 0 || m->queued_cap <= QUEUE_FIRST)
+    m->queued[m->queued_count].said = said;
+    if (m->queued_count > 0)
+        return;
+    m->sent_most = 0;
+    if (m->queued_cap <= QUEUE_FIRST)
         return;
     /* a storm is over: give its memory back */
     sg_mem_free(m->config.mem, m->queued);
+    sg_mem_free(m->config.mem, m->said);
     m->queued = NULL;
+    m->said = NULL;
     m->queued_cap = 0;
 }
 
 static bool queue_reserve(struct sg_swim *m)
 {
+    const struct sg_mem *mem = m->config.mem;
     uint32_t most = (uint32_t)m->config.members_max + QUEUE_EXTRA;
     if (m->queued_count < m->queued_cap)
         return true;
@@ -88,11 +107,16 @@ static bool queue_reserve(struct sg_swim *m)
         cap = most;
     if (cap <= m->queued_cap)
         return false;
-    struct sg_swim_queued *queued = sg_mem_resize(m->config.mem, m->queued, cap, sizeof(*queued));
+    struct sg_swim_queued *queued = sg_mem_resize(mem, m->queued, cap, sizeof(*queued));
     if (queued == NULL)
         return false;
     m->queued = queued;
-    m->queued_cap = (uint16_t)cap;
+    struct sg_swim_rumor *said = sg_mem_resize(mem, m->said, cap, sizeof(*said));
+    if (said == NULL)
+        return false;
+    m->said = said;
+    for (; m->queued_cap < cap; m->queued_cap++)
+        queued[m->queued_cap] = (struct sg_swim_queued){.said = m->queued_cap};
     return true;
 }
 
@@ -124,8 +148,13 @@ void sg_swim_tell(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint16_t
     if (from != SG_SWIM_NONE && m->member[from].state == 0)
         from = SG_SWIM_NONE; /* it was about the teller, who is forgotten now */
     is_news = is_news && m->config.flood && m->watched_count > 0;
-    m->queued[m->queued_count++] = (struct sg_swim_queued){
-        .rumor = *rumor, .order = m->order++, .from = from, .is_news = is_news};
+    struct sg_swim_queued *queued = &m->queued[m->queued_count];
+    *queued = (struct sg_swim_queued){.order = m->order++,
+                                      .tag = tag_of(&rumor->member),
+                                      .said = queued->said,
+                                      .from = from,
+                                      .is_news = is_news};
+    *rumor_of(m, m->queued_count++) = *rumor;
     m->news_count = (uint16_t)(m->news_count + is_news);
 }
 
@@ -160,9 +189,16 @@ static uint8_t choose(const struct sg_swim *m, uint8_t most, uint16_t *picks)
 static void drop_exhausted(struct sg_swim *m)
 {
     uint8_t limit = sg_swim_transmits(&m->config, m->ring_count + UINT32_C(1));
-    for (uint16_t i = m->queued_count; i-- > 0;)
+    uint8_t most = 0;
+    if (m->sent_most < limit)
+        return;
+    for (uint16_t i = m->queued_count; i-- > 0;) {
         if (m->queued[i].sent >= limit)
             queue_remove(m, i);
+        else if (m->queued[i].sent > most)
+            most = m->queued[i].sent;
+    }
+    m->sent_most = most;
 }
 
 static void put_rumor(struct sg_swim *m, struct sg_swim_out *o, const struct sg_swim_rumor *rumor)
@@ -188,12 +224,14 @@ static void piggyback(struct sg_swim *m, struct sg_swim_out *o, size_t bytes)
         most = rumor_room(m);
     uint8_t count = choose(m, (uint8_t)most, picks);
     for (uint8_t i = 0; i < count; i++) {
-        struct sg_swim_queued *queued = &m->queued[picks[i]];
-        if (bytes + rumor_bytes(&queued->rumor) > RUMOR_BYTES)
+        const struct sg_swim_rumor *rumor = rumor_of(m, picks[i]);
+        uint8_t *sent = &m->queued[picks[i]].sent;
+        if (bytes + rumor_bytes(rumor) > RUMOR_BYTES)
             break;
-        bytes += rumor_bytes(&queued->rumor);
-        put_rumor(m, o, &queued->rumor);
-        queued->sent++;
+        bytes += rumor_bytes(rumor);
+        put_rumor(m, o, rumor);
+        (*sent)++;
+        m->sent_most = *sent > m->sent_most ? *sent : m->sent_most;
     }
     if (count > 0)
         drop_exhausted(m);
@@ -277,8 +315,10 @@ static void batch_take(struct sg_swim *m, struct batch *b, uint16_t from)
 {
     for (uint16_t i = 0; i < m->queued_count && b->count < SG_SWIM_RUMORS_MAX; i++) {
         struct sg_swim_queued *queued = &m->queued[i];
-        size_t bytes = rumor_bytes(&queued->rumor);
-        if (!queued->is_news || queued->from != from || b->bytes + bytes > RUMOR_BYTES)
+        if (!queued->is_news || queued->from != from)
+            continue;
+        size_t bytes = rumor_bytes(rumor_of(m, i));
+        if (b->bytes + bytes > RUMOR_BYTES)
             continue;
         b->at[b->count++] = i;
         b->bytes += bytes;
@@ -308,7 +348,7 @@ static void flood_batch(struct sg_swim *m)
     uint16_t rumor_at = (uint16_t)m->out->rumor_count;
     for (uint8_t i = 0; i < b.count; i++) {
         assert(m->out->rumor_count < SG_SWIM_OUT_RUMORS_MAX);
-        m->out->rumor[m->out->rumor_count++] = m->queued[b.at[i]].rumor;
+        m->out->rumor[m->out->rumor_count++] = *rumor_of(m, b.at[i]);
     }
     for (uint16_t i = 0; i < m->ring_count && peers < SG_SWIM_FLOOD_PEERS; i++) {
         uint8_t count = m->ring[i] == b.from ? b.own : b.count;

@@ -13,6 +13,7 @@
 #include "swim/internal.h"
 
 #define KEEP_NS (60 * SG_NS_PER_S)
+#define STRANGERS_FIRST 4
 
 bool sg_swim_is_sample(const struct sg_swim *m)
 {
@@ -46,18 +47,30 @@ static void drop(struct sg_swim *m, struct sg_swim_stranger *s)
         return;
     sg_mem_free(m->config.mem, m->stranger);
     m->stranger = NULL;
+    m->stranger_cap = 0;
+}
+
+static bool reserve(struct sg_swim *m)
+{
+    uint32_t cap = m->stranger_cap == 0 ? STRANGERS_FIRST : 2 * (uint32_t)m->stranger_cap;
+    if (m->stranger_count < m->stranger_cap)
+        return true;
+    if (cap > m->config.strangers_max)
+        cap = m->config.strangers_max;
+    void *grown = sg_mem_resize(m->config.mem, m->stranger, cap, sizeof(*m->stranger));
+    if (grown == NULL)
+        return false;
+    m->stranger = grown;
+    m->stranger_cap = (uint16_t)cap;
+    return true;
 }
 
 /* A free place, or that of the one settled longest ago; NULL when all are suspect. */
 static struct sg_swim_stranger *take_place(struct sg_swim *m)
 {
     struct sg_swim_stranger *oldest = NULL;
-    if (m->stranger == NULL)
-        m->stranger = sg_mem_new(m->config.mem, m->config.strangers_max, sizeof(*m->stranger));
-    if (m->stranger == NULL)
-        return NULL;
     if (m->stranger_count < m->config.strangers_max)
-        return &m->stranger[m->stranger_count++];
+        return reserve(m) ? &m->stranger[m->stranger_count++] : NULL;
     for (uint16_t i = 0; i < m->stranger_count; i++) {
         struct sg_swim_stranger *s = &m->stranger[i];
         if (s->state != SG_SWIM_IS_SUSPECT && (oldest == NULL || s->due < oldest->due))

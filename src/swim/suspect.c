@@ -293,6 +293,7 @@ static void clear(struct sg_swim *m, uint16_t slot)
     sg_swim_suspicion_end(m, slot);
     e->state = SG_SWIM_IS_ALIVE;
     e->since = m->now;
+    sg_swim_note_spare(m, slot);
     if (was_public)
         sg_swim_event(m, SG_SWIM_OUT_REFUTED, slot);
 }

@@ -199,6 +199,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
+    sg_swim_index_keys(m);
     m->seq = (uint32_t)sg_prng_next(&m->prng);
     sg_bucket_init(&m->floods, m->now, SG_SWIM_FLOOD_BURST);
     clear_timers(m);
@@ -222,6 +223,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
     sg_mem_free(mem, m->queued);
+    sg_mem_free(mem, m->said);
     sg_mem_free(mem, m->heap);
     sg_mem_free(mem, m);
 }

@@ -4,6 +4,9 @@
 #include "swim/internal.h"
 
 #include <assert.h>
+#include <stddef.h>
+
+#include "base/prefetch.h"
 
 #define SLOTS_FIRST 16
 
@@ -14,7 +17,7 @@ static uint64_t rotl(uint64_t x, int bits)
     return x << bits | x >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[1] = rotl(v[1], 13) ^ v[0];
@@ -28,19 +31,11 @@ static void sip_round(uint64_t v[4])
     v[2] = rotl(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t word)
+static inline void sip_word(uint64_t v[4], uint64_t word)
 {
     v[3] ^= word;
     sip_round(v);
     v[0] ^= word;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value |= (uint64_t)p[i] << (8 * i);
-    return value;
 }
 
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
@@ -49,7 +44,7 @@ uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
         m->key[0] ^ UINT64_C(0x736f6d6570736575), m->key[1] ^ UINT64_C(0x646f72616e646f6d),
         m->key[0] ^ UINT64_C(0x6c7967656e657261), m->key[1] ^ UINT64_C(0x7465646279746573)};
     for (size_t i = 0; i < SG_ID_LEN; i += 8)
-        sip_word(v, load64(id->b + i));
+        sip_word(v, sg_load64(id->b + i));
     sip_word(v, (uint64_t)SG_ID_LEN << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 3; i++)
@@ -59,39 +54,82 @@ uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id)
 
 /* ---- index ---- */
 
-/* Where the id is, or the empty place where it would go. */
-static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id, uint32_t rank)
+void sg_swim_index_keys(struct sg_swim *m)
 {
-    uint32_t at = rank & m->index_mask;
+    /* from the secret of the ranks, which must not be found out through those of the index */
+    struct sg_peer_id number = {{0}};
+    for (size_t i = 0; i < sizeof(m->index_keys.k) / sizeof(m->index_keys.k[0]); i++) {
+        number.b[0] = (uint8_t)(2 * i);
+        uint64_t low = sg_swim_rank(m, &number);
+        number.b[0]++;
+        m->index_keys.k[i] = (uint64_t)sg_swim_rank(m, &number) << 32 | low;
+    }
+}
+
+/* A place holds slot + 1, and above it a tag of bits of the hash that do not choose the place: who
+ * is not in the table, as most are that others tell of in a large network, costs no look at those
+ * who are. */
+#define TAG_MASK UINT32_C(0xffff0000)
+
+static uint16_t slot_in(uint32_t place)
+{
+    return (uint16_t)((place & ~TAG_MASK) - 1);
+}
+
+/* Where the id is, or the empty place where it would go. */
+static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id, uint32_t hash)
+{
+    uint32_t at = hash & m->index_mask;
     for (; m->index[at] != 0; at = (at + 1) & m->index_mask) {
-        const struct sg_swim_member *e = &m->member[m->index[at] - 1];
-        if (e->rank == rank && sg_peer_id_equal(&e->id, id))
+        if (((m->index[at] ^ hash) & TAG_MASK) == 0 &&
+            sg_peer_id_equal(&m->member[slot_in(m->index[at])].id, id))
             break;
     }
     return at;
+}
+
+void sg_swim_prefetch(const struct sg_swim *m)
+{
+    sg_prefetch(&m->self, sizeof(m->self));
+    sg_prefetch(&m->now, SG_CACHE_LINE);
+    sg_prefetch(&m->member, offsetof(struct sg_swim, gone) - offsetof(struct sg_swim, member));
+    sg_prefetch(&m->seq, sizeof(*m) - offsetof(struct sg_swim, seq));
+}
+
+void sg_swim_prefetch_member(const struct sg_swim *m, const struct sg_peer_id *id, unsigned stage)
+{
+    uint32_t hash = sg_index_hash(&m->index_keys, id->b);
+    uint32_t at = hash & m->index_mask;
+    if (stage == 0) {
+        sg_prefetch(&m->index[at], 1);
+        return;
+    }
+    while (m->index[at] != 0 && ((m->index[at] ^ hash) & TAG_MASK) != 0)
+        at = (at + 1) & m->index_mask;
+    if (m->index[at] != 0)
+        sg_prefetch(&m->member[slot_in(m->index[at])], sizeof(*m->member));
 }
 
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id)
 {
     if (m->slot_cap == 0)
         return SG_SWIM_NONE;
-    uint16_t slot = m->index[index_place(m, id, sg_swim_rank(m, id))];
-    return slot == 0 ? SG_SWIM_NONE : (uint16_t)(slot - 1);
+    return slot_in(m->index[index_place(m, id, sg_index_hash(&m->index_keys, id->b))]);
 }
 
 static void index_put(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    m->index[index_place(m, &e->id, e->rank)] = (uint16_t)(slot + 1);
+    m->index[index_place(m, &e->id, e->hash)] = (e->hash & TAG_MASK) | (slot + UINT32_C(1));
 }
 
 /* Deletion by backward shift. */
 static void index_remove(struct sg_swim *m, uint16_t slot)
 {
-    uint32_t hole = index_place(m, &m->member[slot].id, m->member[slot].rank);
+    uint32_t hole = index_place(m, &m->member[slot].id, m->member[slot].hash);
     for (uint32_t at = (hole + 1) & m->index_mask; m->index[at] != 0;
          at = (at + 1) & m->index_mask) {
-        uint32_t home = m->member[m->index[at] - 1].rank & m->index_mask;
+        uint32_t home = m->member[slot_in(m->index[at])].hash & m->index_mask;
         /* may it move back to the hole without passing its home? */
         if (((at - home) & m->index_mask) >= ((at - hole) & m->index_mask)) {
             m->index[hole] = m->index[at];
@@ -105,7 +143,8 @@ static void index_remove(struct sg_swim *m, uint16_t slot)
 
 struct grown {
     struct sg_swim_member *member;
-    uint16_t *ring, *dead, *index;
+    uint16_t *ring, *dead;
+    uint32_t *index;
     uint32_t index_slots;
 };
 
@@ -136,11 +175,22 @@ static void commit_growth(struct sg_swim *m, const struct grown *g, uint16_t cap
     m->slot_cap = cap;
 }
 
+/* Doubles up to the number of living members; beyond are the dead, mostly few. */
+static uint32_t next_cap(const struct sg_swim *m)
+{
+    uint32_t cap = m->slot_cap;
+    uint32_t living = m->config.members_max;
+    if (cap >= living)
+        return cap + cap / 16 + 1;
+    cap = cap == 0 ? SLOTS_FIRST : 2 * cap;
+    return cap < living ? cap : living;
+}
+
 static sg_err grow(struct sg_swim *m)
 {
     const struct sg_mem *mem = m->config.mem;
     uint32_t most = (uint32_t)m->config.members_max + m->config.dead_max + 1;
-    uint32_t cap = m->slot_cap == 0 ? SLOTS_FIRST : 2 * (uint32_t)m->slot_cap;
+    uint32_t cap = next_cap(m);
     if (cap > most)
         cap = most;
     SG_TRY(sg_swim_timers_reserve(m, m->suspicion_cap, cap));
@@ -164,7 +214,9 @@ static sg_err grow(struct sg_swim *m)
 
 sg_err sg_swim_reserve(struct sg_swim *m)
 {
-    return m->slot_free == SG_SWIM_NONE ? grow(m) : SG_OK;
+    /* in a full table one gives way to the other, so it need not double for that */
+    bool is_full = m->ring_count == m->config.members_max;
+    return m->slot_free == SG_SWIM_NONE && !is_full ? grow(m) : SG_OK;
 }
 
 /* ---- ring ---- */
@@ -173,6 +225,42 @@ static void ring_put(struct sg_swim *m, uint16_t at, uint16_t slot)
 {
     m->ring[at] = slot;
     m->member[slot].place = at;
+}
+
+static bool may_give_way(const struct sg_swim_member *e)
+{
+    return !e->is_linked && e->state == SG_SWIM_IS_ALIVE; /* a suspicion is seen to its end */
+}
+
+static void spare_take_out(struct sg_swim *m, uint8_t at)
+{
+    m->spare_count--;
+    memmove(&m->spare[at], &m->spare[at + 1], (m->spare_count - (size_t)at) * sizeof(*m->spare));
+}
+
+static uint8_t spare_find(const struct sg_swim *m, uint16_t slot)
+{
+    uint8_t at = 0;
+    while (at < m->spare_count && m->spare[at].slot != slot)
+        at++;
+    return at;
+}
+
+/* Behind those of no lower rank; the last one falls off where there is no room. */
+static void spare_put(struct sg_swim *m, uint16_t slot, uint32_t rank)
+{
+    uint8_t at = m->spare_count < SG_SWIM_SPARES ? m->spare_count++ : SG_SWIM_SPARES - 1;
+    for (; at > 0 && m->spare[at - 1].rank < rank; at--)
+        m->spare[at] = m->spare[at - 1];
+    m->spare[at] = (struct sg_swim_spare){.rank = rank, .slot = slot};
+}
+
+void sg_swim_note_spare(struct sg_swim *m, uint16_t slot)
+{
+    const struct sg_swim_member *e = &m->member[slot];
+    if (m->spare_count > 0 && e->rank > m->spare[m->spare_count - 1].rank && may_give_way(e) &&
+        spare_find(m, slot) == m->spare_count)
+        spare_put(m, slot, e->rank);
 }
 
 /* At a random place, as SWIM s4.3 asks: those before ring_next have had their turn. */
@@ -189,12 +277,16 @@ static void ring_insert(struct sg_swim *m, uint16_t slot)
         ring_put(m, last, m->ring[at]);
     }
     ring_put(m, at, slot);
+    sg_swim_note_spare(m, slot);
 }
 
 static void ring_remove(struct sg_swim *m, uint16_t slot)
 {
     uint16_t at = m->member[slot].place;
     assert(m->ring[at] == slot);
+    uint8_t spare = spare_find(m, slot);
+    if (spare < m->spare_count)
+        spare_take_out(m, spare);
     if (at < m->ring_next) {
         m->ring_next--;
         ring_put(m, at, m->ring[m->ring_next]);
@@ -218,19 +310,34 @@ void sg_swim_ring_shuffle(struct sg_swim *m)
 
 /* ---- members ---- */
 
+static void search_spares(struct sg_swim *m)
+{
+    for (uint16_t i = 0; i < m->ring_count; i++) {
+        const struct sg_swim_member *e = &m->member[m->ring[i]];
+        bool is_full = m->spare_count == SG_SWIM_SPARES;
+        if ((!is_full || e->rank > m->spare[SG_SWIM_SPARES - 1].rank) && may_give_way(e))
+            spare_put(m, m->ring[i], e->rank);
+    }
+}
+
+/* Who gives way first: the one of the highest rank, or NONE. Where more are known than fit, most
+ * that come are above it and nothing changes; so the first ones are remembered, and the table is
+ * only searched when all of them have gone. */
+static uint16_t find_worst(struct sg_swim *m)
+{
+    while (m->spare_count > 0 && !may_give_way(&m->member[m->spare[0].slot]))
+        spare_take_out(m, 0);
+    if (m->spare_count == 0)
+        search_spares(m);
+    return m->spare_count > 0 ? m->spare[0].slot : SG_SWIM_NONE;
+}
+
 /* Makes room for a member of this rank; false when it is not worth that. */
 static bool make_room(struct sg_swim *m, uint32_t rank, bool is_linked)
 {
-    uint16_t worst = SG_SWIM_NONE;
     if (m->ring_count < m->config.members_max)
         return true;
-    for (uint16_t i = 0; i < m->ring_count; i++) {
-        const struct sg_swim_member *e = &m->member[m->ring[i]];
-        /* a suspicion that runs is seen to its end */
-        if (!e->is_linked && e->state == SG_SWIM_IS_ALIVE &&
-            (worst == SG_SWIM_NONE || e->rank > m->member[worst].rank))
-            worst = m->ring[i];
-    }
+    uint16_t worst = find_worst(m);
     if (worst == SG_SWIM_NONE || (!is_linked && m->member[worst].rank <= rank))
         return false;
     if (m->member[worst].is_told)
@@ -246,6 +353,7 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
     if (sg_swim_reserve(m) != SG_OK || !make_room(m, rank, is_linked))
         return SG_SWIM_NONE;
     uint16_t slot = m->slot_free;
+    assert(slot != SG_SWIM_NONE);
     struct sg_swim_member *e = &m->member[slot];
     m->slot_free = e->place;
     *e = (struct sg_swim_member){.id = *id,
@@ -253,6 +361,7 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
                                  .since = m->now,
                                  .due = SG_TIME_NEVER,
                                  .rank = rank,
+                                 .hash = sg_index_hash(&m->index_keys, id->b),
                                  .heap_at = SG_SWIM_NONE,
                                  .suspicion = SG_SWIM_NONE,
                                  .state = SG_SWIM_IS_ALIVE};
@@ -349,6 +458,7 @@ void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
     if (e->is_linked == is_linked)
         return;
     e->is_linked = is_linked;
+    sg_swim_note_spare(m, slot);
     m->linked_count = (uint16_t)(is_linked ? m->linked_count + 1 : m->linked_count - 1);
 }
 
@@ -367,6 +477,8 @@ void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched)
 
 struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id)
 {
+    if (m->gone_until <= m->now)
+        return NULL; /* nobody has left for long */
     uint32_t rank = sg_swim_rank(m, id);
     for (uint8_t i = 0; i < SG_SWIM_GONE_MAX; i++)
         if (m->gone[i].is_used && m->gone[i].rank == rank && m->gone[i].until > m->now)
@@ -382,11 +494,12 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
         gone = &m->gone[m->gone_next];
         m->gone_next = (uint8_t)((m->gone_next + 1) % SG_SWIM_GONE_MAX);
     }
+    m->gone_until = sg_time_add(m->now, SG_SWIM_GONE_NS);
     *gone = (struct sg_swim_gone){.rank = sg_swim_rank(m, id),
                                   .is_used = true,
                                   .has_left = has_left,
                                   .incarnation = incarnation,
-                                  .until = sg_time_add(m->now, SG_SWIM_GONE_NS)};
+                                  .until = m->gone_until};
 }
 
 /* ---- random choice ---- */

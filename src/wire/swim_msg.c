@@ -56,9 +56,13 @@ static void write_rumor(struct sg_writer *w, const struct sg_swim_rumor *rumor,
 
 size_t sg_swim_rumor_len(const struct sg_swim_rumor *rumor, const struct sg_hints *hints)
 {
-    struct sg_writer w = sg_writer_counting();
-    write_rumor(&w, rumor, hints);
-    return w.len;
+    size_t len = 1 + 8 + SG_ID_LEN;
+    if (rumor->kind != SG_SWIM_ALIVE)
+        return len + SG_ID_LEN;
+    len++;
+    for (uint8_t i = 0; hints != NULL && i < hints->count; i++)
+        len += sg_varint_len(hints->hint[i].len) + (size_t)hints->hint[i].len;
+    return len;
 }
 
 void sg_swim_packet_encode(struct sg_writer *w, const struct sg_swim_packet *packet,

@@ -205,7 +205,7 @@ static bool run_simple(struct scenario *s, char *const words[], size_t count,
         input(s, &in, out);
     } else if (count == 1 && strcmp(words[0], "calm") == 0) {
         while (s->m->queued_count > 0)
-            sg_swim_untell(s->m, &s->m->queued[0].rumor.member);
+            sg_swim_untell(s->m, &s->m->said[s->m->queued[0].said].member);
     } else {
         return false;
     }

@@ -197,7 +197,7 @@ static inline void members(struct bench *b, const char *letters, bool is_watched
 static inline void forget_rumors(struct bench *b)
 {
     while (b->m->queued_count > 0)
-        sg_swim_untell(b->m, &b->m->queued[0].rumor.member);
+        sg_swim_untell(b->m, &b->m->said[b->m->queued[0].said].member);
 }
 
 static inline enum sg_swim_state state_of(const struct bench *b, const char *peer)
