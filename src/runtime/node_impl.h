@@ -23,6 +23,7 @@
 #include "os/udp.h"
 #include "quic/endpoint.h"
 #include "runtime/budget.h"
+#include "runtime/bulk.h"
 #include "runtime/cache.h"
 #include "runtime/config.h"
 #include "runtime/contacts.h"
@@ -122,6 +123,7 @@ struct sg_node {
     bool more;        /* work is left over: another turn at once */
     struct sg_rt_out out;
     struct sg_rt_links links;
+    struct sg_rt_bulk bulk;
     struct sg_rt_dials dials;
     struct sg_rt_budget budget;
     struct sg_rt_paths paths;
@@ -215,6 +217,7 @@ void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, s
                           const char *what);
 /* The state folder could not be written; the node runs on. */
 void sg_rt_report_state(struct sg_node *node, sg_err err);
+void sg_rt_report_transfer(struct sg_node *node, const struct sg_core_out *out);
 /* The err that stands for a close reason. */
 sg_err sg_rt_err_of_reason(uint64_t reason);
 
