@@ -1,5 +1,5 @@
-/* One large payload to many nodes over QUIC on loopback, all in one process: time from sg_publish to
- * the last delivery, what it costs on the wire, and memory.
+/* One large payload to many nodes over QUIC on loopback, all in one process: time from sg_publish
+ * to the last delivery, what it costs on the wire, and memory.
  *     bench_large [NODES [MIB [RUNS]]] */
 #include <stdbool.h>
 #include <stddef.h>
