@@ -11,10 +11,12 @@
 #include "ctl_client.h"
 #include "json_out.h"
 #include "options.h"
+#include "payload_file.h"
 
 struct pub {
     struct sg_app_path_options paths;
     const char *topic;
+    const char *file;
     uint64_t timeout_s;
     bool whole;
     bool json;
@@ -22,15 +24,16 @@ struct pub {
     struct sg_ctl_client client;
 };
 
-/* What --json prints of an answer: all but the protocol's own members. */
-static int print_result(json_t *answer)
+/* What --json prints of an answer: all but the protocol's own members, and the size. */
+static int print_result(json_t *answer, size_t len)
 {
+    json_object_set_new(answer, "size", json_integer((json_int_t)len));
     json_object_del(answer, "op");
     json_object_del(answer, "published_ns");
     return sg_json_print(json_incref(answer)) ? SG_EXIT_OK : SG_EXIT_FAILURE;
 }
 
-static int accepted(struct pub *pub, json_t *answer)
+static int accepted(struct pub *pub, json_t *answer, size_t len)
 {
     bool alone = sg_json_count(answer, "neighbors") == 0;
     if (alone && !pub->warned && !pub->json && isatty(STDERR_FILENO)) {
@@ -38,7 +41,7 @@ static int accepted(struct pub *pub, json_t *answer)
               stderr);
         pub->warned = true;
     }
-    return pub->json ? print_result(answer) : SG_EXIT_OK;
+    return pub->json ? print_result(answer, len) : SG_EXIT_OK;
 }
 
 static void wait_ms(int ms)
@@ -62,7 +65,7 @@ static int publish(struct pub *pub, const char *data, size_t len)
         sg_err err = sg_ctl_answer_err(answer);
         bool again = err == SG_ERR_WOULD_BLOCK && sg_app_now_ns() < deadline;
         if (!again)
-            code = err == SG_OK ? accepted(pub, answer) : sg_ctl_client_explain(answer);
+            code = err == SG_OK ? accepted(pub, answer, len) : sg_ctl_client_explain(answer);
         json_decref(answer);
         if (!again)
             return code;
@@ -119,19 +122,15 @@ static int publish_lines(struct pub *pub)
     return code;
 }
 
-static int publish_whole(struct pub *pub)
+static int publish_file(struct pub *pub, const char *path)
 {
-    static char data[SG_CTL_PAYLOAD_MAX + 1];
-    size_t len = fread(data, 1, sizeof(data), stdin);
-    if (ferror(stdin)) {
-        sg_complain("cannot read stdin: %s", strerror(errno));
+    uint8_t *data;
+    size_t len;
+    if (!sg_app_payload_read(path, &data, &len))
         return SG_EXIT_FAILURE;
-    }
-    if (len > SG_CTL_PAYLOAD_MAX) {
-        sg_complain("stdin is longer than a message can be (%d bytes)", SG_CTL_PAYLOAD_MAX);
-        return SG_EXIT_FAILURE;
-    }
-    return publish(pub, data, len);
+    int code = publish(pub, (const char *)data, len);
+    free(data);
+    return code;
 }
 
 static int publish_argument(struct pub *pub, const char *text)
@@ -149,14 +148,16 @@ static int run(int argc, char **argv)
     struct pub pub = {.timeout_s = 30};
     const struct sg_opt opts[] = {
         {"topic", SG_OPT_TEXT, &pub.topic, "NAME", "where to publish (required)", 0, 0},
-        {"whole", SG_OPT_FLAG, &pub.whole, NULL, "all of stdin is one message, up to 65536 bytes",
-         0, 0},
+        {"file", SG_OPT_TEXT, &pub.file, "PATH",
+         "the file is one message, up to 16777216 bytes; - is stdin", 0, 0},
+        {"whole", SG_OPT_FLAG, &pub.whole, NULL, "all of stdin is one message: as --file -", 0, 0},
         {"timeout", SG_OPT_COUNT, &pub.timeout_s, "S",
          "how long to wait when the node's queues are full [30]", 0, 86400},
         {"dir", SG_OPT_TEXT, &pub.paths.dir, "DIR", "state folder of the node", 0, 0},
         {"socket", SG_OPT_TEXT, &pub.paths.socket, "PATH", "control socket of the node", 0, 0},
         {"json", SG_OPT_FLAG, &pub.json, NULL,
-         "print an object for each message: id, sequence, neighbors,\npushed, announced", 0, 0},
+         "print an object for each message: id, sequence, neighbors,\npushed, announced, size", 0,
+         0},
     };
     const struct sg_opt_set set = {&sg_cmd_pub, opts, SG_COUNT(opts), 0, 1};
     struct sg_opt_args rest;
@@ -168,12 +169,16 @@ static int run(int argc, char **argv)
                                   SG_CTL_TOPIC_MAX);
     if (pub.whole && rest.count > 0)
         return sg_opt_usage_error(&sg_cmd_pub, "--whole reads stdin, it goes with no TEXT");
+    if (pub.file != NULL && (pub.whole || rest.count > 0))
+        return sg_opt_usage_error(&sg_cmd_pub, "--file goes with neither TEXT nor --whole");
+    if (pub.whole)
+        pub.file = "-";
     if (!sg_ctl_client_open(&pub.client, &pub.paths, &code))
         return code;
     if (rest.count > 0)
         code = publish_argument(&pub, rest.items[0]);
     else
-        code = pub.whole ? publish_whole(&pub) : publish_lines(&pub);
+        code = pub.file != NULL ? publish_file(&pub, pub.file) : publish_lines(&pub);
     sg_ctl_client_close(&pub.client);
     return code;
 }
@@ -181,12 +186,14 @@ static int run(int argc, char **argv)
 const struct sg_command sg_cmd_pub = {
     .name = "pub",
     .summary = "Publish messages on a topic.",
-    .usage = "--topic NAME [TEXT | --whole] [--json] [...]",
-    .about = "Without TEXT each line of stdin is a message, without its newline. Prints nothing;\n"
+    .usage = "--topic NAME [TEXT | --file PATH] [--json] [...]",
+    .about = "Without TEXT or --file each line of stdin is a message, without its newline. Prints "
+             "nothing;\n"
              "exit code 0 says that the node accepted all of them, 3 that no node is running,\n"
              "4 that its queues stayed full.",
     .example = "  saorsa pub --topic chat 'hello'\n"
                "  printf 'one\\ntwo\\n' | saorsa pub --topic chat\n"
-               "  saorsa pub --topic pictures --whole < small.png",
+               "  saorsa pub --topic pictures --file large.png\n"
+               "  tar cz notes | saorsa pub --topic backup --file -",
     .run = run,
 };

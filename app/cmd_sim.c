@@ -186,7 +186,7 @@ static int run(int argc, char **argv)
         {"seed", SG_OPT_COUNT, &args.seed, "N", "everything random comes from it [1]", 0, 0},
         {"messages", SG_OPT_COUNT, &args.messages, "N", "published by random nodes [100]", 1,
          1000000},
-        {"size", SG_OPT_COUNT, &args.size, "BYTES", "of each payload [256]", 0, 65536},
+        {"size", SG_OPT_COUNT, &args.size, "BYTES", "of each payload [256]", 0, 16777216},
         {"rate", SG_OPT_NUMBER, &args.rate, "N", "messages per virtual second [10]", 0, 1000000},
         {"warmup", SG_OPT_COUNT, &args.warmup, "N",
          "messages before those, left out of the redundancy\n[0 = a tenth, at least 5]", 0,

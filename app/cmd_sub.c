@@ -11,7 +11,9 @@
 #include "ctl_client.h"
 #include "json_out.h"
 #include "options.h"
+#include "payload_file.h"
 #include "peer_ref.h"
+#include "progress.h"
 #include "signals.h"
 
 struct sub {
@@ -24,8 +26,11 @@ struct sub {
     bool json;
     bool raw;
     bool own;
+    const char *output; /* a folder, or NULL */
+    struct sg_progress progress;
     uint64_t seen;
     bool out_gone; /* whoever read our stdout is gone */
+    bool failed;   /* a file could not be written */
     struct sg_ctl_client client;
 };
 
@@ -55,15 +60,57 @@ static bool is_wanted(const struct sub *sub, const json_t *message)
            (author != NULL && strncasecmp(author, sub->from, strlen(sub->from)) == 0);
 }
 
+/* What stands on stdout for a payload that is in a file: its path, or the object without it. */
+static bool print_file(const struct sub *sub, json_t *message, const char *name, size_t len)
+{
+    if (!sub->json)
+        return printf("%s/%s\n", sub->output, name) > 0 && fflush(stdout) == 0;
+    json_object_del(message, "text");
+    json_object_del(message, "base64");
+    json_object_set_new(message, "size", json_integer((json_int_t)len));
+    json_object_set_new(message, "file", sg_json_text(name));
+    return print_json(message);
+}
+
+/* The id names the file: it is the same for all who get the message. */
+static bool write_file(struct sub *sub, json_t *message)
+{
+    const char *name = sg_json_get_text(message, "id", "");
+    uint8_t *payload;
+    size_t len;
+    if (strlen(name) != SG_ID_TEXT_LEN || strchr(name, '/') != NULL ||
+        sg_ctl_payload(message, &payload, &len) != SG_OK)
+        return true;
+    enum sg_app_payload_written written = sg_app_payload_write(sub->output, name, payload, len);
+    free(payload);
+    sub->failed = written == SG_APP_PAYLOAD_FAILED;
+    return written == SG_APP_PAYLOAD_EXISTS ||
+           (!sub->failed && print_file(sub, message, name, len));
+}
+
 static void take_message(struct sub *sub, json_t *message)
 {
+    bool ok;
     if (!is_wanted(sub, message))
         return;
-    bool ok = sub->json ? print_json(message) : print_payload(sub, message);
+    sg_progress_clear(&sub->progress);
+    if (sub->output != NULL)
+        ok = write_file(sub, message);
+    else
+        ok = sub->json ? print_json(message) : print_payload(sub, message);
     if (ok)
         sub->seen++;
     else
         sub->out_gone = true;
+}
+
+/* Only asked for on a terminal. */
+static void take_transfer(struct sub *sub, const json_t *event)
+{
+    double done = (double)sg_json_count(event, "done") / 1048576;
+    double total = (double)sg_json_count(event, "total") / 1048576;
+    if (sg_progress_due(&sub->progress))
+        sg_progress_show(&sub->progress, "receiving %.1f of %.1f MiB", done, total);
 }
 
 static void take_object(struct sub *sub, json_t *object)
@@ -71,7 +118,10 @@ static void take_object(struct sub *sub, json_t *object)
     const char *event = json_string_value(json_object_get(object, "event"));
     if (event != NULL && strcmp(event, "message") == 0)
         take_message(sub, object);
-    else if (event != NULL && strcmp(event, "dropped") == 0)
+    else if (event != NULL && strcmp(event, "transfer") == 0)
+        take_transfer(sub, object);
+    else if (event != NULL && strcmp(event, "dropped") == 0 &&
+             json_object_get(object, "topic") != NULL) /* else of progress */
         sg_complain("too slow: the node dropped %llu messages",
                     (unsigned long long)sg_json_count(object, "count"));
     json_decref(object);
@@ -79,7 +129,7 @@ static void take_object(struct sub *sub, json_t *object)
 
 static bool is_done(const struct sub *sub)
 {
-    return sub->out_gone || (sub->count > 0 && sub->seen >= sub->count) ||
+    return sub->out_gone || sub->failed || (sub->count > 0 && sub->seen >= sub->count) ||
            sg_app_signals_caught() != 0;
 }
 
@@ -120,7 +170,7 @@ static int follow(struct sub *sub)
     for (;;) {
         enum sg_ctl_client_result result = take_ready(sub);
         if (is_done(sub))
-            return SG_EXIT_OK;
+            return sub->failed ? SG_EXIT_FAILURE : SG_EXIT_OK;
         if (result == SG_CTL_CLIENT_MORE && !wait_for_more(sub, deadline, &result)) {
             if (sub->count == 0)
                 return SG_EXIT_OK;
@@ -139,7 +189,15 @@ static int subscribe(struct sub *sub)
         .op = SG_CTL_SUBSCRIBE, .own = sub->own, .since_ms = sub->since_ms};
     json_t *answer;
     memcpy(request.topic, sub->topic, strlen(sub->topic) + 1);
-    int code = sg_ctl_client_ask(&sub->client, &request, &answer);
+    int code = SG_EXIT_OK;
+    sg_progress_init(&sub->progress, sub->output == NULL || !isatty(STDERR_FILENO));
+    if (!sub->progress.quiet) { /* before any message can come */
+        code = sg_ctl_client_ask_simple(&sub->client, SG_CTL_EVENTS, &answer);
+        if (code != SG_EXIT_OK)
+            return code;
+        json_decref(answer);
+    }
+    code = sg_ctl_client_ask(&sub->client, &request, &answer);
     if (code != SG_EXIT_OK)
         return code;
     code = sg_ctl_client_explain(answer);
@@ -173,11 +231,16 @@ static int run(int argc, char **argv)
         {"own", SG_OPT_FLAG, &sub.own, NULL, "messages of this node, too", 0, 0},
         {"raw", SG_OPT_FLAG, &sub.raw, NULL, "payloads as they are, without a newline after each",
          0, 0},
+        {"output", SG_OPT_TEXT, &sub.output, "DIR",
+         "each payload into a file there, named by the message's id;\n"
+         "prints its path, never writes over a file",
+         0, 0},
         {"dir", SG_OPT_TEXT, &sub.paths.dir, "DIR", "state folder of the node", 0, 0},
         {"socket", SG_OPT_TEXT, &sub.paths.socket, "PATH", "control socket of the node", 0, 0},
         {"json", SG_OPT_FLAG, &sub.json, NULL,
          "an object for each message: topic, id, author, last_hop,\n"
-         "hops, sequence, time_ms, age_ms, and text or base64",
+         "hops, sequence, time_ms, age_ms, and text or base64, with\n"
+         "--output size and file instead",
          0, 0},
     };
     const struct sg_opt_set set = {&sg_cmd_sub, opts, SG_COUNT(opts), 0, 0};
@@ -193,6 +256,10 @@ static int run(int argc, char **argv)
     if (sub.from != NULL && !is_reference(sub.from))
         return sg_opt_usage_error(&sg_cmd_sub,
                                   "--from wants an id, or six or more characters at its beginning");
+    if (sub.output != NULL && sub.raw)
+        return sg_opt_usage_error(&sg_cmd_sub, "--raw and --output exclude each other");
+    if (sub.output != NULL && !sg_app_payload_dir(sub.output))
+        return SG_EXIT_FAILURE;
     if (!sg_app_signals_init()) {
         sg_complain("no descriptors left");
         return SG_EXIT_FAILURE;
@@ -213,6 +280,7 @@ const struct sg_command sg_cmd_sub = {
     .example = "  saorsa sub --topic chat\n"
                "  saorsa sub --topic chat --json | jq -r .author\n"
                "  saorsa sub --topic chat --since 1h --count 20\n"
-               "  saorsa sub --topic pictures --raw --count 1 > small.png",
+               "  saorsa sub --topic pictures --raw --count 1 > one.png\n"
+               "  saorsa sub --topic pictures --output pictures",
     .run = run,
 };

@@ -36,7 +36,7 @@
 #include <jansson.h>
 #include <saorsa/gossip.h>
 
-#define SG_CTL_PAYLOAD_MAX 65536
+#define SG_CTL_PAYLOAD_MAX 16777216
 #define SG_CTL_TOPIC_MAX 255
 #define SG_CTL_SEED_MAX 320 /* an id, "@", the longest DNS name, a port */
 #define SG_CTL_PEER_MAX 120 /* an id, "@", the longest IP address, a port */
@@ -44,9 +44,9 @@
 #define SG_CTL_MEMBERS_MAX 4096
 /* Longest request line: a payload of newlines doubles in JSON, base64 takes less. */
 #define SG_CTL_LINE_MAX ((size_t)2 * SG_CTL_PAYLOAD_MAX + 4096)
-/* Longest line from a node: SG_CTL_MEMBERS_MAX members and 256 failed ones, of 1.4 KiB each with
- * metadata of 512 newlines, are 6 MiB. */
-#define SG_CTL_REPLY_MAX ((size_t)8 * 1024 * 1024)
+/* Longest line from a node: a message with the longest payload. (SG_CTL_MEMBERS_MAX members and 256
+ * failed ones, of 1.4 KiB each with metadata of 512 newlines, are 6 MiB.) */
+#define SG_CTL_REPLY_MAX SG_CTL_LINE_MAX
 
 #define SG_CTL_OPS(X)                                                                              \
     X(PUBLISH, "publish")                                                                          \

@@ -18,8 +18,8 @@
 #define SG_CTL_SERVER_CLIENTS_MAX 64
 #define SG_CTL_SERVER_TOPICS_MAX 8 /* subscriptions of one client */
 #define SG_CTL_SERVER_QUEUE_HIGH ((size_t)256 * 1024)
-/* Payload bytes that wait in one subscription of a client. */
-#define SG_CTL_SERVER_SUB_BYTES_MAX ((size_t)4 * 1024 * 1024)
+/* Payload bytes that wait in one subscription of a client: one message of the largest size. */
+#define SG_CTL_SERVER_SUB_BYTES_MAX ((size_t)16 * 1024 * 1024)
 #define SG_CTL_SERVER_POLL_MAX (SG_CTL_SERVER_CLIENTS_MAX + 1)
 
 struct sg_daemon;

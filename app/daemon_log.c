@@ -39,6 +39,8 @@ static const char *kind_name(enum sg_event_kind kind)
         return "member_update";
     case SG_EVENT_STATE_FAILED:
         return "state_failed";
+    case SG_EVENT_TRANSFER:
+        return "transfer";
     }
     return "unknown";
 }
@@ -59,6 +61,7 @@ bool sg_daemon_is_member_event(enum sg_event_kind kind)
     case SG_EVENT_SEED_FAILED:
     case SG_EVENT_REFUSED:
     case SG_EVENT_STATE_FAILED:
+    case SG_EVENT_TRANSFER:
         return false;
     case SG_EVENT_MEMBER_JOIN:
     case SG_EVENT_MEMBER_SUSPECT:
@@ -78,6 +81,13 @@ static json_int_t wall_clock_ms(void)
     return (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static bool set_transfer(json_t *object, const struct sg_event *event)
+{
+    return json_object_set_new(object, "id", sg_json_id(event->message.b)) == 0 &&
+           json_object_set_new(object, "done", json_integer((json_int_t)event->done)) == 0 &&
+           json_object_set_new(object, "total", json_integer((json_int_t)event->total)) == 0;
+}
+
 json_t *sg_daemon_event_json(const struct sg_event *event)
 {
     json_t *object = json_object();
@@ -92,6 +102,8 @@ json_t *sg_daemon_event_json(const struct sg_event *event)
         ok = json_object_set_new(object, "error", json_string(sg_err_name(event->err))) == 0;
     if (ok && event->text[0] != '\0')
         ok = json_object_set_new(object, "text", sg_json_text(event->text)) == 0;
+    if (ok && event->kind == SG_EVENT_TRANSFER)
+        ok = set_transfer(object, event);
     if (ok)
         return object;
     json_decref(object);
@@ -169,6 +181,11 @@ static void print_event(const struct sg_daemon *daemon, const struct sg_event *e
     case SG_EVENT_STATE_FAILED:
         fputs(reason, stderr);
         break;
+    case SG_EVENT_TRANSFER:
+        fprintf(stderr, "transfer   %llu of %llu bytes by %s%s%s", (unsigned long long)event->done,
+                (unsigned long long)event->total, id, event->err == SG_OK ? "" : " GIVEN UP: ",
+                event->err == SG_OK ? "" : "nobody here has the rest");
+        break;
     }
     if (!is_zero(event->topic.b))
         fprintf(stderr, " in topic %s", topic_name(daemon, &event->topic, topic));
@@ -199,6 +216,8 @@ static bool is_wanted(struct sg_daemon *daemon, const struct sg_event *event, st
     case SG_EVENT_MEMBER_REFUTED:
     case SG_EVENT_MEMBER_UPDATE:
         return daemon->verbose;
+    case SG_EVENT_TRANSFER:
+        return daemon->verbose || event->err != SG_OK;
     case SG_EVENT_MEMBER_JOIN:
     case SG_EVENT_MEMBER_FAIL:
     case SG_EVENT_MEMBER_LEAVE:

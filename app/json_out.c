@@ -67,6 +67,17 @@ static json_t *finished(json_t *object, bool ok)
     X(backfill_served)                                                                             \
     X(stored)                                                                                      \
     X(store_lost)                                                                                  \
+    X(transfers)                                                                                   \
+    X(large_bytes)                                                                                 \
+    X(large_published)                                                                             \
+    X(large_received)                                                                              \
+    X(large_failed)                                                                                \
+    X(chunks_in)                                                                                   \
+    X(chunks_out)                                                                                  \
+    X(chunks_late)                                                                                 \
+    X(chunks_refused)                                                                              \
+    X(chunk_bytes_in)                                                                              \
+    X(chunk_bytes_out)                                                                             \
     X(ihaves_sent)                                                                                 \
     X(ihaves_received)                                                                             \
     X(grafts_sent)                                                                                 \

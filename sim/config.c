@@ -29,7 +29,7 @@ static bool is_within(double value, double min, double max)
 sg_err sg_sim_config_check(const struct sg_sim_config *c)
 {
     bool counts = c->nodes >= 1 && c->nodes <= NODES_MAX && c->messages <= MESSAGES_MAX &&
-                  c->warmup <= MESSAGES_MAX && c->payload_len <= SG_PAYLOAD_MAX;
+                  c->warmup <= MESSAGES_MAX && c->payload_len <= SG_LARGE_MAX;
     bool links = c->delay_ns <= 60 * SG_NS_PER_S && c->jitter_percent <= 100 &&
                  is_within(c->loss, 0, 0.9) && is_within(c->duplicate, 0, 1) &&
                  is_within(c->reorder, 0, 1);

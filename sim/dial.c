@@ -140,7 +140,7 @@ static void close_end(struct sg_sim *sim, uint32_t conn, unsigned end)
     struct sg_sim_conn *c = &sim->conns[conn];
     unsigned other = 1 - end;
     sg_time_ns at = sg_sim_transit(sim, c, other, SG_LANE_MSHIP);
-    for (unsigned lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
+    for (unsigned lane = 0; lane < SG_LANE_COUNT; lane++)
         at = c->latest[other][lane] > at ? c->latest[other][lane] : at;
     sg_sim_conn_event(sim, at, about(conn, SG_SIM_EV_CLOSE, other));
     sg_sim_end_set(sim, conn, end, SG_SIM_END_CLOSED);

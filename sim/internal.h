@@ -58,12 +58,12 @@ enum sg_sim_end_state {
 
 /* One connection. Exists as long as an end or an event refers to it. */
 struct sg_sim_conn {
-    uint32_t node[2]; /* dialler, acceptor */
-    uint32_t refs;    /* events under way and live ends; free list: next free */
-    uint32_t delay;   /* one way, in units of SG_SIM_DELAY_UNIT_NS */
-    sg_time_ns latest[2][SG_FRAME_LANE_COUNT]; /* arrival at [end] of what was sent last */
-    uint32_t pushes[2]; /* bytes of droppable frames under way towards [end] */
-    uint8_t state[2];   /* enum sg_sim_end_state */
+    uint32_t node[2];                    /* dialler, acceptor */
+    uint32_t refs;                       /* events under way and live ends; free list: next free */
+    uint32_t delay;                      /* one way, in units of SG_SIM_DELAY_UNIT_NS */
+    sg_time_ns latest[2][SG_LANE_COUNT]; /* arrival at [end] of what was sent last */
+    uint32_t pushes[2];                  /* bytes of droppable frames under way towards [end] */
+    uint8_t state[2];                    /* enum sg_sim_end_state */
     bool has_reset;
     bool watched[2]; /* a SILENT event for a stall of this end is under way */
 };

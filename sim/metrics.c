@@ -425,6 +425,7 @@ void sg_sim_metrics_out(struct sg_sim *sim, uint32_t node, const struct sg_core_
     case SG_CORE_OUT_DELIVER:
     case SG_CORE_OUT_NEED_CACHE:
     case SG_CORE_OUT_NEED_SEEDS:
+    case SG_CORE_OUT_TRANSFER:
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
     case SG_CORE_OUT_STORE:

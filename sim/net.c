@@ -330,7 +330,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
 {
     struct sg_sim_node *node = &sim->nodes[at];
     const struct sg_sim_link *link = sg_sim_link_find(node, &out->peer);
-    if (link == NULL || (out->lane >= SG_FRAME_LANE_COUNT && out->lane != SG_LANE_DATAGRAM))
+    if (link == NULL || out->lane > SG_LANE_DATAGRAM)
         sg_sim_broken(sim, at, "a frame is sent where there is no link or lane");
     struct sg_sim_conn *conn = &sim->conns[link->conn];
     unsigned end = conn->node[0] == at ? 1 : 0;
@@ -345,7 +345,8 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
         send_datagram(sim, link->conn, end, out->buf);
         return;
     }
-    if (out->droppable && conn->pushes[end] + out->buf->len > sim->extra->lane_budget) {
+    bool is_push = out->droppable && out->lane != SG_LANE_BULK;
+    if (is_push && conn->pushes[end] + out->buf->len > sim->extra->lane_budget) {
         drop_push(sim, link->conn, 1 - end, out);
         return;
     }
@@ -354,7 +355,7 @@ void sg_sim_net_send(struct sg_sim *sim, uint32_t at, const struct sg_core_out *
                                  .index = link->conn,
                                  .end = (uint8_t)end,
                                  .lane = (uint8_t)out->lane,
-                                 .is_push = out->droppable,
+                                 .is_push = is_push,
                                  .buf = out->buf};
     sg_time_ns arrival = sg_sim_transit(sim, conn, end, out->lane);
     send_copy(sim, arrival, &frame);
@@ -431,6 +432,7 @@ void sg_sim_net_frame(struct sg_sim *sim, const struct sg_sim_event *event)
     in.peer = sim->nodes[conn->node[1 - event->end]].id;
     in.lane = (enum sg_lane)event->lane;
     in.bytes = sg_buf_bytes(event->buf);
+    in.buf = event->buf;
     if (sg_sim_feed(sim, conn->node[event->end], &in) != SG_OK)
         sg_sim_broken(sim, conn->node[event->end], "a frame made the core fail");
 }

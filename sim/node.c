@@ -136,6 +136,9 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
     case SG_CORE_OUT_MEMBER:
         sg_sim_hash(sim, at, what, ids, out->incarnation << 8 | (uint64_t)out->member);
         return;
+    case SG_CORE_OUT_TRANSFER:
+        sg_sim_hash(sim, at, what, ids, out->done);
+        return;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
         sg_sim_hash(sim, at, what, ids, out->job);

@@ -103,7 +103,7 @@ static sg_err read_publish(struct sg_sim_line *line)
         if (is(line, i, "rate"))
             ok = sg_sim_word_number(value, &scenario->publish_rate) && scenario->publish_rate > 0;
         else if (is(line, i, "size"))
-            ok = sg_sim_word_count(value, 65536, &size);
+            ok = sg_sim_word_count(value, SG_LARGE_MAX, &size);
         else if (is(line, i, "from"))
             ok = sg_sim_word_time(value, &scenario->publish_from);
         else

@@ -188,7 +188,7 @@ enum sg_full_policy {
 
 struct sg_subscribe_options {
     size_t queue_max;           /* [1024] messages */
-    size_t queue_bytes_max;     /* [16 MiB] of payload */
+    size_t queue_bytes_max;     /* [16 MiB] of payload: as large as a message can be */
     enum sg_full_policy policy; /* [SG_FULL_DROP_OLDEST] */
     bool own_messages;          /* [false] whether this node's own messages are delivered too */
     /* [false] All messages of the topic, this node's own included, are kept in state_dir with their
@@ -256,17 +256,22 @@ struct sg_publish_result {
     uint32_t announced; /* neighbours that are only told its id */
 };
 
-/* Publishes payload [0 .. 65536] on a topic, signed by this node. A node may publish without a
- * subscription: it joins the topic's overlay for as long as the topic is in use (60 s).
+/* Publishes payload [0 .. 16777216] on a topic, signed by this node. Above 65536 bytes only a
+ * message with the hashes is pushed, and subscribers fetch the payload in pieces from each other
+ * (docs/pubsub.md); they get it whole, in one message. The payload is copied.
+ * A node may publish without a subscription: it joins the topic's overlay for as long as the topic
+ * is in use (60 s).
  * Returns at once; the message is signed by another thread and sent when that is done. A message
  * that comes alone is signed right away, those that follow within 5 ms gather and share one
- * signature, up to 64 of them. The order of publishing is kept. sg_node_stop and sg_node_leave
- * first sign and send what was accepted.
+ * signature, up to 64 of them. The order of publishing is kept, except that payloads above 65536
+ * bytes come later than what follows them. sg_node_stop and sg_node_leave first sign and send what
+ * was accepted; of a larger payload that is the message alone: whoever has not fetched it from this
+ * node by then depends on others who have.
  * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
  * message is kept for 60 s and offered to those who come, and neighbors is 0.
  * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 1 088 messages or 4 MiB wait
- * for their signatures: try again later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY,
- * SG_ERR_STOPPED. */
+ * for their signatures, or payloads above 65536 bytes that are in use fill 64 MiB: try again
+ * later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
                                      struct sg_bytes payload, struct sg_publish_result *result);
 
@@ -285,8 +290,11 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_FAIL,    /* peer has failed; above 256 members also one never told of */
     SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
     SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
-    SG_EVENT_STATE_FAILED    /* a file of the state folder cannot be written or read: err, text;
+    SG_EVENT_STATE_FAILED,   /* a file of the state folder cannot be written or read: err, text;
                               * told once, the node runs on and tries again */
+    SG_EVENT_TRANSFER        /* a payload above 64 KiB of peer is on its way to this node: message,
+                              * done, total; at the beginning, the end, and at most four times a
+                              * second. SG_ERR_TIMEOUT: it is given up, nobody has the rest */
 };
 
 struct sg_event {
@@ -294,7 +302,9 @@ struct sg_event {
     struct sg_peer_id peer;
     struct sg_topic_id topic;
     sg_err err;
-    char text[128]; /* for people, may be empty */
+    char text[128];           /* for people, may be empty */
+    struct sg_msg_id message; /* TRANSFER .. */
+    uint64_t done, total;     /* .. bytes */
 };
 
 /* Takes the next event; timeout and errors as for sg_subscription_next. */
@@ -335,6 +345,18 @@ struct sg_stats {
     uint64_t backfill_served;
     uint64_t stored;     /* messages written to the disk */
     uint64_t store_lost; /* not written, or dropped before durable_age_ms, for want of room */
+    /* payloads above 64 KiB */
+    uint32_t transfers;   /* now: whole ones that are kept, and those on their way */
+    uint64_t large_bytes; /* now: memory reserved for them */
+    uint64_t large_published;
+    uint64_t large_received;
+    uint64_t large_failed; /* nobody had the rest, too many at a time, or no memory */
+    uint64_t chunks_in;
+    uint64_t chunks_out;
+    uint64_t chunks_late;    /* did not come in time, asked of somebody else */
+    uint64_t chunks_refused; /* wrong, or not asked for */
+    uint64_t chunk_bytes_in;
+    uint64_t chunk_bytes_out;
     /* control */
     uint64_t ihaves_sent;
     uint64_t ihaves_received;

@@ -15,7 +15,7 @@ struct sg_sim_config {
     uint32_t nodes;       /* [100] 1 .. 100 000 */
     uint64_t seed;        /* [1] */
     uint32_t messages;    /* [100] published after the warm-up, by random nodes */
-    uint32_t payload_len; /* [256] bytes, <= 65536 */
+    uint32_t payload_len; /* [256] bytes, <= 16777216 */
     double rate;          /* [10] messages per virtual second */
     uint32_t warmup;      /* [0 = messages / 10, at least 5] first messages left out of the RMR */
     /* links */

@@ -71,6 +71,7 @@ static struct sg_gossip gossip_of(const struct sg_core *core, const struct sg_ow
                               .time_ms = own->time_ms,
                               .expiry_ms = own->expiry_ms,
                               .batch_count = 1,
+                              .is_large = own->is_large,
                               .payload = sg_buf_bytes(own->payload)};
 }
 
@@ -82,6 +83,7 @@ static sg_err hold_own(struct sg_core *core, struct sg_scope *scope, const struc
     struct sg_gossip msg = gossip_of(core, own);
     struct sg_held held = {.id = own->id, .author = core->config.self, .hop = 1};
     held.is_batched = batch->count > 1;
+    held.is_large = own->is_large;
     msg.batch_count = (uint8_t)batch->count;
     msg.batch_index = (uint8_t)index;
     memcpy(msg.root, batch->root, SG_ID_LEN);
@@ -114,6 +116,13 @@ static sg_err send_own(struct sg_core *core, const struct sg_batch *batch, uint3
     return err;
 }
 
+static void lose_own(struct sg_core *core, const struct sg_own *own)
+{
+    core->stats.publish_lost++;
+    if (own->is_large)
+        sg_large_cancel(core, &own->id);
+}
+
 /* Sends the batches that are signed, in their order. The error is the last message's. */
 static sg_err release(struct sg_core *core)
 {
@@ -126,7 +135,8 @@ static sg_err release(struct sg_core *core)
         author->count--;
         for (uint32_t i = 0; i < batch.count; i++) {
             err = send_own(core, &batch, i);
-            core->stats.publish_lost += err == SG_OK ? 0 : 1;
+            if (err != SG_OK)
+                lose_own(core, &batch.own[i]);
         }
         batch_free(core, &batch);
     }
@@ -137,7 +147,8 @@ static sg_err release(struct sg_core *core)
 static void lose(struct sg_core *core, struct sg_batch *batch)
 {
     struct sg_author *author = &core->author;
-    core->stats.publish_lost += batch->count;
+    for (uint32_t i = 0; i < batch->count; i++)
+        lose_own(core, &batch->own[i]);
     batch_free(core, batch);
     uint32_t at = (uint32_t)(batch - author->batches);
     uint32_t nth = (at + ring_size(core) - author->first) % ring_size(core);
@@ -263,11 +274,17 @@ sg_err sg_author_signed(struct sg_core *core, const struct sg_core_in *in)
 
 /* ---- publishing ---- */
 
+/* What waits for the signature: of a large payload the announcement. */
+static size_t size_of(const struct sg_core_publish_in *in)
+{
+    return in->payload.len > SG_PAYLOAD_MAX ? SG_ANNOUNCEMENT_MAX : in->payload.len;
+}
+
 static sg_err check_publish(const struct sg_core *core, const struct sg_core_publish_in *in)
 {
     if (core->has_left)
         return SG_ERR_STOPPED;
-    if (in->payload.len > SG_PAYLOAD_MAX)
+    if (in->payload.len > SG_LARGE_MAX)
         return SG_ERR_TOO_LARGE;
     bool is_base = sg_scope_is_base(&in->topic);
     if (is_base || in->ttl_ms > core->config.ttl_max_ms)
@@ -275,7 +292,7 @@ static sg_err check_publish(const struct sg_core *core, const struct sg_core_pub
     const struct sg_batch *batch = gathering(core);
     bool is_full = batch != NULL && batch->count == core->config.batch_max; /* jobs are, too */
     bool has_bytes = core->author.bytes > 0 &&
-                     core->author.bytes + in->payload.len > core->config.unsigned_bytes_max;
+                     core->author.bytes + size_of(in) > core->config.unsigned_bytes_max;
     return is_full || has_bytes ? SG_ERR_WOULD_BLOCK : SG_OK;
 }
 
@@ -304,6 +321,25 @@ static sg_err reserve(struct sg_core *core, struct sg_batch **out)
     return SG_OK;
 }
 
+/* Takes the payload in, a large one in chunks, and gives the message its id. */
+static sg_err fill_own(struct sg_core *core, const struct sg_core_publish_in *in,
+                       struct sg_own *own)
+{
+    own->is_large = in->payload.len > SG_PAYLOAD_MAX;
+    if (own->is_large && !sg_large_fits(core, in->payload.len))
+        return SG_ERR_WOULD_BLOCK;
+    own->payload = own->is_large ? sg_large_announce(core, in->payload)
+                                 : sg_buf_copy(core->config.mem, in->payload);
+    if (own->payload == NULL)
+        return SG_ERR_NO_MEMORY;
+    struct sg_gossip msg = gossip_of(core, own);
+    sg_message_id(core, &own->topic, &msg, &own->id);
+    sg_err err = own->is_large ? sg_large_own(core, own, in->payload) : SG_OK;
+    if (err != SG_OK)
+        sg_buf_unref(own->payload);
+    return err;
+}
+
 static sg_err add_own(struct sg_core *core, const struct sg_core_publish_in *in)
 {
     uint64_t ttl_ms = in->ttl_ms == 0 ? core->config.message_ttl_ms : in->ttl_ms;
@@ -312,16 +348,14 @@ static sg_err add_own(struct sg_core *core, const struct sg_core_publish_in *in)
                          .time_ms = core->wall_ms,
                          .expiry_ms = core->wall_ms + ttl_ms};
     struct sg_batch *batch;
-    own.payload = sg_buf_copy(core->config.mem, in->payload);
-    if (own.payload == NULL)
-        return SG_ERR_NO_MEMORY;
+    SG_TRY(fill_own(core, in, &own));
     sg_err err = reserve(core, &batch);
     if (err != SG_OK) {
+        if (own.is_large)
+            sg_large_cancel(core, &own.id);
         sg_buf_unref(own.payload);
         return err;
     }
-    struct sg_gossip msg = gossip_of(core, &own);
-    sg_message_id(core, &own.topic, &msg, &own.id);
     batch->own[batch->count++] = own;
     core->author.bytes += own.payload->len;
     core->sequence++;
@@ -345,23 +379,28 @@ static struct sg_core_publish result_of(const struct sg_core *core, const struct
                                     .announced = (uint32_t)lazy};
 }
 
-/* This node's own subscription need not wait for the signature. Takes over own's payload. */
+/* This node's own subscription need not wait for the signature. Takes over the payload's reference;
+ * NULL: out of memory. */
 static void deliver_own(struct sg_core *core, const struct sg_scope *scope,
-                        const struct sg_own *own)
+                        const struct sg_own *own, struct sg_buf *payload)
 {
     struct sg_core_out out = {
-        .kind = SG_CORE_OUT_DELIVER, .topic = scope->topic, .id = own->id, .buf = own->payload};
-    if (scope->subscriptions == 0) {
-        sg_buf_unref(own->payload);
+        .kind = SG_CORE_OUT_DELIVER, .topic = scope->topic, .id = own->id, .buf = payload};
+    if (payload == NULL)
         return;
-    }
     out.message.author = core->config.self;
     out.message.last_hop = core->config.self;
     out.message.sequence = own->sequence;
     out.message.time_ms = own->time_ms;
-    out.message.payload = sg_buf_bytes(own->payload);
+    out.message.payload = sg_buf_bytes(payload);
     sg_trace(&core->config.trace, SG_TRACE_DELIVER, core->config.self.b, own->id.b, 0);
     sg_emit(core, &out);
+}
+
+static struct sg_buf *payload_of(const struct sg_core *core, const struct sg_core_publish_in *in,
+                                 const struct sg_own *own)
+{
+    return own->is_large ? sg_buf_copy(core->config.mem, in->payload) : sg_buf_ref(own->payload);
 }
 
 /* Adds the message to a batch and has that signed if it is due. */
@@ -374,16 +413,16 @@ static sg_err publish(struct sg_core *core, struct sg_scope *scope,
     const struct sg_batch *batch = gathering(core);
     bool is_lone = batch->count == 1;
     struct sg_own own = batch->own[batch->count - 1];
-    (void)sg_buf_ref(own.payload);
+    struct sg_buf *payload = scope->subscriptions > 0 ? payload_of(core, in, &own) : NULL;
     sg_err err = close_due(core);
     result->is_waiting = core->author.count > 0;
     /* nobody has seen its number: without a signature the message does not exist */
     if (err != SG_OK && is_lone)
         core->sequence--;
     if (err == SG_OK)
-        deliver_own(core, scope, &own);
+        deliver_own(core, scope, &own, payload);
     else
-        sg_buf_unref(own.payload);
+        sg_buf_unref(payload);
     return err;
 }
 

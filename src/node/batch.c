@@ -1,6 +1,7 @@
 /* Message ids and the Merkle tree over a batch.
  *
  *     id   = H("saorsa msg v1" | network | topic | author | seq | time | expiry | H(payload))
+ *     of a large payload, whose announcement is what is hashed: "saorsa large v1" in front instead
  *     leaf = H("saorsa leaf v1" | id)         node = H("saorsa node v1" | left | right)
  *     root = H("saorsa root v1" | network | author | count | top)
  *     signature = ML-DSA(key, context "saorsa batch v1", root)
@@ -31,9 +32,12 @@ void sg_message_id(const struct sg_core *core, const struct sg_topic_id *topic,
     put64(numbers + 16, msg->expiry_ms);
     core->config.suite->hash(&msg->payload, 1, payload_hash);
     const struct sg_bytes parts[] = {
-        SG_BYTES_LIT("saorsa msg v1"),      sg_bytes(core->network, SG_HASH_LEN),
-        sg_bytes(topic->b, SG_ID_LEN),      sg_bytes(msg->author.b, SG_ID_LEN),
-        sg_bytes(numbers, sizeof(numbers)), sg_bytes(payload_hash, SG_HASH_LEN),
+        msg->is_large ? SG_BYTES_LIT("saorsa large v1") : SG_BYTES_LIT("saorsa msg v1"),
+        sg_bytes(core->network, SG_HASH_LEN),
+        sg_bytes(topic->b, SG_ID_LEN),
+        sg_bytes(msg->author.b, SG_ID_LEN),
+        sg_bytes(numbers, sizeof(numbers)),
+        sg_bytes(payload_hash, SG_HASH_LEN),
     };
     core->config.suite->hash(parts, sizeof(parts) / sizeof(parts[0]), id->b);
 }

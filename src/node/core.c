@@ -32,6 +32,8 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .retention_bytes_max = UINT64_C(16) << 20,
         .retention_max = 65536,
         .backfill_interval_ns = 30 * SG_NS_PER_S,
+        .large_bytes_max = UINT64_C(64) << 20,
+        .large_have_ns = 50 * SG_NS_PER_MS,
         .verify_rate = 1000,
         .verify_burst = 2000,
         .batch_max = SG_BATCH_MAX,
@@ -69,7 +71,8 @@ static bool config_is_good(const struct sg_core_config *config)
                    config->sign_jobs_max >= 1 && config->verify_jobs_max >= 1;
     has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20) &&
                config->retention_bytes_max >= (UINT64_C(1) << 20) && config->retention_max > 0 &&
-               config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0;
+               config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0 &&
+               config->large_bytes_max >= SG_LARGE_MAX;
     return has_parts && has_network && has_room && tree_fits && fits_sequence && batches &&
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }
@@ -80,6 +83,7 @@ static sg_err init_tables(struct sg_core *core)
     sg_index_keys_init(&core->index_keys, &core->prng);
     sg_index_init(&core->link_index, &core->index_keys, 0);
     sg_index_init(&core->scope_index, &core->index_keys, 0);
+    sg_large_init(core);
     sg_book_init(&core->book, core->config.mem, core->config.book_max, &core->index_keys);
     SG_TRY(sg_proofs_init(core));
     SG_TRY(sg_members_init(core));
@@ -133,6 +137,7 @@ void sg_core_free(struct sg_core *core)
     sg_book_fini(&core->book);
     sg_author_fini(core);
     sg_checks_fini(core);
+    sg_large_fini(core);
     sg_proofs_fini(core);
     sg_records_fini(core);
     sg_swim_free(core->swim);
@@ -176,7 +181,7 @@ static void input_frame(struct sg_core *core, const struct sg_core_in *in)
     core->stats.bytes_in += in->bytes.len;
     sg_members_heard(core, link);
     if (may_send(core, link, in->lane))
-        sg_route_frame(core, link, in->lane, in->bytes);
+        sg_route_frame(core, link, in);
     else
         sg_refuse(core, link, NULL, SG_ERR_LIMIT);
 }
@@ -207,6 +212,10 @@ static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     struct sg_pt_in dropped = {.kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
     struct sg_link *link = sg_link_find(core, &in->peer);
+    if (in->lane == SG_LANE_BULK) {
+        sg_large_push_dropped(core, in);
+        return;
+    }
     if (sg_scope_is_base(&in->topic)) { /* it carries no payload: this is a ROOT */
         if (link != NULL)
             sg_push_root_dropped(core, link, &in->id);
@@ -320,6 +329,7 @@ static void input_timeout(struct sg_core *core)
     sg_topics_timeout(core);
     sg_links_timeout(core);
     sg_author_timeout(core);
+    sg_large_timeout(core);
 }
 
 static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
@@ -431,6 +441,7 @@ sg_time_ns sg_core_deadline(const struct sg_core *core)
         return SG_TIME_NEVER;
     at = sg_time_min(at, core->swim_due);
     at = sg_time_min(at, sg_author_deadline(core));
+    at = sg_time_min(at, core->large.due);
     if (core->topics_dirty)
         at = sg_time_min(at, core->topics_at);
     for (uint32_t i = 0; i < core->scope_count; i++)
@@ -471,6 +482,7 @@ void sg_core_check(const struct sg_core *core)
         check_link(core, i);
     sg_author_check(core);
     sg_checks_check(core);
+    sg_large_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);
@@ -482,6 +494,8 @@ void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
                                       .base_active = core->scopes[0]->hpv.active_count,
                                       .base_passive = core->scopes[0]->hpv.passive_count,
                                       .members = sg_swim_count(core->swim),
+                                      .transfers = core->large.count,
+                                      .large_bytes = sg_large_bytes(core),
                                       .health = sg_swim_health(core->swim)};
     for (uint32_t i = 0; i < core->link_count; i++)
         gauges->links += core->links[i]->state == SG_LINK_UP ? 1 : 0;

@@ -48,6 +48,8 @@ struct sg_core_config {
     uint64_t retention_bytes_max;  /* [16 MiB] all scopes; >= 1 MiB */
     uint32_t retention_max;        /* [65536] messages per scope, <= 2^20 */
     uint64_t backfill_interval_ns; /* [30 s] +- 20 % between sessions of a topic, sync.md 2.5 */
+    uint64_t large_bytes_max;      /* [64 MiB] large payloads, whole or on their way; >= 16 MiB */
+    uint64_t large_have_ns;        /* [50 ms] news of chunks is told to neighbours after so long */
     uint32_t verify_rate;          /* [1000] signature checks per second and link */
     uint32_t verify_burst;         /* [2000] */
     bool offload;                  /* [false] signatures are made and checked by jobs that the
@@ -90,8 +92,8 @@ enum sg_core_in_kind {
                               * PING is answered by that, an ACK is sent only when it has news */
     SG_CORE_IN_LINK_SECRET,  /* peer, secret: another connection carries the link from now on */
     SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it */
-    SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed) */
-    SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id: the SEND with `droppable` found its lane full */
+    SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed), buf */
+    SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id, lane: the SEND with `droppable` found it full */
     SG_CORE_IN_SUBSCRIBE,    /* topic: counted; on: the topic is durable from now on, its messages
                               * are given out by STORE */
     SG_CORE_IN_PAST,         /* topic, id, past: what STORE gave out before a restart */
@@ -121,6 +123,8 @@ struct sg_core_in {
     bool on;
     sg_err err;
     struct sg_bytes bytes;
+    struct sg_buf *buf; /* FRAME: NULL, or a buffer of just these bytes, which may be kept by a
+                         * reference of its own */
     uint64_t job;
     uint64_t boot;          /* LINK_UP: of the peer's HELLO */
     uint16_t lost_permille; /* LINK_RTT: packets lost since the last one */
@@ -134,7 +138,8 @@ struct sg_core_in {
 
 enum sg_core_out_kind {
     SG_CORE_OUT_SEND,          /* peer, lane, buf (one reference), droppable, topic, id. On
-                                * SG_LANE_DATAGRAM it may be lost without a word */
+                                * SG_LANE_DATAGRAM it may be lost without a word, SG_LANE_BULK is a
+                                * stream of its own */
     SG_CORE_OUT_DIAL,          /* peer, hints; answered by LINK_UP or LINK_DOWN */
     SG_CORE_OUT_CLOSE,         /* peer, reason; after what was sent before is flushed. The core
                                 * has forgotten the link: no LINK_DOWN is wanted */
@@ -144,8 +149,10 @@ enum sg_core_out_kind {
     SG_CORE_OUT_NEED_CACHE,    /* no neighbour, no candidate: feed CANDIDATEs from the peer cache */
     SG_CORE_OUT_NEED_SEEDS,    /* nor in the cache and the member table: dial the seeds */
     SG_CORE_OUT_MEMBER,        /* peer, member: something happened to a member */
-    SG_CORE_OUT_STORE, /* topic, id, message (author, time_ms), buf (GOSSIP), store: a message
+    SG_CORE_OUT_STORE,    /* topic, id, message (author, time_ms), buf (GOSSIP), store: a message
                                 * of a durable topic was accepted, or is this node's own */
+    SG_CORE_OUT_TRANSFER, /* peer (author), topic, id, done, total: a large payload is on its way
+                                * here; err: it is given up */
     /* Work for another thread (config.offload), answered by SIGNED and VERIFIED. Answers in the
      * order of the jobs keep the messages of an author in order. */
     SG_CORE_OUT_SIGN,  /* job, id: the root to be signed, see sg_core_job_sign */
@@ -189,6 +196,7 @@ struct sg_core_out {
         struct sg_buf *root, *key;   /* frames, owned by the outbox */
     } store;                         /* STORE only */
     enum sg_core_member_kind member; /* MEMBER */
+    uint64_t done, total;            /* TRANSFER: bytes */
     sg_incarnation incarnation;
 };
 
@@ -235,7 +243,14 @@ struct sg_core_stats {
     uint64_t backfill_received;                  /* messages that came by back-fill */
     uint64_t backfill_served, backfill_bytes_out;
     uint64_t history_dropped; /* for want of room, before retention_ns */
-    struct sg_pt_stats pt;    /* summed over all scopes, closed ones included */
+    /* large payloads. refused: never begun, too many at a time; lost: complete, but no memory to
+     * deliver it; demoted: made room for others, to begin anew */
+    uint64_t large_published, large_started, large_completed, large_given_up;
+    uint64_t large_refused, large_lost, large_demoted;
+    /* late: asked of somebody else; twice: the other one was faster; unasked: nobody wanted it */
+    uint64_t chunks_in, chunks_out, chunks_late, chunks_twice, chunks_wrong, chunks_unasked;
+    uint64_t chunk_bytes_in, chunk_bytes_out;
+    struct sg_pt_stats pt; /* summed over all scopes, closed ones included */
     struct sg_swim_stats swim;
 };
 
@@ -250,15 +265,15 @@ void sg_core_free(struct sg_core *core);
  * bytes never make it fail. */
 SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
                                  const struct sg_core_in *in, struct sg_core_outbox *out);
-/* Publishes payload [<= SG_PAYLOAD_MAX] on topic; outputs are appended to out. When nothing was
+/* Publishes payload [<= SG_LARGE_MAX] on topic; outputs are appended to out. When nothing was
  * signed within linger_ns, it is signed at once; else it gathers with what follows until then, or
  * until the batch is full. With config.offload it goes out after SIGNED; the order of publishing is
  * the order of going out. The node's own subscription is served at once, by a DELIVER with hops 0
  * and last_hop self.
  * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT,
- * SG_ERR_WOULD_BLOCK (too much waits for signatures), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, without
- * offload SG_ERR_CRYPTO; then the message does not exist and no sequence number is used, though
- * the topic may have been opened. */
+ * SG_ERR_WOULD_BLOCK (too much waits for signatures; a payload above SG_PAYLOAD_MAX: other large
+ * ones take all room), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, without offload SG_ERR_CRYPTO; then the
+ * message does not exist and no sequence number is used, though the topic may have been opened. */
 struct sg_core_publish_in {
     uint64_t wall_ms; /* as for sg_core_input */
     struct sg_topic_id topic;
@@ -291,6 +306,8 @@ struct sg_core_gauges {
     uint32_t links, topics, base_active, base_passive, eager, lazy;
     uint64_t history, history_bytes; /* messages kept for back-fill, all topics */
     uint32_t members;                /* alive and suspect, without this node */
+    uint32_t transfers;              /* large payloads, whole or on their way */
+    uint64_t large_bytes;            /* reserved for them */
     uint8_t health;                  /* Lifeguard's local health, 0 = healthy */
 };
 void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges);

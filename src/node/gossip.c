@@ -297,15 +297,21 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
     SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
     SG_TRY(sg_hold(core, scope, held));
     struct sg_msg_id id = held->id;
+    const bool is_large = held->is_large;
     *held = (struct sg_held){0}; /* the store owns the references now */
-    sg_deliver(core, scope, &from->peer, sg_store_get(&scope->store, &id));
+    if (!is_large)
+        sg_deliver(core, scope, &from->peer, sg_store_get(&scope->store, &id));
     /* from a peer that is no neighbour (its DISCONNECT crossed) the message is good all the same */
     bool is_neighbor = sg_hpv_is_active(&scope->hpv, &from->peer);
     struct sg_pt_in in = {.kind = is_neighbor ? SG_PT_IN_GOSSIP : SG_PT_IN_BROADCAST,
                           .peer = from->peer,
                           .id = id,
                           .hop = from->hop};
-    return sg_scope_pt(core, scope, &in);
+    sg_err err = sg_scope_pt(core, scope, &in);
+    const struct sg_held *kept = is_large ? sg_store_get(&scope->store, &id) : NULL;
+    if (kept != NULL)
+        sg_large_start(core, scope, &from->peer, kept);
+    return err;
 }
 
 bool sg_gossip_is_known(const struct sg_scope *scope, const struct sg_msg_id *id)
@@ -345,7 +351,8 @@ static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_
     struct sg_held held = {.id = a->id,
                            .author = a->msg.author,
                            .hop = sg_hop_after(a->msg.hop),
-                           .is_batched = a->msg.batch_count > 1};
+                           .is_batched = a->msg.batch_count > 1,
+                           .is_large = a->msg.is_large};
     const struct sg_copy copy = copy_of(link, a);
     SG_TRY(check_time(core, &a->msg));
     SG_TRY(check_number(scope, &copy, &a->msg.author, a->msg.sequence));

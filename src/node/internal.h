@@ -6,6 +6,7 @@
 #include "base/bucket.h"
 #include "base/index.h"
 #include "node/core.h"
+#include "node/large.h"
 #include "wire/frame.h"
 #include "wire/gossip_msg.h"
 #include "wire/topic_msg.h"
@@ -68,6 +69,7 @@ struct sg_link {
     struct sg_bucket verify;
     uint32_t uses; /* scopes with this peer in their active view */
     bool dialled;
+    uint8_t fetching; /* chunks asked for, see large_fetch.c */
     uint16_t digest_count;
     sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
     uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
@@ -101,6 +103,7 @@ struct sg_held {
     struct sg_buf *key;    /* KEY frame */
     uint8_t hop;
     bool is_batched; /* others share the root */
+    bool is_large;   /* its payload is an announcement */
     uint64_t serial; /* grows: the oldest has the lowest */
     uint32_t next_free;
 };
@@ -218,6 +221,7 @@ struct sg_own {
     struct sg_msg_id id;
     struct sg_topic_id topic;
     uint64_t sequence, time_ms, expiry_ms;
+    bool is_large; /* the payload is an announcement */
     struct sg_buf *payload;
 };
 
@@ -335,6 +339,7 @@ struct sg_core {
     struct sg_roots roots;
     struct sg_author author;
     struct sg_checks checks;
+    struct sg_larges large;
     uint64_t job;             /* given last */
     struct sg_buf *own_key;   /* KEY frame */
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
@@ -484,8 +489,8 @@ sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *
 void sg_scopes_todo(struct sg_core *core);
 
 /* ---- route.c ---- */
-void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lane,
-                    struct sg_bytes frame);
+/* in: lane, bytes, buf. */
+void sg_route_frame(struct sg_core *core, struct sg_link *link, const struct sg_core_in *in);
 /* An empty frame with its head written and room for body_max more bytes; NULL when out of memory.
  * sg_frame_end takes the writer's length over; it gives NULL when the body did not fit. */
 struct sg_buf *sg_frame_begin(const struct sg_core *core, const struct sg_frame_head *head,

@@ -469,7 +469,9 @@ void sg_link_release_early(struct sg_core *core, struct sg_link *link,
     link->early_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (sg_topic_id_equal(&held[i].topic, topic)) {
-            sg_route_frame(core, link, SG_LANE_PUBSUB, sg_buf_bytes(held[i].buf));
+            const struct sg_core_in in = {.lane = SG_LANE_PUBSUB,
+                                          .bytes = sg_buf_bytes(held[i].buf)};
+            sg_route_frame(core, link, &in);
             sg_buf_unref(held[i].buf);
         } else {
             (void)append(core, &link->early, &link->early_count, &held[i]);

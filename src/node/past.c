@@ -13,7 +13,7 @@ void sg_past_store(struct sg_core *core, const struct sg_scope *scope, const str
 {
     struct sg_reader r = sg_frame_body(held->gossip);
     struct sg_gossip msg;
-    if (!scope->is_durable || sg_gossip_decode(&r, &msg) != SG_OK)
+    if (!scope->is_durable || sg_gossip_decode(&r, &msg) != SG_OK || msg.is_large)
         return;
     struct sg_core_out out = {.kind = SG_CORE_OUT_STORE,
                               .topic = scope->topic,
@@ -67,6 +67,8 @@ bool sg_core_past(const struct sg_core *core, const struct sg_topic_id *topic, u
 {
     const struct sg_scope *scope = sg_scope_find(core, topic);
     const struct sg_held *held = scope == NULL ? NULL : sg_history_next(scope, 0, UINT32_MAX, at);
+    while (held != NULL && held->is_large) /* only its announcement is kept */
+        held = sg_history_next(scope, 0, UINT32_MAX, at);
     if (held == NULL)
         return false;
     kept->id = held->id;

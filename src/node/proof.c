@@ -243,8 +243,10 @@ static bool is_leaf(const struct sg_leaves *leaves, const struct sg_arrival *a)
 {
     if (leaves->count != a->msg.batch_count)
         return false;
+    if (leaves->count == 1) /* and there are no ids */
+        return true;
     const uint8_t *leaf = leaves->ids + (size_t)a->msg.batch_index * SG_ID_LEN;
-    return leaves->count == 1 || memcmp(leaf, a->id.b, SG_ID_LEN) == 0;
+    return memcmp(leaf, a->id.b, SG_ID_LEN) == 0;
 }
 
 /* Whether the leaves that came with a root are what the root stands for. */

@@ -296,6 +296,22 @@ static void route_rec(struct sg_core *core, struct sg_link *link, const struct s
         sg_backfill_receive(core, link, scope, r);
 }
 
+static void route_large(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                        struct sg_reader *r, const struct sg_core_in *in)
+{
+    if (sg_scope_is_base(topic)) {
+        sg_refuse(core, link, NULL, SG_ERR_PROTOCOL);
+        return;
+    }
+    struct sg_scope *scope = sg_scope_find(core, topic);
+    if (scope == NULL)
+        core->stats.refused_unknown_scope++;
+    else if (in->lane == SG_LANE_PUBSUB && sg_hpv_is_pending(&scope->hpv, &link->peer))
+        sg_link_hold_early(core, link, topic, in->bytes);
+    else
+        sg_large_receive(core, link, scope, r, in);
+}
+
 static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
 {
     switch (head->family) {
@@ -304,6 +320,8 @@ static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
         return lane == SG_LANE_PUBSUB;
     case SG_FAMILY_SWIM:
         return lane == SG_LANE_MSHIP || lane == SG_LANE_DATAGRAM;
+    case SG_FAMILY_LARGE:
+        return lane == SG_LANE_PUBSUB || lane == SG_LANE_BULK;
     case SG_FAMILY_LINK:
     case SG_FAMILY_HYPARVIEW:
     case SG_FAMILY_TOPIC:
@@ -312,9 +330,10 @@ static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
     return false;
 }
 
-void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lane,
-                    struct sg_bytes frame)
+void sg_route_frame(struct sg_core *core, struct sg_link *link, const struct sg_core_in *in)
 {
+    const struct sg_bytes frame = in->bytes;
+    const enum sg_lane lane = in->lane;
     struct sg_reader r = sg_reader(frame);
     struct sg_frame_head head;
     if (link->doomed != SG_CLOSE_NONE || core->has_left)
@@ -346,6 +365,9 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, enum sg_lane lan
         return;
     case SG_FAMILY_RECONCILE:
         route_rec(core, link, &head.scope, &r);
+        return;
+    case SG_FAMILY_LARGE:
+        route_large(core, link, &head.scope, &r, in);
         return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))

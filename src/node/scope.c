@@ -136,6 +136,7 @@ void sg_scope_close(struct sg_core *core, struct sg_scope *scope)
         sg_index_moved(&core->scope_index, i + 1, i);
     }
     add_pt_stats(&core->stats.pt, sg_pt_stats(scope->pt));
+    sg_large_scope_closed(core, scope);
     sg_trace(&core->config.trace, SG_TRACE_SCOPE_CLOSE, NULL, scope->topic.b, 0);
     sg_scope_free(core, scope);
     sg_topics_changed(core);
@@ -169,6 +170,7 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
     }
     neighbor_event(core, scope, peer, true);
     sg_backfill_neighbor(core, scope, peer);
+    sg_large_neighbor_up(core, scope, peer);
     if (scope->is_base) {
         core->ladder = 0;
         sg_topics_tell(core, peer);
@@ -183,6 +185,7 @@ static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
     struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_DOWN, .peer = *peer};
     if (!scope->is_closing)
         (void)sg_scope_pt(core, scope, &in);
+    sg_large_neighbor_down(core, scope, peer);
     sg_link_count_uses(core, peer);
     neighbor_event(core, scope, peer, false);
     if (!scope->is_base) {
@@ -247,6 +250,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
         case SG_PT_OUT_FORGET:
             sg_trace(&core->config.trace, SG_TRACE_FORGET, NULL, out->id.b, 0);
             sg_store_forget(&scope->store, &out->id);
+            sg_large_forget(core, &out->id);
             break;
         }
     }

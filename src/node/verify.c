@@ -164,6 +164,7 @@ sg_err sg_check_wait(struct sg_core *core, struct sg_link *link, const struct sg
     waiting->held.author = a->msg.author;
     waiting->held.hop = sg_hop_after(a->msg.hop);
     waiting->held.is_batched = a->msg.batch_count > 1;
+    waiting->held.is_large = a->msg.is_large;
     waiting->held.gossip = sg_gossip_next(core, frame, waiting->held.hop);
     if (waiting->held.gossip == NULL) {
         sg_mem_free(core->config.mem, waiting);

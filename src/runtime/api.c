@@ -79,7 +79,7 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
     struct sg_core_publish_in in = {.topic = *topic, .payload = payload};
     struct sg_core_publish done = {0};
     uint64_t limit = 0;
-    if (payload.len > SG_PAYLOAD_MAX)
+    if (payload.len > SG_LARGE_MAX)
         return SG_ERR_TOO_LARGE;
     SG_TRY(sg_rt_enter(node));
     sg_err err = SG_OK;

@@ -340,6 +340,7 @@ static void on_closed(struct sg_node *node, const struct sg_quic_event *event)
     if (err == SG_OK)
         err = sg_rt_err_of_reason(event->closed.reason);
     node->counters.packets_lost += conn->packets_lost;
+    sg_rt_bulk_forget_conn(&node->bulk, event->conn);
     bool was_new = conn->state == SG_RT_CONN_HELLO;
     bool was_ours = conn->state == SG_RT_CONN_CLOSING; /* and reported when we decided */
     struct sg_peer_id peer = conn->peer;
@@ -359,11 +360,45 @@ static void on_closed(struct sg_node *node, const struct sg_quic_event *event)
         sg_rt_dial_lost(node, event->conn, &peer, err);
 }
 
-/* Nobody speaks bulk yet: the peer need not go on. */
-static void refuse_bulk(struct sg_node *node, const struct sg_quic_event *event)
+/* It may have ended by itself. */
+static void reset_bulk(struct sg_node *node, sg_quic_conn_id conn, sg_quic_stream_id stream)
 {
-    sg_err err = sg_quic_bulk_reset(node->quic, event->conn, event->bulk.stream, 0);
-    (void)err; /* it may have ended by itself */
+    (void)!sg_quic_bulk_reset(node->quic, conn, stream, SG_CLOSE_OVERLOAD);
+}
+
+static void on_bulk(struct sg_node *node, const struct sg_quic_event *event)
+{
+    const struct sg_rt_conn *conn = sg_rt_links_conn(&node->links, event->conn);
+    const struct sg_rt_piece piece = {.conn = event->conn,
+                                      .stream = event->bulk.stream,
+                                      .bytes = event->bulk.bytes,
+                                      .is_last = event->bulk.fin};
+    struct sg_rt_stream victim;
+    struct sg_buf *frame;
+    /* nobody asks for anything before HELLO */
+    if (conn == NULL || (conn->state != SG_RT_CONN_MAIN && conn->state != SG_RT_CONN_SPARE)) {
+        reset_bulk(node, event->conn, event->bulk.stream);
+        return;
+    }
+    struct sg_peer_id peer = conn->peer;
+    sg_err err = sg_rt_bulk_take(&node->bulk, &piece, &frame, &victim);
+    if (victim.conn != 0)
+        reset_bulk(node, victim.conn, victim.stream);
+    if (err != SG_OK)
+        reset_bulk(node, event->conn, event->bulk.stream);
+    if (err == SG_ERR_OVERSIZED) {
+        sg_rt_report_refused(node, &peer, err, sg_err_text(err));
+        sg_rt_break_link(node, &peer, SG_CLOSE_OVERSIZED, err);
+    }
+    if (frame == NULL)
+        return;
+    const struct sg_core_in in = {.kind = SG_CORE_IN_FRAME,
+                                  .peer = peer,
+                                  .lane = SG_LANE_BULK,
+                                  .bytes = sg_buf_bytes(frame),
+                                  .buf = frame};
+    sg_rt_tell(node, &in);
+    sg_buf_unref(frame);
 }
 
 void sg_rt_on_event(struct sg_node *node, const struct sg_quic_event *event)
@@ -395,12 +430,14 @@ void sg_rt_on_event(struct sg_node *node, const struct sg_quic_event *event)
     case SG_QUIC_DATAGRAM_ACKED:
         on_acked(node, event);
         break;
-    case SG_QUIC_BULK_RESET: /* bulk transfers: later */
-    case SG_QUIC_BULK_STOPPED:
-    case SG_QUIC_NEW_TOKEN: /* the endpoint keeps them for this run */
+    case SG_QUIC_BULK_RESET:
+        sg_rt_bulk_forget(&node->bulk, event->conn, event->bulk.stream);
+        break;
+    case SG_QUIC_BULK_STOPPED: /* the asker has its reasons */
+    case SG_QUIC_NEW_TOKEN:    /* the endpoint keeps them for this run */
         break;
     case SG_QUIC_BULK:
-        refuse_bulk(node, event);
+        on_bulk(node, event);
         break;
     }
 }

@@ -256,6 +256,7 @@ static sg_err make_bare(const struct sg_mem *mem, uint32_t event_max, struct sg_
     node->watch_at = SG_TIME_NEVER;
     node->stop_at = SG_TIME_NEVER;
     sg_rt_links_init(&node->links, mem, &node->self);
+    sg_rt_bulk_init(&node->bulk, mem);
     sg_rt_dials_init(&node->dials);
     sg_rt_paths_init(&node->paths);
     sg_rt_seeds_init(&node->seeds);
@@ -323,6 +324,7 @@ void sg_node_free(struct sg_node *node)
         sg_rt_sub_free(sub);
     }
     sg_rt_links_fini(&node->links);
+    sg_rt_bulk_fini(&node->bulk);
     sg_quic_endpoint_free(node->quic);
     sg_core_outbox_clear(&node->outbox);
     sg_core_outbox_fini(&node->outbox, node->mem);

@@ -24,6 +24,7 @@
 #include "quic/endpoint.h"
 #include "runtime/archive.h"
 #include "runtime/budget.h"
+#include "runtime/bulk.h"
 #include "runtime/cache.h"
 #include "runtime/config.h"
 #include "runtime/contacts.h"
@@ -123,6 +124,7 @@ struct sg_node {
     bool more;        /* work is left over: another turn at once */
     struct sg_rt_out out;
     struct sg_rt_links links;
+    struct sg_rt_bulk bulk;
     struct sg_rt_dials dials;
     struct sg_rt_budget budget;
     struct sg_rt_paths paths;
@@ -219,6 +221,7 @@ void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, s
                           const char *what);
 /* A file of the state folder could not be written or read; the node runs on. */
 void sg_rt_report_state(struct sg_node *node, const char *file, sg_err err);
+void sg_rt_report_transfer(struct sg_node *node, const struct sg_core_out *out);
 /* The err that stands for a close reason. */
 sg_err sg_rt_err_of_reason(uint64_t reason);
 

@@ -15,8 +15,11 @@ static void overload(struct sg_node *node, const struct sg_peer_id *peer)
 
 static void push_dropped(struct sg_node *node, const struct sg_core_out *out)
 {
-    const struct sg_core_in in = {
-        .kind = SG_CORE_IN_PUSH_DROPPED, .peer = out->peer, .topic = out->topic, .id = out->id};
+    const struct sg_core_in in = {.kind = SG_CORE_IN_PUSH_DROPPED,
+                                  .peer = out->peer,
+                                  .topic = out->topic,
+                                  .id = out->id,
+                                  .lane = out->lane};
     sg_rt_tell(node, &in);
 }
 
@@ -41,6 +44,27 @@ static void send_datagram(struct sg_node *node, const struct sg_rt_link *link,
     node->counters.datagrams_dropped += err != SG_OK;
 }
 
+/* A stream of its own. There is no queue before the lane: the asker asks somebody else. */
+static void send_bulk(struct sg_node *node, const struct sg_rt_link *link,
+                      const struct sg_core_out *out)
+{
+    sg_quic_stream_id stream;
+    sg_err err = SG_ERR_WOULD_BLOCK;
+    if (link->main != 0)
+        err = sg_quic_bulk_open(node->quic, link->main, &stream);
+    if (err == SG_OK) {
+        err = sg_quic_bulk_write(node->quic, link->main, stream, out->buf);
+        if (err == SG_OK)
+            err = sg_quic_bulk_fin(node->quic, link->main, stream);
+        else
+            (void)!sg_quic_bulk_reset(node->quic, link->main, stream, SG_CLOSE_OVERLOAD);
+    }
+    if (err == SG_OK)
+        sg_rt_watch(node);
+    else if (err == SG_ERR_WOULD_BLOCK || err == SG_ERR_NO_MEMORY)
+        push_dropped(node, out);
+}
+
 static void send_frame(struct sg_node *node, const struct sg_core_out *out)
 {
     struct sg_rt_link *link = sg_rt_links_find(&node->links, &out->peer);
@@ -48,6 +72,8 @@ static void send_frame(struct sg_node *node, const struct sg_core_out *out)
         return; /* the core learns in a moment that the link is gone */
     if (out->lane == SG_LANE_DATAGRAM)
         send_datagram(node, link, out);
+    if (out->lane == SG_LANE_BULK)
+        send_bulk(node, link, out);
     if (out->lane >= SG_FRAME_LANE_COUNT)
         return;
     sg_err err = SG_ERR_WOULD_BLOCK;
@@ -183,6 +209,9 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
         break;
     case SG_CORE_OUT_MEMBER:
         sg_rt_report_member(node, out);
+        break;
+    case SG_CORE_OUT_TRANSFER:
+        sg_rt_report_transfer(node, out);
         break;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:

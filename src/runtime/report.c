@@ -79,6 +79,18 @@ void sg_rt_report_refused(struct sg_node *node, const struct sg_peer_id *peer, s
     sg_rt_events_push(&node->events, &event);
 }
 
+void sg_rt_report_transfer(struct sg_node *node, const struct sg_core_out *out)
+{
+    const struct sg_event event = {.kind = SG_EVENT_TRANSFER,
+                                   .peer = out->peer,
+                                   .topic = out->topic,
+                                   .err = out->err,
+                                   .message = out->id,
+                                   .done = out->done,
+                                   .total = out->total};
+    sg_rt_events_push(&node->events, &event);
+}
+
 static const char *state_advice(sg_err err)
 {
     if (err == SG_ERR_NO_SPACE)

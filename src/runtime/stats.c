@@ -27,6 +27,22 @@ static void fill_messages(struct sg_stats *out, const struct sg_core_stats *core
     out->given_up = pt->missing_given_up;
 }
 
+static void fill_large(struct sg_stats *out, const struct sg_core_stats *core,
+                       const struct sg_core_gauges *now)
+{
+    out->transfers = now->transfers;
+    out->large_bytes = now->large_bytes;
+    out->large_published = core->large_published;
+    out->large_received = core->large_completed;
+    out->large_failed = core->large_given_up + core->large_refused + core->large_lost;
+    out->chunks_in = core->chunks_in;
+    out->chunks_out = core->chunks_out;
+    out->chunks_late = core->chunks_late;
+    out->chunks_refused = core->chunks_wrong + core->chunks_unasked;
+    out->chunk_bytes_in = core->chunk_bytes_in;
+    out->chunk_bytes_out = core->chunk_bytes_out;
+}
+
 static void fill_checks(struct sg_stats *out, const struct sg_core_stats *core,
                         const struct sg_rt_counters *counters)
 {
@@ -127,6 +143,7 @@ void sg_node_stats(struct sg_node *node, struct sg_stats *stats)
     stats->kept_bytes = now.history_bytes;
     stats->stored = node->archive.stored;
     stats->store_lost = node->archive.lost;
+    fill_large(stats, &core, &now);
     fill_checks(stats, &core, &node->counters);
     fill_members(stats, &core, &now);
     fill_links(stats, node);

@@ -7,6 +7,7 @@ static const uint8_t versions[] = {
     [SG_FAMILY_TOPIC] = SG_WIRE_TOPIC_VERSION,
     [SG_FAMILY_SWIM] = SG_WIRE_SWIM_VERSION,
     [SG_FAMILY_RECONCILE] = SG_WIRE_RECONCILE_VERSION,
+    [SG_FAMILY_LARGE] = SG_WIRE_LARGE_VERSION,
 };
 
 bool sg_scope_is_base(const struct sg_topic_id *scope)
@@ -31,7 +32,8 @@ sg_err sg_frame_head_decode(struct sg_reader *r, struct sg_frame_head *head)
 {
     uint8_t family = sg_read_u8(r);
     uint8_t version = sg_read_u8(r);
-    if (r->err == SG_OK && (family >= sizeof(versions) || version != versions[family]))
+    if (r->err == SG_OK && (family >= sizeof(versions) || version == 0 || /* 0: not used yet */
+                            version != versions[family]))
         sg_reader_fail(r, SG_ERR_VERSION);
     struct sg_bytes scope = sg_read_vector(r, SG_ID_LEN);
     *head = (struct sg_frame_head){.family = SG_FAMILY_LINK};

@@ -19,6 +19,7 @@ void sg_gossip_encode(struct sg_writer *w, const struct sg_gossip *msg)
         sg_write_u8(w, msg->batch_index);
         sg_write_bytes(w, sg_bytes(msg->root, SG_ID_LEN));
     }
+    sg_write_u8(w, msg->is_large ? 1 : 0);
     sg_write_vector(w, msg->payload);
 }
 
@@ -35,6 +36,23 @@ static void decode_batch(struct sg_reader *r, struct sg_gossip *msg)
     sg_read_copy(r, msg->root, SG_ID_LEN);
 }
 
+/* What the payload is. An announcement is checked right here, so that nobody ever holds a bad
+ * one. */
+static void decode_payload(struct sg_reader *r, struct sg_gossip *msg)
+{
+    struct sg_announcement announcement;
+    uint8_t form = sg_read_u8(r);
+    if (r->err == SG_OK && form > 1)
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    msg->is_large = form == 1;
+    msg->payload = sg_read_vector(r, SG_PAYLOAD_MAX);
+    if (r->err != SG_OK || !msg->is_large)
+        return;
+    sg_err err = sg_announcement_decode(msg->payload, &announcement);
+    if (err != SG_OK)
+        sg_reader_fail(r, err);
+}
+
 sg_err sg_gossip_decode(struct sg_reader *r, struct sg_gossip *msg)
 {
     *msg = (struct sg_gossip){.hop = sg_read_u8(r)};
@@ -45,7 +63,7 @@ sg_err sg_gossip_decode(struct sg_reader *r, struct sg_gossip *msg)
     msg->time_ms = sg_read_u64(r);
     msg->expiry_ms = sg_read_u64(r);
     decode_batch(r, msg);
-    msg->payload = sg_read_vector(r, SG_PAYLOAD_MAX);
+    decode_payload(r, msg);
     return sg_reader_done(r);
 }
 

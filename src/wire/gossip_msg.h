@@ -10,6 +10,7 @@
 
 #include "base/reader.h"
 #include "base/writer.h"
+#include "wire/large_msg.h"
 #include "wire/limits.h"
 
 struct sg_gossip {
@@ -24,6 +25,7 @@ struct sg_gossip {
     uint8_t batch_index; /* < batch_count */
     /* Written only when batch_count > 1; the root of a lone message follows from its id. */
     uint8_t root[SG_ID_LEN];
+    bool is_large;           /* the payload is an announcement, see large_msg.h */
     struct sg_bytes payload; /* borrowed, <= SG_PAYLOAD_MAX */
 };
 

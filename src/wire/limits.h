@@ -10,6 +10,7 @@
 #define SG_WIRE_TOPIC_VERSION 1
 #define SG_WIRE_SWIM_VERSION 1
 #define SG_WIRE_RECONCILE_VERSION 1
+#define SG_WIRE_LARGE_VERSION 1
 
 /* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
  * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
@@ -17,9 +18,18 @@
 /* Lane pubsub: a GOSSIP of 64 KiB payload with header and Merkle path, or an IHAVE of 1 024 ids
  * (33 KiB). */
 #define SG_FRAME_PUBSUB_MAX 69632
+/* Bulk: a stream carries one frame, a CHUNK of 64 KiB with its head. */
+#define SG_FRAME_BULK_MAX 66560
 
 /* protocol.md 4: push up to 64 KiB, above that announce and fetch. */
 #define SG_PAYLOAD_MAX 65536
+/* protocol.md 4: 16 MiB, in chunks as large as what may be pushed. With 256 of them their hashes
+ * take 8 KiB, so that the whole list is pushed (ADR 33). */
+#define SG_LARGE_MAX 16777216
+#define SG_CHUNK_LEN 65536
+#define SG_CHUNKS_MAX 256
+/* Chunks one ASK can name: more than a neighbour has under way at a time. */
+#define SG_LARGE_ASK_MAX 8
 /* A topic name is a person's word for it; 255 is what fits one length byte in a config. */
 #define SG_TOPIC_NAME_MAX 255
 /* Names of networks likewise. */

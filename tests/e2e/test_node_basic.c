@@ -92,9 +92,9 @@ static void limits_of_publish_and_subscribe(void **state)
     struct sg_topic_id base = {{0}};
     struct sg_node *node = start_node(NULL);
     struct sg_subscription *sub = NULL;
-    uint8_t *big = calloc(1, 65537);
-    struct sg_bytes most = {big, 65536};
-    struct sg_bytes more = {big, 65537};
+    uint8_t *big = calloc(1, 16777217);
+    struct sg_bytes most = {big, 16777216};
+    struct sg_bytes more = {big, 16777217};
     struct sg_bytes none = {NULL, 0};
     assert_int_equal(sg_publish(node, &topic, most, NULL), SG_OK);
     assert_int_equal(sg_publish(node, &topic, none, NULL), SG_OK);

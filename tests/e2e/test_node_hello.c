@@ -22,6 +22,7 @@ struct raw {
     uint64_t reason; /* of the close */
     bool heard_hello;
     unsigned frames; /* others */
+    bool is_stopped; /* the node does not want a bulk stream */
     uint8_t tx[SG_QUIC_TX_MAX];
 };
 
@@ -75,6 +76,8 @@ static void raw_event(const struct sg_quic_event *event)
     } else if (event->type == SG_QUIC_CLOSED) {
         raw.is_closed = true;
         raw.reason = event->closed.reason;
+    } else if (event->type == SG_QUIC_BULK_STOPPED) {
+        raw.is_stopped = true;
     } else if (event->type == SG_QUIC_FRAME) {
         struct sg_hello hello;
         if (!raw.heard_hello && event->frame.lane == SG_LANE_MSHIP &&
@@ -314,6 +317,43 @@ static void bad_frames_are_counted_and_charged(void **state)
     expect_refused(SG_CLOSE_BANNED, SG_ERR_BANNED);
 }
 
+static sg_quic_stream_id raw_bulk(size_t len, bool ends)
+{
+    static uint8_t bytes[SG_FRAME_BULK_MAX + 1] = {SG_FAMILY_LARGE, SG_WIRE_LARGE_VERSION};
+    struct sg_buf *buf = sg_buf_copy(sg_mem_default(), sg_bytes(bytes, len));
+    sg_quic_stream_id stream = 0;
+    assert_int_equal(sg_quic_bulk_open(raw.quic, raw.conn, &stream), SG_OK);
+    assert_int_equal(sg_quic_bulk_write(raw.quic, raw.conn, stream, buf), SG_OK);
+    if (ends)
+        assert_int_equal(sg_quic_bulk_fin(raw.quic, raw.conn, stream), SG_OK);
+    sg_buf_unref(buf);
+    return stream;
+}
+
+static void bulk_streams_have_an_end(void **state)
+{
+    uint8_t frame[SG_HELLO_MAX];
+    struct sg_stats stats = {0};
+    uint64_t end = now_ms() + PATIENCE_MS;
+    (void)state;
+    raw_until(&raw.is_connected);
+    (void)raw_bulk(100, false); /* nobody asked for anything before HELLO */
+    raw_until(&raw.is_stopped);
+    raw_write(SG_LANE_MSHIP, frame, good_hello(frame));
+    while (sg_node_peers(node, NULL, 0) == 0 && now_ms() < end)
+        raw_turn();
+    (void)raw_bulk(100, true); /* no frame: charged, the link lives */
+    while (stats.refused_malformed == 0 && now_ms() < end) {
+        raw_turn();
+        sg_node_stats(node, &stats);
+    }
+    assert_int_equal(stats.refused_malformed, 1);
+    assert_false(raw.is_closed);
+    (void)raw_bulk(SG_FRAME_BULK_MAX + 1, false); /* goes on and on */
+    raw_until(&raw.is_closed);
+    assert_int_equal(raw.reason, SG_CLOSE_OVERSIZED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(silence_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(early_frames_wait_for_the_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(flood_before_the_hello_is_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(bulk_streams_have_an_end, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_frames_are_counted_and_charged, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,13 +81,13 @@ expect_same got want
 
 begin 'the largest message goes, a larger one is refused and says so'
 listen large --raw --count 1
-head -c 65536 /dev/zero | tr '\0' 'x' >largest
+head -c 16777216 /dev/zero | tr '\0' 'x' >largest
 pub --topic large --whole <largest || fail 'the largest payload was refused'
 wait "$SUB" || fail 'sub failed'
 expect_same large.out largest
 { cat largest; printf x; } >larger
 expect_exit 1 saorsa pub --dir "$PWD/a" --topic t --whole <larger
-expect_text last.err '65536'
+expect_text last.err '16777216'
 { echo fine; cat larger; echo; echo unreached; } >lines
 expect_exit 1 saorsa pub --dir "$PWD/a" --topic t <lines
 expect_text last.err 'line 2 '

@@ -102,7 +102,7 @@ static void refuse(void (*spoil)(struct sg_sim_config *config))
     }
 SPOIL(no_nodes, nodes = 0)
 SPOIL(many_nodes, nodes = 100001)
-SPOIL(long_payload, payload_len = 65537)
+SPOIL(long_payload, payload_len = SG_LARGE_MAX + 1)
 SPOIL(many_messages, messages = UINT32_MAX)
 SPOIL(long_warmup, warmup = UINT32_MAX)
 SPOIL(no_rate, rate = 0)

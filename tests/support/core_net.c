@@ -125,12 +125,21 @@ static void execute_close(struct net *net, size_t node, const struct sg_core_out
         enqueue(net, &(struct net_frame){node, peer, SG_LANE_MSHIP, NULL});
 }
 
+uint64_t net_sum(struct sg_bytes bytes)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < bytes.len; i++)
+        sum = (sum ^ bytes.data[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
 static void keep_delivery(struct net *net, size_t node, const struct sg_core_out *out)
 {
     assert(net->delivery_count < NET_DELIVERIES_MAX);
     struct net_delivery *delivery = &net->deliveries[net->delivery_count++];
     *delivery = (struct net_delivery){.node = node, .id = out->id, .message = out->message};
     delivery->payload_len = out->message.payload.len;
+    delivery->sum = net_sum(out->message.payload);
     delivery->first = delivery->payload_len > 0 ? out->message.payload.data[0] : 0;
     delivery->message.payload = (struct sg_bytes){NULL, 0};
 }
@@ -228,6 +237,10 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_STORE:
         keep_stored(net, node, out);
+        break;
+    case SG_CORE_OUT_TRANSFER:
+        net->transfers[node] = *out;
+        net->transfer_events[node]++;
         break;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:

@@ -18,6 +18,7 @@ struct net_delivery {
     struct sg_core_message message; /* payload is not kept */
     size_t payload_len;
     uint8_t first; /* byte of the payload */
+    uint64_t sum;  /* net_sum of it */
 };
 
 struct net_frame {
@@ -59,6 +60,8 @@ struct net {
     enum sg_close_reason last_close[NET_NODES_MAX]; /* by the node that closed */
     size_t need_seeds[NET_NODES_MAX];
     size_t need_cache[NET_NODES_MAX];
+    struct sg_core_out transfers[NET_NODES_MAX]; /* the last TRANSFER */
+    size_t transfer_events[NET_NODES_MAX];
     size_t member_events[NET_NODES_MAX][NET_NODES_MAX][SG_CORE_MEMBER_DROPPED + 1];
     sg_time_ns failed_at[NET_NODES_MAX][NET_NODES_MAX]; /* last FAIL of [1] at [0] */
     sg_time_ns now;
@@ -94,6 +97,8 @@ size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_
 void net_run(struct net *net, uint64_t duration_ns);
 /* Does the oldest waiting job and tells its node. */
 void net_finish_job(struct net *net);
+/* A checksum (FNV-1a) of bytes. */
+uint64_t net_sum(struct sg_bytes bytes);
 /* How often a node was given a message. */
 size_t net_delivered(const struct net *net, size_t node, const struct sg_msg_id *id);
 const struct sg_peer_id *net_id(const struct net *net, size_t node);

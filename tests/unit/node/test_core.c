@@ -175,7 +175,7 @@ static void limits_are_errors_without_effect(void **state)
     struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE, .topic = {{9}}};
     struct sg_core_in up = {.kind = SG_CORE_IN_LINK_UP, .peer = {{1}}};
     struct sg_core_publish result;
-    static uint8_t big[SG_PAYLOAD_MAX + 1];
+    static uint8_t big[SG_LARGE_MAX + 1];
     (void)state;
     net_init(&net, 1, few_scopes);
     assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result),

@@ -163,6 +163,31 @@ static void ids_and_roots_are_those_of_the_samples(void **state)
     net_fini(&net);
 }
 
+static void ids_of_large_payloads_are_those_of_the_samples(void **state)
+{
+    static uint8_t payload[SG_PAYLOAD_MAX + 1];
+    struct sg_gossip msg = {.sequence = (UINT64_C(1) << 32) + 1,
+                            .time_ms = UINT64_C(1700000000000),
+                            .expiry_ms = UINT64_C(1700000060000),
+                            .is_large = true};
+    struct sg_topic_id news;
+    struct sg_msg_id id;
+    const struct sg_bytes key[] = {SG_BYTES_LIT("saorsa peer v1"), SG_BYTES_LIT("key")};
+    const struct sg_bytes name[] = {SG_BYTES_LIT("saorsa topic v1"), SG_BYTES_LIT("news")};
+    (void)state;
+    net_init(&net, 1, NULL);
+    sg_suite_default()->hash(key, 2, msg.author.b);
+    sg_suite_default()->hash(name, 2, news.b);
+    memset(payload, 'x', sizeof(payload));
+    struct sg_buf *text = sg_large_announce(net.core[0], sg_bytes(payload, sizeof(payload)));
+    assert_non_null(text);
+    msg.payload = sg_buf_bytes(text);
+    sg_message_id(net.core[0], &news, &msg, &id);
+    expect_hex(id.b, "e358e6cc8398b01ed593a2e549b14688d00c3be9b86027de11f4eb0006ea860e");
+    sg_buf_unref(text);
+    net_fini(&net);
+}
+
 static void a_batch_of_any_size_needs_one_verification(void **state)
 {
     static const uint8_t counts[] = {2, 3, 4, 5, 7, 8, 13, 63, 64};
@@ -357,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_of_any_size_needs_one_verification),
         cmocka_unit_test(ids_and_roots_are_those_of_the_samples),
+        cmocka_unit_test(ids_of_large_payloads_are_those_of_the_samples),
         cmocka_unit_test(the_tree_has_the_shape_of_rfc_9162),
         cmocka_unit_test(leaves_that_the_root_does_not_stand_for_are_a_bad_proof),
         cmocka_unit_test(nothing_is_below_a_verified_root_but_its_leaves),

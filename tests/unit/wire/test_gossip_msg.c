@@ -36,8 +36,8 @@ static struct sg_gossip lone(void)
 
 static void a_lone_message_has_these_bytes(void **state)
 {
-    static const uint8_t tail[] = {0,    0,    0, 1, 0, 0, 0, 2, 0,    0,    0, 0, 0,   0,
-                                   0x0a, 0x0b, 0, 0, 0, 0, 0, 0, 0x0c, 0x0d, 1, 2, 'h', 'i'};
+    static const uint8_t tail[] = {0,    0, 0, 1, 0, 0, 0, 2,    0,    0, 0, 0, 0,   0,  0x0a,
+                                   0x0b, 0, 0, 0, 0, 0, 0, 0x0c, 0x0d, 1, 0, 2, 'h', 'i'};
     struct sg_gossip msg = lone();
     (void)state;
     assert_int_equal(encode(&msg), 2 + 32 + sizeof(tail));
@@ -67,7 +67,7 @@ static void batched_messages_carry_index_and_root(void **state)
     msg.batch_index = 3;
     memset(msg.root, 0x55, sizeof(msg.root));
     size_t len = encode(&msg);
-    assert_int_equal(len, 2 + 32 + 24 + 1 + 1 + 32 + 3);
+    assert_int_equal(len, 2 + 32 + 24 + 1 + 1 + 32 + 1 + 3);
     assert_memory_equal(out + 58, "\x05\x03\x55\x55", 4);
     assert_int_equal(decode(len, &back), SG_OK);
     assert_int_equal(back.batch_index, 3);
@@ -155,9 +155,9 @@ static void bad_messages_have_an_error_each(void **state)
     out[59] = 2; /* index beyond the batch */
     assert_int_equal(decode(len, &back), SG_ERR_MALFORMED);
     len = encode(&msg);
-    memcpy(out + 59, "\x80\x01\x00\x01", 4); /* 65 537 bytes of payload */
+    memcpy(out + 60, "\x80\x01\x00\x01", 4); /* 65 537 bytes of payload */
     assert_int_equal(decode(len + 2, &back), SG_ERR_OVERSIZED);
-    memcpy(out + 59, "\x40\x02", 2); /* two bytes where one is enough */
+    memcpy(out + 60, "\x40\x02", 2); /* two bytes where one is enough */
     assert_int_equal(decode(len, &back), SG_ERR_NOT_CANONICAL);
 }
 
