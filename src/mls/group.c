@@ -128,6 +128,11 @@ static void wipe_past(struct sg_mls_epoch *epoch)
     epoch->suite->wipe(&membership, sizeof(membership));
 }
 
+static bool is_wiped(const struct sg_mls_epoch *epoch)
+{
+    return epoch->own.count == 0;
+}
+
 static uint32_t past_max(const struct sg_mls_config *config)
 {
     return config->past_epochs < SG_MLS_PAST_MAX ? config->past_epochs : SG_MLS_PAST_MAX;
@@ -136,20 +141,28 @@ static uint32_t past_max(const struct sg_mls_config *config)
 static void push_past(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                       struct sg_mls_tree_log *log)
 {
-    uint32_t max = past_max(group->config), undo = group->config->undo_epochs;
+    uint32_t max = past_max(group->config);
     struct sg_mls_past fresh = {epoch, *log, false};
     *log = (struct sg_mls_tree_log){0};
     if (max == 0) {
         past_fini(group, &fresh);
         return;
     }
-    if (group->past_count == max)
+    while (group->past_count >= max)
         past_fini(group, &group->past[--group->past_count]);
     memmove(&group->past[1], &group->past[0], group->past_count * sizeof(group->past[0]));
     group->past[0] = fresh;
     group->past_count++;
-    if (undo < group->past_count)
-        wipe_past(group->past[undo].epoch);
+    sg_mls_group_trim(group);
+}
+
+void sg_mls_group_trim(struct sg_mls_group *group)
+{
+    while (group->past_count > past_max(group->config))
+        past_fini(group, &group->past[--group->past_count]);
+    for (uint32_t i = group->config->undo_epochs; i < group->past_count; i++)
+        if (!is_wiped(group->past[i].epoch))
+            wipe_past(group->past[i].epoch);
 }
 
 void sg_mls_group_keep_resumption(struct sg_mls_group *group)
@@ -216,7 +229,7 @@ sg_err sg_mls_group_rollback(struct sg_mls_group *group)
     if (group->past_count == 0 || group->config->undo_epochs == 0)
         return SG_ERR_NOT_FOUND;
     struct sg_mls_past past = group->past[0];
-    if (past.epoch->own.count == 0)
+    if (is_wiped(past.epoch))
         return SG_ERR_NOT_FOUND; /* wiped: further back than undo_epochs */
     sg_mls_pending_free(group, group->pending);
     group->pending = NULL;

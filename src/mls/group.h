@@ -65,6 +65,7 @@ struct sg_mls_group {
     struct sg_mls_pending *pending; /* NULL: none */
     struct sg_mls_closing closing;
     bool is_pending_stored; /* there is a pending commit in the store */
+    bool is_stored;         /* there is this group in the store */
     uint64_t stored_from;   /* the oldest epoch in the store */
     uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
     bool is_removed;        /* by a commit that we saw; nothing is left to decrypt with */
@@ -91,6 +92,8 @@ SG_MUST_USE sg_err sg_mls_group_check_open(const struct sg_mls_group *group);
  * pending commit of the old epoch are dropped. */
 void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                        struct sg_mls_tree_log *log, struct sg_mls_closing *closing);
+/* Past epochs that the config no longer keeps go; those it can no longer undo are wiped. */
+void sg_mls_group_trim(struct sg_mls_group *group);
 /* Notes the resumption PSK of the current epoch. */
 void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */

@@ -196,6 +196,8 @@ static sg_err push_epochs(const struct sg_mls_group *group, struct batch *batch)
         if (!past->is_log_stored)
             SG_TRY(push(batch, SG_MLS_RECORD_LOG, number, sg_mls_write_log, &past->log));
     }
+    if (!group->is_stored)
+        return SG_OK; /* one who joins at epoch 2^40 has nothing older to delete */
     for (uint64_t old = group->stored_from; old < oldest_epoch(group); old++) {
         SG_TRY(push(batch, SG_MLS_RECORD_EPOCH, (uint32_t)old, NULL, NULL));
         SG_TRY(push(batch, SG_MLS_RECORD_LOG, (uint32_t)old, NULL, NULL));
@@ -218,6 +220,7 @@ static void set_stored(struct sg_mls_group *group)
         group->past[i].epoch->ratchets.is_stored = true;
         group->past[i].is_log_stored = true;
     }
+    group->is_stored = true;
     group->stored_from = oldest_epoch(group);
     group->stored_to = group->epoch->context.epoch;
     group->is_pending_stored = group->pending != NULL;

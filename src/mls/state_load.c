@@ -300,6 +300,7 @@ static sg_err load_past(struct loading *l)
         SG_TRY(need(l, SG_MLS_RECORD_LOG, (uint32_t)number, &r));
         SG_TRY(read_log(&r, l, &past->log));
     }
+    l->group->is_stored = true;
     l->group->stored_from = l->epoch - l->past_count;
     l->group->stored_to = l->epoch;
     return SG_OK;
@@ -372,6 +373,7 @@ static sg_err load(struct loading *l)
     SG_TRY(corrupt(load_past(l)));
     SG_TRY(corrupt(load_pending(l)));
     SG_TRY(corrupt(reserve_for_logs(l->group)));
+    sg_mls_group_trim(l->group); /* the config may keep less than when this was saved */
     /* a tree that is not the one of the epoch cannot be used for anything */
     return sg_bytes_equal(sg_mls_tree_root_hash(&l->group->tree),
                           l->group->epoch->context.tree_hash)

@@ -405,6 +405,62 @@ static void a_used_ratchet_is_deleted(void **state)
     tear_down(&p);
 }
 
+static struct sg_bytes commit_alone(struct pair *p)
+{
+    struct sg_bytes commit = commit_by(p, &p->a);
+    assert_int_equal(give(&p->a, commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    return commit;
+}
+
+/* Who joins at a late epoch has nothing in the store that would have to go. */
+static void a_first_save_deletes_nothing(void **state)
+{
+    struct pair p;
+    (void)state;
+    set_up(&p);
+    for (unsigned i = 0; i < 8; i++)
+        (void)commit_alone(&p);
+    assert_int_equal(sg_mls_state_save(p.a.group, &p.store.store), SG_OK);
+    for (unsigned i = 0; i < p.store.count; i++)
+        assert_non_null(p.store.kept[i].value);
+    (void)commit_alone(&p);
+    assert_int_equal(sg_mls_state_save(p.a.group, &p.store.store), SG_OK);
+    assert_null(find(&p.store, SG_MLS_RECORD_EPOCH, 4)->value);
+    tear_down(&p);
+}
+
+static void a_config_may_keep_less_than_before(void **state)
+{
+    struct pair p;
+    (void)state;
+    set_up(&p);
+    p.w.config.past_epochs = 5;
+    p.w.config.undo_epochs = 3;
+    for (unsigned i = 0; i < 8; i++)
+        (void)commit_alone(&p);
+    assert_int_equal(p.a.group->past_count, 5);
+    struct sg_mls_secret second = p.a.group->past[1].epoch->secrets.init;
+    assert_int_equal(sg_mls_state_save(p.a.group, &p.store.store), SG_OK);
+    assert_true(store_contains(&p.store, sg_bytes(second.b, 32)));
+    p.w.config.undo_epochs = 1;
+    restart(&p);
+    restart(&p);
+    assert_false(store_contains(&p.store, sg_bytes(second.b, 32)));
+    assert_int_equal(p.a.group->past_count, 5);
+    p.w.config.past_epochs = 2; /* while it runs */
+    (void)commit_alone(&p);
+    assert_int_equal(p.a.group->past_count, 2);
+    restart(&p);
+    p.w.config.past_epochs = 1; /* between two runs */
+    restart(&p);
+    restart(&p);
+    assert_int_equal(p.a.group->past_count, 1);
+    assert_int_equal(sg_mls_group_rollback(p.a.group), SG_OK);
+    assert_int_equal(sg_mls_group_rollback(p.a.group), SG_ERR_NOT_FOUND);
+    restart(&p);
+    tear_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +471,8 @@ int main(void)
         cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(secrets_are_deleted),
         cmocka_unit_test(a_used_ratchet_is_deleted),
+        cmocka_unit_test(a_first_save_deletes_nothing),
+        cmocka_unit_test(a_config_may_keep_less_than_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
