@@ -261,8 +261,8 @@ sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *grou
     /* RFC9420 s12.4.3: "New members MUST verify that group_id is unique among the groups they are
      * currently participating in" */
     sg_err err = member == NULL ? SG_ERR_NO_MEMORY : SG_OK;
-    if (err == SG_OK && sg_mls_storage_has(client, group->epoch->context.group_id))
-        err = SG_ERR_EXISTS;
+    if (err == SG_OK)
+        err = sg_mls_storage_check_new(client, group->epoch->context.group_id);
     if (err == SG_OK && client->config.storage.write != NULL)
         err = sg_mls_state_save(group, &client->store);
     if (err != SG_OK) {

@@ -27,8 +27,9 @@ struct sg_mls_member {
 
 /* Fills store and storage_key; config, suite and the signature key are there. */
 sg_err sg_mls_storage_init(struct sg_mls_client *client);
-/* Does storage, if any, have a group of this id? */
-bool sg_mls_storage_has(struct sg_mls_client *client, struct sg_bytes group_id);
+/* SG_ERR_EXISTS: storage, if any, has a group of this id; errors of reading, of which nothing
+ * follows. */
+sg_err sg_mls_storage_check_new(struct sg_mls_client *client, struct sg_bytes group_id);
 /* Has an entry of this kind (enum sg_mls_record_kind) secrets in it? The ratchet tree and its log
  * are what all members, and who joins, may see. */
 static inline bool sg_mls_storage_is_secret(uint32_t kind)

@@ -24,6 +24,7 @@ struct disk {
     struct entry entries[ENTRIES];
     size_t count;
     bool fails;
+    bool fails_to_read;
 };
 
 static struct entry *find(struct disk *disk, struct sg_bytes group, const struct sg_mls_item *item)
@@ -66,7 +67,10 @@ static sg_err disk_write(void *user, struct sg_bytes group, const struct sg_mls_
 static sg_err disk_read(void *user, struct sg_bytes group, const struct sg_mls_item *item,
                         struct sg_mls_blob *value)
 {
-    struct entry *e = find(user, group, item);
+    struct disk *disk = user;
+    struct entry *e = find(disk, group, item);
+    if (disk->fails_to_read)
+        return SG_ERR_IO;
     if (e == NULL || e->value == NULL)
         return SG_ERR_NOT_FOUND;
     *value = (struct sg_mls_blob){malloc(e->len + 1), e->len};
@@ -360,6 +364,9 @@ static void what_is_refused(void **state)
     assert_int_equal(sg_mls_member_leaf(s.alice, 1, &leaf), SG_OK);
     assert_memory_equal(leaf.credential.data, "bob", 3);
     assert_int_equal(sg_mls_member_create(s.alice_client, text("g"), &other), SG_ERR_EXISTS);
+    s.disk->fails_to_read = true; /* it may be there: nothing is written over it */
+    assert_int_equal(sg_mls_member_create(s.alice_client, text("g"), &other), SG_ERR_IO);
+    s.disk->fails_to_read = false;
     assert_int_equal(sg_mls_member_load(s.alice_client, text("h"), &other), SG_ERR_NOT_FOUND);
     assert_int_equal(sg_mls_member_load(s.bob_client, text("g"), &other), SG_ERR_INVALID_STATE);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_ERR_INVALID_STATE);
