@@ -90,7 +90,7 @@ static sg_err make_tree(struct making *m)
 {
     SG_TRY(apply_list(m));
     /* RFC9420 s12.4.1: "If the path field is required ... it MUST be populated" */
-    bool has_path = m->change.needs_path || !m->options->omits_path;
+    bool has_path = m->change.needs_path || !m->options->omits_path || m->options->new_leaf != NULL;
     if (has_path) {
         SG_TRY(make_path(m));
     } else {
@@ -263,6 +263,9 @@ sg_err sg_mls_group_commit(struct sg_mls_group *group, struct sg_mls_arena *aren
     SG_TRY(sg_mls_group_check_open(group));
     if (group->pending != NULL)
         return SG_ERR_INVALID_STATE;
+    if (options->new_leaf != NULL &&
+        options->new_leaf->signature_private.len != group->suite->sig_private_len)
+        return SG_ERR_INVALID_ARGUMENT;
     return commit(group, arena, options, NULL, out);
 }
 

@@ -37,7 +37,7 @@ struct sg_mls_commit_options {
     const struct sg_mls_proposal *values; /* [count] proposals by value */
     uint32_t count;
     bool skips_cached;               /* covers no cached proposals; else all that fit together */
-    bool omits_path;                 /* no path where none is due */
+    bool omits_path;                 /* no path where none is due; a new leaf needs one */
     bool tree_in_welcome;            /* else the tree is for the caller to deliver */
     bool with_group_info;            /* a GroupInfo with external_pub for external commits */
     struct sg_bytes info_extensions; /* more extensions for GroupInfo and Welcome: the body of a

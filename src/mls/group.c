@@ -57,6 +57,7 @@ void sg_mls_group_free(struct sg_mls_group *group)
     for (uint32_t i = 0; i < group->past_count; i++)
         past_fini(group, &group->past[i]);
     sg_mls_epoch_free(group->epoch);
+    sg_mls_discarded_clear(group);
     if (group->resumption != NULL)
         group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     sg_mem_free(mem, group->resumption);
@@ -138,6 +139,23 @@ static uint32_t past_max(const struct sg_mls_config *config)
     return config->past_epochs < SG_MLS_PAST_MAX ? config->past_epochs : SG_MLS_PAST_MAX;
 }
 
+/* RFC9420 s12.4.2: who is removed "SHOULD promptly delete its group state and secret tree". */
+static void wipe_removed(struct sg_mls_group *group)
+{
+    struct sg_mls_epoch *epoch = group->epoch;
+    uint32_t leaf = epoch->own.leaf;
+    while (group->past_count > 0)
+        past_fini(group, &group->past[--group->past_count]);
+    group->suite->wipe(&epoch->secrets, sizeof(epoch->secrets));
+    group->suite->wipe(&epoch->own, sizeof(epoch->own));
+    epoch->own.leaf = leaf;
+    group->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
+    sg_mls_secret_tree_fini(&epoch->ratchets);
+    sg_mls_secret_tree_fini(&epoch->exports);
+    group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
+    group->resumption_count = 0;
+}
+
 static void push_past(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                       struct sg_mls_tree_log *log)
 {
@@ -163,6 +181,36 @@ void sg_mls_group_trim(struct sg_mls_group *group)
     for (uint32_t i = group->config->undo_epochs; i < group->past_count; i++)
         if (!is_wiped(group->past[i].epoch))
             wipe_past(group->past[i].epoch);
+    if (group->config->undo_epochs == 0)
+        sg_mls_discarded_clear(group);
+    if (group->is_removed && group->config->undo_epochs == 0)
+        wipe_removed(group);
+}
+
+static void reverse(struct sg_mls_resumption *at, uint32_t count)
+{
+    for (uint32_t i = 0; i < count / 2; i++) {
+        struct sg_mls_resumption other = at[i];
+        at[i] = at[count - 1 - i];
+        at[count - 1 - i] = other;
+    }
+}
+
+/* The PSKs of epochs above one that a rollback came back to. The ring then starts at its oldest
+ * entry again. */
+static void drop_resumption(struct sg_mls_group *group, uint64_t above)
+{
+    struct sg_mls_resumption *at = group->resumption;
+    uint32_t cap = group->resumption_cap;
+    if (group->resumption_count >= cap) {
+        uint32_t oldest = group->resumption_count % cap;
+        reverse(at, oldest);
+        reverse(at + oldest, cap - oldest);
+        reverse(at, cap);
+        group->resumption_count = cap;
+    }
+    while (group->resumption_count > 0 && at[group->resumption_count - 1].epoch > above)
+        group->suite->wipe(&at[--group->resumption_count], sizeof(*at));
 }
 
 void sg_mls_group_keep_resumption(struct sg_mls_group *group)
@@ -187,13 +235,27 @@ const struct sg_mls_secret *sg_mls_group_resumption(const struct sg_mls_group *g
     return NULL;
 }
 
+/* What belongs to the epoch that ends. */
+static void clear_waiting(struct sg_mls_group *group)
+{
+    sg_mls_pending_free(group, group->pending);
+    group->pending = NULL;
+    sg_mls_cache_clear(group);
+}
+
+void sg_mls_group_remove_own(struct sg_mls_group *group)
+{
+    group->is_removed = true;
+    clear_waiting(group);
+    sg_mls_group_trim(group);
+}
+
 void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                        struct sg_mls_tree_log *log, struct sg_mls_closing *closing)
 {
     struct sg_mls_epoch *before = group->epoch;
-    sg_mls_pending_free(group, group->pending);
-    group->pending = NULL;
-    sg_mls_cache_clear(group);
+    clear_waiting(group);
+    sg_mls_recall_epoch(group, epoch);
     group->epoch = epoch;
     sg_mls_group_keep_resumption(group);
     if (closing != NULL && closing->raw != NULL) {
@@ -224,24 +286,33 @@ sg_err sg_mls_group_merge(struct sg_mls_group *group)
     return SG_OK;
 }
 
+/* The last commit was one that removed us, and which changed nothing else here. */
+static sg_err rollback_removal(struct sg_mls_group *group)
+{
+    if (is_wiped(group->epoch))
+        return SG_ERR_NOT_FOUND;
+    group->is_removed = false;
+    return SG_OK;
+}
+
 sg_err sg_mls_group_rollback(struct sg_mls_group *group)
 {
-    if (group->past_count == 0 || group->config->undo_epochs == 0)
+    if (group->config->undo_epochs == 0)
         return SG_ERR_NOT_FOUND;
+    if (group->is_removed)
+        return rollback_removal(group);
+    if (group->past_count == 0 || is_wiped(group->past[0].epoch))
+        return SG_ERR_NOT_FOUND; /* further back than undo_epochs */
+    SG_TRY(sg_mls_discard_epoch(group, group->epoch));
     struct sg_mls_past past = group->past[0];
-    if (is_wiped(past.epoch))
-        return SG_ERR_NOT_FOUND; /* wiped: further back than undo_epochs */
-    sg_mls_pending_free(group, group->pending);
-    group->pending = NULL;
-    sg_mls_cache_clear(group);
+    clear_waiting(group);
     sg_mls_closing_fini(group->config, &group->closing);
-    group->is_removed = false;
     sg_mls_tree_undo(&group->tree, &past.log);
     sg_mls_tree_log_fini(&group->tree, &past.log);
-    sg_mls_epoch_free(group->epoch);
     group->epoch = past.epoch;
     group->past_count--;
     memmove(&group->past[0], &group->past[1], group->past_count * sizeof(group->past[0]));
+    drop_resumption(group, group->epoch->context.epoch);
     return SG_OK;
 }
 

@@ -87,12 +87,15 @@ static sg_err take_proposal(struct intake *in)
     event->kind = SG_MLS_EVENT_PROPOSAL;
     event->proposal_type = in->message.content.proposal.type;
     event->proposal_ref = sg_bytes(ref, in->group->suite->hash_len);
+    bool is_own = event->sender.type == SG_MLS_SENDER_MEMBER &&
+                  event->sender.index == sg_mls_group_leaf(in->group);
     if (sg_mls_cache_find(in->group, event->proposal_ref) != NULL) {
-        bool is_own = event->sender.type == SG_MLS_SENDER_MEMBER &&
-                      event->sender.index == sg_mls_group_leaf(in->group);
         event->kind = SG_MLS_EVENT_OWN;
         return is_own ? SG_OK : SG_ERR_DUPLICATE;
     }
+    /* an Update of another state of ours: its private key is not here */
+    if (is_own && event->proposal_type == SG_MLS_UPDATE)
+        return SG_ERR_INVALID_STATE;
     SG_TRY(sg_mls_try_proposal(in->group, &event->arena, &in->message.content, in->now));
     return sg_mls_cache_add(in->group, &event->arena, &in->message, NULL);
 }
@@ -140,6 +143,8 @@ static sg_err take_public(struct intake *in, const struct sg_mls_public_message 
     struct sg_bytes key;
     if (public_message->content.epoch != group->epoch->context.epoch)
         return SG_ERR_MLS_EPOCH;
+    if (group->closing.raw != NULL)
+        return SG_ERR_INVALID_STATE;
     SG_TRY(sg_mls_unprotect_public(&framing, public_message, &in->message));
     SG_TRY(signature_key(group, &in->message, &key));
     SG_TRY(sg_mls_content_verify(&framing, key, &in->message));
@@ -211,6 +216,8 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
     SG_TRY(sg_mls_open_sender(&framing, message, &sender));
     private_in.sender = sender;
     if (sender.leaf == epoch->own.leaf) {
+        if (message->type == SG_MLS_COMMIT)
+            return SG_ERR_INVALID_STATE; /* as a public one that is not pending */
         in->event->kind = SG_MLS_EVENT_OWN;
         in->event->sender = (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sender.leaf};
         return SG_OK;
@@ -238,6 +245,8 @@ static sg_err take_private(struct intake *in, const struct sg_mls_private_messag
     /* RFC9420 s12.1, s12.4.2: handshake messages are of the current epoch */
     if (depth > 0 && message->type != SG_MLS_APPLICATION)
         return SG_ERR_MLS_EPOCH;
+    if (in->group->closing.raw != NULL && message->type != SG_MLS_APPLICATION)
+        return SG_ERR_INVALID_STATE;
     return open_private(in, message, depth,
                         depth == 0 ? in->group->epoch : in->group->past[depth - 1].epoch);
 }

@@ -36,8 +36,10 @@ struct sg_mls_event {
  * SG_ERR_MLS_GROUP: another group; SG_ERR_MLS_EPOCH: a handshake message of another epoch, or an
  * application message of one that is no longer kept; SG_ERR_DUPLICATE: seen already, or its key is
  * gone; SG_ERR_MLS_TOO_FAR; SG_ERR_AUTH: it does not decrypt; SG_ERR_MLS_TAG;
- * SG_ERR_BAD_SIGNATURE; SG_ERR_MLS_SENDER; SG_ERR_MLS_REMOVED; SG_ERR_UNSUPPORTED: not a framed
- * message; errors of decoding, of sg_mls_list_apply and of sg_mls_prepare_commit. */
+ * SG_ERR_BAD_SIGNATURE; SG_ERR_MLS_SENDER; SG_ERR_MLS_REMOVED; SG_ERR_INVALID_STATE: a handshake
+ * message for a group that is closed, or a commit or Update of ours whose secrets are not here (it
+ * was discarded, or another state of ours made it); SG_ERR_UNSUPPORTED: not a framed message;
+ * errors of decoding, of sg_mls_list_apply and of sg_mls_prepare_commit. */
 SG_MUST_USE sg_err sg_mls_group_process(struct sg_mls_group *group, struct sg_bytes message,
                                         uint64_t now, struct sg_mls_event *event);
 void sg_mls_event_fini(struct sg_mls_event *event);

@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 2
+#define VERSION 3
 
 static void write_secret(struct sg_writer *w, const struct sg_mls_suite *suite,
                          const struct sg_mls_secret *secret)
@@ -119,6 +119,14 @@ static void write_cache(struct sg_writer *w, const struct sg_mls_group *group)
     }
 }
 
+static uint32_t discarded_bits(const struct sg_mls_group *group)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++)
+        bits |= (uint32_t)(group->discarded[i] != NULL) << i;
+    return bits;
+}
+
 static void write_state(struct sg_writer *w, const void *what)
 {
     const struct sg_mls_group *group = what;
@@ -131,6 +139,7 @@ static void write_state(struct sg_writer *w, const void *what)
     sg_write_u8(w, group->pending != NULL);
     sg_write_u32(w, group->tree.leaves);
     sg_write_u32(w, group->past_count);
+    sg_write_u32(w, discarded_bits(group));
     sg_write_vector(w, sg_bytes(group->closing.raw, group->closing.len));
     /* the oldest first, so that reading them one after the other fills the ring again */
     sg_write_u32(w, psks);
@@ -209,6 +218,17 @@ static sg_err push_epochs(const struct sg_mls_group *group, struct batch *batch)
     return SG_OK;
 }
 
+static sg_err push_discarded(const struct sg_mls_group *group, struct batch *batch)
+{
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++) {
+        const struct sg_mls_epoch *epoch = group->discarded[i];
+        bool is_gone = epoch == NULL && (group->discarded_stored >> i & 1) != 0;
+        if (is_gone || (epoch != NULL && !epoch->ratchets.is_stored))
+            SG_TRY(push(batch, SG_MLS_RECORD_DISCARDED, i, sg_mls_write_epoch, epoch));
+    }
+    return SG_OK;
+}
+
 static void set_stored(struct sg_mls_group *group)
 {
     struct sg_mls_tree *tree = &group->tree;
@@ -221,6 +241,10 @@ static void set_stored(struct sg_mls_group *group)
         group->past[i].is_log_stored = true;
     }
     group->is_stored = true;
+    group->discarded_stored = discarded_bits(group);
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++)
+        if (group->discarded[i] != NULL)
+            group->discarded[i]->ratchets.is_stored = true;
     group->stored_from = oldest_epoch(group);
     group->stored_to = group->epoch->context.epoch;
     group->is_pending_stored = group->pending != NULL;
@@ -231,6 +255,7 @@ static sg_err collect(const struct sg_mls_group *group, struct batch *batch)
     SG_TRY(push(batch, SG_MLS_RECORD_STATE, 0, write_state, group));
     SG_TRY(push_nodes(group, batch));
     SG_TRY(push_epochs(group, batch));
+    SG_TRY(push_discarded(group, batch));
     if (group->pending != NULL)
         return push(batch, SG_MLS_RECORD_PENDING, 0, write_pending, group->pending);
     return group->is_pending_stored ? push(batch, SG_MLS_RECORD_PENDING, 0, NULL, NULL) : SG_OK;

@@ -7,11 +7,12 @@
 #include "mls/group.h"
 
 enum sg_mls_record_kind {
-    SG_MLS_RECORD_STATE = 1,   /* index 0 */
-    SG_MLS_RECORD_NODE = 2,    /* by node index */
-    SG_MLS_RECORD_EPOCH = 3,   /* by epoch modulo 2^32 */
-    SG_MLS_RECORD_LOG = 4,     /* by the epoch that the commit ended, modulo 2^32 */
-    SG_MLS_RECORD_PENDING = 5, /* index 0 */
+    SG_MLS_RECORD_STATE = 1,     /* index 0 */
+    SG_MLS_RECORD_NODE = 2,      /* by node index */
+    SG_MLS_RECORD_EPOCH = 3,     /* by epoch modulo 2^32 */
+    SG_MLS_RECORD_LOG = 4,       /* by the epoch that the commit ended, modulo 2^32 */
+    SG_MLS_RECORD_PENDING = 5,   /* index 0 */
+    SG_MLS_RECORD_DISCARDED = 6, /* by slot */
 };
 
 struct sg_mls_record {

@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 2
+#define VERSION 3
 
 struct loading {
     const struct sg_mls_config *config;
@@ -97,8 +97,11 @@ static sg_err read_sender(struct sg_reader *r, struct sg_mls_secret_tree *tree)
         err = SG_ERR_CORRUPT;
     if (err == SG_OK)
         err = sg_mls_secret_tree_put_sender(tree, &sender);
-    for (unsigned i = 0; err != SG_OK && i < 2; i++)
-        sg_mem_free(tree->mem, sender.ratchet[i].kept);
+    for (unsigned i = 0; err != SG_OK && i < 2; i++) {
+        struct sg_mls_ratchet *ratchet = &sender.ratchet[i];
+        tree->suite->wipe(ratchet->kept, ratchet->kept_cap * sizeof(*ratchet->kept));
+        sg_mem_free(tree->mem, ratchet->kept);
+    }
     tree->suite->wipe(&sender, sizeof(sender));
     return err;
 }
@@ -277,6 +280,7 @@ static sg_err load_state(struct loading *l)
     l->has_pending = sg_mls_read_present(&r);
     uint32_t leaves = sg_read_u32(&r);
     l->past_count = sg_read_u32(&r);
+    l->group->discarded_stored = sg_read_u32(&r);
     SG_TRY(corrupt(read_closing(&r, l, &l->group->closing)));
     read_resumption(&r, l->group);
     uint32_t cached = sg_read_u32(&r);
@@ -303,6 +307,19 @@ static sg_err load_past(struct loading *l)
     l->group->is_stored = true;
     l->group->stored_from = l->epoch - l->past_count;
     l->group->stored_to = l->epoch;
+    return SG_OK;
+}
+
+static sg_err load_discarded(struct loading *l)
+{
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++) {
+        struct sg_reader r;
+        if ((l->group->discarded_stored >> i & 1) == 0)
+            continue;
+        SG_TRY(need(l, SG_MLS_RECORD_DISCARDED, i, &r));
+        SG_TRY(read_epoch(&r, l, &l->group->discarded[i]));
+        SG_TRY(sg_reader_done(&r));
+    }
     return SG_OK;
 }
 
@@ -371,6 +388,7 @@ static sg_err load(struct loading *l)
     SG_TRY(corrupt(load_nodes(l)));
     SG_TRY(corrupt(load_epoch(l, l->epoch, &l->group->epoch)));
     SG_TRY(corrupt(load_past(l)));
+    SG_TRY(corrupt(load_discarded(l)));
     SG_TRY(corrupt(load_pending(l)));
     SG_TRY(corrupt(reserve_for_logs(l->group)));
     sg_mls_group_trim(l->group); /* the config may keep less than when this was saved */

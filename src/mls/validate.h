@@ -13,7 +13,8 @@ struct sg_mls_rules {
     struct sg_bytes group_id;
     struct sg_bytes extensions; /* of the GroupContext in force */
     uint64_t now;
-    bool is_sending; /* RFC 9420 s7.3: then lifetimes are always checked */
+    bool is_sending;   /* RFC 9420 s7.3: then lifetimes are always checked */
+    bool is_committed; /* by somebody, at another time: then whether they are over is not */
 };
 
 struct sg_mls_leaf_check {
