@@ -120,7 +120,8 @@ struct sg_mls_external {
     struct sg_bytes group_info; /* MLSMessage with external_pub */
     struct sg_bytes tree;       /* when it is not in there; else empty */
     const struct sg_mls_new_leaf *leaf;
-    bool removes_prior; /* resync: removes the member with our signature key or credential */
+    bool removes_prior; /* resync: removes the member with our signature key, or else the only one
+                         * with our credential */
     const struct sg_mls_psk_id *psks; /* [psk_count] */
     uint32_t psk_count;
     struct sg_bytes authenticated_data;

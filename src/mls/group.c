@@ -13,7 +13,7 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     group->resumption = sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
     sg_err err = group->resumption == NULL ? SG_ERR_NO_MEMORY : SG_OK;
     if (err == SG_OK)
-        err = config->random->fill(config->random->state, (uint8_t *)&group->tree.keys.seed,
+        err = config->random->fill(config->random->state, (uint8_t *)group->tree.keys.seed,
                                    sizeof(group->tree.keys.seed));
     if (err == SG_OK)
         *out = group;
@@ -303,12 +303,18 @@ sg_err sg_mls_group_rollback(struct sg_mls_group *group)
         return rollback_removal(group);
     if (group->past_count == 0 || is_wiped(group->past[0].epoch))
         return SG_ERR_NOT_FOUND; /* further back than undo_epochs */
-    SG_TRY(sg_mls_discard_epoch(group, group->epoch));
     struct sg_mls_past past = group->past[0];
+    sg_mls_tree_undo(&group->tree, &group->past[0].log);
+    bool is_right =
+        sg_bytes_equal(sg_mls_tree_root_hash(&group->tree), past.epoch->context.tree_hash);
+    sg_err err = is_right ? sg_mls_discard_epoch(group, group->epoch) : SG_ERR_CORRUPT;
+    if (err != SG_OK) {
+        sg_mls_tree_redo(&group->tree, &group->past[0].log);
+        return err;
+    }
     clear_waiting(group);
     sg_mls_closing_fini(group->config, &group->closing);
-    sg_mls_tree_undo(&group->tree, &past.log);
-    sg_mls_tree_log_fini(&group->tree, &past.log);
+    sg_mls_tree_log_fini(&group->tree, &group->past[0].log);
     group->epoch = past.epoch;
     group->past_count--;
     memmove(&group->past[0], &group->past[1], group->past_count * sizeof(group->past[0]));
@@ -334,15 +340,35 @@ const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *grou
 
 static void cached_fini(struct sg_mls_group *group, struct sg_mls_cached *cached)
 {
+    group->cache_bytes -= cached->len;
     sg_mem_free(group->config->mem, cached->message);
     group->suite->wipe(cached, sizeof(*cached));
 }
 
+void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count)
+{
+    while (group->cache_count > count)
+        cached_fini(group, &group->cache[--group->cache_count]);
+}
+
 void sg_mls_cache_clear(struct sg_mls_group *group)
 {
-    for (uint32_t i = 0; i < group->cache_count; i++)
-        cached_fini(group, &group->cache[i]);
-    group->cache_count = 0;
+    sg_mls_cache_shrink(group, 0);
+}
+
+sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes ref)
+{
+    const struct sg_mls_cached *found = sg_mls_cache_find(group, ref);
+    if (found == NULL)
+        return SG_ERR_NOT_FOUND;
+    uint32_t at = (uint32_t)(found - group->cache);
+    struct sg_mls_cached *last = &group->cache[group->cache_count - 1];
+    cached_fini(group, &group->cache[at]);
+    memmove(&group->cache[at], &group->cache[at + 1],
+            (group->cache_count - at - 1) * sizeof(*group->cache));
+    group->suite->wipe(last, sizeof(*last));
+    group->cache_count--;
+    return SG_OK;
 }
 
 const struct sg_mls_cached *sg_mls_cache_find(const struct sg_mls_group *group, struct sg_bytes ref)
@@ -389,6 +415,10 @@ sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
     SG_TRY(sg_mls_proposal_ref(group->suite, arena, message, ref));
     if (sg_mls_cache_find(group, sg_bytes(ref, group->suite->hash_len)) != NULL)
         return SG_ERR_DUPLICATE;
+    /* what is loaded, before the epoch, was within the limit of its time */
+    if (group->epoch != NULL && (encoded.len > group->config->cache_bytes ||
+                                 group->cache_bytes > group->config->cache_bytes - encoded.len))
+        return SG_ERR_LIMIT;
     SG_TRY(cache_grow(group));
     uint8_t *copy = sg_mem_new(group->config->mem, encoded.len, 1);
     if (copy == NULL)
@@ -399,6 +429,7 @@ sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
     memcpy(cached->ref, ref, group->suite->hash_len);
     cached->message = copy;
     cached->len = encoded.len;
+    group->cache_bytes += cached->len;
     if (keys != NULL) {
         cached->has_keys = true;
         memcpy(cached->encryption_private, keys->encryption.data, keys->encryption.len);

@@ -66,6 +66,7 @@ struct sg_mls_group {
     struct sg_mls_cached *cache; /* [cache_cap] */
     uint32_t cache_count;
     uint32_t cache_cap;
+    size_t cache_bytes;             /* of its messages */
     struct sg_mls_pending *pending; /* NULL: none */
     struct sg_mls_closing closing;
     bool is_pending_stored; /* there is a pending commit in the store */
@@ -132,9 +133,13 @@ SG_MUST_USE sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_ar
 const struct sg_mls_cached *sg_mls_cache_find(const struct sg_mls_group *group,
                                               struct sg_bytes ref);
 void sg_mls_cache_clear(struct sg_mls_group *group);
+/* Forgets one. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes ref);
+/* Forgets the newest, all but count. */
+void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count);
 /* Takes back the last commit (config->undo_epochs), also one that removed us: the group is in the
  * epoch before, without proposals. Who processes that commit once more goes on where it was.
- * SG_ERR_NOT_FOUND: too far back; SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
+ * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there; SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
 SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);
 
 /* ---- epochs that were rolled back (discard.c) ---- */

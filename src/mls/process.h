@@ -22,13 +22,15 @@ struct sg_mls_event {
     struct sg_bytes data;         /* application */
     uint16_t proposal_type;       /* proposal */
     struct sg_bytes proposal_ref; /* proposal */
-    struct sg_mls_leaves added;   /* commit: leaf indices, of the new epoch */
-    struct sg_mls_leaves removed; /* commit: leaf indices, of the old epoch */
-    struct sg_mls_leaves updated; /* commit: without the committer */
-    uint32_t committer;           /* commit: its leaf, also of one who joined by it */
-    bool is_own;                  /* commit: our pending one was merged */
-    bool is_reinit;               /* commit: the group is closed */
-    bool has_extensions;          /* commit: the group's extensions changed */
+    uint32_t subject;             /* Remove, SelfRemove, Update: of whom; else UINT32_MAX */
+    struct sg_mls_credential subject_credential; /* Add */
+    struct sg_mls_leaves added;                  /* commit: leaf indices, of the new epoch */
+    struct sg_mls_leaves removed;                /* commit: leaf indices, of the old epoch */
+    struct sg_mls_leaves updated;                /* commit: without the committer */
+    uint32_t committer;  /* commit: its leaf, also of one who joined by it */
+    bool is_own;         /* commit: our pending one was merged */
+    bool is_reinit;      /* commit: the group is closed */
+    bool has_extensions; /* commit: the group's extensions changed */
 };
 
 /* One MLSMessage for this group: a public or private message. Takes time, memory and randomness,

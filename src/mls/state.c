@@ -207,7 +207,8 @@ static sg_err push_epochs(const struct sg_mls_group *group, struct batch *batch)
     }
     if (!group->is_stored)
         return SG_OK; /* one who joins at epoch 2^40 has nothing older to delete */
-    for (uint64_t old = group->stored_from; old < oldest_epoch(group); old++) {
+    for (uint64_t old = group->stored_from; old < oldest_epoch(group) && old <= group->stored_to;
+         old++) {
         SG_TRY(push(batch, SG_MLS_RECORD_EPOCH, (uint32_t)old, NULL, NULL));
         SG_TRY(push(batch, SG_MLS_RECORD_LOG, (uint32_t)old, NULL, NULL));
     }
@@ -272,4 +273,23 @@ sg_err sg_mls_state_save(struct sg_mls_group *group, const struct sg_mls_store *
         set_stored(group);
     sg_mls_arena_fini(&batch.arena);
     return err;
+}
+
+sg_err sg_mls_state_replace(struct sg_mls_group *group, const struct sg_mls_group *old,
+                            const struct sg_mls_store *store)
+{
+    struct sg_mls_tree *tree = &group->tree;
+    uint32_t leaves = tree->leaves;
+    if (old->tree.cap_leaves > leaves) {
+        SG_TRY(sg_mls_tree_resize(tree, old->tree.cap_leaves));
+        SG_TRY(sg_mls_tree_resize(tree, leaves));
+    }
+    /* all that is there is another's: written anew, or deleted */
+    memset(tree->stored, 0, sg_mls_node_count(tree->cap_leaves));
+    group->is_stored = true;
+    group->stored_from = old->stored_from;
+    group->stored_to = old->stored_to;
+    group->discarded_stored = old->discarded_stored;
+    group->is_pending_stored = old->is_pending_stored;
+    return sg_mls_state_save(group, store);
 }

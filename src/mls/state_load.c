@@ -346,36 +346,39 @@ static sg_err load_pending(struct loading *l)
     return sg_reader_done(&r);
 }
 
-/* The largest tree that a log leads to; SG_ERR_CORRUPT: it names nodes that no tree has. */
-static sg_err measure_log(const struct sg_mls_tree_log *log, uint32_t *leaves)
+/* One entry, when the tree has *leaves. SG_ERR_CORRUPT: it names a node that the tree then has not. */
+static sg_err measure_entry(const struct sg_mls_log_entry *entry, uint32_t *leaves, uint32_t *most)
 {
-    for (uint32_t i = 0; i < log->count; i++) {
-        const struct sg_mls_log_entry *entry = &log->entries[i];
-        if (entry->node != UINT32_MAX)
-            continue;
-        if (entry->leaves == 0 || entry->leaves > SG_MLS_LEAVES_MAX ||
-            sg_mls_round_leaves(entry->leaves) != entry->leaves)
-            return SG_ERR_CORRUPT;
-        if (entry->leaves > *leaves)
-            *leaves = entry->leaves;
-    }
+    if (entry->node != UINT32_MAX)
+        return entry->node < sg_mls_node_count(*leaves) ? SG_OK : SG_ERR_CORRUPT;
+    if (entry->leaves == 0 || entry->leaves > SG_MLS_LEAVES_MAX ||
+        sg_mls_round_leaves(entry->leaves) != entry->leaves)
+        return SG_ERR_CORRUPT;
+    *leaves = entry->leaves;
+    *most = *most < *leaves ? *leaves : *most;
+    return SG_OK;
+}
+
+/* Follows a log, backwards when it undoes: how large does the tree get on the way? */
+static sg_err measure_log(const struct sg_mls_tree_log *log, bool undoes, uint32_t *leaves,
+                          uint32_t *most)
+{
     for (uint32_t i = 0; i < log->count; i++)
-        if (log->entries[i].node != UINT32_MAX &&
-            log->entries[i].node >= sg_mls_node_count(*leaves))
-            return SG_ERR_CORRUPT;
+        SG_TRY(measure_entry(&log->entries[undoes ? log->count - 1 - i : i], leaves, most));
     return SG_OK;
 }
 
 /* Undo and redo must not need memory: the tree was as large before it was saved. */
 static sg_err reserve_for_logs(struct sg_mls_group *group)
 {
-    uint32_t leaves = group->tree.leaves, most = leaves;
+    uint32_t leaves = group->tree.leaves, most = leaves, then = leaves;
     for (uint32_t i = 0; i < group->past_count; i++) {
-        SG_TRY(measure_log(&group->past[i].log, &most));
+        SG_TRY(measure_log(&group->past[i].log, true, &then, &most));
         SG_TRY(sg_mls_keys_reserve(&group->tree, 2 * group->past[i].log.count));
     }
+    then = leaves;
     if (group->pending != NULL) {
-        SG_TRY(measure_log(&group->pending->log, &most));
+        SG_TRY(measure_log(&group->pending->log, false, &then, &most));
         SG_TRY(sg_mls_keys_reserve(&group->tree, 2 * group->pending->log.count));
     }
     SG_TRY(sg_mls_tree_resize(&group->tree, most));

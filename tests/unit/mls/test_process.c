@@ -289,6 +289,84 @@ static void a_commit_of_long_ago_is_followed(void **state)
     tear_down(&s);
 }
 
+/* The echo of our own commit says what it does, as it says to others. */
+static void our_own_commit_says_what_it_does(void **state)
+{
+    struct scene s;
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_mls_event ours, theirs;
+    struct sg_bytes update;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal values[2] = {remove_of(1), add_of(&s.w, &s.d)};
+    struct sg_mls_commit_options options = {.send = send, .values = values, .count = 2};
+    struct sg_mls_commit_result result;
+    assert_int_equal(sg_mls_group_propose_update(s.c.group, &s.w.arena, NULL, &send, &update),
+                     SG_OK);
+    assert_int_equal(give(&s.a, update, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.a.group, result.commit, WORLD_NOW, &ours), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.c.group, result.commit, WORLD_NOW, &theirs), SG_OK);
+    assert_true(ours.is_own && !theirs.is_own);
+    assert_int_equal(ours.epoch, theirs.epoch);
+    assert_int_equal(ours.committer, theirs.committer);
+    assert_int_equal(ours.added.count, 1); /* at the leaf that became free */
+    assert_int_equal(ours.added.at[0], 1);
+    assert_int_equal(theirs.added.at[0], 1);
+    assert_int_equal(ours.removed.count, 1);
+    assert_int_equal(ours.removed.at[0], 1);
+    assert_int_equal(ours.updated.count, 1);
+    assert_int_equal(ours.updated.at[0], 2);
+    sg_mls_event_fini(&ours);
+    sg_mls_event_fini(&theirs);
+    tear_down(&s);
+}
+
+/* A resync takes the leaf of our key out, and never another device's. */
+static void a_resync_finds_the_right_leaf(void **state)
+{
+    struct scene s;
+    struct client devices[2];
+    struct sg_mls_info_options info = {.has_tree = true, .has_external_pub = true};
+    struct sg_mls_new_leaf leaf;
+    struct sg_mls_external in = {
+        .config = &s.w.config, .leaf = &leaf, .removes_prior = true, .now = WORLD_NOW};
+    struct sg_mls_commit_result result;
+    struct sg_mls_event event;
+    struct sg_bytes commit;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal adds[2];
+    for (unsigned i = 0; i < 2; i++) {
+        client_init(&s.w, &devices[i], "erin");
+        adds[i] = add_of(&s.w, &devices[i]);
+    }
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .values = adds, .count = 2};
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &in.group_info), SG_OK);
+    leaf.signature_private = devices[1].identity.signature_private;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &devices[1].identity, false, &s.w.arena, &leaf.leaf),
+        SG_OK);
+    assert_int_equal(sg_mls_group_external_join(&in, &s.w.arena, &s.d.group, &commit), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.a.group, commit, WORLD_NOW, &event), SG_OK);
+    assert_int_equal(event.removed.count, 1);
+    assert_int_equal(event.removed.at[0], 4);
+    sg_mls_event_fini(&event);
+    client_fini(&s.d);
+    /* a third device, with another key: which of the two it was, nobody can say */
+    client_init(&s.w, &devices[0], "erin");
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &in.group_info), SG_OK);
+    leaf.signature_private = devices[0].identity.signature_private;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &devices[0].identity, false, &s.w.arena, &leaf.leaf),
+        SG_OK);
+    assert_int_equal(sg_mls_group_external_join(&in, &s.w.arena, &s.d.group, &commit),
+                     SG_ERR_NOT_FOUND);
+    tear_down(&s);
+}
+
 /* ---- keys ---- */
 
 /* A new leaf is in the tree only by a path: one is made although none is due. */
@@ -353,6 +431,8 @@ int main(void)
         cmocka_unit_test(our_own_that_are_unknown),
         cmocka_unit_test(a_closed_group_takes_no_commits),
         cmocka_unit_test(a_commit_of_long_ago_is_followed),
+        cmocka_unit_test(our_own_commit_says_what_it_does),
+        cmocka_unit_test(a_resync_finds_the_right_leaf),
         cmocka_unit_test(a_new_leaf_needs_a_path),
         cmocka_unit_test(a_join_with_another_signature_key),
     };

@@ -580,6 +580,35 @@ static void a_removal_leaves_nothing_or_can_be_undone(void **state)
     }
 }
 
+/* A log that was changed in the store: names a node that the tree then has not, or leads to another
+ * tree than the epoch's. */
+static void a_log_that_leads_astray(void **state)
+{
+    struct pair p;
+    struct sg_mls_group *group;
+    (void)state;
+    set_up(&p);
+    p.w.config.undo_epochs = 3;
+    (void)commit_alone(&p);
+    restart(&p);
+    struct kept *log = find(&p.store, SG_MLS_RECORD_LOG, 1);
+    assert_true(log->len > 16);
+    uint8_t node = log->value[7];
+    log->value[7] = 5; /* inside what a tree of four leaves has, and not in this one of two */
+    assert_int_equal(sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"), &group),
+                     SG_ERR_CORRUPT);
+    log->value[7] = node;
+    log->value[log->len - 3] ^= 1;
+    assert_int_equal(sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"), &group),
+                     SG_OK);
+    assert_int_equal(sg_mls_group_rollback(group), SG_ERR_CORRUPT);
+    assert_int_equal(group->epoch->context.epoch, 2);
+    assert_memory_equal(sg_mls_tree_root_hash(&group->tree).data,
+                        group->epoch->context.tree_hash.data, 32);
+    sg_mls_group_free(group);
+    tear_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_config_may_keep_less_than_before),
         cmocka_unit_test(a_commit_that_returns_repeats_no_key),
         cmocka_unit_test(discarded_epochs_are_bounded),
+        cmocka_unit_test(a_log_that_leads_astray),
         cmocka_unit_test(a_rollback_drops_resumption_psks),
         cmocka_unit_test(a_removal_leaves_nothing_or_can_be_undone),
     };
