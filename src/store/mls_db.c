@@ -13,8 +13,9 @@
  *     that the cell holds padding only and all of the secret is in overflow pages, which are never
  *     copied;
  *   - the rollback journal, which holds pages as they were: it persists (unlinking would leave its
- *     blocks on the disk as they are) and is filled with zeros once the transaction is durable,
- *     and at each open, since a process may have been killed in between;
+ *     blocks on the disk as they are) and is filled with zeros once the transaction is durable, or
+ *     at the next open when a process was killed in between. Only one that was killed within a
+ *     transaction leaves a journal that SQLite itself plays back and unlinks;
  *   - SQLite's memory: a value is written and read through a blob handle, straight to and from a
  *     page, not through a record that is built on the heap.
  * A write-ahead log would keep old pages until it wraps, so there is none.
@@ -79,8 +80,8 @@ static sg_err scrub(sqlite3 *sql)
 static const char schema[] =
     "CREATE TABLE groups(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE entries(id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;"
-    "CREATE TABLE opened(id INTEGER PRIMARY KEY CHECK(id = 0), times INTEGER NOT NULL) STRICT;"
-    "INSERT INTO opened VALUES(0, 0);"
+    "CREATE TABLE scrubbed(id INTEGER PRIMARY KEY CHECK(id = 0), times INTEGER NOT NULL) STRICT;"
+    "INSERT INTO scrubbed VALUES(0, 0);"
     "PRAGMA application_id = " APPLICATION_ID ";"
     "PRAGMA user_version = 1";
 
@@ -129,19 +130,38 @@ static sg_err end(sqlite3 *sql, sg_err err)
     return err;
 }
 
-/* The first write shows that one may write, takes the lock for good and opens the journal, in which
- * a process that was killed may have left something. */
-static sg_err take_over(sqlite3 *sql, bool is_empty)
+/* May the journal of a process that was killed after a commit have old pages in it still? A large
+ * one is not looked at. */
+static bool has_remains(const struct sg_file_sys *sys, const char *path)
 {
+    char name[SG_FILE_PATH_MAX + 16];
+    uint8_t content[4 * ZEROS_LEN], any = 0;
+    size_t len = strlen(path), got = 0;
+    memcpy(name, path, len);
+    memcpy(name + len, "-journal", sizeof("-journal"));
+    sg_err err = sg_file_read(sys, name, content, sizeof(content), &got);
+    if (err != SG_OK)
+        return err != SG_ERR_NOT_FOUND;
+    for (size_t i = 0; i < got; i++)
+        any |= content[i];
+    return any != 0;
+}
+
+/* Takes the lock for good. The first write opens the journal, and so is what fills it with zeros;
+ * without remains it would only cost time. */
+static sg_err take_over(sqlite3 *sql, bool is_empty, bool must_scrub)
+{
+    if (!is_empty && !must_scrub)
+        return sg_sql_exec(sql, "BEGIN EXCLUSIVE; COMMIT");
     SG_TRY(begin(sql));
     sg_err err = is_empty ? sg_sql_exec(sql, schema) : SG_OK;
     if (err == SG_OK)
-        err = sg_sql_exec(sql, "UPDATE opened SET times = times + 1");
+        err = sg_sql_exec(sql, "UPDATE scrubbed SET times = times + 1");
     SG_TRY(end(sql, err));
     return scrub(sql);
 }
 
-static sg_err prepare_database(sqlite3 *sql)
+static sg_err prepare_database(sqlite3 *sql, const struct sg_file_sys *sys, const char *path)
 {
     bool is_empty = false;
     (void)sqlite3_extended_result_codes(sql, 1);
@@ -152,7 +172,7 @@ static sg_err prepare_database(sqlite3 *sql)
                             "PRAGMA temp_store = MEMORY; PRAGMA cache_spill = OFF"));
     SG_TRY(identify(sql, &is_empty));
     SG_TRY(sg_sql_exec(sql, "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL"));
-    return take_over(sql, is_empty);
+    return take_over(sql, is_empty, has_remains(sys, path));
 }
 
 static sg_err prepare_statements(struct sg_mls_db *db)
@@ -176,7 +196,7 @@ sg_err sg_mls_db_open(struct sg_mls_db **out, const struct sg_mls_db_options *op
     int rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     sg_err err = sg_sql_err(db->sql, rc);
     if (err == SG_OK)
-        err = prepare_database(db->sql);
+        err = prepare_database(db->sql, options->sys, path);
     if (err == SG_OK)
         err = prepare_statements(db);
     if (err == SG_OK)

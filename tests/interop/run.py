@@ -2,6 +2,7 @@
 """Plays the scenario scripts of the MLS working group with clients of ours and of ts-mls.
 
 usage: tests/interop/run.py MLS_DRIVE [--suites ID,...] [--all | --alone] [--only SCRIPT]
+                            [--progress]
 
 The scripts come from the folder that SAORSA_VECTORS names, else from ../shared/vectors. Each runs
 with handshakes public and private, first with our clients only. Where 'npm ci' was run in
@@ -398,6 +399,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--progress", action="store_true", help="print what passes, too")
     options = parser.parse_args()
     scripts = load_scripts()
     if scripts is None:
@@ -408,6 +410,7 @@ def main():
         print("ts-mls is not installed ('npm ci' in tests/interop/peer): C plays with C only")
     suites = [int(s, 0) for s in options.suites.split(",")] if options.suites else SUITES
     passed, failed, reasons = 0, 0, {}
+    passed_in = dict.fromkeys(suites, 0)
     stage = Stage(options.drive)
     for suite, (name, steps), is_private in itertools.product(suites, scripts.items(),
                                                               (False, True)):
@@ -422,17 +425,22 @@ def main():
             try:
                 stage.play(steps, suite, is_private, by_peer)
                 passed += 1
+                passed_in[suite] += 1
+                if options.progress:
+                    print(f"passed {name}, suite {suite:#x}, {form}, ts-mls as "
+                          f"{sorted(by_peer) or 'nobody'}", flush=True)
             except Unsupported as error:
                 reasons[str(error)] = reasons.get(str(error), 0) + 1
             except Failed as error:
                 failed += 1
                 print(f"FAILED {name}, suite {suite:#x}, {form}, ts-mls as "
-                      f"{sorted(by_peer) or 'nobody'}: {error}")
+                      f"{sorted(by_peer) or 'nobody'}: {error}", flush=True)
     try:
         stage.close()
     except Failed as error:
         failed += 1
         print(f"FAILED at the end: {error}")
+    print("passed by suite: " + ", ".join(f"{s:#x} {n}" for s, n in passed_in.items()))
     print(f"{len(scripts)} scripts, suites {', '.join(hex(s) for s in suites)}: "
           f"{passed} passed, {failed} failed, {sum(reasons.values())} not possible with ts-mls")
     for reason, count in sorted(reasons.items()):

@@ -272,6 +272,27 @@ static void a_kill_leaves_the_state_before_or_after(void **state)
     sg_mls_db_close(db);
 }
 
+/* A process that was killed between the commit and the zeros. */
+static void remains_in_the_journal_go_at_the_next_open(void **state)
+{
+    char journal[SG_FILE_PATH_MAX + 16];
+    set_up(state);
+    struct sg_mls_db *db = open_db();
+    put(db, GROUP, 0, "kept");
+    sg_mls_db_close(db);
+    (void)snprintf(journal, sizeof(journal), "%s-journal", path);
+    FILE *f = fopen(journal, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 3000, SEEK_SET), 0);
+    assert_int_equal(fputs("an old secret", f) >= 0, 1);
+    assert_int_equal(fclose(f), 0);
+    assert_true(disk_contains("an old secret"));
+    db = open_db();
+    assert_false(disk_contains("an old secret"));
+    expect(db, GROUP, 0, "kept");
+    sg_mls_db_close(db);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, temp_setup, temp_teardown)
 
 int main(void)
@@ -284,6 +305,7 @@ int main(void)
         CASE(strange_files_are_left_alone),
         CASE(nothing_stays_of_what_was_replaced),
         CASE(a_kill_leaves_the_state_before_or_after),
+        CASE(remains_in_the_journal_go_at_the_next_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
