@@ -33,16 +33,27 @@ struct identity {
     size_t secret_len;
 };
 
-static bool write_secret_file(const char *path, const void *data, size_t len)
+static bool write_file(const char *path, const void *data, size_t len)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool is_written = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
     int saved = errno;
     if (fd >= 0 && close(fd) != 0)
         is_written = false;
-    if (is_written)
+    errno = saved;
+    return is_written;
+}
+
+/* Under another name first: a crash leaves no half of it where it would be read. */
+static bool write_secret_file(const char *path, const void *data, size_t len)
+{
+    char fresh[SG_APP_PATH_MAX + 8];
+    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
+    (void)unlink(fresh);
+    if (write_file(fresh, data, len) && rename(fresh, path) == 0)
         return true;
-    sg_complain("cannot write %s: %s", path, strerror(saved));
+    sg_complain("cannot write %s: %s", path, strerror(errno));
+    (void)unlink(fresh);
     return false;
 }
 
@@ -101,9 +112,11 @@ static bool load_identity(const char *dir, struct identity *out)
     sg_mls_blob_free(&blob);
     bool is_good = parse_identity(text, out);
     explicit_bzero(text, sizeof(text));
-    if (!is_good)
-        sg_complain("%s is damaged: restore it from a backup", path);
-    return is_good;
+    if (is_good)
+        return true;
+    explicit_bzero(out, sizeof(*out)); /* as far as it was read */
+    sg_complain("%s is damaged: restore it from a backup", path);
+    return false;
 }
 
 /* ---- the box ---- */
@@ -288,13 +301,17 @@ sg_err sg_mls_box_join(struct sg_mls_box *box, const struct sg_mls_join_request 
 {
     DIR *dir = opendir(box->dir);
     const struct dirent *entry;
-    sg_err err = SG_ERR_MLS_WELCOME;
+    sg_err err = SG_ERR_MLS_WELCOME, first = SG_ERR_MLS_WELCOME;
     if (dir == NULL)
         return SG_ERR_IO;
-    /* another error than "not for this one" is of the one that it is for */
-    while (err == SG_ERR_MLS_WELCOME && (entry = readdir(dir)) != NULL)
-        if (is_package(entry->d_name))
-            err = try_secret(box, request, entry->d_name);
+    /* another error than "not for this one" is of the one that it is for, or of a file that is
+     * damaged: then the others are still tried */
+    while (err != SG_OK && (entry = readdir(dir)) != NULL) {
+        if (!is_package(entry->d_name))
+            continue;
+        err = try_secret(box, request, entry->d_name);
+        first = first == SG_ERR_MLS_WELCOME ? err : first;
+    }
     closedir(dir);
-    return err;
+    return err == SG_OK ? SG_OK : first;
 }

@@ -96,11 +96,13 @@ SG_API SG_MUST_USE sg_err sg_mls_file_group(struct sg_mls_file *file, size_t ind
 /* Forgets all of a group, which no member may be using; fine when it is not there. */
 SG_API SG_MUST_USE sg_err sg_mls_file_drop(struct sg_mls_file *file, struct sg_bytes group_id);
 
-/* A credential that somebody presents. before: what that member had until now, or len 0. */
+/* A credential that somebody presents; with has_before, what that member had until now. */
 struct sg_mls_claim {
     uint16_t credential_type; /* 1 basic: identity; 2 x509: certificates, each a vector */
     struct sg_bytes credential;
     struct sg_bytes signature_key;
+    bool has_before;
+    uint16_t before_type;
     struct sg_bytes before;
 };
 
@@ -111,7 +113,7 @@ struct sg_mls_client_config {
     struct sg_bytes secret;        /* of sg_mls_client_secret; empty: a new signature key */
     struct sg_mls_storage storage; /* write NULL: none, members live in memory only */
     void *user;
-    /* Is the credential good for the key and, with before, the same client's? SG_OK or an error,
+    /* Is the credential good for the key and, with has_before, the same client's? SG_OK or an error,
      * which the call that met it returns. NULL: all are accepted. */
     sg_err (*check_credential)(void *user, const struct sg_mls_claim *claim);
     /* The secret of an external pre-shared key into secret [256]. SG_ERR_MLS_PSK: unknown. NULL:
@@ -124,9 +126,12 @@ struct sg_mls_client_config {
                               struct sg_bytes update, struct sg_mls_blob *after);
     /* Unix seconds; NULL: the system's clock. */
     uint64_t (*now)(void *user);
-    uint32_t past_epochs;  /* late messages can be read for so many epochs; default 5 */
-    uint32_t undo_epochs;  /* commits that sg_mls_member_rollback can take back; default 0 */
-    bool accepts_expired;  /* key packages in received messages may have expired */
+    uint32_t past_epochs; /* late messages can be read for so many epochs; default 5 */
+    uint32_t undo_epochs; /* commits that sg_mls_member_rollback can take back; default 0 */
+    bool accepts_expired; /* key packages in received messages may have expired */
+    /* Somebody outside may ask to be added (sg_mls_client_propose_add with no sender_index). Anybody
+     * can, and a proposal that waits keeps members from sending data; default: refused. */
+    bool accepts_outsiders;
     bool public_handshake; /* proposals and commits as PublicMessage; default encrypted */
 };
 
@@ -177,7 +182,10 @@ SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
 struct sg_mls_external_request {
     struct sg_bytes group_info; /* of sg_mls_member_info with for_external */
     struct sg_bytes tree;       /* when the group info has none */
-    bool removes_prior;         /* takes one's earlier leaf out in the same step (resync) */
+    /* Resync: takes one's earlier leaf out in the same step, the one with the client's signature key
+     * or else the only one with its credential. What storage has of the group is replaced; no member
+     * may be using that. */
+    bool removes_prior;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until
  * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf. */
@@ -290,6 +298,7 @@ struct sg_mls_commit_request {
     const uint32_t *remove; /* [remove_count] leaves to take out at once */
     size_t remove_count;
     bool tree_in_welcome; /* small groups: newcomers need nothing else */
+    bool without_waiting; /* covers no proposals that wait */
     bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
 };
 struct sg_mls_commit_output {
@@ -335,6 +344,12 @@ struct sg_mls_received {
     size_t added_count;
     const uint32_t *removed; /* [removed_count] leaves of the old epoch */
     size_t removed_count;
+    /* A proposal: its type (RFC 9420 s17.4: 1 add, 2 update, 3 remove, ...), the leaf that it is
+     * about (UINT32_MAX: none), whom it adds, and its name for sg_mls_member_drop. */
+    uint16_t proposal_type;
+    uint32_t proposal_leaf;
+    struct sg_bytes proposal_credential;
+    struct sg_bytes proposal;
     bool is_closed; /* the commit closed the group for a successor (ReInit) */
     void *owner;    /* the library's */
 };
@@ -347,6 +362,10 @@ struct sg_mls_received {
 SG_API SG_MUST_USE sg_err sg_mls_member_receive(struct sg_mls_member *member,
                                                 struct sg_bytes message,
                                                 struct sg_mls_received *out);
+/* Forgets a proposal that waits: one's own commits do not cover it. Who has forgotten it cannot
+ * follow a commit of others that does. SG_ERR_NOT_FOUND. */
+SG_API SG_MUST_USE sg_err sg_mls_member_drop(struct sg_mls_member *member,
+                                             struct sg_bytes proposal);
 SG_API void sg_mls_received_free(struct sg_mls_received *received);
 
 /* ---- looking ---- */

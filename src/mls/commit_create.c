@@ -33,23 +33,50 @@ static struct sg_mls_commit *commit_of(struct making *m)
     return &m->out.message.content.commit;
 }
 
-static sg_err apply_list(struct making *m)
+static bool uses_cached(const struct making *m)
+{
+    return !m->options->skips_cached && !is_external(m) && m->group->cache_count > 0;
+}
+
+static sg_err apply(struct making *m)
 {
     struct sg_mls_list list;
-    struct sg_mls_selection selection = {m->group, m->arena, m->options->values, m->options->count};
+    SG_TRY(sg_mls_list_resolve(m->group, m->arena, commit_of(m), &m->out.message.content.sender,
+                               &list));
+    SG_TRY(sg_mls_list_apply(&m->context, &list, &m->change));
+    return uses_cached(m) ? sg_mls_list_check_tree(&m->context, &m->change, NULL) : SG_OK;
+}
+
+static sg_err choose(struct making *m, const struct sg_mls_list_context *checked)
+{
+    struct sg_mls_selection selection = {m->group, m->arena, m->options->values, m->options->count,
+                                         checked};
     struct sg_mls_commit *commit = commit_of(m);
-    if (m->options->skips_cached || is_external(m)) {
-        commit->count = m->options->count;
-        commit->proposals = sg_mls_arena_new(m->arena, commit->count, sizeof(*commit->proposals));
-        if (commit->proposals == NULL)
-            return SG_ERR_NO_MEMORY;
-        for (uint32_t i = 0; i < commit->count; i++)
-            commit->proposals[i].proposal = m->options->values[i];
-    } else {
-        SG_TRY(sg_mls_select(&selection, commit));
-    }
-    SG_TRY(sg_mls_list_resolve(m->group, m->arena, commit, &m->out.message.content.sender, &list));
-    return sg_mls_list_apply(&m->context, &list, &m->change);
+    if (uses_cached(m))
+        return sg_mls_select(&selection, commit);
+    commit->count = m->options->count;
+    commit->proposals = sg_mls_arena_new(m->arena, commit->count, sizeof(*commit->proposals));
+    if (commit->proposals == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < commit->count; i++)
+        commit->proposals[i].proposal = m->options->values[i];
+    return SG_OK;
+}
+
+static sg_err apply_list(struct making *m)
+{
+    struct sg_mls_tree *tree = &m->group->tree;
+    SG_TRY(choose(m, NULL));
+    sg_err err = apply(m);
+    if (!uses_cached(m) || !sg_mls_is_verdict(err))
+        return err;
+    /* nobody's proposal may keep us from committing: each is looked at */
+    sg_mls_tree_undo(tree, &m->log);
+    sg_mls_tree_log_fini(tree, &m->log);
+    err = choose(m, &m->context);
+    sg_mls_tree_begin(tree, &m->log);
+    SG_TRY(err);
+    return apply(m);
 }
 
 /* RFC9420 s7.3: a leaf of our own has to be as valid as anybody's. */
@@ -90,7 +117,7 @@ static sg_err make_tree(struct making *m)
 {
     SG_TRY(apply_list(m));
     /* RFC9420 s12.4.1: "If the path field is required ... it MUST be populated" */
-    bool has_path = m->change.needs_path || !m->options->omits_path;
+    bool has_path = m->change.needs_path || !m->options->omits_path || m->options->new_leaf != NULL;
     if (has_path) {
         SG_TRY(make_path(m));
     } else {
@@ -263,6 +290,9 @@ sg_err sg_mls_group_commit(struct sg_mls_group *group, struct sg_mls_arena *aren
     SG_TRY(sg_mls_group_check_open(group));
     if (group->pending != NULL)
         return SG_ERR_INVALID_STATE;
+    if (options->new_leaf != NULL &&
+        options->new_leaf->signature_private.len != group->suite->sig_private_len)
+        return SG_ERR_INVALID_ARGUMENT;
     return commit(group, arena, options, NULL, out);
 }
 

@@ -61,19 +61,23 @@ static sg_err follow_path(struct work *work)
     sg_err err = sg_mls_path_decrypt(&open, &secrets, &work->own);
     work->commit_secret = secrets.commit;
     group->suite->wipe(&secrets, sizeof(secrets));
+    sg_mls_private_prune(&group->tree, &work->own); /* of nodes that the path blanks */
     return err;
 }
 
 /* Our private keys after the proposals, before the path. */
-static void start_own(struct work *work)
+static sg_err start_own(struct work *work)
 {
     const struct sg_mls_cached *update = work->out->change.own_update;
     work->own = work->group->epoch->own;
+    if (update != NULL && !update->has_keys)
+        return SG_ERR_INVALID_STATE; /* made by another state of ours */
     if (update != NULL)
         sg_mls_private_put(
             &work->own, sg_mls_leaf_node(work->own.leaf),
             sg_bytes(update->encryption_private, work->group->suite->kem_private_len));
     sg_mls_private_prune(&work->group->tree, &work->own);
+    return SG_OK;
 }
 
 static sg_err apply_path(struct work *work)
@@ -182,7 +186,7 @@ static sg_err prepare(struct work *work)
                                &list));
     SG_TRY(sg_mls_list_apply(&work->context, &list, change));
     if (!change->removes_own)
-        start_own(work);
+        SG_TRY(start_own(work));
     SG_TRY(apply_path(work));
     SG_TRY(sg_mls_list_check_tree(&work->context, change,
                                   work->commit->path == NULL ? NULL : &work->commit->path->leaf));
@@ -215,6 +219,7 @@ sg_err sg_mls_prepare_commit(struct sg_mls_group *group, struct sg_mls_arena *ar
                     .usage = SG_MLS_USAGE_APPLICATION},
         .out = out,
     };
+    work.context.rules.is_committed = true;
     memset(out, 0, sizeof(*out));
     out->committer = work.context.committer;
     sg_mls_tree_begin(&group->tree, &out->log);
@@ -241,14 +246,5 @@ void sg_mls_adopt(struct sg_mls_group *group, struct sg_mls_prepared *prepared)
         sg_mls_group_step(group, prepared->epoch, &prepared->log, &prepared->closing);
         return;
     }
-    /* RFC9420 s12.4.2: removed; "SHOULD promptly delete its group state and secret tree" */
-    group->is_removed = true;
-    sg_mls_pending_free(group, group->pending);
-    group->pending = NULL;
-    sg_mls_cache_clear(group);
-    group->suite->wipe(&group->epoch->secrets, sizeof(group->epoch->secrets));
-    group->suite->wipe(&group->epoch->own.keys, sizeof(group->epoch->own.keys));
-    group->suite->wipe(group->epoch->signature_private, sizeof(group->epoch->signature_private));
-    sg_mls_secret_tree_fini(&group->epoch->ratchets);
-    sg_mls_secret_tree_fini(&group->epoch->exports);
+    sg_mls_group_remove_own(group);
 }

@@ -4,6 +4,7 @@ void sg_mls_config_init(struct sg_mls_config *config)
 {
     *config = (struct sg_mls_config){
         .lifetime_max = UINT64_C(93) * 24 * 3600,
+        .cache_bytes = (size_t)16 << 20,
         .past_epochs = 5,
         .resumption_epochs = 64,
         .forward_max = 1000,

@@ -49,6 +49,8 @@ struct sg_mls_config {
                        struct sg_mls_arena *arena, struct sg_bytes *after);
     uint64_t lifetime_max;      /* seconds; RFC 9420 s7.2 wants a limit */
     bool accepts_expired;       /* RFC 9420 s7.3: in what is received, the check is optional */
+    bool accepts_outsiders;     /* RFC 9420 s12.1.8: newcomers may propose their own Add */
+    size_t cache_bytes;         /* of proposals that wait for a commit, at most */
     uint32_t past_epochs;       /* epochs whose late messages can still be read */
     uint32_t resumption_epochs; /* epochs whose resumption PSK is kept */
     uint32_t undo_epochs;       /* commits that can be rolled back; at most past_epochs */
@@ -57,7 +59,8 @@ struct sg_mls_config {
     uint32_t padding;           /* private messages are padded to a multiple of it; 0: not */
 };
 
-/* The usual values; mem, suites and random are the caller's to set. Lifetimes up to 93 days, 5 past
+/* The usual values; mem, suites and random are the caller's to set. No proposals of newcomers,
+ * 16 MiB of proposals, lifetimes up to 93 days, 5 past
  * epochs, 64 resumption PSKs, no roll-back, 1 000 skipped keys, padding to 64 bytes. */
 void sg_mls_config_init(struct sg_mls_config *config);
 /* The row of a suite, or NULL. */

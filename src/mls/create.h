@@ -37,7 +37,7 @@ struct sg_mls_commit_options {
     const struct sg_mls_proposal *values; /* [count] proposals by value */
     uint32_t count;
     bool skips_cached;               /* covers no cached proposals; else all that fit together */
-    bool omits_path;                 /* no path where none is due */
+    bool omits_path;                 /* no path where none is due; a new leaf needs one */
     bool tree_in_welcome;            /* else the tree is for the caller to deliver */
     bool with_group_info;            /* a GroupInfo with external_pub for external commits */
     struct sg_bytes info_extensions; /* more extensions for GroupInfo and Welcome: the body of a
@@ -120,7 +120,8 @@ struct sg_mls_external {
     struct sg_bytes group_info; /* MLSMessage with external_pub */
     struct sg_bytes tree;       /* when it is not in there; else empty */
     const struct sg_mls_new_leaf *leaf;
-    bool removes_prior; /* resync: removes the member with our signature key or credential */
+    bool removes_prior; /* resync: removes the member with our signature key, or else the only one
+                         * with our credential */
     const struct sg_mls_psk_id *psks; /* [psk_count] */
     uint32_t psk_count;
     struct sg_bytes authenticated_data;

@@ -68,24 +68,35 @@ static sg_err make_init(struct arriving *a)
     return SG_OK;
 }
 
-/* The member that we were: by its signature key, or by its credential. */
-static sg_err find_prior(struct arriving *a)
+/* The leaf with our signature key; without one the leaf with our credential, if it is the only such
+ * (a client can have several devices of one credential). SG_ERR_NOT_FOUND. */
+static sg_err find_leaf(const struct sg_mls_tree *tree, const struct sg_mls_leaf *own,
+                        uint32_t *out)
 {
-    const struct sg_mls_tree *tree = &a->group->tree;
-    const struct sg_mls_leaf *own = &a->in->leaf->leaf;
+    uint32_t equal = 0;
     for (uint32_t i = 0; i < tree->leaves; i++) {
         struct sg_mls_leaf leaf;
         if (!sg_mls_tree_has_leaf(tree, i))
             continue;
         sg_mls_tree_leaf(tree, i, &leaf);
-        if (!sg_bytes_equal(leaf.signature_key, own->signature_key) &&
-            !sg_mls_credential_equal(&leaf.credential, &own->credential))
-            continue;
-        a->values[a->count].type = SG_MLS_REMOVE;
-        a->values[a->count++].u.removed = i;
-        return SG_OK;
+        bool is_equal = sg_mls_credential_equal(&leaf.credential, &own->credential);
+        bool is_same = sg_bytes_equal(leaf.signature_key, own->signature_key);
+        equal += is_equal;
+        if (is_equal || is_same)
+            *out = i;
+        if (is_same)
+            return SG_OK;
     }
-    return SG_ERR_NOT_FOUND;
+    return equal == 1 ? SG_OK : SG_ERR_NOT_FOUND;
+}
+
+static sg_err find_prior(struct arriving *a)
+{
+    uint32_t leaf;
+    SG_TRY(find_leaf(&a->group->tree, &a->in->leaf->leaf, &leaf));
+    a->values[a->count].type = SG_MLS_REMOVE;
+    a->values[a->count++].u.removed = leaf;
+    return SG_OK;
 }
 
 static sg_err arrive(struct arriving *a, struct sg_bytes *out)

@@ -13,7 +13,7 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     group->resumption = sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
     sg_err err = group->resumption == NULL ? SG_ERR_NO_MEMORY : SG_OK;
     if (err == SG_OK)
-        err = config->random->fill(config->random->state, (uint8_t *)&group->tree.keys.seed,
+        err = config->random->fill(config->random->state, (uint8_t *)group->tree.keys.seed,
                                    sizeof(group->tree.keys.seed));
     if (err == SG_OK)
         *out = group;
@@ -57,6 +57,7 @@ void sg_mls_group_free(struct sg_mls_group *group)
     for (uint32_t i = 0; i < group->past_count; i++)
         past_fini(group, &group->past[i]);
     sg_mls_epoch_free(group->epoch);
+    sg_mls_discarded_clear(group);
     if (group->resumption != NULL)
         group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     sg_mem_free(mem, group->resumption);
@@ -128,28 +129,88 @@ static void wipe_past(struct sg_mls_epoch *epoch)
     epoch->suite->wipe(&membership, sizeof(membership));
 }
 
+static bool is_wiped(const struct sg_mls_epoch *epoch)
+{
+    return epoch->own.count == 0;
+}
+
 static uint32_t past_max(const struct sg_mls_config *config)
 {
     return config->past_epochs < SG_MLS_PAST_MAX ? config->past_epochs : SG_MLS_PAST_MAX;
 }
 
+/* RFC9420 s12.4.2: who is removed "SHOULD promptly delete its group state and secret tree". */
+static void wipe_removed(struct sg_mls_group *group)
+{
+    struct sg_mls_epoch *epoch = group->epoch;
+    uint32_t leaf = epoch->own.leaf;
+    while (group->past_count > 0)
+        past_fini(group, &group->past[--group->past_count]);
+    group->suite->wipe(&epoch->secrets, sizeof(epoch->secrets));
+    group->suite->wipe(&epoch->own, sizeof(epoch->own));
+    epoch->own.leaf = leaf;
+    group->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
+    sg_mls_secret_tree_fini(&epoch->ratchets);
+    sg_mls_secret_tree_fini(&epoch->exports);
+    group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
+    group->resumption_count = 0;
+}
+
 static void push_past(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                       struct sg_mls_tree_log *log)
 {
-    uint32_t max = past_max(group->config), undo = group->config->undo_epochs;
+    uint32_t max = past_max(group->config);
     struct sg_mls_past fresh = {epoch, *log, false};
     *log = (struct sg_mls_tree_log){0};
     if (max == 0) {
         past_fini(group, &fresh);
         return;
     }
-    if (group->past_count == max)
+    while (group->past_count >= max)
         past_fini(group, &group->past[--group->past_count]);
     memmove(&group->past[1], &group->past[0], group->past_count * sizeof(group->past[0]));
     group->past[0] = fresh;
     group->past_count++;
-    if (undo < group->past_count)
-        wipe_past(group->past[undo].epoch);
+    sg_mls_group_trim(group);
+}
+
+void sg_mls_group_trim(struct sg_mls_group *group)
+{
+    while (group->past_count > past_max(group->config))
+        past_fini(group, &group->past[--group->past_count]);
+    for (uint32_t i = group->config->undo_epochs; i < group->past_count; i++)
+        if (!is_wiped(group->past[i].epoch))
+            wipe_past(group->past[i].epoch);
+    if (group->config->undo_epochs == 0)
+        sg_mls_discarded_clear(group);
+    if (group->is_removed && group->config->undo_epochs == 0)
+        wipe_removed(group);
+}
+
+static void reverse(struct sg_mls_resumption *at, uint32_t count)
+{
+    for (uint32_t i = 0; i < count / 2; i++) {
+        struct sg_mls_resumption other = at[i];
+        at[i] = at[count - 1 - i];
+        at[count - 1 - i] = other;
+    }
+}
+
+/* The PSKs of epochs above one that a rollback came back to. The ring then starts at its oldest
+ * entry again. */
+static void drop_resumption(struct sg_mls_group *group, uint64_t above)
+{
+    struct sg_mls_resumption *at = group->resumption;
+    uint32_t cap = group->resumption_cap;
+    if (group->resumption_count >= cap) {
+        uint32_t oldest = group->resumption_count % cap;
+        reverse(at, oldest);
+        reverse(at + oldest, cap - oldest);
+        reverse(at, cap);
+        group->resumption_count = cap;
+    }
+    while (group->resumption_count > 0 && at[group->resumption_count - 1].epoch > above)
+        group->suite->wipe(&at[--group->resumption_count], sizeof(*at));
 }
 
 void sg_mls_group_keep_resumption(struct sg_mls_group *group)
@@ -174,13 +235,27 @@ const struct sg_mls_secret *sg_mls_group_resumption(const struct sg_mls_group *g
     return NULL;
 }
 
+/* What belongs to the epoch that ends. */
+static void clear_waiting(struct sg_mls_group *group)
+{
+    sg_mls_pending_free(group, group->pending);
+    group->pending = NULL;
+    sg_mls_cache_clear(group);
+}
+
+void sg_mls_group_remove_own(struct sg_mls_group *group)
+{
+    group->is_removed = true;
+    clear_waiting(group);
+    sg_mls_group_trim(group);
+}
+
 void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                        struct sg_mls_tree_log *log, struct sg_mls_closing *closing)
 {
     struct sg_mls_epoch *before = group->epoch;
-    sg_mls_pending_free(group, group->pending);
-    group->pending = NULL;
-    sg_mls_cache_clear(group);
+    clear_waiting(group);
+    sg_mls_recall_epoch(group, epoch);
     group->epoch = epoch;
     sg_mls_group_keep_resumption(group);
     if (closing != NULL && closing->raw != NULL) {
@@ -211,24 +286,39 @@ sg_err sg_mls_group_merge(struct sg_mls_group *group)
     return SG_OK;
 }
 
+/* The last commit was one that removed us, and which changed nothing else here. */
+static sg_err rollback_removal(struct sg_mls_group *group)
+{
+    if (is_wiped(group->epoch))
+        return SG_ERR_NOT_FOUND;
+    group->is_removed = false;
+    return SG_OK;
+}
+
 sg_err sg_mls_group_rollback(struct sg_mls_group *group)
 {
-    if (group->past_count == 0 || group->config->undo_epochs == 0)
+    if (group->config->undo_epochs == 0)
         return SG_ERR_NOT_FOUND;
+    if (group->is_removed)
+        return rollback_removal(group);
+    if (group->past_count == 0 || is_wiped(group->past[0].epoch))
+        return SG_ERR_NOT_FOUND; /* further back than undo_epochs */
     struct sg_mls_past past = group->past[0];
-    if (past.epoch->own.count == 0)
-        return SG_ERR_NOT_FOUND; /* wiped: further back than undo_epochs */
-    sg_mls_pending_free(group, group->pending);
-    group->pending = NULL;
-    sg_mls_cache_clear(group);
+    sg_mls_tree_undo(&group->tree, &group->past[0].log);
+    bool is_right =
+        sg_bytes_equal(sg_mls_tree_root_hash(&group->tree), past.epoch->context.tree_hash);
+    sg_err err = is_right ? sg_mls_discard_epoch(group, group->epoch) : SG_ERR_CORRUPT;
+    if (err != SG_OK) {
+        sg_mls_tree_redo(&group->tree, &group->past[0].log);
+        return err;
+    }
+    clear_waiting(group);
     sg_mls_closing_fini(group->config, &group->closing);
-    group->is_removed = false;
-    sg_mls_tree_undo(&group->tree, &past.log);
-    sg_mls_tree_log_fini(&group->tree, &past.log);
-    sg_mls_epoch_free(group->epoch);
+    sg_mls_tree_log_fini(&group->tree, &group->past[0].log);
     group->epoch = past.epoch;
     group->past_count--;
     memmove(&group->past[0], &group->past[1], group->past_count * sizeof(group->past[0]));
+    drop_resumption(group, group->epoch->context.epoch);
     return SG_OK;
 }
 
@@ -250,15 +340,35 @@ const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *grou
 
 static void cached_fini(struct sg_mls_group *group, struct sg_mls_cached *cached)
 {
+    group->cache_bytes -= cached->len;
     sg_mem_free(group->config->mem, cached->message);
     group->suite->wipe(cached, sizeof(*cached));
 }
 
+void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count)
+{
+    while (group->cache_count > count)
+        cached_fini(group, &group->cache[--group->cache_count]);
+}
+
 void sg_mls_cache_clear(struct sg_mls_group *group)
 {
-    for (uint32_t i = 0; i < group->cache_count; i++)
-        cached_fini(group, &group->cache[i]);
-    group->cache_count = 0;
+    sg_mls_cache_shrink(group, 0);
+}
+
+sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes ref)
+{
+    const struct sg_mls_cached *found = sg_mls_cache_find(group, ref);
+    if (found == NULL)
+        return SG_ERR_NOT_FOUND;
+    uint32_t at = (uint32_t)(found - group->cache);
+    struct sg_mls_cached *last = &group->cache[group->cache_count - 1];
+    cached_fini(group, &group->cache[at]);
+    memmove(&group->cache[at], &group->cache[at + 1],
+            (group->cache_count - at - 1) * sizeof(*group->cache));
+    group->suite->wipe(last, sizeof(*last));
+    group->cache_count--;
+    return SG_OK;
 }
 
 const struct sg_mls_cached *sg_mls_cache_find(const struct sg_mls_group *group, struct sg_bytes ref)
@@ -305,6 +415,10 @@ sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
     SG_TRY(sg_mls_proposal_ref(group->suite, arena, message, ref));
     if (sg_mls_cache_find(group, sg_bytes(ref, group->suite->hash_len)) != NULL)
         return SG_ERR_DUPLICATE;
+    /* what is loaded, before the epoch, was within the limit of its time */
+    if (group->epoch != NULL && (encoded.len > group->config->cache_bytes ||
+                                 group->cache_bytes > group->config->cache_bytes - encoded.len))
+        return SG_ERR_LIMIT;
     SG_TRY(cache_grow(group));
     uint8_t *copy = sg_mem_new(group->config->mem, encoded.len, 1);
     if (copy == NULL)
@@ -315,6 +429,7 @@ sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
     memcpy(cached->ref, ref, group->suite->hash_len);
     cached->message = copy;
     cached->len = encoded.len;
+    group->cache_bytes += cached->len;
     if (keys != NULL) {
         cached->has_keys = true;
         memcpy(cached->encryption_private, keys->encryption.data, keys->encryption.len);

@@ -10,6 +10,8 @@
 
 /* Past epochs kept at most, whatever the config says: each costs a commit's nodes. */
 #define SG_MLS_PAST_MAX 32
+/* Epochs kept of which a rollback came back and that were used. */
+#define SG_MLS_DISCARDED_MAX 32
 /* Proposals waiting for a commit. */
 #define SG_MLS_CACHE_MAX 4096
 
@@ -56,18 +58,22 @@ struct sg_mls_group {
     struct sg_mls_epoch *epoch;
     struct sg_mls_past past[SG_MLS_PAST_MAX];
     uint32_t past_count;
-    struct sg_mls_resumption *resumption; /* [resumption_cap] a ring */
+    struct sg_mls_epoch *discarded[SG_MLS_DISCARDED_MAX]; /* their ratchets; NULL: free */
+    uint32_t discarded_stored;                            /* bits of the slots in the store */
+    struct sg_mls_resumption *resumption;                 /* [resumption_cap] a ring */
     uint32_t resumption_count;
     uint32_t resumption_cap;
     struct sg_mls_cached *cache; /* [cache_cap] */
     uint32_t cache_count;
     uint32_t cache_cap;
+    size_t cache_bytes;             /* of its messages */
     struct sg_mls_pending *pending; /* NULL: none */
     struct sg_mls_closing closing;
     bool is_pending_stored; /* there is a pending commit in the store */
+    bool is_stored;         /* there is this group in the store */
     uint64_t stored_from;   /* the oldest epoch in the store */
     uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
-    bool is_removed;        /* by a commit that we saw; nothing is left to decrypt with */
+    bool is_removed; /* by a commit that we saw; without undo nothing is left to decrypt with */
 };
 
 /* A group without epoch or tree. SG_ERR_NO_MEMORY. */
@@ -91,6 +97,11 @@ SG_MUST_USE sg_err sg_mls_group_check_open(const struct sg_mls_group *group);
  * pending commit of the old epoch are dropped. */
 void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
                        struct sg_mls_tree_log *log, struct sg_mls_closing *closing);
+/* A commit removed us: never fails. A rollback takes it back while the config has undo_epochs. */
+void sg_mls_group_remove_own(struct sg_mls_group *group);
+/* Past epochs that the config no longer keeps go; those it can no longer undo are wiped, and so is
+ * all of a group that removed us. */
+void sg_mls_group_trim(struct sg_mls_group *group);
 /* Notes the resumption PSK of the current epoch. */
 void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */
@@ -122,8 +133,23 @@ SG_MUST_USE sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_ar
 const struct sg_mls_cached *sg_mls_cache_find(const struct sg_mls_group *group,
                                               struct sg_bytes ref);
 void sg_mls_cache_clear(struct sg_mls_group *group);
-/* Takes back the last commit (config->undo_epochs): the group is in the epoch before, without
- * proposals. SG_ERR_NOT_FOUND: too far back. */
+/* Forgets one. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes ref);
+/* Forgets the newest, all but count. */
+void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count);
+/* Takes back the last commit (config->undo_epochs), also one that removed us: the group is in the
+ * epoch before, without proposals. Who processes that commit once more goes on where it was.
+ * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there; SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
 SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);
+
+/* ---- epochs that were rolled back (discard.c) ---- */
+
+/* Keeps what was used of an epoch, which is the group's from then on. SG_ERR_LIMIT: no room; the
+ * epoch stays the caller's. */
+SG_MUST_USE sg_err sg_mls_discard_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch);
+/* Puts it into the next epoch of the group if that is the same one, and forgets what no rollback
+ * can come back to. */
+void sg_mls_recall_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch);
+void sg_mls_discarded_clear(struct sg_mls_group *group);
 
 #endif

@@ -167,12 +167,15 @@ static sg_err take_path_secret(struct joining *j, struct sg_mls_private *own)
     return err;
 }
 
-static sg_err check_key(const struct joining *j, struct sg_bytes private_key,
-                        struct sg_bytes public_key)
+/* Are the private keys the ones of a KeyPackage's leaf? */
+static sg_err check_keys(const struct sg_mls_suite *suite, const struct sg_mls_package_keys *keys,
+                         const struct sg_mls_leaf *leaf)
 {
-    uint8_t derived[SG_MLS_KEM_PUBLIC_MAX];
-    SG_TRY(j->suite->kem_public(j->suite, private_key, derived));
-    return sg_bytes_equal(sg_bytes(derived, j->suite->kem_public_len), public_key)
+    uint8_t encryption[SG_MLS_KEM_PUBLIC_MAX], signature[SG_MLS_SIG_PUBLIC_MAX];
+    SG_TRY(suite->kem_public(suite, keys->encryption_private, encryption));
+    SG_TRY(suite->sig_public(suite, keys->signature_private, signature));
+    return sg_bytes_equal(sg_bytes(encryption, suite->kem_public_len), leaf->encryption_key) &&
+                   sg_bytes_equal(sg_bytes(signature, suite->sig_public_len), leaf->signature_key)
                ? SG_OK
                : SG_ERR_INVALID_ARGUMENT;
 }
@@ -181,7 +184,7 @@ static sg_err fill_epoch(struct joining *j)
 {
     struct sg_mls_epoch *epoch = j->group->epoch;
     SG_TRY(find_own_leaf(j, &epoch->own.leaf));
-    SG_TRY(check_key(j, j->in->keys.encryption_private, j->package.leaf.encryption_key));
+    SG_TRY(check_keys(j->suite, &j->in->keys, &j->package.leaf));
     sg_mls_private_put(&epoch->own, sg_mls_leaf_node(epoch->own.leaf),
                        j->in->keys.encryption_private);
     SG_TRY(take_path_secret(j, &epoch->own));
@@ -323,6 +326,7 @@ static sg_err create(const struct sg_mls_create *in, const struct sg_mls_key_pac
                                  .now = in->now,
                                  .is_sending = true};
     SG_TRY(sg_mls_check_key_package(&rules, package));
+    SG_TRY(check_keys(group->suite, &in->keys, &package->leaf));
     SG_TRY(sg_mls_check_group_extensions(&rules, in->extensions));
     SG_TRY(sg_mls_tree_add(&group->tree, package->leaf.raw, &leaf));
     struct sg_mls_group_context context = {.version = SG_MLS_VERSION_10,

@@ -4,18 +4,56 @@
 
 #include "mls/tree.h"
 
+/* ---- SipHash-2-4 (Aumasson, Bernstein 2012) ---- */
+
+static uint64_t rotate(uint64_t x, unsigned by)
+{
+    return x << by | x >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32) + v[3];
+    v[2] += v[1];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= word;
+}
+
+/* Peers choose their keys: with a hash that they could find collisions for, a tree of such keys
+ * would take time quadratic in its size. Each class has a key of its own. */
 static uint32_t hash_of(const struct sg_mls_tree *tree, struct sg_bytes key, bool is_signature)
 {
-    uint64_t h = tree->keys.seed + is_signature;
-    for (size_t i = 0; i < key.len; i += 8) {
-        uint8_t word[8] = {0};
-        size_t len = key.len - i < 8 ? key.len - i : 8;
-        memcpy(word, key.data + i, len);
-        h = (h ^ sg_load64(word)) * UINT64_C(0xd6e8feb86659fd93);
-        h ^= h >> 32;
-    }
-    return (uint32_t)(h >> 16);
+    const uint64_t k[2] = {tree->keys.seed[0] ^ is_signature, tree->keys.seed[1]};
+    uint64_t v[4] = {k[0] ^ UINT64_C(0x736f6d6570736575), k[1] ^ UINT64_C(0x646f72616e646f6d),
+                     k[0] ^ UINT64_C(0x6c7967656e657261), k[1] ^ UINT64_C(0x7465646279746573)};
+    uint8_t last[8] = {0};
+    size_t whole = key.len / 8 * 8;
+    for (size_t i = 0; i < whole; i += 8)
+        sip_word(v, sg_load64(key.data + i));
+    if (key.len > whole)
+        memcpy(last, key.data + whole, key.len - whole);
+    last[7] = (uint8_t)key.len;
+    sip_word(v, sg_load64(last));
+    v[2] ^= 0xff;
+    for (unsigned i = 0; i < 4; i++)
+        sip_round(v);
+    return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
 }
+
+/* ---- the set ---- */
 
 static struct sg_bytes key_of(const struct sg_mls_tree *tree, uint32_t ref)
 {

@@ -77,6 +77,21 @@ sg_err sg_mls_try_proposal(struct sg_mls_group *group, struct sg_mls_arena *aren
     return err;
 }
 
+/* Whom a proposal is about. */
+static void tell_subject(struct sg_mls_event *event, const struct sg_mls_content *content)
+{
+    const struct sg_mls_proposal *proposal = &content->proposal;
+    bool is_member = content->sender.type == SG_MLS_SENDER_MEMBER;
+    event->proposal_type = proposal->type;
+    event->subject = UINT32_MAX;
+    if (proposal->type == SG_MLS_ADD)
+        event->subject_credential = proposal->u.add->leaf.credential;
+    else if (proposal->type == SG_MLS_REMOVE)
+        event->subject = proposal->u.removed;
+    else if (is_member && (proposal->type == SG_MLS_UPDATE || proposal->type == SG_MLS_SELF_REMOVE))
+        event->subject = content->sender.index;
+}
+
 static sg_err take_proposal(struct intake *in)
 {
     struct sg_mls_event *event = in->event;
@@ -85,14 +100,17 @@ static sg_err take_proposal(struct intake *in)
         return SG_ERR_NO_MEMORY;
     SG_TRY(sg_mls_proposal_ref(in->group->suite, &event->arena, &in->message, ref));
     event->kind = SG_MLS_EVENT_PROPOSAL;
-    event->proposal_type = in->message.content.proposal.type;
+    tell_subject(event, &in->message.content);
     event->proposal_ref = sg_bytes(ref, in->group->suite->hash_len);
+    bool is_own = event->sender.type == SG_MLS_SENDER_MEMBER &&
+                  event->sender.index == sg_mls_group_leaf(in->group);
     if (sg_mls_cache_find(in->group, event->proposal_ref) != NULL) {
-        bool is_own = event->sender.type == SG_MLS_SENDER_MEMBER &&
-                      event->sender.index == sg_mls_group_leaf(in->group);
         event->kind = SG_MLS_EVENT_OWN;
         return is_own ? SG_OK : SG_ERR_DUPLICATE;
     }
+    /* an Update of another state of ours: its private key is not here */
+    if (is_own && event->proposal_type == SG_MLS_UPDATE)
+        return SG_ERR_INVALID_STATE;
     SG_TRY(sg_mls_try_proposal(in->group, &event->arena, &in->message.content, in->now));
     return sg_mls_cache_add(in->group, &event->arena, &in->message, NULL);
 }
@@ -121,13 +139,68 @@ static bool is_pending(const struct intake *in)
     return memcmp(hash, in->group->pending->hash, suite->hash_len) == 0;
 }
 
+static sg_err tell_leaf(struct sg_mls_event *event, struct sg_mls_leaves *leaves, uint32_t leaf)
+{
+    void *grown = sg_mls_arena_push(&event->arena, leaves->at, &leaves->count, &leaves->cap,
+                                    sizeof(*leaves->at));
+    if (grown == NULL)
+        return SG_ERR_NO_MEMORY;
+    leaves->at = grown;
+    leaves->at[leaves->count - 1] = leaf;
+    return SG_OK;
+}
+
+/* The node that a pending commit leaves at leaf, and is this the entry that puts it there? */
+static bool is_last(const struct sg_mls_tree_log *log, uint32_t i)
+{
+    for (uint32_t j = i + 1; j < log->count; j++)
+        if (log->entries[j].node == log->entries[i].node)
+            return false;
+    return true;
+}
+
+/* What our pending commit does to a leaf: where the new node comes from tells. */
+static sg_err tell_change(struct intake *in, const struct sg_mls_log_entry *entry)
+{
+    struct sg_mls_event *event = in->event;
+    uint32_t leaf = entry->node / 2;
+    uint8_t source = 0;
+    if (entry->other != NULL) {
+        struct sg_mls_leaf now;
+        struct sg_reader r = sg_reader(sg_mls_node_raw(entry->other));
+        sg_mls_read_leaf(&r, &now);
+        source = now.source;
+    }
+    bool is_added = source == SG_MLS_LEAF_KEY_PACKAGE;
+    if (sg_mls_tree_has_leaf(&in->group->tree, leaf) && (source == 0 || is_added))
+        SG_TRY(tell_leaf(event, &event->removed, leaf));
+    if (is_added)
+        SG_TRY(tell_leaf(event, &event->added, leaf));
+    return source == SG_MLS_LEAF_UPDATE ? tell_leaf(event, &event->updated, leaf) : SG_OK;
+}
+
 static sg_err take_own_commit(struct intake *in)
 {
-    in->event->kind = SG_MLS_EVENT_COMMIT;
-    in->event->is_own = true;
-    in->event->is_reinit = in->group->pending->closing.raw != NULL;
-    in->event->committer = in->group->pending->epoch->own.leaf;
-    return sg_mls_group_merge(in->group);
+    struct sg_mls_event *event = in->event;
+    struct sg_mls_group *group = in->group;
+    const struct sg_mls_pending *pending = group->pending;
+    bool is_external = sg_mls_group_leaf(group) == UINT32_MAX;
+    for (uint32_t i = 0; i < pending->log.count; i++) {
+        const struct sg_mls_log_entry *entry = &pending->log.entries[i];
+        if (entry->node != UINT32_MAX && sg_mls_is_leaf(entry->node) && is_last(&pending->log, i))
+            SG_TRY(tell_change(in, entry));
+    }
+    event->kind = SG_MLS_EVENT_COMMIT;
+    event->epoch = group->epoch->context.epoch;
+    event->sender =
+        (struct sg_mls_sender){is_external ? SG_MLS_SENDER_NEW_COMMIT : SG_MLS_SENDER_MEMBER,
+                               is_external ? 0 : sg_mls_group_leaf(group)};
+    event->is_own = true;
+    event->is_reinit = pending->closing.raw != NULL;
+    event->has_extensions =
+        !sg_bytes_equal(group->epoch->context.extensions, pending->epoch->context.extensions);
+    event->committer = pending->epoch->own.leaf;
+    return sg_mls_group_merge(group);
 }
 
 /* ---- public ---- */
@@ -140,6 +213,12 @@ static sg_err take_public(struct intake *in, const struct sg_mls_public_message 
     struct sg_bytes key;
     if (public_message->content.epoch != group->epoch->context.epoch)
         return SG_ERR_MLS_EPOCH;
+    if (group->closing.raw != NULL)
+        return SG_ERR_INVALID_STATE;
+    /* anybody can sign such a one: it would stand in the way of application data (RFC9420 s12.4) */
+    if (public_message->content.sender.type == SG_MLS_SENDER_NEW_PROPOSAL &&
+        !group->config->accepts_outsiders)
+        return SG_ERR_MLS_SENDER;
     SG_TRY(sg_mls_unprotect_public(&framing, public_message, &in->message));
     SG_TRY(signature_key(group, &in->message, &key));
     SG_TRY(sg_mls_content_verify(&framing, key, &in->message));
@@ -211,6 +290,8 @@ static sg_err open_private(struct intake *in, const struct sg_mls_private_messag
     SG_TRY(sg_mls_open_sender(&framing, message, &sender));
     private_in.sender = sender;
     if (sender.leaf == epoch->own.leaf) {
+        if (message->type == SG_MLS_COMMIT)
+            return SG_ERR_INVALID_STATE; /* as a public one that is not pending */
         in->event->kind = SG_MLS_EVENT_OWN;
         in->event->sender = (struct sg_mls_sender){SG_MLS_SENDER_MEMBER, sender.leaf};
         return SG_OK;
@@ -238,6 +319,8 @@ static sg_err take_private(struct intake *in, const struct sg_mls_private_messag
     /* RFC9420 s12.1, s12.4.2: handshake messages are of the current epoch */
     if (depth > 0 && message->type != SG_MLS_APPLICATION)
         return SG_ERR_MLS_EPOCH;
+    if (in->group->closing.raw != NULL && message->type != SG_MLS_APPLICATION)
+        return SG_ERR_INVALID_STATE;
     return open_private(in, message, depth,
                         depth == 0 ? in->group->epoch : in->group->past[depth - 1].epoch);
 }

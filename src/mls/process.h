@@ -22,13 +22,15 @@ struct sg_mls_event {
     struct sg_bytes data;         /* application */
     uint16_t proposal_type;       /* proposal */
     struct sg_bytes proposal_ref; /* proposal */
-    struct sg_mls_leaves added;   /* commit: leaf indices, of the new epoch */
-    struct sg_mls_leaves removed; /* commit: leaf indices, of the old epoch */
-    struct sg_mls_leaves updated; /* commit: without the committer */
-    uint32_t committer;           /* commit: its leaf, also of one who joined by it */
-    bool is_own;                  /* commit: our pending one was merged */
-    bool is_reinit;               /* commit: the group is closed */
-    bool has_extensions;          /* commit: the group's extensions changed */
+    uint32_t subject;             /* Remove, SelfRemove, Update: of whom; else UINT32_MAX */
+    struct sg_mls_credential subject_credential; /* Add */
+    struct sg_mls_leaves added;                  /* commit: leaf indices, of the new epoch */
+    struct sg_mls_leaves removed;                /* commit: leaf indices, of the old epoch */
+    struct sg_mls_leaves updated;                /* commit: without the committer */
+    uint32_t committer;  /* commit: its leaf, also of one who joined by it */
+    bool is_own;         /* commit: our pending one was merged */
+    bool is_reinit;      /* commit: the group is closed */
+    bool has_extensions; /* commit: the group's extensions changed */
 };
 
 /* One MLSMessage for this group: a public or private message. Takes time, memory and randomness,
@@ -36,8 +38,10 @@ struct sg_mls_event {
  * SG_ERR_MLS_GROUP: another group; SG_ERR_MLS_EPOCH: a handshake message of another epoch, or an
  * application message of one that is no longer kept; SG_ERR_DUPLICATE: seen already, or its key is
  * gone; SG_ERR_MLS_TOO_FAR; SG_ERR_AUTH: it does not decrypt; SG_ERR_MLS_TAG;
- * SG_ERR_BAD_SIGNATURE; SG_ERR_MLS_SENDER; SG_ERR_MLS_REMOVED; SG_ERR_UNSUPPORTED: not a framed
- * message; errors of decoding, of sg_mls_list_apply and of sg_mls_prepare_commit. */
+ * SG_ERR_BAD_SIGNATURE; SG_ERR_MLS_SENDER; SG_ERR_MLS_REMOVED; SG_ERR_INVALID_STATE: a handshake
+ * message for a group that is closed, or a commit or Update of ours whose secrets are not here (it
+ * was discarded, or another state of ours made it); SG_ERR_UNSUPPORTED: not a framed message;
+ * errors of decoding, of sg_mls_list_apply and of sg_mls_prepare_commit. */
 SG_MUST_USE sg_err sg_mls_group_process(struct sg_mls_group *group, struct sg_bytes message,
                                         uint64_t now, struct sg_mls_event *event);
 void sg_mls_event_fini(struct sg_mls_event *event);

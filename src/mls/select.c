@@ -184,6 +184,94 @@ static sg_err fill(const struct choosing *c, struct sg_mls_commit *out)
     return SG_OK;
 }
 
+/* ---- what cannot be committed after all ---- */
+
+/* Each trial works the whole list out. */
+#define TRIALS_MAX 64
+
+struct settling {
+    struct choosing *c;
+    const bool *chosen; /* [c->count] */
+    const struct sg_mls_list_context *context;
+    unsigned trials;
+};
+
+/* The list of values and what is taken. */
+static sg_err list_taken(const struct choosing *c, uint32_t committer, struct sg_mls_arena *arena,
+                         struct sg_mls_list *out)
+{
+    out->at = sg_mls_arena_new(arena, (size_t)c->count + c->in->count, sizeof(*out->at));
+    out->count = 0;
+    if (out->at == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->taken[i])
+            out->at[out->count++] = c->cached[i];
+    for (uint32_t i = 0; i < c->in->count; i++)
+        out->at[out->count++] =
+            (struct sg_mls_listed){&c->in->values[i], {SG_MLS_SENDER_MEMBER, committer}, NULL};
+    return SG_OK;
+}
+
+static sg_err try_taken(const struct settling *s)
+{
+    struct sg_mls_list_context context = *s->context;
+    struct sg_mls_arena arena;
+    struct sg_mls_tree_log log = {0};
+    struct sg_mls_change change;
+    struct sg_mls_list list;
+    sg_mls_arena_init(&arena, s->c->in->arena->mem, s->c->in->arena->wipe);
+    context.arena = &arena;
+    sg_mls_tree_begin(context.tree, &log);
+    sg_err err = list_taken(s->c, context.committer, &arena, &list);
+    if (err == SG_OK)
+        err = sg_mls_list_apply(&context, &list, &change);
+    if (err == SG_OK)
+        err = sg_mls_list_check_tree(&context, &change, NULL);
+    sg_mls_tree_undo(context.tree, &log);
+    sg_mls_tree_log_fini(context.tree, &log);
+    sg_mls_arena_fini(&arena);
+    return err;
+}
+
+bool sg_mls_is_verdict(sg_err err)
+{
+    return err != SG_OK && err != SG_ERR_NO_MEMORY && err != SG_ERR_CRYPTO;
+}
+
+/* Takes those of [from, to) that were chosen and go with what is taken already; halves what does
+ * not. What no trial is left for is not taken. */
+static sg_err settle(struct settling *s, uint32_t from, uint32_t to)
+{
+    bool is_empty = true;
+    for (uint32_t i = from; i < to; i++)
+        is_empty = is_empty && !s->chosen[i];
+    if (is_empty || s->trials == 0)
+        return SG_OK;
+    s->trials--;
+    memcpy(s->c->taken + from, s->chosen + from, (to - from) * sizeof(bool));
+    sg_err err = try_taken(s);
+    if (!sg_mls_is_verdict(err))
+        return err;
+    memset(s->c->taken + from, 0, (to - from) * sizeof(bool));
+    if (to - from == 1)
+        return SG_OK;
+    uint32_t middle = from + (to - from) / 2;
+    SG_TRY(settle(s, from, middle));
+    return settle(s, middle, to);
+}
+
+static sg_err keep_valid(struct choosing *c, const struct sg_mls_list_context *context)
+{
+    bool *chosen = sg_mls_arena_new(c->in->arena, c->count, sizeof(*chosen));
+    struct settling s = {c, chosen, context, TRIALS_MAX};
+    if (chosen == NULL)
+        return SG_ERR_NO_MEMORY;
+    memcpy(chosen, c->taken, c->count * sizeof(*chosen));
+    memset(c->taken, 0, c->count * sizeof(*chosen));
+    return settle(&s, 0, c->count);
+}
+
 sg_err sg_mls_select(const struct sg_mls_selection *in, struct sg_mls_commit *out)
 {
     struct choosing c = {.in = in};
@@ -193,5 +281,7 @@ sg_err sg_mls_select(const struct sg_mls_selection *in, struct sg_mls_commit *ou
         choose(&c);
         choose_reinit(&c);
     }
+    if (in->checked != NULL)
+        SG_TRY(keep_valid(&c, in->checked));
     return fill(&c, out);
 }

@@ -107,6 +107,8 @@ sg_err sg_mls_group_propose_update(struct sg_mls_group *group, struct sg_mls_are
     if (keys == NULL)
         return SG_ERR_NO_MEMORY;
     SG_TRY(sg_mls_group_check_open(group));
+    if (new_leaf != NULL && new_leaf->signature_private.len != suite->sig_private_len)
+        return SG_ERR_INVALID_ARGUMENT;
     SG_TRY(suite->kem_generate(suite, signer.random, keys->private_key, keys->public_key));
     if (new_leaf != NULL) {
         leaf = new_leaf->leaf;

@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 2
+#define VERSION 3
 
 static void write_secret(struct sg_writer *w, const struct sg_mls_suite *suite,
                          const struct sg_mls_secret *secret)
@@ -119,6 +119,14 @@ static void write_cache(struct sg_writer *w, const struct sg_mls_group *group)
     }
 }
 
+static uint32_t discarded_bits(const struct sg_mls_group *group)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++)
+        bits |= (uint32_t)(group->discarded[i] != NULL) << i;
+    return bits;
+}
+
 static void write_state(struct sg_writer *w, const void *what)
 {
     const struct sg_mls_group *group = what;
@@ -131,6 +139,7 @@ static void write_state(struct sg_writer *w, const void *what)
     sg_write_u8(w, group->pending != NULL);
     sg_write_u32(w, group->tree.leaves);
     sg_write_u32(w, group->past_count);
+    sg_write_u32(w, discarded_bits(group));
     sg_write_vector(w, sg_bytes(group->closing.raw, group->closing.len));
     /* the oldest first, so that reading them one after the other fills the ring again */
     sg_write_u32(w, psks);
@@ -196,13 +205,27 @@ static sg_err push_epochs(const struct sg_mls_group *group, struct batch *batch)
         if (!past->is_log_stored)
             SG_TRY(push(batch, SG_MLS_RECORD_LOG, number, sg_mls_write_log, &past->log));
     }
-    for (uint64_t old = group->stored_from; old < oldest_epoch(group); old++) {
+    if (!group->is_stored)
+        return SG_OK; /* one who joins at epoch 2^40 has nothing older to delete */
+    for (uint64_t old = group->stored_from; old < oldest_epoch(group) && old <= group->stored_to;
+         old++) {
         SG_TRY(push(batch, SG_MLS_RECORD_EPOCH, (uint32_t)old, NULL, NULL));
         SG_TRY(push(batch, SG_MLS_RECORD_LOG, (uint32_t)old, NULL, NULL));
     }
     for (uint64_t gone = epoch->context.epoch; gone < group->stored_to; gone++) {
         SG_TRY(push(batch, SG_MLS_RECORD_EPOCH, (uint32_t)(gone + 1), NULL, NULL));
         SG_TRY(push(batch, SG_MLS_RECORD_LOG, (uint32_t)gone, NULL, NULL));
+    }
+    return SG_OK;
+}
+
+static sg_err push_discarded(const struct sg_mls_group *group, struct batch *batch)
+{
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++) {
+        const struct sg_mls_epoch *epoch = group->discarded[i];
+        bool is_gone = epoch == NULL && (group->discarded_stored >> i & 1) != 0;
+        if (is_gone || (epoch != NULL && !epoch->ratchets.is_stored))
+            SG_TRY(push(batch, SG_MLS_RECORD_DISCARDED, i, sg_mls_write_epoch, epoch));
     }
     return SG_OK;
 }
@@ -218,6 +241,11 @@ static void set_stored(struct sg_mls_group *group)
         group->past[i].epoch->ratchets.is_stored = true;
         group->past[i].is_log_stored = true;
     }
+    group->is_stored = true;
+    group->discarded_stored = discarded_bits(group);
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++)
+        if (group->discarded[i] != NULL)
+            group->discarded[i]->ratchets.is_stored = true;
     group->stored_from = oldest_epoch(group);
     group->stored_to = group->epoch->context.epoch;
     group->is_pending_stored = group->pending != NULL;
@@ -228,6 +256,7 @@ static sg_err collect(const struct sg_mls_group *group, struct batch *batch)
     SG_TRY(push(batch, SG_MLS_RECORD_STATE, 0, write_state, group));
     SG_TRY(push_nodes(group, batch));
     SG_TRY(push_epochs(group, batch));
+    SG_TRY(push_discarded(group, batch));
     if (group->pending != NULL)
         return push(batch, SG_MLS_RECORD_PENDING, 0, write_pending, group->pending);
     return group->is_pending_stored ? push(batch, SG_MLS_RECORD_PENDING, 0, NULL, NULL) : SG_OK;
@@ -244,4 +273,23 @@ sg_err sg_mls_state_save(struct sg_mls_group *group, const struct sg_mls_store *
         set_stored(group);
     sg_mls_arena_fini(&batch.arena);
     return err;
+}
+
+sg_err sg_mls_state_replace(struct sg_mls_group *group, const struct sg_mls_group *old,
+                            const struct sg_mls_store *store)
+{
+    struct sg_mls_tree *tree = &group->tree;
+    uint32_t leaves = tree->leaves;
+    if (old->tree.cap_leaves > leaves) {
+        SG_TRY(sg_mls_tree_resize(tree, old->tree.cap_leaves));
+        SG_TRY(sg_mls_tree_resize(tree, leaves));
+    }
+    /* all that is there is another's: written anew, or deleted */
+    memset(tree->stored, 0, sg_mls_node_count(tree->cap_leaves));
+    group->is_stored = true;
+    group->stored_from = old->stored_from;
+    group->stored_to = old->stored_to;
+    group->discarded_stored = old->discarded_stored;
+    group->is_pending_stored = old->is_pending_stored;
+    return sg_mls_state_save(group, store);
 }

@@ -7,11 +7,12 @@
 #include "mls/group.h"
 
 enum sg_mls_record_kind {
-    SG_MLS_RECORD_STATE = 1,   /* index 0 */
-    SG_MLS_RECORD_NODE = 2,    /* by node index */
-    SG_MLS_RECORD_EPOCH = 3,   /* by epoch modulo 2^32 */
-    SG_MLS_RECORD_LOG = 4,     /* by the epoch that the commit ended, modulo 2^32 */
-    SG_MLS_RECORD_PENDING = 5, /* index 0 */
+    SG_MLS_RECORD_STATE = 1,     /* index 0 */
+    SG_MLS_RECORD_NODE = 2,      /* by node index */
+    SG_MLS_RECORD_EPOCH = 3,     /* by epoch modulo 2^32 */
+    SG_MLS_RECORD_LOG = 4,       /* by the epoch that the commit ended, modulo 2^32 */
+    SG_MLS_RECORD_PENDING = 5,   /* index 0 */
+    SG_MLS_RECORD_DISCARDED = 6, /* by slot */
 };
 
 struct sg_mls_record {
@@ -33,6 +34,9 @@ struct sg_mls_store {
 /* Writes what has changed since the last save that succeeded. Errors of write,
  * SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_state_save(struct sg_mls_group *group, const struct sg_mls_store *store);
+/* The first save of group, in whose place old is in the store: one write replaces all of it. */
+SG_MUST_USE sg_err sg_mls_state_replace(struct sg_mls_group *group, const struct sg_mls_group *old,
+                                        const struct sg_mls_store *store);
 /* SG_ERR_NOT_FOUND: no such group; SG_ERR_CORRUPT: not what save wrote; SG_ERR_UNSUPPORTED: its
  * suite; SG_ERR_NO_MEMORY; errors of read. */
 SG_MUST_USE sg_err sg_mls_state_load(const struct sg_mls_config *config,

@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 2
+#define VERSION 3
 
 struct loading {
     const struct sg_mls_config *config;
@@ -97,8 +97,11 @@ static sg_err read_sender(struct sg_reader *r, struct sg_mls_secret_tree *tree)
         err = SG_ERR_CORRUPT;
     if (err == SG_OK)
         err = sg_mls_secret_tree_put_sender(tree, &sender);
-    for (unsigned i = 0; err != SG_OK && i < 2; i++)
-        sg_mem_free(tree->mem, sender.ratchet[i].kept);
+    for (unsigned i = 0; err != SG_OK && i < 2; i++) {
+        struct sg_mls_ratchet *ratchet = &sender.ratchet[i];
+        tree->suite->wipe(ratchet->kept, ratchet->kept_cap * sizeof(*ratchet->kept));
+        sg_mem_free(tree->mem, ratchet->kept);
+    }
     tree->suite->wipe(&sender, sizeof(sender));
     return err;
 }
@@ -277,6 +280,7 @@ static sg_err load_state(struct loading *l)
     l->has_pending = sg_mls_read_present(&r);
     uint32_t leaves = sg_read_u32(&r);
     l->past_count = sg_read_u32(&r);
+    l->group->discarded_stored = sg_read_u32(&r);
     SG_TRY(corrupt(read_closing(&r, l, &l->group->closing)));
     read_resumption(&r, l->group);
     uint32_t cached = sg_read_u32(&r);
@@ -300,8 +304,22 @@ static sg_err load_past(struct loading *l)
         SG_TRY(need(l, SG_MLS_RECORD_LOG, (uint32_t)number, &r));
         SG_TRY(read_log(&r, l, &past->log));
     }
+    l->group->is_stored = true;
     l->group->stored_from = l->epoch - l->past_count;
     l->group->stored_to = l->epoch;
+    return SG_OK;
+}
+
+static sg_err load_discarded(struct loading *l)
+{
+    for (uint32_t i = 0; i < SG_MLS_DISCARDED_MAX; i++) {
+        struct sg_reader r;
+        if ((l->group->discarded_stored >> i & 1) == 0)
+            continue;
+        SG_TRY(need(l, SG_MLS_RECORD_DISCARDED, i, &r));
+        SG_TRY(read_epoch(&r, l, &l->group->discarded[i]));
+        SG_TRY(sg_reader_done(&r));
+    }
     return SG_OK;
 }
 
@@ -328,36 +346,39 @@ static sg_err load_pending(struct loading *l)
     return sg_reader_done(&r);
 }
 
-/* The largest tree that a log leads to; SG_ERR_CORRUPT: it names nodes that no tree has. */
-static sg_err measure_log(const struct sg_mls_tree_log *log, uint32_t *leaves)
+/* One entry, when the tree has *leaves. SG_ERR_CORRUPT: it names a node that the tree then has not. */
+static sg_err measure_entry(const struct sg_mls_log_entry *entry, uint32_t *leaves, uint32_t *most)
 {
-    for (uint32_t i = 0; i < log->count; i++) {
-        const struct sg_mls_log_entry *entry = &log->entries[i];
-        if (entry->node != UINT32_MAX)
-            continue;
-        if (entry->leaves == 0 || entry->leaves > SG_MLS_LEAVES_MAX ||
-            sg_mls_round_leaves(entry->leaves) != entry->leaves)
-            return SG_ERR_CORRUPT;
-        if (entry->leaves > *leaves)
-            *leaves = entry->leaves;
-    }
+    if (entry->node != UINT32_MAX)
+        return entry->node < sg_mls_node_count(*leaves) ? SG_OK : SG_ERR_CORRUPT;
+    if (entry->leaves == 0 || entry->leaves > SG_MLS_LEAVES_MAX ||
+        sg_mls_round_leaves(entry->leaves) != entry->leaves)
+        return SG_ERR_CORRUPT;
+    *leaves = entry->leaves;
+    *most = *most < *leaves ? *leaves : *most;
+    return SG_OK;
+}
+
+/* Follows a log, backwards when it undoes: how large does the tree get on the way? */
+static sg_err measure_log(const struct sg_mls_tree_log *log, bool undoes, uint32_t *leaves,
+                          uint32_t *most)
+{
     for (uint32_t i = 0; i < log->count; i++)
-        if (log->entries[i].node != UINT32_MAX &&
-            log->entries[i].node >= sg_mls_node_count(*leaves))
-            return SG_ERR_CORRUPT;
+        SG_TRY(measure_entry(&log->entries[undoes ? log->count - 1 - i : i], leaves, most));
     return SG_OK;
 }
 
 /* Undo and redo must not need memory: the tree was as large before it was saved. */
 static sg_err reserve_for_logs(struct sg_mls_group *group)
 {
-    uint32_t leaves = group->tree.leaves, most = leaves;
+    uint32_t leaves = group->tree.leaves, most = leaves, then = leaves;
     for (uint32_t i = 0; i < group->past_count; i++) {
-        SG_TRY(measure_log(&group->past[i].log, &most));
+        SG_TRY(measure_log(&group->past[i].log, true, &then, &most));
         SG_TRY(sg_mls_keys_reserve(&group->tree, 2 * group->past[i].log.count));
     }
+    then = leaves;
     if (group->pending != NULL) {
-        SG_TRY(measure_log(&group->pending->log, &most));
+        SG_TRY(measure_log(&group->pending->log, false, &then, &most));
         SG_TRY(sg_mls_keys_reserve(&group->tree, 2 * group->pending->log.count));
     }
     SG_TRY(sg_mls_tree_resize(&group->tree, most));
@@ -370,8 +391,10 @@ static sg_err load(struct loading *l)
     SG_TRY(corrupt(load_nodes(l)));
     SG_TRY(corrupt(load_epoch(l, l->epoch, &l->group->epoch)));
     SG_TRY(corrupt(load_past(l)));
+    SG_TRY(corrupt(load_discarded(l)));
     SG_TRY(corrupt(load_pending(l)));
     SG_TRY(corrupt(reserve_for_logs(l->group)));
+    sg_mls_group_trim(l->group); /* the config may keep less than when this was saved */
     /* a tree that is not the one of the epoch cannot be used for anything */
     return sg_bytes_equal(sg_mls_tree_root_hash(&l->group->tree),
                           l->group->epoch->context.tree_hash)

@@ -72,6 +72,9 @@ sg_err sg_mls_tree_decode(struct sg_mls_tree *tree, struct sg_bytes data)
             continue;
         SG_TRY(read_node(&list, tree, i, &node));
         SG_TRY(sg_mls_tree_put(tree, i, node));
+        /* RFC9420 s7.3, s12.4.3.1: keys are unique; at the first that is not, not after the last */
+        if (tree->keys.duplicates != 0)
+            return SG_ERR_MLS_TREE;
     }
     return sg_reader_done(&list);
 }

@@ -84,6 +84,9 @@ static sg_err check_lifetime(const struct sg_mls_rules *rules,
         return SG_OK;
     if (leaf->not_after - leaf->not_before > rules->config->lifetime_max)
         return SG_ERR_MLS_LEAF;
+    /* who comes back after a long time follows the commits of that time */
+    if (rules->is_committed)
+        return SG_OK;
     if (rules->now > leaf->not_after)
         return SG_ERR_EXPIRED;
     return rules->now < leaf->not_before ? SG_ERR_FUTURE : SG_OK;
@@ -233,12 +236,28 @@ sg_err sg_mls_check_new_types(const struct sg_mls_tree *tree, const struct sg_ml
     return SG_OK;
 }
 
+/* Keys that nobody could use; of a tree that we join no more is said of them. */
+static sg_err check_key_lengths(const struct sg_mls_tree *tree)
+{
+    const struct sg_mls_suite *suite = tree->suite;
+    for (uint32_t i = 0; i < sg_mls_node_count(tree->leaves); i++) {
+        const struct sg_mls_node *node = tree->nodes[i];
+        if (node == NULL)
+            continue;
+        if (sg_mls_node_key(node).len != suite->kem_public_len ||
+            (sg_mls_is_leaf(i) && sg_mls_node_second(node).len != suite->sig_public_len))
+            return SG_ERR_MALFORMED;
+    }
+    return SG_OK;
+}
+
 sg_err sg_mls_check_tree(const struct sg_mls_rules *rules, struct sg_mls_tree *tree)
 {
     /* RFC9420 s7.3: signature and encryption keys are unique; s12.4.3.1: a parent's key appears in
      * no other node */
     if (tree->keys.duplicates != 0)
         return SG_ERR_MLS_TREE;
+    SG_TRY(check_key_lengths(tree));
     SG_TRY(sg_mls_tree_verify_parents(tree));
     for (uint32_t i = 0; i < tree->leaves; i++) {
         struct sg_mls_leaf leaf;

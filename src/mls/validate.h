@@ -13,7 +13,8 @@ struct sg_mls_rules {
     struct sg_bytes group_id;
     struct sg_bytes extensions; /* of the GroupContext in force */
     uint64_t now;
-    bool is_sending; /* RFC 9420 s7.3: then lifetimes are always checked */
+    bool is_sending;   /* RFC 9420 s7.3: then lifetimes are always checked */
+    bool is_committed; /* by somebody, at another time: then whether they are over is not */
 };
 
 struct sg_mls_leaf_check {
@@ -57,7 +58,8 @@ SG_MUST_USE sg_err sg_mls_check_leaf_types(const struct sg_mls_tree *tree,
                                            const struct sg_mls_capabilities *capabilities);
 SG_MUST_USE sg_err sg_mls_check_new_types(const struct sg_mls_tree *tree,
                                           const struct sg_mls_types *before);
-/* A whole tree at a join, in one pass over its leaves. Errors of the above, SG_ERR_MLS_TREE. */
+/* A whole tree at a join, in one pass over its leaves. Errors of the above, SG_ERR_MLS_TREE,
+ * SG_ERR_MALFORMED: a key of another length than the suite's. */
 SG_MUST_USE sg_err sg_mls_check_tree(const struct sg_mls_rules *rules, struct sg_mls_tree *tree);
 
 #endif

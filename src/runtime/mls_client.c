@@ -47,9 +47,15 @@ static sg_err check_credential(void *user, const struct sg_mls_credential_check 
 {
     const struct sg_mls_client *client = user;
     struct sg_mls_claim claim = {
-        check->credential->type, check->credential->body, check->signature_key, {NULL, 0}};
-    if (check->before != NULL)
+        .credential_type = check->credential->type,
+        .credential = check->credential->body,
+        .signature_key = check->signature_key,
+        .has_before = check->before != NULL,
+    };
+    if (claim.has_before) {
+        claim.before_type = check->before->type;
         claim.before = check->before->body;
+    }
     return client->config.check_credential(client->config.user, &claim);
 }
 
@@ -125,6 +131,7 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.psk = config->find_psk == NULL ? NULL : find_psk;
     client->mls.app_data = config->update_app_data == NULL ? NULL : update_app_data;
     client->mls.accepts_expired = config->accepts_expired;
+    client->mls.accepts_outsiders = config->accepts_outsiders;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;
     SG_TRY(take_key(client, config->secret));
@@ -254,17 +261,33 @@ sg_err sg_mls_decode_package(struct sg_bytes message, struct sg_mls_arena *arena
 
 /* ---- becoming a member ---- */
 
-sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group,
+/* Saves group for the first time; replaces: over the one of the same id, if there is one. */
+static sg_err save_new(struct sg_mls_client *client, struct sg_mls_group *group, bool replaces)
+{
+    struct sg_bytes id = group->epoch->context.group_id;
+    struct sg_mls_group *old;
+    if (client->config.storage.write == NULL)
+        return SG_OK;
+    sg_err err = sg_mls_storage_check_new(client, id);
+    if (err == SG_OK)
+        return sg_mls_state_save(group, &client->store);
+    if (err != SG_ERR_EXISTS || !replaces)
+        return err;
+    SG_TRY(sg_mls_state_load(&client->mls, &client->store, id, &old));
+    err = sg_mls_state_replace(group, old, &client->store);
+    sg_mls_group_free(old);
+    return err;
+}
+
+sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group, bool replaces,
                          struct sg_mls_member **out)
 {
     struct sg_mls_member *member = calloc(1, sizeof(*member));
     /* RFC9420 s12.4.3: "New members MUST verify that group_id is unique among the groups they are
      * currently participating in" */
     sg_err err = member == NULL ? SG_ERR_NO_MEMORY : SG_OK;
-    if (err == SG_OK && sg_mls_storage_has(client, group->epoch->context.group_id))
-        err = SG_ERR_EXISTS;
-    if (err == SG_OK && client->config.storage.write != NULL)
-        err = sg_mls_state_save(group, &client->store);
+    if (err == SG_OK)
+        err = save_new(client, group, replaces);
     if (err != SG_OK) {
         sg_mls_group_free(group);
         free(member);
@@ -307,7 +330,7 @@ sg_err sg_mls_member_create(struct sg_mls_client *client, struct sg_bytes group_
     sg_mls_client_arena(client, &arena);
     sg_err err = create(client, group_id, &arena, &group);
     if (err == SG_OK)
-        err = sg_mls_member_new(client, group, out);
+        err = sg_mls_member_new(client, group, false, out);
     sg_mls_arena_fini(&arena);
     return err;
 }
@@ -331,7 +354,7 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     if (sg_reader_done(&r) != SG_OK || version != SECRET_VERSION || suite != client->suite->id)
         return SG_ERR_INVALID_ARGUMENT;
     SG_TRY(sg_mls_group_join(&in, &group));
-    return sg_mls_member_new(client, group, out);
+    return sg_mls_member_new(client, group, false, out);
 }
 
 static sg_err join_external(struct sg_mls_client *client,
@@ -366,7 +389,7 @@ sg_err sg_mls_member_join_external(struct sg_mls_client *client,
             sg_mls_group_free(group);
     }
     if (err == SG_OK)
-        err = sg_mls_member_new(client, group, out);
+        err = sg_mls_member_new(client, group, request->removes_prior, out);
     if (err != SG_OK)
         sg_mls_blob_free(commit);
     sg_mls_arena_fini(&arena);

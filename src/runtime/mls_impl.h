@@ -27,13 +27,14 @@ struct sg_mls_member {
 
 /* Fills store and storage_key; config, suite and the signature key are there. */
 sg_err sg_mls_storage_init(struct sg_mls_client *client);
-/* Does storage, if any, have a group of this id? */
-bool sg_mls_storage_has(struct sg_mls_client *client, struct sg_bytes group_id);
-/* Has an entry of this kind (enum sg_mls_record_kind) secrets in it? The ratchet tree and its log
- * are what all members, and who joins, may see. */
+/* SG_ERR_EXISTS: storage, if any, has a group of this id; errors of reading, of which nothing
+ * follows. */
+sg_err sg_mls_storage_check_new(struct sg_mls_client *client, struct sg_bytes group_id);
+/* Is an entry of this kind (enum sg_mls_record_kind) sealed? All but the nodes of the ratchet tree,
+ * which all members, and who joins, may see, and which the tree hash of the epoch authenticates. */
 static inline bool sg_mls_storage_is_secret(uint32_t kind)
 {
-    return kind != SG_MLS_RECORD_NODE && kind != SG_MLS_RECORD_LOG;
+    return kind != SG_MLS_RECORD_NODE;
 }
 uint64_t sg_mls_client_now(const struct sg_mls_client *client);
 /* A copy for the caller. */
@@ -43,8 +44,9 @@ void sg_mls_client_arena(const struct sg_mls_client *client, struct sg_mls_arena
 /* The KeyPackage in an MLSMessage; spans point into message. */
 sg_err sg_mls_decode_package(struct sg_bytes message, struct sg_mls_arena *arena,
                              struct sg_mls_key_package *out);
-/* A member of group, saved for the first time; group is freed when that fails. */
-sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group,
+/* A member of group, saved for the first time; group is freed when that fails. replaces: what
+ * storage has of this group goes in the same write; else that is SG_ERR_EXISTS. */
+sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *group, bool replaces,
                          struct sg_mls_member **out);
 /* Can the member be used? */
 sg_err sg_mls_member_check(const struct sg_mls_member *member);

@@ -58,6 +58,14 @@ static sg_err give(struct sg_mls_member *member, sg_err err, struct sg_bytes byt
 
 /* ---- proposals ---- */
 
+/* One that was not given away does not wait either. */
+static sg_err give_proposal(struct sg_mls_member *member, sg_err err, uint32_t waiting)
+{
+    if (err != SG_OK)
+        sg_mls_cache_shrink(member->group, waiting);
+    return err;
+}
+
 sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
                              const struct sg_mls_proposal *proposal, struct sg_mls_blob *message)
 {
@@ -65,8 +73,9 @@ sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *
     /* draft-ietf-mls-extensions-08 s6.3.1: "MUST be sent in an MLS PublicMessage" */
     send.is_private = send.is_private && proposal->type != SG_MLS_SELF_REMOVE;
     struct sg_bytes bytes = sg_bytes(NULL, 0);
+    uint32_t waiting = member->group->cache_count;
     sg_err err = sg_mls_group_propose(member->group, arena, proposal, &send, &bytes);
-    return give(member, err, bytes, message);
+    return give_proposal(member, give(member, err, bytes, message), waiting);
 }
 
 static sg_err propose_plain(struct sg_mls_member *member, const struct sg_mls_proposal *proposal,
@@ -123,8 +132,9 @@ sg_err sg_mls_member_propose_update(struct sg_mls_member *member, struct sg_mls_
     SG_TRY(sg_mls_member_check(member));
     struct sg_mls_send send = sg_mls_member_send(member);
     sg_mls_client_arena(member->client, &arena);
+    uint32_t waiting = member->group->cache_count;
     sg_err err = sg_mls_group_propose_update(member->group, &arena, NULL, &send, &bytes);
-    err = give(member, err, bytes, message);
+    err = give_proposal(member, give(member, err, bytes, message), waiting);
     sg_mls_arena_fini(&arena);
     return err;
 }
@@ -191,6 +201,7 @@ static sg_err commit(struct sg_mls_member *member, const struct sg_mls_commit_re
     struct sg_mls_commit_options options = {.send = sg_mls_member_send(member),
                                             .values = values,
                                             .count = (uint32_t)count,
+                                            .skips_cached = in->without_waiting,
                                             .omits_path = in->without_path,
                                             .tree_in_welcome = in->tree_in_welcome};
     return sg_mls_group_commit(member->group, arena, &options, out);
@@ -285,6 +296,10 @@ static void fill_received(const struct sg_mls_event *event, struct sg_mls_receiv
         .added_count = event->added.count,
         .removed = event->removed.at,
         .removed_count = event->removed.count,
+        .proposal_type = event->proposal_type,
+        .proposal_leaf = event->subject,
+        .proposal_credential = event->subject_credential.body,
+        .proposal = event->proposal_ref,
         .is_closed = event->is_reinit,
     };
     if (is_commit)
@@ -310,6 +325,12 @@ sg_err sg_mls_member_receive(struct sg_mls_member *member, struct sg_bytes messa
     if (err != SG_OK)
         sg_mls_received_free(out);
     return err;
+}
+
+sg_err sg_mls_member_drop(struct sg_mls_member *member, struct sg_bytes proposal)
+{
+    SG_TRY(sg_mls_member_check(member));
+    return sg_mls_member_save(member, sg_mls_cache_drop(member->group, proposal));
 }
 
 void sg_mls_received_free(struct sg_mls_received *received)

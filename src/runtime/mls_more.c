@@ -124,7 +124,7 @@ sg_err sg_mls_member_succeed(struct sg_mls_client *client,
             sg_mls_group_free(group);
     }
     if (err == SG_OK)
-        err = sg_mls_member_new(client, group, out);
+        err = sg_mls_member_new(client, group, false, out);
     if (err != SG_OK)
         sg_mls_blob_free(welcome);
     sg_mls_arena_fini(&arena);

@@ -128,13 +128,15 @@ sg_err sg_mls_storage_init(struct sg_mls_client *client)
     return err;
 }
 
-bool sg_mls_storage_has(struct sg_mls_client *client, struct sg_bytes group_id)
+sg_err sg_mls_storage_check_new(struct sg_mls_client *client, struct sg_bytes group_id)
 {
     struct sg_mls_item item = {SG_MLS_RECORD_STATE, 0, {NULL, 0}};
     struct sg_mls_blob blob = {NULL, 0};
     if (client->config.storage.read == NULL)
-        return false;
+        return SG_OK;
     sg_err err = client->config.storage.read(client->config.storage.user, group_id, &item, &blob);
     sg_mls_blob_free(&blob);
-    return err == SG_OK;
+    if (err == SG_OK)
+        return SG_ERR_EXISTS;
+    return err == SG_ERR_NOT_FOUND ? SG_OK : err;
 }

@@ -62,9 +62,11 @@ expect_text last.err 'saorsa mls accept'
 expect_exit 0 mls alice accept
 expect_exit 1 mls alice accept
 expect_text last.err 'no commit is pending'
+for i in 01 02 03 04 05; do printf 'half' >carol/package-$i.last; done # damaged: not in the way
 for who in bob carol; do
     ls "$who" | grep -q 'package-' || fail 'no secret waits'
     expect_exit 0 mls "$who" join welcome
+    rm -f "$who"/package-0*.last
     ls "$who" | grep -q 'package-' && fail 'the secret of the key package is still there'
 done
 expect_exit 1 mls bob join welcome

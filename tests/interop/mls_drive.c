@@ -123,6 +123,7 @@ static struct actor *actor_named(const char *name)
     struct actor *a = &actors[actor_count++];
     (void)snprintf(a->name, sizeof(a->name), "%s", name);
     sg_mls_config_init(&a->config);
+    a->config.accepts_outsiders = true;
     a->config.mem = sg_mem_default();
     a->config.suites = sg_mls_suites(&a->config.suite_count);
     a->config.random = sg_mls_random_default();

@@ -69,6 +69,11 @@ static void check_agreement(struct party *p)
     for (unsigned i = 0; i < MEMBERS; i++)
         if (p->in[i])
             assert_same_epoch(&p->clients[first], &p->clients[i]);
+    /* nobody has a private key of a node that is blank */
+    for (unsigned i = 0; i < MEMBERS; i++)
+        for (uint32_t j = 0; p->in[i] && j < p->clients[i].group->epoch->own.count; j++)
+            assert_non_null(
+                p->clients[i].group->tree.nodes[p->clients[i].group->epoch->own.keys[j].node]);
     /* the tree is one that a newcomer would accept */
     struct sg_mls_rules rules = sg_mls_group_rules(p->clients[first].group, WORLD_NOW);
     assert_int_equal(sg_mls_check_tree(&rules, &p->clients[first].group->tree), SG_OK);

@@ -219,6 +219,8 @@ static void proposals_from_outside(void **state)
     assert_int_equal(sg_mls_propose_from_outside(&in, &s.w.arena, &carol, &message),
                      SG_ERR_MLS_SENDER);
     assert_int_equal(sg_mls_propose_from_outside(&in, &s.w.arena, &dave, &message), SG_OK);
+    assert_int_equal(process(&s.a, message), SG_ERR_MLS_SENDER); /* not unless one wants it */
+    s.w.config.accepts_outsiders = true;
     assert_int_equal(give(&s.a, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
     assert_int_equal(give(&s.b, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
     options = (struct sg_mls_commit_options){.send = {.now = WORLD_NOW}, .tree_in_welcome = true};
@@ -228,6 +230,89 @@ static void proposals_from_outside(void **state)
     assert_int_equal(client_join(&s.w, &s.d, result.welcome, sg_bytes(NULL, 0)), SG_OK);
     assert_same_epoch(&s.a, &s.d);
     assert_int_equal(s.a.group->tree.members, 3); /* Carol is out */
+    tear_down(&s);
+}
+
+static void propose_to_alice(struct scene *s, struct client *from,
+                             const struct sg_mls_proposal *proposal)
+{
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_bytes message;
+    assert_int_equal(sg_mls_group_propose(from->group, &s->w.arena, proposal, &send, &message),
+                     SG_OK);
+    assert_int_equal(give(&s->a, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    assert_int_equal(give(from == &s->b ? &s->c : &s->b, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
+}
+
+/* Proposals that are each valid, or were, and together are not: a commit leaves some out. */
+static void proposals_that_cannot_be_committed(void **state)
+{
+    struct scene s;
+    struct sg_mls_proposal psk = {
+        .type = SG_MLS_PSK,
+        .u.psk = {.type = SG_MLS_PSK_EXTERNAL,
+                  .id = SG_BYTES_LIT("shared"),
+                  .nonce = SG_BYTES_LIT("0123456789abcdef0123456789abcdef")}};
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal dave = add_of(&s.w, &s.d), carol = remove_of(2);
+    propose_to_alice(&s, &s.b, &psk);
+    propose_to_alice(&s, &s.b, &dave); /* expires before the commit */
+    propose_to_alice(&s, &s.c, &psk);  /* the same once more */
+    propose_to_alice(&s, &s.b, &carol);
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW + 60 * WORLD_DAY}};
+    struct sg_mls_commit_result result;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(result.welcome.len, 0);
+    assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_same_epoch(&s.a, &s.b);
+    assert_int_equal(s.a.group->tree.members, 2);
+    /* what is asked for by value is not left out */
+    options.values = &carol;
+    options.count = 1;
+    struct sg_bytes message;
+    assert_int_equal(sg_mls_group_propose(s.b.group, &s.w.arena, &psk, &options.send, &message),
+                     SG_OK);
+    assert_int_equal(give(&s.a, message, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result),
+                     SG_ERR_MLS_PROPOSAL);
+    tear_down(&s);
+}
+
+static void what_waits_is_bounded_and_can_be_dropped(void **state)
+{
+    struct scene s;
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_bytes update, message;
+    struct sg_mls_event event;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_group_propose_update(s.b.group, &s.w.arena, NULL, &send, &update),
+                     SG_OK);
+    s.w.config.cache_bytes = s.b.group->cache[0].len + 10;
+    assert_int_equal(sg_mls_group_process(s.a.group, update, WORLD_NOW, &event), SG_OK);
+    assert_int_equal(event.proposal_type, SG_MLS_UPDATE);
+    assert_int_equal(event.subject, 1);
+    struct sg_mls_proposal carol = remove_of(2);
+    assert_int_equal(
+        sg_mls_group_propose(s.c.group, &s.w.arena,
+                             &(struct sg_mls_proposal){.type = SG_MLS_REMOVE, .u.removed = 0},
+                             &send, &message),
+        SG_OK);
+    assert_int_equal(process(&s.a, message), SG_ERR_LIMIT);
+    assert_int_equal(sg_mls_group_propose(s.a.group, &s.w.arena, &carol, &send, &message),
+                     SG_ERR_LIMIT);
+    assert_int_equal(
+        sg_mls_group_protect(s.a.group, &s.w.arena, SG_BYTES_LIT("x"), sg_bytes(NULL, 0), &message),
+        SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_cache_drop(s.a.group, event.proposal_ref), SG_OK);
+    assert_int_equal(sg_mls_cache_drop(s.a.group, event.proposal_ref), SG_ERR_NOT_FOUND);
+    assert_int_equal(s.a.group->cache_bytes, 0);
+    assert_int_equal(
+        sg_mls_group_protect(s.a.group, &s.w.arena, SG_BYTES_LIT("x"), sg_bytes(NULL, 0), &message),
+        SG_OK);
+    sg_mls_event_fini(&event);
     tear_down(&s);
 }
 
@@ -307,6 +392,8 @@ int main(void)
         cmocka_unit_test(wrong_group_and_wrong_kind),
         cmocka_unit_test(far_ahead_and_removed),
         cmocka_unit_test(proposals_from_outside),
+        cmocka_unit_test(proposals_that_cannot_be_committed),
+        cmocka_unit_test(what_waits_is_bounded_and_can_be_dropped),
         cmocka_unit_test(required_capabilities),
         cmocka_unit_test(key_packages_that_break_a_rule),
     };

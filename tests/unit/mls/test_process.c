@@ -210,6 +210,217 @@ static void a_pending_commit_changes_nothing(void **state)
     tear_down(&s);
 }
 
+/* ---- what another state of ours has made, or another time ---- */
+
+static void our_own_that_are_unknown(void **state)
+{
+    struct scene s;
+    struct sg_mls_commit_options options = {.send = {.is_private = true, .now = WORLD_NOW}};
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_mls_commit_result result;
+    struct sg_bytes update;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    sg_mls_group_clear_pending(s.a.group);
+    assert_int_equal(process(&s.a, result.commit), SG_ERR_INVALID_STATE);
+    assert_int_equal(sg_mls_group_propose_update(s.a.group, &s.w.arena, NULL, &send, &update),
+                     SG_OK);
+    assert_int_equal(give(&s.a, update, SG_MLS_EVENT_OWN), SG_OK);
+    assert_true(s.a.group->cache[0].has_keys);
+    /* a commit that covers it, at one that has lost the private key */
+    assert_int_equal(give(&s.b, update, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    assert_int_equal(sg_mls_group_commit(s.b.group, &s.w.arena, &options, &result), SG_OK);
+    s.a.group->cache[0].has_keys = false;
+    assert_int_equal(process(&s.a, result.commit), SG_ERR_INVALID_STATE);
+    sg_mls_cache_clear(s.a.group);
+    assert_int_equal(process(&s.a, update), SG_ERR_INVALID_STATE);
+    tear_down(&s);
+}
+
+/* RFC9420 s12.4.2: a group that a ReInit has closed takes no handshake messages. */
+static void a_closed_group_takes_no_commits(void **state)
+{
+    struct scene s;
+    struct sg_mls_proposal reinit = {
+        .type = SG_MLS_REINIT, .u.reinit = {SG_BYTES_LIT("next"), SG_MLS_VERSION_10, 1, NOTHING}};
+    struct sg_mls_commit_options options = {
+        .send = {.now = WORLD_NOW}, .values = &reinit, .count = 1};
+    struct sg_mls_commit_result result;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.c, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    sg_mls_closing_fini(&s.w.config, &s.c.group->closing); /* Carol does not care */
+    options.count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        options.send.is_private = i == 1;
+        assert_int_equal(sg_mls_group_commit(s.c.group, &s.w.arena, &options, &result), SG_OK);
+        sg_mls_group_clear_pending(s.c.group);
+        assert_int_equal(process(&s.b, result.commit), SG_ERR_INVALID_STATE);
+    }
+    tear_down(&s);
+}
+
+/* RFC9420 s7.3: who comes back after a long time follows what others accepted in theirs. */
+static void a_commit_of_long_ago_is_followed(void **state)
+{
+    struct scene s;
+    struct sg_mls_event event;
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_bytes message;
+    uint64_t later = WORLD_NOW + 60 * WORLD_DAY;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal dave = add_of(&s.w, &s.d);
+    struct sg_mls_commit_options options = {.send = send, .values = &dave, .count = 1};
+    struct sg_mls_commit_result result;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.b.group, result.commit, later, &event), SG_OK);
+    sg_mls_event_fini(&event);
+    /* but nobody commits, or waits with, what is over */
+    sg_mls_group_clear_pending(s.a.group);
+    assert_int_equal(sg_mls_group_propose(s.a.group, &s.w.arena, &dave, &send, &message), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.c.group, message, later, &event), SG_ERR_EXPIRED);
+    options.send.now = later;
+    sg_mls_cache_clear(s.a.group);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_ERR_EXPIRED);
+    tear_down(&s);
+}
+
+/* The echo of our own commit says what it does, as it says to others. */
+static void our_own_commit_says_what_it_does(void **state)
+{
+    struct scene s;
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_mls_event ours, theirs;
+    struct sg_bytes update;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal values[2] = {remove_of(1), add_of(&s.w, &s.d)};
+    struct sg_mls_commit_options options = {.send = send, .values = values, .count = 2};
+    struct sg_mls_commit_result result;
+    assert_int_equal(sg_mls_group_propose_update(s.c.group, &s.w.arena, NULL, &send, &update),
+                     SG_OK);
+    assert_int_equal(give(&s.a, update, SG_MLS_EVENT_PROPOSAL), SG_OK);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.a.group, result.commit, WORLD_NOW, &ours), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.c.group, result.commit, WORLD_NOW, &theirs), SG_OK);
+    assert_true(ours.is_own && !theirs.is_own);
+    assert_int_equal(ours.epoch, theirs.epoch);
+    assert_int_equal(ours.committer, theirs.committer);
+    assert_int_equal(ours.added.count, 1); /* at the leaf that became free */
+    assert_int_equal(ours.added.at[0], 1);
+    assert_int_equal(theirs.added.at[0], 1);
+    assert_int_equal(ours.removed.count, 1);
+    assert_int_equal(ours.removed.at[0], 1);
+    assert_int_equal(ours.updated.count, 1);
+    assert_int_equal(ours.updated.at[0], 2);
+    sg_mls_event_fini(&ours);
+    sg_mls_event_fini(&theirs);
+    tear_down(&s);
+}
+
+/* A resync takes the leaf of our key out, and never another device's. */
+static void a_resync_finds_the_right_leaf(void **state)
+{
+    struct scene s;
+    struct client devices[2];
+    struct sg_mls_info_options info = {.has_tree = true, .has_external_pub = true};
+    struct sg_mls_new_leaf leaf;
+    struct sg_mls_external in = {
+        .config = &s.w.config, .leaf = &leaf, .removes_prior = true, .now = WORLD_NOW};
+    struct sg_mls_commit_result result;
+    struct sg_mls_event event;
+    struct sg_bytes commit;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal adds[2];
+    for (unsigned i = 0; i < 2; i++) {
+        client_init(&s.w, &devices[i], "erin");
+        adds[i] = add_of(&s.w, &devices[i]);
+    }
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .values = adds, .count = 2};
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &in.group_info), SG_OK);
+    leaf.signature_private = devices[1].identity.signature_private;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &devices[1].identity, false, &s.w.arena, &leaf.leaf),
+        SG_OK);
+    assert_int_equal(sg_mls_group_external_join(&in, &s.w.arena, &s.d.group, &commit), SG_OK);
+    assert_int_equal(sg_mls_group_process(s.a.group, commit, WORLD_NOW, &event), SG_OK);
+    assert_int_equal(event.removed.count, 1);
+    assert_int_equal(event.removed.at[0], 4);
+    sg_mls_event_fini(&event);
+    client_fini(&s.d);
+    /* a third device, with another key: which of the two it was, nobody can say */
+    client_init(&s.w, &devices[0], "erin");
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &info, &in.group_info), SG_OK);
+    leaf.signature_private = devices[0].identity.signature_private;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &devices[0].identity, false, &s.w.arena, &leaf.leaf),
+        SG_OK);
+    assert_int_equal(sg_mls_group_external_join(&in, &s.w.arena, &s.d.group, &commit),
+                     SG_ERR_NOT_FOUND);
+    tear_down(&s);
+}
+
+/* ---- keys ---- */
+
+/* A new leaf is in the tree only by a path: one is made although none is due. */
+static void a_new_leaf_needs_a_path(void **state)
+{
+    struct scene s;
+    struct client other;
+    struct sg_mls_new_leaf leaf;
+    (void)state;
+    set_up(&s);
+    client_init(&s.w, &other, "alice");
+    struct sg_mls_proposal dave = add_of(&s.w, &s.d);
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW},
+                                            .values = &dave,
+                                            .count = 1,
+                                            .omits_path = true,
+                                            .new_leaf = &leaf};
+    struct sg_mls_commit_result result;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &other.identity, false, &s.w.arena, &leaf.leaf), SG_OK);
+    leaf.signature_private = sg_bytes(other.signature_private, 31);
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result),
+                     SG_ERR_INVALID_ARGUMENT);
+    assert_int_equal(
+        sg_mls_group_propose_update(s.a.group, &s.w.arena, &leaf, &options.send, &result.commit),
+        SG_ERR_INVALID_ARGUMENT);
+    leaf.signature_private = other.identity.signature_private;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_same_epoch(&s.a, &s.b);
+    assert_true(sg_bytes_equal(sg_mls_node_second(s.b.group->tree.nodes[0]),
+                               other.identity.signature_public));
+    tear_down(&s);
+}
+
+static void a_join_with_another_signature_key(void **state)
+{
+    struct scene s;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal dave = add_of(&s.w, &s.d);
+    struct sg_mls_commit_options options = {
+        .send = {.now = WORLD_NOW}, .values = &dave, .count = 1, .tree_in_welcome = true};
+    struct sg_mls_commit_result result;
+    struct sg_bytes right = s.d.identity.signature_private;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    s.d.identity.signature_private = s.c.identity.signature_private;
+    assert_int_equal(client_join(&s.w, &s.d, result.welcome, NOTHING), SG_ERR_INVALID_ARGUMENT);
+    s.d.identity.signature_private = right;
+    assert_int_equal(client_join(&s.w, &s.d, result.welcome, NOTHING), SG_OK);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +428,13 @@ int main(void)
         cmocka_unit_test(external_commits_that_are_refused),
         cmocka_unit_test(welcomes_that_are_refused),
         cmocka_unit_test(a_pending_commit_changes_nothing),
+        cmocka_unit_test(our_own_that_are_unknown),
+        cmocka_unit_test(a_closed_group_takes_no_commits),
+        cmocka_unit_test(a_commit_of_long_ago_is_followed),
+        cmocka_unit_test(our_own_commit_says_what_it_does),
+        cmocka_unit_test(a_resync_finds_the_right_leaf),
+        cmocka_unit_test(a_new_leaf_needs_a_path),
+        cmocka_unit_test(a_join_with_another_signature_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

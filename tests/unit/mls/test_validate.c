@@ -99,6 +99,84 @@ static sg_err decode_small(struct scene *s, struct sg_bytes unmerged, unsigned b
     return decode(s, sg_bytes(data, w.len), false);
 }
 
+/* Leaves, those after the first one with other keys. */
+static sg_err decode_keys(struct scene *s, uint32_t leaves, struct sg_bytes key,
+                          struct sg_bytes signature_key)
+{
+    struct sg_mls_leaf leaf;
+    uint8_t data[4096];
+    struct sg_writer w = sg_writer(data, sizeof(data));
+    size_t list = sg_write_vector_begin(&w);
+    for (uint32_t i = 0; i < leaves; i++) {
+        sg_mls_tree_leaf(&s->a.group->tree, 0, &leaf);
+        leaf.encryption_key = i == 0 ? leaf.encryption_key : key;
+        leaf.signature_key = i == 0 ? leaf.signature_key : signature_key;
+        sg_write_u16(&w, 0x0101);
+        sg_mls_write_leaf(&w, &leaf);
+        if (i + 1 < leaves)
+            sg_write_u8(&w, 0);
+    }
+    sg_write_vector_end(&w, list);
+    assert_int_equal(sg_writer_done(&w), SG_OK);
+    struct sg_mls_rules rules = sg_mls_group_rules(s->a.group, WORLD_NOW);
+    struct sg_mls_tree tree;
+    sg_mls_tree_init(&tree, sg_mem_default(), s->w.suite);
+    sg_err err = sg_mls_tree_decode(&tree, sg_bytes(data, w.len));
+    if (err == SG_ERR_MLS_TREE)
+        assert_int_equal(tree.members, 2); /* at the first duplicate */
+    if (err == SG_OK)
+        err = sg_mls_check_tree(&rules, &tree);
+    sg_mls_tree_fini(&tree);
+    return err;
+}
+
+/* RFC9420 s7.3, s12.4.3.1: while it is read, before a tree of one key can take long. */
+static void keys_of_trees_that_are_refused(void **state)
+{
+    struct scene s;
+    struct sg_mls_leaf leaf;
+    const struct sg_bytes other = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
+    (void)state;
+    set_up(&s);
+    sg_mls_tree_leaf(&s.a.group->tree, 0, &leaf);
+    assert_int_equal(decode_keys(&s, 2, other, other), SG_ERR_BAD_SIGNATURE);
+    assert_int_equal(decode_keys(&s, 4, leaf.encryption_key, other), SG_ERR_MLS_TREE);
+    assert_int_equal(decode_keys(&s, 4, other, leaf.signature_key), SG_ERR_MLS_TREE);
+    assert_int_equal(decode_keys(&s, 2, sg_bytes(other.data, 31), other), SG_ERR_MALFORMED);
+    assert_int_equal(decode_keys(&s, 2, other, sg_bytes(other.data, 31)), SG_ERR_MALFORMED);
+    tear_down(&s);
+}
+
+/* Keys that a multiplicative hash sends to one place under each seed. */
+static void no_collisions_can_be_made(void **state)
+{
+    struct scene s;
+    struct sg_mls_tree tree;
+    struct sg_mls_node *node;
+    uint8_t key[32] = {1, 2, 3};
+    (void)state;
+    set_up(&s);
+    sg_mls_tree_init(&tree, sg_mem_default(), s.w.suite);
+    tree.keys.seed[0] = 12345;
+    assert_int_equal(sg_mls_tree_resize(&tree, 4), SG_OK);
+    for (uint32_t i = 1; i <= 5; i += 4) {
+        assert_int_equal(sg_mls_node_new_parent(&tree, sg_bytes(key, 32), NOTHING, NOTHING, &node),
+                         SG_OK);
+        assert_int_equal(sg_mls_tree_put(&tree, i, node), SG_OK);
+        key[7] ^= 0x80;
+        key[15] ^= 0x80;
+        key[11] ^= 0x80;
+    }
+    uint32_t hashes[2], count = 0;
+    for (uint32_t i = 0; i <= tree.keys.mask; i++)
+        if (tree.keys.slots[i].ref_plus_1 != 0)
+            hashes[count++] = tree.keys.slots[i].hash;
+    assert_int_equal(count, 2);
+    assert_int_not_equal(hashes[0], hashes[1]);
+    sg_mls_tree_fini(&tree);
+    tear_down(&s);
+}
+
 /* RFC9420 s7.1, s7.9.2, s12.4.3.3 */
 static void trees_that_are_refused(void **state)
 {
@@ -267,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_new_credential_is_shown),
         cmocka_unit_test(trees_that_are_refused),
+        cmocka_unit_test(keys_of_trees_that_are_refused),
+        cmocka_unit_test(no_collisions_can_be_made),
         cmocka_unit_test(what_our_leaves_say),
         cmocka_unit_test(grease_changes_nothing),
         cmocka_unit_test(key_packages_with_bad_keys),

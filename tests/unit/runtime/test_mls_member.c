@@ -24,6 +24,7 @@ struct disk {
     struct entry entries[ENTRIES];
     size_t count;
     bool fails;
+    bool fails_to_read;
 };
 
 static struct entry *find(struct disk *disk, struct sg_bytes group, const struct sg_mls_item *item)
@@ -66,7 +67,10 @@ static sg_err disk_write(void *user, struct sg_bytes group, const struct sg_mls_
 static sg_err disk_read(void *user, struct sg_bytes group, const struct sg_mls_item *item,
                         struct sg_mls_blob *value)
 {
-    struct entry *e = find(user, group, item);
+    struct disk *disk = user;
+    struct entry *e = find(disk, group, item);
+    if (disk->fails_to_read)
+        return SG_ERR_IO;
     if (e == NULL || e->value == NULL)
         return SG_ERR_NOT_FOUND;
     *value = (struct sg_mls_blob){malloc(e->len + 1), e->len};
@@ -122,6 +126,7 @@ static struct sg_mls_client_config config_of(const char *name, struct disk *disk
     config.identity = text(name);
     config.now = fixed_now;
     config.find_psk = find_psk;
+    config.accepts_outsiders = true;
     config.check_credential = check_credential;
     if (disk != NULL)
         config.storage = (struct sg_mls_storage){disk, disk_write, disk_read};
@@ -241,6 +246,16 @@ static void a_member_survives_restarts(void **state)
     assert_int_equal(sg_mls_member_propose_psk(s.bob, text("key1"), &psk), SG_OK);
     assert_int_equal(receive(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
     assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_OWN), SG_OK);
+    struct sg_mls_received received;
+    assert_int_equal(sg_mls_member_receive(s.alice, bytes(&psk), &received), SG_OK);
+    assert_int_equal(received.proposal_type, 4);
+    assert_int_equal(received.proposal_leaf, UINT32_MAX);
+    assert_int_equal(sg_mls_member_drop(s.alice, received.proposal), SG_OK);
+    assert_int_equal(sg_mls_member_drop(s.alice, received.proposal), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_drop(s.bob, received.proposal), SG_OK);
+    sg_mls_received_free(&received);
+    sg_mls_blob_free(&psk);
+    assert_int_equal(sg_mls_member_propose_psk(s.bob, text("key1"), &psk), SG_OK);
     assert_int_equal(receive(s.alice, &psk, SG_MLS_GOT_PROPOSAL), SG_OK);
     restart_alice(&s);
     assert_int_equal(sg_mls_member_protect(s.alice, text("x"), text(""), &message),
@@ -360,6 +375,9 @@ static void what_is_refused(void **state)
     assert_int_equal(sg_mls_member_leaf(s.alice, 1, &leaf), SG_OK);
     assert_memory_equal(leaf.credential.data, "bob", 3);
     assert_int_equal(sg_mls_member_create(s.alice_client, text("g"), &other), SG_ERR_EXISTS);
+    s.disk->fails_to_read = true; /* it may be there: nothing is written over it */
+    assert_int_equal(sg_mls_member_create(s.alice_client, text("g"), &other), SG_ERR_IO);
+    s.disk->fails_to_read = false;
     assert_int_equal(sg_mls_member_load(s.alice_client, text("h"), &other), SG_ERR_NOT_FOUND);
     assert_int_equal(sg_mls_member_load(s.bob_client, text("g"), &other), SG_ERR_INVALID_STATE);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_ERR_INVALID_STATE);
@@ -377,6 +395,43 @@ static void what_is_refused(void **state)
     sg_mls_blob_free(&package);
     sg_mls_blob_free(&secret);
     sg_mls_client_free(mallory);
+    tear_down(&s);
+}
+
+/* Alice, whose group is stored, comes back by a commit of her own; then the store has only that. */
+static void a_resync_replaces_what_is_stored(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob info, commit;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *alice;
+    (void)state;
+    set_up(&s);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
+        assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
+        if (i < 1)
+            assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+        sg_mls_commit_output_free(&output);
+    }
+    assert_int_equal(sg_mls_member_info(s.bob, true, true, &info), SG_OK);
+    struct sg_mls_external_request request = {.group_info = bytes(&info)};
+    assert_int_equal(sg_mls_member_join_external(s.alice_client, &request, &alice, &commit),
+                     SG_ERR_MLS_PROPOSAL); /* her key is in the group */
+    request.removes_prior = true;
+    sg_mls_member_free(s.alice);
+    assert_int_equal(sg_mls_member_join_external(s.alice_client, &request, &s.alice, &commit),
+                     SG_OK);
+    assert_int_equal(receive(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
+    restart_alice(&s);
+    assert_same_state(s.alice, s.bob);
+    size_t epochs = 0;
+    for (size_t i = 0; i < s.disk->count; i++)
+        epochs += s.disk->entries[i].kind == 3 && s.disk->entries[i].value != NULL;
+    assert_int_equal(epochs, 1);
+    sg_mls_blob_free(&info);
+    sg_mls_blob_free(&commit);
     tear_down(&s);
 }
 
@@ -536,6 +591,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_changes_nothing),
         cmocka_unit_test(somebody_joins_from_outside_and_leaves),
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(a_resync_replaces_what_is_stored),
         cmocka_unit_test(groups_have_successors),
         cmocka_unit_test(outsiders_propose),
     };
