@@ -29,8 +29,6 @@ static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], 
     *chain = sg_log_longest(&r->log, author);
     if (*chain != SG_LOG_NONE)
         return SG_OK;
-    if (r->log.chain_count >= r->config.limits.chains)
-        return SG_ERR_LIMIT;
     return sg_log_chain_new(&r->log, author, SG_LOG_NONE, 0, chain);
 }
 
@@ -91,7 +89,10 @@ static sg_err build(struct sg_replica *r, struct sg_batch *batch, struct sg_colu
     for (uint32_t i = 0; i < txn->past.dep_count; i++)
         sg_put_bytes(rest, sg_bytes(r->log.batches[txn->deps[i]].name, SG_ID_LEN));
     SG_TRY(sg_body_end(&txn->body, rest));
-    if (rest->len > r->config.limits.batch_bytes)
+    /* nobody could read it */
+    if (rest->len > r->config.limits.batch_bytes ||
+        txn->body.ref_count > r->config.limits.refs ||
+        txn->body.object_count > r->config.limits.objects)
         return SG_ERR_OVERSIZED;
     const struct sg_log_chain *chain = &r->log.chains[txn->past.chain];
     *batch = (struct sg_batch){.seq = chain->end_seq, .rest = sg_column_bytes(rest)};
@@ -143,7 +144,7 @@ sg_err sg_replica_cell(struct sg_replica *r, uint32_t parent, enum sg_cell_kind 
     *cell = sg_cells_find(cells, parent, kind, key);
     if (*cell != SG_CELL_NONE)
         return SG_OK;
-    if (cells->cells[parent].depth >= SG_CRDT_DEPTH_MAX || cells->live >= r->config.limits.objects)
+    if (cells->cells[parent].depth >= SG_CRDT_DEPTH_MAX || cells->named >= r->config.limits.objects)
         return SG_ERR_LIMIT;
     return sg_cells_make(&r->cells, parent, kind, key, cell);
 }
