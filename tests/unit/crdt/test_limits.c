@@ -97,12 +97,42 @@ static void test_objects(void **state)
     count_in_many(210, SG_OK);
 }
 
+/* More heads than a batch may name stop nobody. */
+static void test_surplus_heads(void **state)
+{
+    (void)state;
+    struct sg_replica *a = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *b = replica_new(SG_SEQ_FUGUE_MAX);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+        begin(r, 2 + i);
+        uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+        assert_int_equal(sg_replica_insert(r, cell, 0, text_bytes("x")), SG_OK);
+        (void)commit(r);
+        merge(a, r);
+        replica_free(r);
+    }
+    a->config.limits.deps = b->config.limits.deps = 3;
+    assert_int_equal(a->log.head_count, 10);
+    begin(a, 1);
+    uint32_t cell = cell_of(a, SG_CELL_TEXT, "t");
+    assert_int_equal(sg_replica_insert(a, cell, 5, text_bytes("!")), SG_OK);
+    (void)commit(a);
+    assert_int_equal(a->log.head_count, 1);
+    assert_dump(a, "text t: xxxxx!xxxxx\n");
+    merge(b, a);
+    assert_equal_state(a, b);
+    replica_free(a);
+    replica_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_documents_have_none),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_surplus_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

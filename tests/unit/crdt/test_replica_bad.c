@@ -229,6 +229,22 @@ static void test_objects(void **state)
     close_bad(&b);
 }
 
+/* Deleting the same again and again uses up no more counters than it costs bytes. */
+static void test_deleted_again(void **state)
+{
+    (void)state;
+    struct bad b;
+    open_bad(&b);
+    name_object(&b, 0, SG_CELL_TEXT, "t");
+    const struct sg_op op = {.kind = SG_OP_DELETE, .count = 3, .target = at(1, 0)};
+    for (uint32_t i = 0; i < 50; i++)
+        sg_body_put(&b.body, &op);
+    assert_int_equal(bring(&b), SG_OK);
+    assert_int_equal(b.r->log.lamport, 3 + 50);
+    assert_dump(b.r, "");
+    close_bad(&b);
+}
+
 /* Every prefix, and every byte changed: an error or another batch, never more. */
 static void test_damage(void **state)
 {
@@ -378,7 +394,7 @@ int main(void)
         cmocka_unit_test(test_headers),       cmocka_unit_test(test_missing),
         cmocka_unit_test(test_objects),       cmocka_unit_test(test_damage),
         cmocka_unit_test(test_own_mistakes),  cmocka_unit_test(test_many_at_one_spot),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_deleted_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
