@@ -20,6 +20,7 @@ struct doc_args {
     const char *kind;
     const char *at;
     const char *since;
+    const char *trust;
     uint64_t remove;
     bool json, rga, text, plain;
     const char *items[4]; /* verb, file, .. */
@@ -42,6 +43,9 @@ static const char *explain(sg_err err)
         {SG_ERR_NO_SPACE, "no space left on the device; nothing was lost"},
         {SG_ERR_WRONG_PEER, "these are parts of another document"},
         {SG_ERR_MALFORMED, "this is neither a document nor an export of one"},
+        {SG_ERR_PERMISSION, "permission denied; if it is that the other side has compacted and you believe it: "
+                            "--trust PEER"},
+        {SG_ERR_EXPIRED, "the other side has compacted without what was compacted here"},
         {SG_ERR_TRUNCATED, "this is neither a document nor an export of one"},
     };
     for (size_t i = 0; i < SG_COUNT(TEXTS); i++) {
@@ -95,8 +99,17 @@ static sg_err open_with(struct doc_args *args, const char *file, opener open, co
                         struct sg_doc **doc)
 {
     struct sg_doc_options options;
+    struct sg_peer_id trusted;
     if (!who_writes(args, &options))
         return SG_ERR_STOPPED;
+    if (args->trust != NULL) {
+        if (sg_id_from_text(args->trust, strlen(args->trust), trusted.b) != SG_OK) {
+            sg_complain("--trust takes the id of a peer, as 'saorsa id' prints it");
+            return SG_ERR_STOPPED;
+        }
+        options.trusted = &trusted;
+        options.trusted_count = 1;
+    }
     options.path = file;
     sg_err err = open(&options, user, doc);
     if (err == SG_ERR_LOCKED) {
@@ -406,6 +419,15 @@ static int tell_sync(const struct doc_args *args, const struct sg_doc_import_res
     return result->refused > 0 ? SG_EXIT_FAILURE : SG_EXIT_OK;
 }
 
+/* sync does not take over a floor: that may put changes aside. */
+static int tell_floor(const struct sg_doc_import_result *result, const char *from, const char *to)
+{
+    if (!result->has_floor)
+        return SG_EXIT_OK;
+    sg_complain("%s was compacted with changes that %s lacks: export it and import that", from, to);
+    return SG_EXIT_FAILURE;
+}
+
 /* The other side has compacted: its state is taken over; what it does not know goes to a file. */
 static sg_err adopt(const struct doc_args *args, struct sg_doc *doc, struct sg_bytes bundle)
 {
@@ -415,11 +437,13 @@ static sg_err adopt(const struct doc_args *args, struct sg_doc *doc, struct sg_b
     if (err != SG_OK || unsynced.len == 0)
         return err;
     (void)snprintf(name, sizeof(name), "%s.unsynced", args->items[1]);
-    if (write_all(name, &unsynced))
+    if (write_all(name, &unsynced)) {
         sg_complain("the other side had compacted without some of your changes: they are in %s",
                     name);
+        err = sg_doc_unsynced_done(doc);
+    }
     sg_doc_bytes_free(&unsynced);
-    return SG_OK;
+    return err;
 }
 
 /* Takes in an export; a document that is not there is made of it. */
@@ -495,6 +519,9 @@ static int sync_files(struct doc_args *args)
         return code;
     int first = tell_sync(args, &here);
     int second = tell_sync(args, &there);
+    if (tell_floor(&here, args->items[2], args->items[1]) != SG_EXIT_OK ||
+        tell_floor(&there, args->items[1], args->items[2]) != SG_EXIT_OK)
+        return SG_EXIT_FAILURE;
     return first != SG_EXIT_OK ? first : second;
 }
 
@@ -549,6 +576,8 @@ static int run(int argc, char **argv)
         {"delete", SG_OPT_COUNT, &args.remove, "N", "text: characters to delete there [0]", 0, 0},
         {"rga", SG_OPT_FLAG, &args.rga, NULL, "create: order text by RGA [FugueMax]", 0, 0},
         {"plain", SG_OPT_FLAG, &args.plain, NULL, "export: not compressed", 0, 0},
+        {"trust", SG_OPT_TEXT, &args.trust, "PEER", "import: believe what this peer compacted", 0,
+         0},
         {"json", SG_OPT_FLAG, &args.json, NULL, "print JSON", 0, 0},
     };
     const struct sg_opt_set options = {&sg_cmd_doc, opts, SG_COUNT(opts), 2, 4};

@@ -34,7 +34,8 @@ extern "C" {
 #endif
 
 struct sg_doc;
-/* A thing in a document; valid as long as the document is open and nothing was rolled back. */
+/* A thing in a document; valid as long as the document is open. The number of an element of a set
+ * is for sg_doc_next only, until the set changes or the document is loaded again. */
 typedef uint32_t sg_doc_node;
 #define SG_DOC_ROOT 0
 #define SG_DOC_NONE UINT32_MAX
@@ -83,6 +84,10 @@ struct sg_doc_options {
     const char *identity_dir;
     const char *passphrase;   /* [NULL] of the identity; borrowed likewise */
     struct sg_peer_id author; /* [zero] */
+    /* [none] peers whose floors are taken over, besides the author's own: see sg_doc_adopt. Borrowed
+     * until the call returns. */
+    const struct sg_peer_id *trusted;
+    size_t trusted_count;
     bool lazy;                /* [false] commits become durable 64 at a time or by sg_doc_save, and
                                * not each at once: 10 times faster, and a crash costs the newest */
 };
@@ -99,8 +104,8 @@ SG_API SG_MUST_USE sg_err sg_doc_create(const struct sg_doc_options *options,
 /* One that is there. A foreign, damaged or truncated file is SG_ERR_CORRUPT and stays as it is; one
  * of a newer version SG_ERR_UNSUPPORTED; none SG_ERR_NOT_FOUND. Others as above. */
 SG_API SG_MUST_USE sg_err sg_doc_open(const struct sg_doc_options *options, struct sg_doc **doc);
-/* A replica of somebody else's document, from what sg_doc_export gave. Errors of sg_doc_create and
- * sg_doc_import. */
+/* A replica of somebody else's document, from what sg_doc_export gave. Errors of sg_doc_create,
+ * sg_doc_import and sg_doc_adopt: a compacted one needs the one who did so in options.trusted. */
 SG_API SG_MUST_USE sg_err sg_doc_join(const struct sg_doc_options *options, struct sg_bytes bundle,
                                       struct sg_doc **doc);
 /* Makes durable what is not yet, signs, frees. What an open transaction did is lost. NULL is
@@ -113,10 +118,11 @@ SG_API enum sg_doc_order sg_doc_order_of(const struct sg_doc *doc);
 
 /* ---- transactions -------------------------------------------------------------------------- */
 
-/* SG_ERR_INVALID_STATE: one is open. SG_ERR_LIMIT: more than 16 384 concurrent heads. */
+/* SG_ERR_INVALID_STATE: one is open. */
 SG_API SG_MUST_USE sg_err sg_doc_begin(struct sg_doc *doc);
 /* Makes a batch of all changes since begin; none when nothing was changed. Durable when it returns,
- * unless the document is lazy. SG_ERR_OVERSIZED: above 1 MiB; roll back and split it. Of the disk:
+ * unless the document is lazy. SG_ERR_OVERSIZED: above 1 MiB, 65 536 things, or
+ * elements of 4 096 authors; roll back and split it. Of the disk:
  * SG_ERR_NO_SPACE, SG_ERR_IO: the batch is in memory and tried again by sg_doc_save. */
 SG_API SG_MUST_USE sg_err sg_doc_commit(struct sg_doc *doc);
 /* Takes back what was changed since begin, by loading the document again: O(document). */
@@ -164,7 +170,8 @@ struct sg_doc_entry {
     struct sg_doc_value value; /* of a set's element; borrowed */
 };
 /* The entry of a map or the element of a set that comes after a node (SG_DOC_NONE: the first one),
- * by key, then kind. Empty things are passed over. SG_ERR_NOT_FOUND: no more. O(log n) each. */
+ * by key, then kind. Empty things are passed over. SG_ERR_NOT_FOUND: no more. O(log n) each.
+ * SG_ERR_INVALID_ARGUMENT: parent is no map or set, or after is not in it (any more). */
 SG_API SG_MUST_USE sg_err sg_doc_next(const struct sg_doc *doc, sg_doc_node parent,
                                       sg_doc_node after, struct sg_doc_entry *entry);
 /* The thing at a key, when there is something in it. SG_ERR_NOT_FOUND. */
@@ -218,8 +225,9 @@ struct sg_doc_bytes {
 };
 SG_API void sg_doc_bytes_free(struct sg_doc_bytes *bytes);
 
-/* What this replica has, as bytes: equal bytes, equal documents. */
-SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(const struct sg_doc *doc,
+/* What this replica has, as bytes: equal bytes, equal documents. It is made durable first, as with
+ * an export: errors of the disk. */
+SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc,
                                                  struct sg_doc_bytes *frontier);
 /* How another replica's frontier compares: *has_news, it has batches that we lack; *lacks, we have
  * some that it lacks. Errors of a decoder. */
@@ -236,7 +244,7 @@ struct sg_doc_import_result {
     uint32_t pending; /* wait for batches that are not here */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
-    bool has_floor; /* the other side has compacted: see sg_doc_adopt */
+    bool has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
  * document), SG_ERR_MALFORMED, .. (the form); SG_ERR_INVALID_STATE: a transaction is open; of the
@@ -273,7 +281,8 @@ struct sg_doc_log_entry {
     uint32_t seq, ops;
     bool is_provisional; /* no checkpoint speaks for it yet: see docs/adr/0040 */
 };
-/* Batch number `at` in the order in which they came, above the floor. SG_ERR_NOT_FOUND. */
+/* Batch number `at` in the order in which they came, above the floor. SG_ERR_NOT_FOUND.
+ * SG_ERR_INVALID_STATE: it has to be loaded first, and a transaction is open. */
 SG_API SG_MUST_USE sg_err sg_doc_log(struct sg_doc *doc, uint32_t at,
                                      struct sg_doc_log_entry *entry);
 /* How often an author was caught writing two batches with one number. */
@@ -285,11 +294,20 @@ SG_API SG_MUST_USE sg_err sg_doc_checkpoint(struct sg_doc *doc);
  * come yet will be refused, so do this when all have synced. SG_ERR_INVALID_STATE: no identity to
  * sign the floor, a transaction is open, or batches wait. */
 SG_API SG_MUST_USE sg_err sg_doc_compact(struct sg_doc *doc);
-/* Takes over the floor of a bundle with has_floor. Batches of this author that the floor does not
- * know are given back in *unsynced as a bundle, never dropped silently; it is empty when there are
- * none. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
+/* Takes over the floor of a bundle with has_floor, and what was written on top of it. Whoever signed
+ * it is believed for all that it says, so it must be this document's author or one of
+ * sg_doc_options.trusted: SG_ERR_PERMISSION otherwise. Nothing happens when the replica has all of it
+ * already. Batches here that the floor does not know and that cannot go on top of it are given back
+ * in *unsynced as a bundle, never dropped silently; it is empty when there are none. The store keeps
+ * them, too, until sg_doc_unsynced_done. SG_ERR_EXPIRED: it lacks something that this replica's own
+ * floor stands for. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
 SG_API SG_MUST_USE sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle,
                                        struct sg_doc_bytes *unsynced);
+/* What sg_doc_adopt gave back, the oldest bundle that is kept, also after a crash. SG_ERR_NOT_FOUND:
+ * there is none. */
+SG_API SG_MUST_USE sg_err sg_doc_unsynced(struct sg_doc *doc, struct sg_doc_bytes *bundle);
+/* The application has it: that bundle is forgotten. Errors of the disk. */
+SG_API SG_MUST_USE sg_err sg_doc_unsynced_done(struct sg_doc *doc);
 
 #ifdef __cplusplus
 }

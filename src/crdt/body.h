@@ -7,7 +7,11 @@
  *
  * A head is (argument << 4 | kind). Elements are (chain, counter): a chain is 0, the author's own;
  * 1 .. the dependencies' in their order; then the refs'. Counters are written as the difference to
- * the last one of that chain. What can be written in a short form must be. */
+ * the last one of that chain. What can be written in a short form must be.
+ *
+ * Counters go on by one for each character that is inserted and by one for each other operation. A
+ * deletion is one however long its range is: so what a batch takes of the counters there are is
+ * bounded by its bytes, and nobody can use up a document's by deleting the same again and again. */
 #ifndef SG_CRDT_BODY_H
 #define SG_CRDT_BODY_H
 
@@ -61,7 +65,7 @@ struct sg_body_element {
 struct sg_op {
     enum sg_op_kind kind;
     uint32_t object;
-    uint32_t count; /* operations that it counts for: characters, elements, else 1 */
+    uint32_t count; /* characters, elements, else 1 */
     struct sg_body_element left, right; /* INSERT */
     struct sg_body_element target;      /* DELETE: target .. target + count - 1 */
     struct sg_bytes text;               /* INSERT; checked */

@@ -244,7 +244,7 @@ sg_err sg_body_next(struct sg_body_reader *r, struct sg_op *op, bool *has_op)
     if (joins(&r->before, op, r->counter))
         return SG_ERR_NOT_CANONICAL;
     r->before = *op;
-    r->counter += op->count;
+    r->counter += op->kind == SG_OP_DELETE ? 1 : op->count;
     return r->counter <= r->limits->ops ? SG_OK : SG_ERR_OVERSIZED;
 }
 

@@ -146,9 +146,12 @@ static bool join(struct sg_body_writer *w, const struct sg_op *op)
 
 void sg_body_put(struct sg_body_writer *w, const struct sg_op *op)
 {
-    if (w->has_failed)
+    if (w->has_failed) {
+        w->counter += op->count; /* ids must differ until the end */
         return;
-    if (!join(w, op)) {
+    }
+    bool is_joined = join(w, op);
+    if (!is_joined) {
         flush(w);
         if (w->selected != op->object + 1) {
             sg_put_uint(&w->heads, (uint64_t)op->object << 4 | SG_OP_SELECT);
@@ -157,7 +160,10 @@ void sg_body_put(struct sg_body_writer *w, const struct sg_op *op)
         w->open = *op;
         w->open_at = w->counter;
     }
-    w->counter += op->count;
+    if (op->kind == SG_OP_DELETE)
+        w->counter += !is_joined;
+    else
+        w->counter += op->count;
     if (op->kind == SG_OP_INSERT) {
         sg_put_bytes(&w->text, op->text);
         return;

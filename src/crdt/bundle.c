@@ -53,7 +53,8 @@ sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
     struct sg_reader in = sg_reader(frontier);
     *out = (struct sg_frontier_view){.end = r->log.count};
     uint32_t above = 0;
-    uint32_t count = sg_get_u32(&in, r->config.limits.chains);
+    uint32_t ends = 0;
+    uint32_t count = sg_get_u32(&in, r->config.limits.ops);
     out->upto = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(out->upto[0]));
     if (out->upto == NULL)
         return SG_ERR_NO_MEMORY;
@@ -67,10 +68,11 @@ sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
             out->unknown++;
         else
             see_head(r, out, number);
-        above += number != SG_LOG_NONE &&
-                 (number >= r->log.floor_count || r->log.batches[number].is_floor_head);
+        above += number != SG_LOG_NONE && number >= r->log.floor_count;
+        ends += number != SG_LOG_NONE && r->log.batches[number].is_floor_head;
     }
-    out->behind = r->log.floor_count > 0 && above == 0;
+    /* what is above the floor has seen all of it */
+    out->behind = above == 0 && ends < r->log.floor_heads;
     sg_err err = sg_reader_done(&in);
     if (err != SG_OK) {
         sg_mem_free(r->config.mem, out->upto);

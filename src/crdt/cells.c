@@ -34,7 +34,7 @@ sg_err sg_cells_init(struct sg_cells *cells, const struct sg_mem *mem, const str
         return SG_ERR_NO_MEMORY;
     cells->cells[SG_CELL_ROOT] = (struct sg_cell){.owner = SG_CELL_NONE, .kind = SG_CELL_MAP};
     cells->count = 1;
-    cells->live = 1;
+    cells->named = 1;
     return SG_OK;
 }
 
@@ -187,6 +187,27 @@ static void give_back(struct sg_cells *cells, uint32_t at)
     cells->free = at;
 }
 
+/* Puts a cell that is linked nowhere in the tree, by a copy of its key. */
+static sg_err place(struct sg_cells *cells, uint32_t at, const struct cell_key *key, uint8_t depth)
+{
+    uint8_t *copy = sg_mem_new(cells->mem, key->key.len + 1, 1);
+    if (copy == NULL)
+        return SG_ERR_NO_MEMORY;
+    if (key->key.len > 0)
+        memcpy(copy, key->key.data, key->key.len);
+    cells->cells[at] = (struct sg_cell){
+        .owner = key->owner,
+        .kind = key->kind,
+        .depth = depth,
+        .priority = (uint32_t)sg_prng_next(&cells->prng),
+        .key = copy,
+        .key_len = (uint32_t)key->key.len,
+    };
+    tree_insert(cells, at, key);
+    cells->named += key->kind != SG_CELL_ELEMENT;
+    return SG_OK;
+}
+
 sg_err sg_cells_make(struct sg_cells *cells, uint32_t owner, enum sg_cell_kind kind,
                      struct sg_bytes key, uint32_t *out)
 {
@@ -194,27 +215,38 @@ sg_err sg_cells_make(struct sg_cells *cells, uint32_t owner, enum sg_cell_kind k
     *out = find(cells, &wanted);
     if (*out != SG_CELL_NONE)
         return SG_OK;
-    uint8_t *copy = sg_mem_new(cells->mem, key.len + 1, 1);
-    uint32_t fresh = copy == NULL ? SG_CELL_NONE : take(cells);
-    if (fresh == SG_CELL_NONE) {
-        sg_mem_free(cells->mem, copy);
+    uint32_t fresh = take(cells);
+    if (fresh == SG_CELL_NONE)
         return SG_ERR_NO_MEMORY;
+    sg_err err = place(cells, fresh, &wanted, (uint8_t)(cells->cells[owner].depth + 1));
+    if (err != SG_OK)
+        give_back(cells, fresh);
+    else
+        *out = fresh;
+    return err;
+}
+
+sg_err sg_cells_keep_numbers(struct sg_cells *cells, const struct sg_cells *old)
+{
+    assert(cells->count == 1 && cells->free == SG_CELL_NONE);
+    for (uint32_t i = 1; i < old->count; i++) {
+        if (take(cells) == SG_CELL_NONE)
+            return SG_ERR_NO_MEMORY;
     }
-    if (key.len > 0)
-        memcpy(copy, key.data, key.len);
-    uint32_t priority = (uint32_t)sg_prng_next(&cells->prng);
-    cells->cells[fresh] = (struct sg_cell){
-        .owner = owner,
-        .kind = (uint8_t)kind,
-        .depth = (uint8_t)(cells->cells[owner].depth + 1),
-        .priority = priority,
-        .key = copy,
-        .key_len = (uint32_t)key.len,
-    };
-    tree_insert(cells, fresh, &wanted);
-    cells->live++;
-    *out = fresh;
+    for (uint32_t i = old->count; i > 1; i--) { /* the lowest free one is to be taken first */
+        const struct sg_cell *cell = &old->cells[i - 1];
+        const struct cell_key key = {cell->owner, cell->kind, key_of(cell)};
+        if (cell->kind == FREE || cell->kind == SG_CELL_ELEMENT)
+            give_back(cells, i - 1);
+        else
+            SG_TRY(place(cells, i - 1, &key, cell->depth));
+    }
     return SG_OK;
+}
+
+bool sg_cells_is_used(const struct sg_cells *cells, uint32_t at)
+{
+    return at < cells->count && cells->cells[at].kind != FREE;
 }
 
 void sg_cells_tidy(struct sg_cells *cells, uint32_t at)
@@ -225,7 +257,6 @@ void sg_cells_tidy(struct sg_cells *cells, uint32_t at)
     tree_remove(cells, at);
     free_cell(cells, cell);
     give_back(cells, at);
-    cells->live--;
 }
 
 uint32_t sg_cells_next(const struct sg_cells *cells, uint32_t owner, uint32_t after)

@@ -38,7 +38,7 @@ struct sg_cells {
     struct sg_prng prng;      /* shape of the tree only */
     struct sg_cell *cells;    /* [count]; 0 is the root map, free ones have kind FREE */
     uint32_t count, cap;
-    uint32_t live; /* cells in use, the root too */
+    uint32_t named; /* cells in use but elements of sets; the root too */
     uint32_t root; /* of the tree */
     uint32_t free; /* first free cell, linked by left */
 };
@@ -47,12 +47,18 @@ SG_MUST_USE sg_err sg_cells_init(struct sg_cells *cells, const struct sg_mem *me
                                  const struct sg_log *log, uint64_t seed);
 void sg_cells_fini(struct sg_cells *cells);
 
+/* Gives a tree that is still empty all things of another one, without their contents and under the
+ * same numbers, so that numbers stay good when a document is loaded again. Elements of sets have no
+ * number that lasts. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_cells_keep_numbers(struct sg_cells *cells, const struct sg_cells *old);
 /* The cell, or SG_CELL_NONE. */
 uint32_t sg_cells_find(const struct sg_cells *cells, uint32_t owner, enum sg_cell_kind kind,
                        struct sg_bytes key);
 /* Finds or makes it. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_cells_make(struct sg_cells *cells, uint32_t owner, enum sg_cell_kind kind,
                                  struct sg_bytes key, uint32_t *out);
+/* Whether `at` is the number of a cell that is in the tree. */
+bool sg_cells_is_used(const struct sg_cells *cells, uint32_t at);
 /* The first cell of an owner in order of keys, then kinds, that comes after `after` (SG_CELL_NONE:
  * from the start); SG_CELL_NONE at the end. O(log n). */
 uint32_t sg_cells_next(const struct sg_cells *cells, uint32_t owner, uint32_t after);

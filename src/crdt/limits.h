@@ -1,4 +1,9 @@
-/* What a document may cost, with the reason for each value. */
+/* What a document may cost, with the reason for each value.
+ *
+ * A batch is refused for what it is and what its past says, never for what else happens to be here:
+ * else replicas would differ for ever, or a document would not open again. So there is no limit to
+ * the things and authors of a document but the bytes of its batches; only what this replica's own
+ * author makes anew stops at 65 536 things with names. */
 #ifndef SG_CRDT_LIMITS_H
 #define SG_CRDT_LIMITS_H
 
@@ -8,8 +13,7 @@ struct sg_crdt_limits {
     uint32_t batch_bytes;        /* [1 MiB] a pasted book; it goes over the bulk lane */
     uint32_t deps;               /* [16384] concurrent heads that one batch may merge */
     uint32_t refs;               /* [4096] other chains named in one batch */
-    uint32_t objects;            /* [65536] of the document: cells with a name */
-    uint32_t chains;             /* [65536] authors, and forks of them */
+    uint32_t objects;            /* [65536] named in one batch; of the document: see below */
     uint32_t value_bytes;        /* [65536] of a register or an element of a set */
     uint32_t pending_bytes;      /* [16 MiB] waiting for what they depend on, in all .. */
     uint32_t pending_peer_bytes; /* [4 MiB] .. and from one peer */
@@ -24,7 +28,7 @@ struct sg_crdt_limits {
 #define SG_CRDT_LIMITS_DEFAULT                                                                     \
     {                                                                                              \
         .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
-        .chains = 1 << 16, .value_bytes = 1 << 16, .pending_bytes = 16 << 20,                      \
+        .value_bytes = 1 << 16, .pending_bytes = 16 << 20,                      \
         .pending_peer_bytes = 4 << 20, .ops = 0x3fffffff,                                          \
     }
 

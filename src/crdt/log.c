@@ -99,6 +99,17 @@ uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN
     return best;
 }
 
+uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *chain)
+{
+    for (uint32_t i = 0; i < log->chain_count; i++) {
+        const struct sg_log_chain *c = &log->chains[i];
+        if (c->start_seq == chain->start_seq && memcmp(c->author, chain->author, SG_ID_LEN) == 0 &&
+            memcmp(c->first, chain->first, SG_ID_LEN) == 0)
+            return i;
+    }
+    return SG_LOG_NONE;
+}
+
 struct sg_bytes sg_log_rest(const struct sg_log *log, const struct sg_log_batch *batch)
 {
     return sg_bytes(log->bytes + batch->offset, batch->len);

@@ -86,6 +86,8 @@ uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq);
 uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
 /* The chain of this author with the longest history, SG_LOG_NONE: none. */
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
+/* The chain that is this one of another log of the document, SG_LOG_NONE: it is not in. */
+uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *chain);
 /* A new chain, which has no batch yet. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN],
                                     uint32_t parent, uint32_t start_seq, uint32_t *out);

@@ -81,11 +81,11 @@ void sg_replica_fini(struct sg_replica *r);
 
 /* ---- edits of its own: replica_edit.c ---- */
 
-/* Begins a batch of this author. SG_ERR_INVALID_STATE: one is open, or broken. SG_ERR_LIMIT: too
- * many heads or chains, SG_ERR_NO_MEMORY. */
+/* Begins a batch of this author. SG_ERR_INVALID_STATE: one is open, or broken. Where there are
+ * more heads than a batch may name, batches come before it that merge them. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_replica_begin(struct sg_replica *r, const uint8_t author[SG_ID_LEN]);
 /* Ends it: the batch is in the log, its number in *batch; SG_LOG_NONE when nothing was edited.
- * SG_ERR_OVERSIZED: larger than a batch may be; SG_ERR_NO_MEMORY. After an error r is broken: the
+ * SG_ERR_OVERSIZED: larger than a batch may be, or with more things or chains of others; SG_ERR_NO_MEMORY. After an error r is broken: the
  * edits are shown but not in the log. */
 SG_MUST_USE sg_err sg_replica_commit(struct sg_replica *r, uint32_t *batch);
 
@@ -126,7 +126,7 @@ enum sg_import {
  * in too. On an error nothing has changed. The peer's fault: errors of sg_batch_decode,
  * SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (wrong Lamport time, number or predecessor;
  * an element that is not in its past), SG_ERR_EXPIRED (it does not know the floor),
- * SG_ERR_MALFORMED and so on (operations). SG_ERR_LIMIT: pending or document is full.
+ * SG_ERR_MALFORMED and so on (operations). SG_ERR_LIMIT: too much waits.
  * SG_ERR_INVALID_STATE: a batch is open, or broken. SG_ERR_NO_MEMORY: may be broken. */
 SG_MUST_USE sg_err sg_replica_import(struct sg_replica *r, struct sg_bytes bytes, uint32_t source,
                                      enum sg_import *result);

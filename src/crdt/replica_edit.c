@@ -29,24 +29,21 @@ static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], 
     *chain = sg_log_longest(&r->log, author);
     if (*chain != SG_LOG_NONE)
         return SG_OK;
-    if (r->log.chain_count >= r->config.limits.chains)
-        return SG_ERR_LIMIT;
     return sg_log_chain_new(&r->log, author, SG_LOG_NONE, 0, chain);
 }
 
-/* Names of what is seen: all heads but the author's own. */
+/* Names of what is seen: all heads but the author's own, or as many as a batch may name. */
 static sg_err take_heads(struct sg_replica *r, struct sg_txn *txn)
 {
     struct sg_log *log = &r->log;
-    uint32_t count = log->head_count;
-    if (count > r->config.limits.deps)
-        return SG_ERR_LIMIT;
+    uint32_t most = r->config.limits.deps;
+    uint32_t count = log->head_count < most ? log->head_count : most;
     void *grown = sg_mem_resize(r->config.mem, txn->deps, count + 1u, sizeof(txn->deps[0]));
     if (grown == NULL)
         return SG_ERR_NO_MEMORY;
     txn->deps = grown;
     txn->past.dep_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < log->head_count && txn->past.dep_count < count; i++) {
         if (log->heads[i] != txn->past.prev)
             txn->deps[txn->past.dep_count++] = log->heads[i];
     }
@@ -55,7 +52,7 @@ static sg_err take_heads(struct sg_replica *r, struct sg_txn *txn)
     return SG_OK;
 }
 
-sg_err sg_replica_begin(struct sg_replica *r, const uint8_t author[SG_ID_LEN])
+static sg_err begin_some(struct sg_replica *r, const uint8_t author[SG_ID_LEN])
 {
     struct sg_txn *txn = &r->txn;
     struct sg_log *log = &r->log;
@@ -91,7 +88,10 @@ static sg_err build(struct sg_replica *r, struct sg_batch *batch, struct sg_colu
     for (uint32_t i = 0; i < txn->past.dep_count; i++)
         sg_put_bytes(rest, sg_bytes(r->log.batches[txn->deps[i]].name, SG_ID_LEN));
     SG_TRY(sg_body_end(&txn->body, rest));
-    if (rest->len > r->config.limits.batch_bytes)
+    /* nobody could read it */
+    if (rest->len > r->config.limits.batch_bytes ||
+        txn->body.ref_count > r->config.limits.refs ||
+        txn->body.object_count > r->config.limits.objects)
         return SG_ERR_OVERSIZED;
     const struct sg_log_chain *chain = &r->log.chains[txn->past.chain];
     *batch = (struct sg_batch){.seq = chain->end_seq, .rest = sg_column_bytes(rest)};
@@ -127,6 +127,28 @@ sg_err sg_replica_commit(struct sg_replica *r, uint32_t *number)
     return fail(r, err);
 }
 
+/* More heads than a batch may name: one that does nothing but name some, by a count of 0. */
+static sg_err merge_some(struct sg_replica *r)
+{
+    uint32_t cell;
+    uint32_t batch;
+    sg_err err =
+        sg_cells_make(&r->cells, SG_CELL_ROOT, SG_CELL_COUNTER, sg_bytes(NULL, 0), &cell);
+    if (err == SG_OK)
+        err = sg_replica_count(r, cell, 0);
+    return err == SG_OK ? sg_replica_commit(r, &batch) : fail(r, err);
+}
+
+sg_err sg_replica_begin(struct sg_replica *r, const uint8_t author[SG_ID_LEN])
+{
+    SG_TRY(begin_some(r, author));
+    while (!r->view.sees_all) {
+        SG_TRY(merge_some(r));
+        SG_TRY(begin_some(r, author));
+    }
+    return SG_OK;
+}
+
 /* ---- cells ----------------------------------------------------------------------------------- */
 
 sg_err sg_replica_cell(struct sg_replica *r, uint32_t parent, enum sg_cell_kind kind,
@@ -143,7 +165,7 @@ sg_err sg_replica_cell(struct sg_replica *r, uint32_t parent, enum sg_cell_kind 
     *cell = sg_cells_find(cells, parent, kind, key);
     if (*cell != SG_CELL_NONE)
         return SG_OK;
-    if (cells->cells[parent].depth >= SG_CRDT_DEPTH_MAX || cells->live >= r->config.limits.objects)
+    if (cells->cells[parent].depth >= SG_CRDT_DEPTH_MAX || cells->named >= r->config.limits.objects)
         return SG_ERR_LIMIT;
     return sg_cells_make(&r->cells, parent, kind, key, cell);
 }
@@ -191,7 +213,7 @@ static void put(struct sg_replica *r, uint32_t cell, struct sg_op *op)
 {
     op->object = object_of(r, cell);
     sg_body_put(&r->txn.body, op);
-    r->txn.counter += op->count;
+    r->txn.counter = r->txn.body.counter;
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */

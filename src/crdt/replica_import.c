@@ -59,8 +59,6 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
         plan->is_fork = true;
         parent = chain;
     }
-    if (log->chain_count >= r->config.limits.chains)
-        return SG_ERR_LIMIT;
     SG_TRY(sg_log_chain_new(log, batch->author, parent, batch->seq, &plan->past.chain));
     plan->is_new_chain = true;
     return SG_OK;

@@ -111,7 +111,7 @@ static sg_err get_chain(struct decoder *d)
 
 static sg_err get_chains(struct decoder *d)
 {
-    d->count = sg_get_u32(&d->in, d->r->config.limits.chains);
+    d->count = sg_get_u32(&d->in, d->r->config.limits.ops);
     for (uint32_t i = 0; i < d->count && d->in.err == SG_OK; i++)
         SG_TRY(get_chain(d));
     SG_TRY(d->in.err);
@@ -295,7 +295,7 @@ static sg_err get_text(struct decoder *d, uint32_t cell)
 static sg_err get_values(struct decoder *d, uint32_t cell)
 {
     bool is_element = d->r->cells.cells[cell].kind == SG_CELL_ELEMENT;
-    uint32_t count = sg_get_u32(&d->in, d->r->config.limits.chains);
+    uint32_t count = sg_get_u32(&d->in, d->r->config.limits.ops);
     if (d->in.err == SG_OK && count == 0)
         return SG_ERR_MALFORMED;
     for (; count > 0 && d->in.err == SG_OK; count--) {
@@ -329,7 +329,23 @@ static sg_err check_key(const struct decoder *d, enum sg_cell_kind kind, struct 
 
 static sg_err get_cells(struct decoder *d, uint32_t owner);
 
-static sg_err get_cell(struct decoder *d, uint32_t owner)
+/* The name of the cell before, in the same map or set: names rise, so none comes twice. */
+struct name {
+    struct sg_bytes key;
+    uint8_t kind;
+    bool is_set;
+};
+
+static sg_err check_order(struct name *before, uint8_t kind, struct sg_bytes key)
+{
+    int order = before->is_set ? sg_bytes_compare(before->key, key) : -1;
+    if (order > 0 || (order == 0 && before->kind >= kind))
+        return SG_ERR_MALFORMED;
+    *before = (struct name){key, kind, true};
+    return SG_OK;
+}
+
+static sg_err get_cell(struct decoder *d, uint32_t owner, struct name *before)
 {
     struct sg_cells *cells = &d->r->cells;
     bool is_set = cells->cells[owner].kind == SG_CELL_SET;
@@ -340,8 +356,7 @@ static sg_err get_cell(struct decoder *d, uint32_t owner)
     if (!is_set && (kind >= SG_CELL_ELEMENT || cells->cells[owner].depth >= SG_CRDT_DEPTH_MAX))
         return SG_ERR_MALFORMED;
     SG_TRY(check_key(d, (enum sg_cell_kind)kind, key));
-    if (sg_cells_find(cells, owner, (enum sg_cell_kind)kind, key) != SG_CELL_NONE)
-        return SG_ERR_MALFORMED;
+    SG_TRY(check_order(before, kind, key));
     SG_TRY(sg_cells_make(cells, owner, (enum sg_cell_kind)kind, key, &cell));
     if (kind == SG_CELL_MAP || kind == SG_CELL_SET)
         return get_cells(d, cell);
@@ -357,9 +372,10 @@ static sg_err get_cell(struct decoder *d, uint32_t owner)
 static sg_err get_cells(struct decoder *d, uint32_t owner)
 {
     uint32_t count = sg_get_u32(&d->in, d->r->config.limits.ops);
+    struct name before = {.is_set = false};
     for (; count > 0; count--) {
         SG_TRY(d->in.err);
-        SG_TRY(get_cell(d, owner));
+        SG_TRY(get_cell(d, owner, &before));
     }
     return d->in.err;
 }

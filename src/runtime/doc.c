@@ -38,8 +38,23 @@ static void doc_free(struct sg_doc *doc)
     if (doc->has_keystore)
         sg_keystore_fini(&doc->keystore);
     sg_column_fini(&doc->checkpoints);
+    sg_column_fini(&doc->floor_state);
+    sg_column_fini(&doc->unsynced);
+    sg_mem_free(doc->mem, doc->trusted);
     sg_mem_free(doc->mem, doc->floor);
     sg_mem_free(doc->mem, doc);
+}
+
+static sg_err take_trusted(struct sg_doc *doc, const struct sg_doc_options *options)
+{
+    if (options->trusted_count == 0)
+        return SG_OK;
+    doc->trusted = sg_mem_new(doc->mem, options->trusted_count, sizeof(doc->trusted[0]));
+    if (doc->trusted == NULL)
+        return SG_ERR_NO_MEMORY;
+    memcpy(doc->trusted, options->trusted, options->trusted_count * sizeof(doc->trusted[0]));
+    doc->trusted_count = options->trusted_count;
+    return SG_OK;
 }
 
 static sg_err doc_new(const struct sg_doc_options *options, struct sg_doc **out)
@@ -49,9 +64,11 @@ static sg_err doc_new(const struct sg_doc_options *options, struct sg_doc **out)
     if (doc == NULL)
         return SG_ERR_NO_MEMORY;
     doc->mem = mem;
-    doc->checkpoints.mem = mem;
+    doc->checkpoints.mem = doc->floor_state.mem = doc->unsynced.mem = mem;
     doc->is_lazy = options->lazy;
     sg_err err = take_identity(doc, options);
+    if (err == SG_OK)
+        err = take_trusted(doc, options);
     if (err != SG_OK) {
         doc_free(doc);
         return err;
@@ -235,8 +252,7 @@ static sg_err rebuild(struct sg_doc *doc)
         sg_doc_replica_free(doc, fresh);
         return err;
     }
-    sg_doc_replica_free(doc, doc->replica);
-    doc->replica = fresh;
+    sg_doc_replace(doc, fresh);
     return SG_OK;
 }
 

@@ -45,6 +45,10 @@ struct sg_doc {
     bool is_partial;   /* the replica's floor is a snapshot; history below it is in the store */
     uint8_t *floor;    /* [floor_len] signature of the real floor, owned; NULL: none */
     size_t floor_len;
+    struct sg_column floor_state; /* what it signs, when there is no store */
+    struct sg_column unsynced;    /* what it did not have, when there is no store */
+    struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
+    size_t trusted_count;
     uint32_t unsigned_count;      /* own batches since the last checkpoint of this session */
     struct sg_column checkpoints; /* records of those that are known, when there is no store */
     struct sg_doc_undo *undo;     /* [undo_count] */
@@ -58,9 +62,14 @@ struct sg_doc {
 SG_MUST_USE sg_err sg_doc_replica_new(struct sg_doc *doc, const struct sg_genesis *genesis,
                                       struct sg_replica **out);
 void sg_doc_replica_free(struct sg_doc *doc, struct sg_replica *r);
+/* Puts a replica that was loaded again in the place of the old one. Nodes keep their numbers, and
+ * what is noted for undo goes on. */
+void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh);
 /* Loads what the store has, from its snapshot when that is enough and `whole` is not asked for. The
  * replica is replaced only when all went well. */
 SG_MUST_USE sg_err sg_doc_load(struct sg_doc *doc, bool whole);
+/* Keeps a copy of the signature of the floor; empty: there is none. */
+SG_MUST_USE sg_err sg_doc_keep_floor(struct sg_doc *doc, struct sg_bytes floor);
 /* Writes batches that are not in the store yet. */
 SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
 
@@ -76,11 +85,18 @@ SG_MUST_USE sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out);
 SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out);
 /* A document that was opened by its snapshot loads the rest. */
 SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
-void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
-                          uint8_t out[2 * SG_ID_LEN]);
+
+/* doc_floor.c */
+/* Appends the signature of a state by the document's identity. */
+SG_MUST_USE sg_err sg_doc_sign_floor(const struct sg_doc *doc, struct sg_bytes state,
+                                     struct sg_column *out);
+/* Whether a state record has something that this replica lacks. All history must be loaded. */
+SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_behind);
 
 /* doc_undo.c */
 void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from);
+/* Names the elements of notes by the chains of another log of the document. */
+void sg_doc_undo_move(struct sg_doc *doc, const struct sg_log *from, const struct sg_log *to);
 /* Notes a change; its bytes are taken over. Out of memory: it just cannot be undone. */
 void sg_doc_undo_note(struct sg_doc *doc, struct sg_doc_undo *undo);
 

@@ -39,6 +39,12 @@ sg_err sg_doc_replica_new(struct sg_doc *doc, const struct sg_genesis *genesis,
         sg_mem_free(doc->mem, r);
         return err;
     }
+    if (doc->replica != NULL)
+        err = sg_cells_keep_numbers(&r->cells, &doc->replica->cells);
+    if (err != SG_OK) {
+        sg_doc_replica_free(doc, r);
+        return err;
+    }
     *out = r;
     return SG_OK;
 }
@@ -48,6 +54,14 @@ void sg_doc_replica_free(struct sg_doc *doc, struct sg_replica *r)
     if (r != NULL)
         sg_replica_fini(r);
     sg_mem_free(doc->mem, r);
+}
+
+void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh)
+{
+    if (doc->replica != NULL)
+        sg_doc_undo_move(doc, &doc->replica->log, &fresh->log);
+    sg_doc_replica_free(doc, doc->replica);
+    doc->replica = fresh;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -106,7 +120,7 @@ static sg_err load_checkpoints(struct sg_doc *doc, struct sg_replica *r)
     return SG_OK;
 }
 
-static sg_err keep_floor(struct sg_doc *doc, struct sg_bytes floor)
+sg_err sg_doc_keep_floor(struct sg_doc *doc, struct sg_bytes floor)
 {
     sg_mem_free(doc->mem, doc->floor);
     doc->floor = NULL;
@@ -138,7 +152,7 @@ static sg_err load_into(struct sg_doc *doc, struct sg_replica *r, bool whole)
         err = sg_state_decode(r, snapshot.state, true);
         doc->is_partial = snapshot.floor.len == 0;
         if (err == SG_OK)
-            err = keep_floor(doc, snapshot.floor);
+            err = sg_doc_keep_floor(doc, snapshot.floor);
         if (sg_err_class_of(err) == SG_ERR_CLASS_PEER)
             err = SG_ERR_CORRUPT;
     }
@@ -164,8 +178,7 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
         sg_doc_replica_free(doc, r);
         return err;
     }
-    sg_doc_replica_free(doc, doc->replica);
-    doc->replica = r;
+    sg_doc_replace(doc, r);
     doc->saved = r->log.count;
     return SG_OK;
 }

@@ -34,6 +34,9 @@ sg_err sg_doc_next(const struct sg_doc *doc, sg_doc_node parent, sg_doc_node aft
     const struct sg_cells *cells = &doc->replica->cells;
     if (!sg_doc_is(doc, parent, SG_CELL_MAP) && !sg_doc_is(doc, parent, SG_CELL_SET))
         return SG_ERR_INVALID_ARGUMENT;
+    if (after != SG_DOC_NONE && (!sg_cells_is_used(cells, after) || after == SG_DOC_ROOT ||
+                                 cells->cells[after].owner != parent))
+        return SG_ERR_INVALID_ARGUMENT;
     uint32_t at = after;
     do
         at = sg_cells_next(cells, parent, at);

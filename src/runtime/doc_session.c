@@ -41,7 +41,9 @@ sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source, struct sg_doc_ses
     *s = (struct sg_doc_session){.doc = doc, .source = source};
     s->out.mem = doc->mem;
     s->frontier.mem = doc->mem;
-    sg_err err = sg_frontier_encode(doc->replica, &s->frontier);
+    sg_err err = sg_doc_flush(doc);
+    if (err == SG_OK)
+        err = sg_frontier_encode(doc->replica, &s->frontier);
     if (err != SG_OK) {
         sg_doc_session_free(s);
         return err;
@@ -141,6 +143,7 @@ static sg_err hear_frontier(struct sg_doc_session *s, struct sg_bytes body)
 {
     if (!s->peer_opened || s->has_view || s->is_equal)
         return SG_ERR_PROTOCOL;
+    SG_TRY(sg_doc_flush(s->doc)); /* nothing leaves that a crash could take back */
     SG_TRY(sg_frontier_view(s->doc->replica, body, &s->view));
     s->has_view = true;
     return SG_OK;

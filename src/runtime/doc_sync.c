@@ -7,8 +7,6 @@
 #define PACKED 'Z'
 #define UNPACKED_MAX (UINT32_C(1) << 30)
 
-static const char floor_context[] = "saorsa floor v1";
-
 void sg_doc_bytes_free(struct sg_doc_bytes *bytes)
 {
     sg_mem_free(sg_mem_default(), bytes->data);
@@ -31,15 +29,18 @@ sg_err sg_doc_load_history(struct sg_doc *doc)
 {
     if (!doc->is_partial)
         return SG_OK;
+    if (doc->replica->txn.is_open) /* it would be lost */
+        return SG_ERR_INVALID_STATE;
     SG_TRY(sg_doc_flush(doc));
     return sg_doc_load(doc, true);
 }
 
 /* ---- frontiers ------------------------------------------------------------------------------- */
 
-sg_err sg_doc_frontier_encode(const struct sg_doc *doc, struct sg_doc_bytes *frontier)
+sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier)
 {
     struct sg_column out = {.mem = doc->mem};
+    SG_TRY(sg_doc_flush(doc)); /* what is promised must outlive a crash */
     sg_err err = sg_frontier_encode(doc->replica, &out);
     if (err != SG_OK) {
         sg_column_fini(&out);
@@ -113,54 +114,25 @@ sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out)
 
 /* ---- floors ---------------------------------------------------------------------------------- */
 
-void sg_doc_floor_message(const struct sg_doc *doc, struct sg_bytes state,
-                          uint8_t out[2 * SG_ID_LEN])
-{
-    memcpy(out, doc->replica->document, SG_ID_LEN);
-    sg_suite_default()->hash(&state, 1, out + SG_ID_LEN);
-}
-
 /* The state that the floor was signed for: the one in the store, or of a replica that is all floor.
  */
 sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out)
 {
     struct sg_docs_snapshot snapshot;
     struct sg_column record = {.mem = doc->mem};
-    if (doc->store == NULL)
-        return SG_ERR_UNSUPPORTED;
-    SG_TRY(sg_docs_snapshot(doc->store, &snapshot));
+    if (doc->store != NULL)
+        SG_TRY(sg_docs_snapshot(doc->store, &snapshot));
+    else
+        snapshot = (struct sg_docs_snapshot){.state = sg_column_bytes(&doc->floor_state),
+                                             .floor = sg_bytes(doc->floor, doc->floor_len)};
     sg_put_vector(&record, snapshot.floor);
     sg_put_bytes(&record, snapshot.state);
     sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
     sg_err err = record.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
     sg_column_fini(&record);
-    sg_docs_free_snapshot(doc->store, &snapshot);
+    if (doc->store != NULL)
+        sg_docs_free_snapshot(doc->store, &snapshot);
     return err;
-}
-
-static sg_err sign_floor(struct sg_doc *doc, struct sg_bytes state, struct sg_column *out)
-{
-    const struct sg_signer *signer = sg_identity_signer(doc->identity);
-    uint8_t message[2 * SG_ID_LEN];
-    uint8_t signature[SG_SIG_MAX];
-    sg_doc_floor_message(doc, state, message);
-    SG_TRY(signer->sign(signer->state, sg_bytes(floor_context, sizeof(floor_context) - 1),
-                        sg_bytes(message, sizeof(message)), signature));
-    sg_put_vector(out, signer->public_key);
-    sg_put_vector(out, sg_bytes(signature, signer->suite->sig_len));
-    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
-}
-
-static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
-{
-    uint8_t message[2 * SG_ID_LEN];
-    struct sg_reader in = sg_reader(floor);
-    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
-    struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
-    SG_TRY(sg_reader_done(&in));
-    sg_doc_floor_message(doc, state, message);
-    return sg_suite_default()->verify(key, sg_bytes(floor_context, sizeof(floor_context) - 1),
-                                      sg_bytes(message, sizeof(message)), signature);
 }
 
 sg_err sg_doc_compact(struct sg_doc *doc)
@@ -175,9 +147,10 @@ sg_err sg_doc_compact(struct sg_doc *doc)
     if (err == SG_OK)
         err = sg_state_encode(r, &state);
     if (err == SG_OK)
-        err = sign_floor(doc, sg_column_bytes(&state), &floor);
+        err = sg_doc_sign_floor(doc, sg_column_bytes(&state), &floor);
     if (err == SG_OK)
-        err = sg_docs_compact(doc->store, sg_column_bytes(&state), sg_column_bytes(&floor));
+        err = sg_docs_compact(doc->store, sg_column_bytes(&state), sg_column_bytes(&floor),
+                              sg_bytes(NULL, 0));
     sg_column_fini(&state);
     sg_column_fini(&floor);
     if (err != SG_OK)
@@ -236,6 +209,7 @@ sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier, bool pa
     if (doc->replica->txn.is_open)
         return SG_ERR_INVALID_STATE;
     SG_TRY(sg_doc_load_history(doc));
+    SG_TRY(sg_doc_flush(doc)); /* a number that others know must not be used again */
     if (frontier.len == 0)
         frontier = sg_bytes(nothing, 1);
     SG_TRY(sg_frontier_view(doc->replica, frontier, &view));
@@ -276,9 +250,12 @@ static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t s
                                             .known = got.known,
                                             .pending = got.pending,
                                             .refused = got.refused,
-                                            .refusal = got.refusal,
-                                            .has_floor = got.state.len > 0};
+                                            .refusal = got.refusal};
     SG_TRY(sg_doc_flush(doc)); /* also what came before an error */
+    if (err == SG_OK && got.state.len > 0) {
+        SG_TRY(sg_doc_load_history(doc));
+        err = sg_doc_is_behind(doc, got.state, &result->has_floor);
+    }
     return err != SG_OK ? err : keeper.err;
 }
 
@@ -291,101 +268,6 @@ sg_err sg_doc_import(struct sg_doc *doc, struct sg_bytes bundle, uint32_t source
         return SG_ERR_INVALID_STATE;
     SG_TRY(sg_doc_unpack_bundle(bundle, &plain, &unpacked));
     sg_err err = import_plain(doc, plain, source, result);
-    sg_mem_free(doc->mem, unpacked);
-    return err;
-}
-
-/* ---- taking over a floor --------------------------------------------------------------------- */
-
-/* The state record of a bundle: its floor and the state itself. */
-static sg_err find_state(struct sg_doc *doc, struct sg_bytes plain, struct sg_bytes *floor,
-                         struct sg_bytes *state)
-{
-    struct sg_reader in = sg_reader(plain);
-    struct sg_genesis genesis;
-    uint8_t id[SG_ID_LEN];
-    SG_TRY(sg_bundle_genesis(plain, &genesis));
-    sg_genesis_id(sg_suite_default(), &genesis, id);
-    if (memcmp(id, doc->replica->document, SG_ID_LEN) != 0)
-        return SG_ERR_WRONG_PEER;
-    (void)sg_read_bytes(&in, 6 + SG_GENESIS_LEN);
-    while (in.left > 0 && in.err == SG_OK) {
-        uint8_t kind = sg_read_u8(&in);
-        struct sg_reader record = sg_reader(sg_get_vector(&in, UINT32_MAX));
-        if (kind != SG_BUNDLE_STATE || in.err != SG_OK)
-            continue;
-        *floor = sg_get_vector(&record, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
-        *state = sg_read_bytes(&record, record.left);
-        SG_TRY(sg_reader_done(&record));
-        return verify_floor(doc, *floor, *state);
-    }
-    return in.err != SG_OK ? in.err : SG_ERR_NOT_FOUND;
-}
-
-/* What this replica has and the floor has not. */
-static sg_err save_unsynced(struct sg_doc *doc, const struct sg_replica *floor,
-                            struct sg_doc_bytes *out)
-{
-    struct sg_column heads = {.mem = doc->mem};
-    struct sg_column bundle = {.mem = doc->mem};
-    struct sg_frontier_view view = {0};
-    uint32_t from = 0;
-    sg_err err = sg_frontier_encode(floor, &heads);
-    if (err == SG_OK)
-        err = sg_frontier_view(doc->replica, sg_column_bytes(&heads), &view);
-    if (err == SG_OK) {
-        sg_bundle_begin(doc->replica, &bundle);
-        size_t empty = bundle.len;
-        err = sg_bundle_put_missing(doc->replica, &view, &from, SIZE_MAX, &bundle);
-        if (bundle.len == empty)
-            sg_column_fini(&bundle);
-    }
-    sg_mem_free(doc->mem, view.upto);
-    sg_column_fini(&heads);
-    if (err != SG_OK) {
-        sg_column_fini(&bundle);
-        return err;
-    }
-    return give(&bundle, out);
-}
-
-static sg_err adopt_plain(struct sg_doc *doc, struct sg_bytes plain, struct sg_doc_bytes *unsynced)
-{
-    struct sg_bytes floor;
-    struct sg_bytes state;
-    struct sg_replica *fresh = NULL;
-    SG_TRY(find_state(doc, plain, &floor, &state));
-    SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
-    sg_err err = sg_state_decode(fresh, state, false);
-    if (err == SG_OK)
-        err = save_unsynced(doc, fresh, unsynced);
-    if (err == SG_OK && doc->store != NULL)
-        err = sg_docs_compact(doc->store, state, floor);
-    if (err != SG_OK) {
-        sg_doc_replica_free(doc, fresh);
-        sg_doc_bytes_free(unsynced);
-        return err;
-    }
-    sg_doc_undo_clear(doc, 0);
-    sg_doc_replica_free(doc, doc->replica);
-    doc->replica = fresh;
-    doc->saved = fresh->log.count;
-    return doc->store != NULL ? sg_doc_load(doc, true) : SG_OK;
-}
-
-sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)
-{
-    struct sg_doc_import_result result;
-    struct sg_bytes plain;
-    uint8_t *unpacked;
-    *unsynced = (struct sg_doc_bytes){0};
-    if (doc->replica->txn.is_open)
-        return SG_ERR_INVALID_STATE;
-    SG_TRY(sg_doc_load_history(doc));
-    SG_TRY(sg_doc_unpack_bundle(bundle, &plain, &unpacked));
-    sg_err err = adopt_plain(doc, plain, unsynced);
-    if (err == SG_OK) /* and what was written on top of it */
-        err = import_plain(doc, plain, 0, &result);
     sg_mem_free(doc->mem, unpacked);
     return err;
 }

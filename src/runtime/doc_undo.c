@@ -9,6 +9,22 @@ void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from)
     doc->undo_count = from;
 }
 
+void sg_doc_undo_move(struct sg_doc *doc, const struct sg_log *from, const struct sg_log *to)
+{
+    uint32_t old = SG_LOG_NONE; /* the chain looked up last */
+    uint32_t found = SG_LOG_NONE;
+    for (uint32_t i = 0; i < doc->undo_count; i++) {
+        struct sg_doc_undo *undo = &doc->undo[i];
+        if (undo->kind != SG_UNDO_INSERTED && undo->kind != SG_UNDO_DELETED)
+            continue;
+        if (undo->id.chain != old) {
+            old = undo->id.chain;
+            found = sg_log_chain_like(to, &from->chains[old]);
+        }
+        undo->id.chain = found; /* none: there is no such element, and nothing to be undone */
+    }
+}
+
 void sg_doc_undo_note(struct sg_doc *doc, struct sg_doc_undo *undo)
 {
     undo->txn = doc->txn;
@@ -36,11 +52,20 @@ void sg_doc_undo_note(struct sg_doc *doc, struct sg_doc_undo *undo)
         sg_column_fini(&undo->bytes);
 }
 
+/* The text of a note, when it still has the element. */
+static const struct sg_seq *text_of(const struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    bool is_text = sg_doc_is(doc, undo->node, SG_CELL_TEXT);
+    return is_text && undo->id.chain < doc->replica->log.chain_count
+               ? doc->replica->cells.cells[undo->node].text
+               : NULL;
+}
+
 static sg_err undo_inserted(struct sg_doc *doc, const struct sg_doc_undo *undo)
 {
-    const struct sg_seq *text = doc->replica->cells.cells[undo->node].text;
+    const struct sg_seq *text = text_of(doc, undo);
     struct sg_seq_id id = undo->id;
-    for (uint32_t i = 0; i < undo->count; i++, id.counter++) {
+    for (uint32_t i = 0; text != NULL && i < undo->count; i++, id.counter++) {
         uint32_t pos;
         bool is_visible;
         if (sg_seq_pos_of(text, id, &pos, &is_visible) && is_visible)
@@ -51,10 +76,10 @@ static sg_err undo_inserted(struct sg_doc *doc, const struct sg_doc_undo *undo)
 
 static sg_err undo_deleted(struct sg_doc *doc, const struct sg_doc_undo *undo)
 {
-    const struct sg_seq *text = doc->replica->cells.cells[undo->node].text;
+    const struct sg_seq *text = text_of(doc, undo);
     uint32_t pos;
     bool is_visible;
-    if (!sg_seq_pos_of(text, undo->id, &pos, &is_visible))
+    if (text == NULL || !sg_seq_pos_of(text, undo->id, &pos, &is_visible))
         return SG_OK;
     return sg_replica_insert(doc->replica, undo->node, pos, sg_column_bytes(&undo->bytes));
 }

@@ -6,6 +6,7 @@
  *   author      id INTEGER, name BLOB [32] unique
  *   checkpoint  author INTEGER, seq, bytes BLOB
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
+ *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
  *
  * Rows of batches are in the order in which they were applied, each after its past, so any prefix
  * of them is a document. WAL with synchronous FULL: a transaction is on the disk when it is
@@ -399,7 +400,62 @@ sg_err sg_docs_put_snapshot(struct sg_docs *docs, uint64_t n, struct sg_bytes st
     return err;
 }
 
-sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_bytes floor)
+static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
+{
+    sqlite3_stmt *stmt;
+    if (unsynced.len == 0)
+        return SG_OK;
+    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS unsynced(n INTEGER PRIMARY KEY,"
+                                 " bytes BLOB NOT NULL) STRICT"));
+    SG_TRY(sg_sql_prepare(docs->db, "INSERT INTO unsynced(bytes) VALUES(?1)", &stmt));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, unsynced);
+    if (err == SG_OK)
+        err = sg_sql_run(docs->db, stmt);
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
+/* Whether there ever was something. */
+static sg_err has_unsynced(struct sg_docs *docs, bool *has)
+{
+    int64_t count = 0;
+    SG_TRY(sg_sql_int(docs->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'",
+                      &count));
+    *has = count > 0;
+    return SG_OK;
+}
+
+sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)
+{
+    sqlite3_stmt *stmt;
+    struct sg_bytes bytes = {0};
+    bool has = false;
+    SG_TRY(has_unsynced(docs, &has));
+    if (!has)
+        return SG_ERR_NOT_FOUND;
+    SG_TRY(sg_sql_prepare(docs->db, "SELECT bytes FROM unsynced ORDER BY n LIMIT 1", &stmt));
+    sg_err err = sg_sql_step(docs->db, stmt, &has);
+    if (err == SG_OK && !has)
+        err = SG_ERR_NOT_FOUND;
+    if (err == SG_OK)
+        err = copy_column(docs, stmt, 0, &bytes);
+    *out = (uint8_t *)bytes.data;
+    *len = bytes.len;
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
+sg_err sg_docs_forget_unsynced(struct sg_docs *docs)
+{
+    bool has = false;
+    SG_TRY(has_unsynced(docs, &has));
+    if (!has)
+        return SG_OK;
+    return sg_sql_exec(docs->db, "DELETE FROM unsynced WHERE n = (SELECT min(n) FROM unsynced)");
+}
+
+sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_bytes floor,
+                       struct sg_bytes unsynced)
 {
     uint8_t *packed;
     size_t len;
@@ -409,6 +465,8 @@ sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_by
         err = sg_sql_exec(docs->db, "DELETE FROM batch; DELETE FROM checkpoint");
         if (err == SG_OK)
             err = write_snapshot(docs, docs->last, sg_bytes(packed, len), floor);
+        if (err == SG_OK)
+            err = keep_unsynced(docs, unsynced);
         err = end(docs->db, err);
     }
     sg_mem_free(docs->mem, packed);

@@ -64,9 +64,13 @@ SG_MUST_USE sg_err sg_docs_put_snapshot(struct sg_docs *docs, uint64_t n, struct
 SG_MUST_USE sg_err sg_docs_snapshot(struct sg_docs *docs, struct sg_docs_snapshot *out);
 void sg_docs_free_snapshot(struct sg_docs *docs, struct sg_docs_snapshot *snapshot);
 /* All in one transaction: the state with its signed floor takes the place of all rows; older
- * checkpoints go. */
+ * checkpoints go; what the floor does not have is kept when there is such (unsynced). */
 SG_MUST_USE sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state,
-                                   struct sg_bytes floor);
+                                   struct sg_bytes floor, struct sg_bytes unsynced);
+/* The oldest of these; the caller frees *out. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len);
+/* Forgets the oldest one. */
+SG_MUST_USE sg_err sg_docs_forget_unsynced(struct sg_docs *docs);
 
 /* Highest number of a row, 0: none. */
 uint64_t sg_docs_last(const struct sg_docs *docs);

@@ -90,7 +90,13 @@ expect_exit 0 as alice log list.doc
 [ ! -s last.out ] || fail 'history is still there'
 expect_exit 0 as alice add list.doc shopping rice
 as alice export list.doc floor.sgd
-expect_exit 0 as bob import copy.doc floor.sgd
+expect_exit 1 as bob import copy.doc floor.sgd # whoever signed it
+expect_text last.err '--trust'
+expect_exit 1 as bob import new.doc floor.sgd
+expect_text last.err '--trust'
+expect_exit 0 as alice id show
+ALICE=$(grep -oE '[a-z2-7]{52}' last.out | head -n 1)
+expect_exit 0 as bob import copy.doc floor.sgd --trust "$ALICE"
 expect_text last.err 'copy.doc.unsynced'
 [ -s copy.doc.unsynced ] || fail 'the lost change is nowhere'
 as bob get copy.doc >bob.out

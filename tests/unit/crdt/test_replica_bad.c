@@ -214,14 +214,34 @@ static void test_objects(void **state)
     assert_int_equal(bring(&b), SG_ERR_MALFORMED);
     close_bad(&b);
     with_op(&b);
-    b.r->config.limits.objects = 2;
-    assert_int_equal(bring(&b), SG_ERR_LIMIT);
+    b.r->config.limits.objects = 0; /* in one batch; how many there are is another matter */
+    assert_int_equal(bring(&b), SG_ERR_OVERSIZED);
+    b.r->config.limits.objects = 1;
+    assert_int_equal(bring(&b), SG_OK);
+    close_bad(&b);
+    with_op(&b);
     b.r->config.limits.objects = 100;
     b.r->config.limits.batch_bytes = 20;
     assert_int_equal(bring(&b), SG_ERR_OVERSIZED);
     close_bad(&b);
     open_bad(&b); /* nothing at all */
     assert_int_equal(bring(&b), SG_ERR_MALFORMED);
+    close_bad(&b);
+}
+
+/* Deleting the same again and again uses up no more counters than it costs bytes. */
+static void test_deleted_again(void **state)
+{
+    (void)state;
+    struct bad b;
+    open_bad(&b);
+    name_object(&b, 0, SG_CELL_TEXT, "t");
+    const struct sg_op op = {.kind = SG_OP_DELETE, .count = 3, .target = at(1, 0)};
+    for (uint32_t i = 0; i < 50; i++)
+        sg_body_put(&b.body, &op);
+    assert_int_equal(bring(&b), SG_OK);
+    assert_int_equal(b.r->log.lamport, 3 + 50);
+    assert_dump(b.r, "");
     close_bad(&b);
 }
 
@@ -374,7 +394,7 @@ int main(void)
         cmocka_unit_test(test_headers),       cmocka_unit_test(test_missing),
         cmocka_unit_test(test_objects),       cmocka_unit_test(test_damage),
         cmocka_unit_test(test_own_mistakes),  cmocka_unit_test(test_many_at_one_spot),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_deleted_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,7 +161,15 @@ static void test_snapshots(void **state)
     sg_mem_free(sg_mem_default(), bytes);
     assert_int_equal(sg_docs_checkpoint(docs, 1, &bytes, &len, &has_row), SG_OK);
     assert_false(has_row);
-    assert_int_equal(sg_docs_compact(docs, sg_bytes(rest, 100), SG_BYTES_LIT("signed")), SG_OK);
+    assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_docs_compact(docs, sg_bytes(rest, 100), SG_BYTES_LIT("signed"),
+                                     SG_BYTES_LIT("lost?")),
+                     SG_OK);
+    assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_OK);
+    assert_int_equal(len, 5);
+    sg_mem_free(sg_mem_default(), bytes);
+    assert_int_equal(sg_docs_forget_unsynced(docs), SG_OK);
+    assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_ERR_NOT_FOUND);
     assert_int_equal(sg_docs_snapshot(docs, &snapshot), SG_OK);
     assert_int_equal(snapshot.n, 10);
     assert_int_equal(snapshot.floor.len, 6);

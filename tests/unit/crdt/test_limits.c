@@ -1,0 +1,138 @@
+/* crdt/limits.h: limits are of batches and of what is made here, never of what happens to be in. */
+#include "unit/crdt/fixture.h"
+
+static void close_txn(struct sg_replica *r, sg_err want)
+{
+    uint32_t batch;
+    assert_int_equal(sg_replica_commit(r, &batch), want);
+}
+
+/* Elements count for nothing, and what others make is taken in however much there is. */
+static void test_documents_have_none(void **state)
+{
+    (void)state;
+    struct sg_replica *a = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *b = replica_new(SG_SEQ_FUGUE_MAX);
+    char text[16];
+    uint32_t cell;
+    b->config.limits.objects = 4;
+    begin(a, 1);
+    for (int i = 0; i < 100; i++) {
+        struct sg_value value = text_value(text);
+        (void)snprintf(text, sizeof(text), "%d", i);
+        value.bytes = text_bytes(text);
+        assert_int_equal(sg_replica_add(a, cell_of(a, SG_CELL_SET, "s"), &value), SG_OK);
+    }
+    (void)commit(a);
+    for (uint32_t i = 0; i < 10; i++) {
+        begin(a, 2 + i);
+        (void)snprintf(text, sizeof(text), "%u", i);
+        assert_int_equal(sg_replica_count(a, cell_of(a, SG_CELL_COUNTER, text), 1), SG_OK);
+        (void)commit(a);
+    }
+    merge(b, a);
+    assert_equal_state(a, b);
+    struct sg_bytes key = text_bytes("one more");
+    assert_int_equal(sg_replica_cell(b, SG_CELL_ROOT, SG_CELL_MAP, key, &cell), SG_ERR_LIMIT);
+    b->config.limits.objects = 13; /* the root, the set, ten counters */
+    assert_int_equal(sg_replica_cell(b, SG_CELL_ROOT, SG_CELL_MAP, key, &cell), SG_OK);
+    replica_free(a);
+    replica_free(b);
+}
+
+/* What a batch of this replica may not name, for nobody would read it. */
+static void delete_of_many(uint32_t refs, sg_err want)
+{
+    struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *other = replica_new(SG_SEQ_FUGUE_MAX);
+    uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+    r->config.limits.refs = other->config.limits.refs = refs;
+    for (uint32_t i = 0; i < 5; i++) {
+        begin(r, 2 + i);
+        assert_int_equal(sg_replica_insert(r, cell, 0, text_bytes("x")), SG_OK);
+        (void)commit(r);
+    }
+    begin(r, 1);
+    assert_int_equal(sg_replica_delete(r, cell, 0, 5), SG_OK);
+    close_txn(r, want); /* 4 chains and the one it depends on */
+    if (want == SG_OK) {
+        merge(other, r);
+        assert_equal_state(r, other);
+    }
+    replica_free(r);
+    replica_free(other);
+}
+
+static void test_refs(void **state)
+{
+    (void)state;
+    delete_of_many(3, SG_ERR_OVERSIZED);
+    delete_of_many(4, SG_OK);
+}
+
+static void count_in_many(uint32_t objects, sg_err want)
+{
+    struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *other = replica_new(SG_SEQ_FUGUE_MAX);
+    char text[16];
+    r->config.limits.objects = other->config.limits.objects = objects;
+    begin(r, 1);
+    for (uint32_t i = 0; i < 210; i++) {
+        (void)snprintf(text, sizeof(text), "%u", i % 70);
+        assert_int_equal(sg_replica_count(r, cell_of(r, SG_CELL_COUNTER, text), 1), SG_OK);
+    }
+    close_txn(r, want);
+    if (want == SG_OK) {
+        merge(other, r);
+        assert_equal_state(r, other);
+    }
+    replica_free(r);
+    replica_free(other);
+}
+
+static void test_objects(void **state)
+{
+    (void)state;
+    count_in_many(100, SG_ERR_OVERSIZED);
+    count_in_many(210, SG_OK);
+}
+
+/* More heads than a batch may name stop nobody. */
+static void test_surplus_heads(void **state)
+{
+    (void)state;
+    struct sg_replica *a = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *b = replica_new(SG_SEQ_FUGUE_MAX);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+        begin(r, 2 + i);
+        uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+        assert_int_equal(sg_replica_insert(r, cell, 0, text_bytes("x")), SG_OK);
+        (void)commit(r);
+        merge(a, r);
+        replica_free(r);
+    }
+    a->config.limits.deps = b->config.limits.deps = 3;
+    assert_int_equal(a->log.head_count, 10);
+    begin(a, 1);
+    uint32_t cell = cell_of(a, SG_CELL_TEXT, "t");
+    assert_int_equal(sg_replica_insert(a, cell, 5, text_bytes("!")), SG_OK);
+    (void)commit(a);
+    assert_int_equal(a->log.head_count, 1);
+    assert_dump(a, "text t: xxxxx!xxxxx\n");
+    merge(b, a);
+    assert_equal_state(a, b);
+    replica_free(a);
+    replica_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_documents_have_none),
+        cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_surplus_heads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

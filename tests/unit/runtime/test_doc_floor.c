@@ -1,0 +1,242 @@
+/* runtime/doc_floor.c: taking over floors loses nothing, and is not for everybody. */
+#include "doc_fixture.h"
+
+/* A replica, by a file or in memory, that takes over floors of the identity in folder "id". */
+static struct sg_doc *joined(struct sg_bytes bundle, const char *name, uint8_t author)
+{
+    struct sg_doc_options options = options_of(name, author);
+    struct sg_peer_id peer;
+    struct sg_doc *doc = NULL;
+    assert_int_equal(sg_identity_show(path_of("id"), NULL, &peer), SG_OK);
+    options.trusted = &peer;
+    options.trusted_count = 1;
+    assert_int_equal(sg_doc_join(&options, bundle, &doc), SG_OK);
+    return doc;
+}
+
+static struct sg_doc *follow(struct sg_doc *from, const char *name, uint8_t author)
+{
+    struct sg_doc_bytes bundle = export_for(from, NULL);
+    struct sg_doc *doc = joined(view_of(&bundle), name, author);
+    sg_doc_bytes_free(&bundle);
+    return doc;
+}
+
+static sg_err adopt(struct sg_doc *doc, const struct sg_doc_bytes *bundle, size_t *lost)
+{
+    struct sg_doc_bytes unsynced;
+    sg_err err = sg_doc_adopt(doc, view_of(bundle), &unsynced);
+    *lost = unsynced.len;
+    sg_doc_bytes_free(&unsynced);
+    return err;
+}
+
+/* An older floor takes nothing away, and one that is known does nothing. */
+static void test_older(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("older", "id");
+    struct sg_doc_import_result result;
+    size_t lost;
+    type(doc, 0, "one ");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    struct sg_doc_bytes old = export_for(doc, NULL);
+    type(doc, 4, "two ");
+    struct sg_doc *friend = follow(doc, "older2", 2);
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    type(doc, 8, "three");
+    assert_int_equal(sg_doc_import(doc, view_of(&old), 0, &result), SG_OK);
+    assert_false(result.has_floor);
+    assert_int_equal(adopt(doc, &old, &lost), SG_OK);
+    assert_text(doc, "one two three");
+    /* the friend has all of the second floor, and goes on with what it has */
+    struct sg_doc_bytes all = export_for(doc, NULL);
+    type(friend, 0, "mine ");
+    assert_int_equal(sg_doc_import(friend, view_of(&all), 0, &result), SG_OK);
+    assert_false(result.has_floor);
+    assert_int_equal(result.applied, 1);
+    assert_int_equal(adopt(friend, &all, &lost), SG_OK);
+    assert_int_equal(lost, 0);
+    assert_text(friend, "mine one two three");
+    assert_int_equal(send_all(friend, doc).applied, 1);
+    assert_text(doc, "mine one two three");
+    sg_doc_bytes_free(&all);
+    sg_doc_bytes_free(&old);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* Two who compacted without each other's work keep what they have. */
+static void test_two_floors(void **state)
+{
+    (void)state;
+    struct sg_doc *a = with_identity("two-a", "id");
+    type(a, 0, "both ");
+    struct sg_doc_bytes begin = export_for(a, NULL);
+    struct sg_doc_options options = options_of("two-b", 0);
+    struct sg_doc *b = NULL;
+    struct sg_peer_id peers[2];
+    options.identity_dir = path_of("id-b");
+    assert_int_equal(sg_identity_create(options.identity_dir, NULL, &peers[1]), SG_OK);
+    assert_int_equal(sg_identity_show(path_of("id"), NULL, &peers[0]), SG_OK);
+    options.trusted = peers;
+    options.trusted_count = 2;
+    assert_int_equal(sg_doc_join(&options, view_of(&begin), &b), SG_OK);
+    type(a, 5, "a");
+    type(b, 5, "b");
+    assert_int_equal(sg_doc_compact(a), SG_OK);
+    assert_int_equal(sg_doc_compact(b), SG_OK);
+    struct sg_doc_bytes all = export_for(a, NULL);
+    struct sg_doc_import_result result;
+    size_t lost;
+    assert_int_equal(sg_doc_import(b, view_of(&all), 0, &result), SG_OK);
+    assert_true(result.has_floor);
+    assert_int_equal(adopt(b, &all, &lost), SG_ERR_EXPIRED);
+    assert_text(b, "both b");
+    sg_doc_bytes_free(&all);
+    sg_doc_bytes_free(&begin);
+    assert_int_equal(sg_doc_close(b), SG_OK);
+    assert_int_equal(sg_doc_close(a), SG_OK);
+}
+
+/* Anybody can sign a state; only some are believed. */
+static void test_stranger(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = create("stranger", 1);
+    type(doc, 0, "true");
+    struct sg_doc_bytes begin = export_for(doc, NULL);
+    struct sg_doc_options options = options_of("stranger2", 0);
+    struct sg_doc *other = NULL;
+    struct sg_peer_id peer;
+    size_t lost;
+    options.identity_dir = path_of("id-s");
+    assert_int_equal(sg_identity_create(options.identity_dir, NULL, &peer), SG_OK);
+    assert_int_equal(sg_doc_join(&options, view_of(&begin), &other), SG_OK);
+    type(other, 0, "un");
+    assert_int_equal(sg_doc_compact(other), SG_OK);
+    struct sg_doc_bytes all = export_for(other, NULL);
+    assert_int_equal(adopt(doc, &all, &lost), SG_ERR_PERMISSION);
+    assert_text(doc, "true");
+    const struct sg_doc_options new = options_of(NULL, 3);
+    struct sg_doc *fresh = NULL;
+    assert_int_equal(sg_doc_join(&new, view_of(&all), &fresh), SG_ERR_PERMISSION);
+    assert_null(fresh);
+    sg_doc_bytes_free(&all);
+    sg_doc_bytes_free(&begin);
+    assert_int_equal(sg_doc_close(other), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* What the floor does not have is on the disk until it is said to be elsewhere. */
+static void test_unsynced_is_kept(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("kept", "id");
+    type(doc, 0, "one");
+    struct sg_doc *late = follow(doc, "kept2", 2);
+    type(late, 3, " lost?");
+    type(doc, 0, "new ");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    type(doc, 0, "more ");
+    struct sg_doc_bytes all = export_for(doc, late);
+    struct sg_doc_import_result result;
+    struct sg_doc_bytes kept;
+    size_t lost;
+    assert_int_equal(sg_doc_import(late, view_of(&all), 0, &result), SG_OK);
+    assert_true(result.has_floor);
+    assert_int_equal(sg_doc_unsynced(late, &kept), SG_ERR_NOT_FOUND);
+    assert_int_equal(adopt(late, &all, &lost), SG_OK); /* and the bundle is thrown away */
+    assert_true(lost > 0);
+    assert_text(late, "more new one");
+    assert_int_equal(adopt(late, &all, &lost), SG_OK); /* a second time nothing more is lost */
+    assert_text(late, "more new one");
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    late = reopen("kept2", 2);
+    assert_int_equal(sg_doc_unsynced(late, &kept), SG_OK);
+    struct sg_doc *back = create(NULL, 9);
+    assert_int_equal(sg_doc_import(back, view_of(&kept), 0, &result), SG_ERR_WRONG_PEER);
+    assert_int_equal(sg_doc_close(back), SG_OK);
+    assert_int_equal(sg_doc_import(late, view_of(&kept), 0, &result), SG_OK);
+    assert_int_equal(result.refused + result.pending, 1);
+    sg_doc_bytes_free(&kept);
+    assert_int_equal(sg_doc_unsynced_done(late), SG_OK);
+    assert_int_equal(sg_doc_unsynced(late, &kept), SG_ERR_NOT_FOUND);
+    sg_doc_bytes_free(&all);
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* A replica that knows one end of the floor and not the other one gets the state, and a replica in
+ * memory hands it on. */
+static void test_partly_behind(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("partly", "id");
+    type(doc, 0, "x");
+    struct sg_doc *late = follow(doc, NULL, 2);
+    struct sg_doc *friend = follow(doc, NULL, 3);
+    struct sg_doc *memory = follow(doc, NULL, 4);
+    type(doc, 0, "a");
+    type(friend, 1, "b");
+    (void)send_all(doc, late);
+    (void)send_all(friend, doc);
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    type(doc, 0, "c");
+    for (int i = 0; i < 2; i++) {
+        struct sg_doc *to = i == 0 ? memory : late;
+        struct sg_doc_bytes all = export_for(i == 0 ? doc : memory, to);
+        struct sg_doc_import_result result;
+        size_t lost;
+        assert_int_equal(sg_doc_import(to, view_of(&all), 0, &result), SG_OK);
+        assert_true(result.has_floor);
+        assert_int_equal(adopt(to, &all, &lost), SG_OK);
+        assert_int_equal(lost, 0);
+        assert_text(to, "caxb");
+        sg_doc_bytes_free(&all);
+    }
+    assert_int_equal(sg_doc_close(memory), SG_OK);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* What others were told of is on the disk, also of a lazy document: a copy of its files made then
+ * has it. */
+static void test_told_is_durable(void **state)
+{
+    (void)state;
+    char command[512];
+    for (int way = 0; way < 2; way++) {
+        const char *name = way == 0 ? "lazy0" : "lazy1";
+        struct sg_doc_options options = options_of(name, 1);
+        struct sg_doc *doc = NULL;
+        struct sg_doc_bytes told;
+        options.lazy = true;
+        assert_int_equal(sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc), SG_OK);
+        type(doc, 0, "told");
+        if (way == 0)
+            told = export_for(doc, NULL);
+        else
+            assert_int_equal(sg_doc_frontier_encode(doc, &told), SG_OK);
+        sg_doc_bytes_free(&told);
+        (void)snprintf(command, sizeof(command),
+                       "cd '%s' && cp %s copy%d && { cp %s-wal copy%d-wal || true; }", dir, name,
+                       way, name, way);
+        assert_int_equal(system(command), 0);
+        struct sg_doc *copy = reopen(way == 0 ? "copy0" : "copy1", 1);
+        assert_text(copy, "told");
+        assert_int_equal(sg_doc_close(copy), SG_OK);
+        assert_int_equal(sg_doc_close(doc), SG_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
+        cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
+        cmocka_unit_test(test_partly_behind),   cmocka_unit_test(test_told_is_durable),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
