@@ -84,11 +84,11 @@ struct sg_doc_options {
     const char *identity_dir;
     const char *passphrase;   /* [NULL] of the identity; borrowed likewise */
     struct sg_peer_id author; /* [zero] */
-    /* [none] peers whose floors are taken over, besides the author's own: see sg_doc_adopt. Borrowed
-     * until the call returns. */
+    /* [none] peers whose floors are taken over, besides the author's own: see sg_doc_adopt.
+     * Borrowed until the call returns. */
     const struct sg_peer_id *trusted;
     size_t trusted_count;
-    bool lazy;                /* [false] commits become durable 64 at a time or by sg_doc_save, and
+    bool lazy; /* [false] commits become durable 64 at a time or by sg_doc_save, and
                                * not each at once: 10 times faster, and a crash costs the newest */
 };
 
@@ -227,8 +227,7 @@ SG_API void sg_doc_bytes_free(struct sg_doc_bytes *bytes);
 
 /* What this replica has, as bytes: equal bytes, equal documents. It is made durable first, as with
  * an export: errors of the disk. */
-SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc,
-                                                 struct sg_doc_bytes *frontier);
+SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier);
 /* How another replica's frontier compares: *has_news, it has batches that we lack; *lacks, we have
  * some that it lacks. Errors of a decoder. */
 SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(const struct sg_doc *doc,
@@ -244,7 +243,8 @@ struct sg_doc_import_result {
     uint32_t pending; /* wait for batches that are not here */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
-    bool has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
+    /* the other side has compacted, with something that we lack: see sg_doc_adopt */
+    bool has_floor;
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
  * document), SG_ERR_MALFORMED, .. (the form); SG_ERR_INVALID_STATE: a transaction is open; of the
@@ -294,17 +294,17 @@ SG_API SG_MUST_USE sg_err sg_doc_checkpoint(struct sg_doc *doc);
  * come yet will be refused, so do this when all have synced. SG_ERR_INVALID_STATE: no identity to
  * sign the floor, a transaction is open, or batches wait. */
 SG_API SG_MUST_USE sg_err sg_doc_compact(struct sg_doc *doc);
-/* Takes over the floor of a bundle with has_floor, and what was written on top of it. Whoever signed
- * it is believed for all that it says, so it must be this document's author or one of
- * sg_doc_options.trusted: SG_ERR_PERMISSION otherwise. Nothing happens when the replica has all of it
- * already. Batches here that the floor does not know and that cannot go on top of it are given back
- * in *unsynced as a bundle, never dropped silently; it is empty when there are none. The store keeps
- * them, too, until sg_doc_unsynced_done. SG_ERR_EXPIRED: it lacks something that this replica's own
- * floor stands for. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
+/* Takes over the floor of a bundle with has_floor, and what was written on top of it. Whoever
+ * signed it is believed for all that it says, so it must be this document's author or one of
+ * sg_doc_options.trusted: SG_ERR_PERMISSION otherwise. Nothing happens when the replica has all of
+ * it already. Batches here that the floor does not know and that cannot go on top of it are given
+ * back in *unsynced as a bundle, never dropped silently; it is empty when there are none. The store
+ * keeps them, too, until sg_doc_unsynced_done. SG_ERR_EXPIRED: it lacks something that this
+ * replica's own floor stands for. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
 SG_API SG_MUST_USE sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle,
                                        struct sg_doc_bytes *unsynced);
-/* What sg_doc_adopt gave back, the oldest bundle that is kept, also after a crash. SG_ERR_NOT_FOUND:
- * there is none. */
+/* What sg_doc_adopt gave back, the oldest bundle that is kept, also after a crash.
+ * SG_ERR_NOT_FOUND: there is none. */
 SG_API SG_MUST_USE sg_err sg_doc_unsynced(struct sg_doc *doc, struct sg_doc_bytes *bundle);
 /* The application has it: that bundle is forgotten. Errors of the disk. */
 SG_API SG_MUST_USE sg_err sg_doc_unsynced_done(struct sg_doc *doc);

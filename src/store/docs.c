@@ -419,8 +419,8 @@ static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
 static sg_err has_unsynced(struct sg_docs *docs, bool *has)
 {
     int64_t count = 0;
-    SG_TRY(sg_sql_int(docs->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'",
-                      &count));
+    SG_TRY(
+        sg_sql_int(docs->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'", &count));
     *has = count > 0;
     return SG_OK;
 }

@@ -234,9 +234,9 @@ static void test_told_is_durable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
-        cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
-        cmocka_unit_test(test_partly_behind),   cmocka_unit_test(test_told_is_durable),
+        cmocka_unit_test(test_older),         cmocka_unit_test(test_two_floors),
+        cmocka_unit_test(test_stranger),      cmocka_unit_test(test_unsynced_is_kept),
+        cmocka_unit_test(test_partly_behind), cmocka_unit_test(test_told_is_durable),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

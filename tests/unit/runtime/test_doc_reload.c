@@ -1,8 +1,8 @@
 /* runtime/doc*.c: what an application holds stays good when the document is loaded again. */
 #include "doc_fixture.h"
 
-/* A document of 303 batches that is opened by its snapshot, and one that has not seen it. Things and
- * authors come in another order in the snapshot than they did. */
+/* A document of 303 batches that is opened by its snapshot, and one that has not seen it. Things
+ * and authors come in another order in the snapshot than they did. */
 static struct sg_doc *open_partial(const char *name, struct sg_doc **behind)
 {
     struct sg_doc *doc = create(name, 2);
@@ -65,7 +65,8 @@ static void test_undo_goes_on(void **state)
     assert_int_equal(sg_doc_text_delete(doc, z, 1, 2), SG_OK);
     assert_int_equal(sg_doc_log(doc, 0, &entry), SG_ERR_INVALID_STATE); /* it would be lost */
     assert_int_equal(sg_doc_commit(doc), SG_OK);
-    assert_int_equal(send_all(behind, doc).applied, 1); /* loads the history, in which chains come in another order */
+    assert_int_equal(send_all(behind, doc).applied,
+                     1); /* loads the history, in which chains come in another order */
     assert_text_of(doc, "z", "zbehindb");
     for (int i = 0; i < 2; i++) {
         assert_int_equal(sg_doc_begin(doc), SG_OK);
