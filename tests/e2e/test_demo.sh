@@ -57,7 +57,7 @@ expect_exit 1 saorsa demo --input nosuchfile
 expect_text last.err 'nosuchfile'
 expect_exit 1 saorsa demo --input /dev/null
 expect_text last.err 'no lines'
-head -c 70000 /dev/zero | tr '\0' 'x' >long
+head -c 16777217 /dev/zero | tr '\0' 'x' >long
 expect_exit 1 saorsa demo --input long
 expect_text last.err 'line 1 of the input is longer'
 no_leftovers

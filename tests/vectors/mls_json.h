@@ -16,6 +16,7 @@
 
 #include "crypto/mls_suite.h"
 #include "mls/arena.h"
+#include "vectors/missing.h"
 
 /* One arena for the whole file under test. */
 static struct sg_mls_arena mls_json_arena;
@@ -36,8 +37,7 @@ static inline json_t *mls_json_load(const char *name)
         if (root != NULL)
             return root;
     }
-    printf("SKIPPED: %s.json is not there (set SAORSA_VECTORS)\n", name);
-    skip();
+    vectors_skip(name);
     return NULL;
 }
 

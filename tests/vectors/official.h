@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "base/bytes.h"
+#include "vectors/missing.h"
 
 enum { OFFICIAL_BYTES = 64 };
 
@@ -47,10 +48,8 @@ static inline json_t *official_load(const char *name)
     char path[4096];
     char command[4200];
     json_error_t error;
-    if (!official_path(path, sizeof(path), name)) {
-        print_message("   SKIPPED: %s is not there (set SAORSA_VECTORS)\n", name);
-        skip();
-    }
+    if (!official_path(path, sizeof(path), name))
+        vectors_skip(name);
     bool is_packed = strstr(name, ".gz") != NULL;
     (void)snprintf(command, sizeof(command), "gzip -dc '%s'", path);
     FILE *file = is_packed ? popen(command, "r") : fopen(path, "r");

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "unit/crdt/fixture.h"
+#include "vectors/missing.h"
 #include "vectors/traces.h"
 
 static const char *const sequential[] = {
@@ -20,8 +21,7 @@ static void load(struct trace *t, const char *name)
 {
     if (trace_load(t, name, SG_TEST_SOURCE_DIR))
         return;
-    print_message("   SKIPPED: %s is not there (set SAORSA_VECTORS)\n", name);
-    skip();
+    vectors_skip(name);
 }
 
 static void edit(struct sg_replica *r, uint32_t cell, const struct trace_patch *patch)
@@ -221,5 +221,5 @@ int main(void)
         cmocka_unit_test(test_sequential),
         cmocka_unit_test(test_concurrent),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

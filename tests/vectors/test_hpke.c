@@ -255,5 +255,5 @@ int main(void)
         cmocka_unit_test(test_pq),
         cmocka_unit_test(test_x_wing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -175,5 +175,5 @@ int main(void)
         cmocka_unit_test(tree_math),
         cmocka_unit_test(messages),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -185,5 +185,5 @@ static void test_crypto_basics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_crypto_basics)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -271,5 +271,5 @@ int main(void)
         cmocka_unit_test(message_protection),
         cmocka_unit_test(welcome),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, setup, NULL));
 }

@@ -140,5 +140,5 @@ int main(void)
         cmocka_unit_test(passive_commit),
         cmocka_unit_test(passive_random),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, setup, NULL));
 }

@@ -328,5 +328,5 @@ int main(void)
         cmocka_unit_test(psk_secret),    cmocka_unit_test(transcript_hashes),
         cmocka_unit_test(secret_tree),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, setup, NULL));
 }

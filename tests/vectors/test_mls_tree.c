@@ -313,5 +313,5 @@ int main(void)
         cmocka_unit_test(tree_validation),
         cmocka_unit_test(treekem),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return vectors_result(cmocka_run_group_tests(tests, setup, NULL));
 }
