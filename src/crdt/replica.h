@@ -35,6 +35,9 @@ struct sg_replica_config {
     const struct sg_suite *suite;
     struct sg_crdt_limits limits;
     struct sg_genesis genesis;
+    /* Writes and signs go on only from batches that were made here or are signed, never from what
+     * somebody else may have put at the end of the author's chain: then they fork. */
+    bool is_wary;
     uint64_t seed; /* of hash tables and trees; secret from peers, decides nothing that is seen */
     /* Called for each change by import, may be NULL. */
     void (*on_change)(void *user, const struct sg_change *change);

@@ -214,7 +214,11 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
-    return doc->store != NULL ? sg_doc_load(doc, true) : SG_OK;
+    if (doc->store != NULL)
+        return sg_doc_load(doc, true);
+    for (uint32_t i = 0; i < fresh->log.floor_count; i++)
+        fresh->log.chains[fresh->log.batches[i].chain].made_seq = fresh->log.batches[i].seq + 1;
+    return SG_OK;
 }
 
 sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)

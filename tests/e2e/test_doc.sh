@@ -94,7 +94,7 @@ expect_exit 1 as bob import copy.doc floor.sgd # whoever signed it
 expect_text last.err '--trust'
 expect_exit 1 as bob import new.doc floor.sgd
 expect_text last.err '--trust'
-expect_exit 0 as alice id show
+expect_exit 0 saorsa id show --dir "$PWD/alice"
 ALICE=$(grep -oE '[a-z2-7]{52}' last.out | head -n 1)
 expect_exit 0 as bob import copy.doc floor.sgd --trust "$ALICE"
 expect_text last.err 'copy.doc.unsynced'
