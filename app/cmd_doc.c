@@ -43,8 +43,9 @@ static const char *explain(sg_err err)
         {SG_ERR_NO_SPACE, "no space left on the device; nothing was lost"},
         {SG_ERR_WRONG_PEER, "these are parts of another document"},
         {SG_ERR_MALFORMED, "this is neither a document nor an export of one"},
-        {SG_ERR_PERMISSION, "permission denied; if it is that the other side has compacted and you believe it: "
-                            "--trust PEER"},
+        {SG_ERR_PERMISSION,
+         "permission denied; if it is that the other side has compacted and you believe it: "
+         "--trust PEER"},
         {SG_ERR_EXPIRED, "the other side has compacted without what was compacted here"},
         {SG_ERR_TRUNCATED, "this is neither a document nor an export of one"},
     };

@@ -88,7 +88,7 @@ struct sg_doc_options {
      * until the call returns. */
     const struct sg_peer_id *trusted;
     size_t trusted_count;
-    bool lazy;                /* [false] commits become durable 64 at a time or by sg_doc_save, and
+    bool lazy; /* [false] commits become durable 64 at a time or by sg_doc_save, and
                                * not each at once: 10 times faster, and a crash costs the newest */
 };
 
@@ -227,8 +227,7 @@ SG_API void sg_doc_bytes_free(struct sg_doc_bytes *bytes);
 
 /* What this replica has, as bytes: equal bytes, equal documents. It is made durable first, as with
  * an export: errors of the disk. */
-SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc,
-                                                 struct sg_doc_bytes *frontier);
+SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier);
 /* How another replica's frontier compares: *has_news, it has batches that we lack; *lacks, we have
  * some that it lacks. Errors of a decoder. */
 SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(const struct sg_doc *doc,
@@ -244,7 +243,8 @@ struct sg_doc_import_result {
     uint32_t pending; /* wait for batches that are not here */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
-    bool has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
+    bool
+        has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
  * document), SG_ERR_MALFORMED, .. (the form); SG_ERR_INVALID_STATE: a transaction is open; of the
@@ -291,8 +291,9 @@ SG_API uint32_t sg_doc_forks(const struct sg_doc *doc);
 SG_API SG_MUST_USE sg_err sg_doc_checkpoint(struct sg_doc *doc);
 
 /* Forgets history: the state stays, batches and who wrote them go. Batches of others that had not
- * come yet will be refused, so do this when all have synced. SG_ERR_INVALID_STATE: no identity to
- * sign the floor, a transaction is open, or batches wait. */
+ * come yet will be refused, so do this when all have synced. What waits for
+ * others goes, too. SG_ERR_INVALID_STATE: no identity to sign the floor, nothing in it, or a
+ * transaction is open. */
 SG_API SG_MUST_USE sg_err sg_doc_compact(struct sg_doc *doc);
 /* Takes over the floor of a bundle with has_floor, and what was written on top of it. Whoever signed
  * it is believed for all that it says, so it must be this document's author or one of

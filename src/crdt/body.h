@@ -65,7 +65,7 @@ struct sg_body_element {
 struct sg_op {
     enum sg_op_kind kind;
     uint32_t object;
-    uint32_t count; /* characters, elements, else 1 */
+    uint32_t count;                     /* characters, elements, else 1 */
     struct sg_body_element left, right; /* INSERT */
     struct sg_body_element target;      /* DELETE: target .. target + count - 1 */
     struct sg_bytes text;               /* INSERT; checked */

@@ -39,8 +39,8 @@ struct sg_cells {
     struct sg_cell *cells;    /* [count]; 0 is the root map, free ones have kind FREE */
     uint32_t count, cap;
     uint32_t named; /* cells in use but elements of sets; the root too */
-    uint32_t root; /* of the tree */
-    uint32_t free; /* first free cell, linked by left */
+    uint32_t root;  /* of the tree */
+    uint32_t free;  /* first free cell, linked by left */
 };
 
 SG_MUST_USE sg_err sg_cells_init(struct sg_cells *cells, const struct sg_mem *mem,

@@ -27,8 +27,8 @@ static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t
     sg_put_bytes(out, sg_bytes(r->document, SG_ID_LEN));
     sg_put_bytes(out, sg_bytes(c->author, SG_ID_LEN));
     sg_put_uint(out, end_seq - 1);
-    sg_put_bytes(out, sg_bytes(last == SG_LOG_NONE ? c->head : r->log.batches[last].name,
-                               SG_ID_LEN));
+    sg_put_bytes(out,
+                 sg_bytes(last == SG_LOG_NONE ? c->head : r->log.batches[last].name, SG_ID_LEN));
 }
 
 sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,

@@ -28,8 +28,8 @@ struct sg_crdt_limits {
 #define SG_CRDT_LIMITS_DEFAULT                                                                     \
     {                                                                                              \
         .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
-        .value_bytes = 1 << 16, .pending_bytes = 16 << 20,                      \
-        .pending_peer_bytes = 4 << 20, .ops = 0x3fffffff,                                          \
+        .value_bytes = 1 << 16, .pending_bytes = 16 << 20, .pending_peer_bytes = 4 << 20,          \
+        .ops = 0x3fffffff,                                                                         \
     }
 
 #endif

@@ -74,6 +74,7 @@ struct sg_log {
     uint32_t open_lamport; /* of the first operation of what is being applied */
     /* The first floor_count batches stand for the floor: names without contents. */
     uint32_t floor_count, floor_heads;
+    uint32_t floor_lamport; /* the largest one in the floor; 0: there is none */
 };
 
 void sg_log_init(struct sg_log *log, const struct sg_mem *mem, uint64_t seed);

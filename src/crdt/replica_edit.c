@@ -102,8 +102,7 @@ static sg_err build(struct sg_replica *r, struct sg_batch *batch, struct sg_colu
         sg_put_bytes(rest, sg_bytes(r->log.batches[txn->deps[i]].name, SG_ID_LEN));
     SG_TRY(sg_body_end(&txn->body, rest));
     /* nobody could read it */
-    if (rest->len > r->config.limits.batch_bytes ||
-        txn->body.ref_count > r->config.limits.refs ||
+    if (rest->len > r->config.limits.batch_bytes || txn->body.ref_count > r->config.limits.refs ||
         txn->body.object_count > r->config.limits.objects)
         return SG_ERR_OVERSIZED;
     const struct sg_log_chain *chain = &r->log.chains[txn->past.chain];
@@ -146,8 +145,7 @@ static sg_err merge_some(struct sg_replica *r)
 {
     uint32_t cell;
     uint32_t batch;
-    sg_err err =
-        sg_cells_make(&r->cells, SG_CELL_ROOT, SG_CELL_COUNTER, sg_bytes(NULL, 0), &cell);
+    sg_err err = sg_cells_make(&r->cells, SG_CELL_ROOT, SG_CELL_COUNTER, sg_bytes(NULL, 0), &cell);
     if (err == SG_OK)
         err = sg_replica_count(r, cell, 0);
     return err == SG_OK ? sg_replica_commit(r, &batch) : fail(r, err);

@@ -215,11 +215,18 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
 {
     struct sg_replica *r;
     SG_TRY(sg_doc_replica_new(doc, genesis, &r));
-    void (*on_patch)(void *, const struct sg_doc_patch *) = doc->on_patch;
+    const struct sg_doc before = *doc;
     doc->on_patch = NULL;
+    doc->floor = NULL;
+    doc->floor_len = 0;
     sg_err err = load_into(doc, r, whole);
-    doc->on_patch = on_patch;
-    if (err != SG_OK) {
+    doc->on_patch = before.on_patch;
+    sg_mem_free(doc->mem, err == SG_OK ? before.floor : doc->floor);
+    if (err != SG_OK) { /* the old replica stays, and what is known of it */
+        doc->floor = before.floor;
+        doc->floor_len = before.floor_len;
+        doc->snapshot = before.snapshot;
+        doc->is_partial = before.is_partial;
         sg_doc_replica_free(doc, r);
         return err;
     }

@@ -5,7 +5,10 @@
  * authors come in another order in the snapshot than they did. */
 static struct sg_doc *open_partial(const char *name, struct sg_doc **behind)
 {
-    struct sg_doc *doc = create(name, 2);
+    struct sg_doc_options options = options_of(name, 2);
+    struct sg_doc *doc = NULL;
+    options.lazy = true; /* quicker, and the same when it is closed */
+    assert_int_equal(sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc), SG_OK);
     type_in(doc, node(doc, SG_DOC_TEXT, "z"), 0, "zz");
     *behind = join(doc, NULL, 0x80);
     struct sg_doc *low = join(doc, NULL, 1);
@@ -65,7 +68,8 @@ static void test_undo_goes_on(void **state)
     assert_int_equal(sg_doc_text_delete(doc, z, 1, 2), SG_OK);
     assert_int_equal(sg_doc_log(doc, 0, &entry), SG_ERR_INVALID_STATE); /* it would be lost */
     assert_int_equal(sg_doc_commit(doc), SG_OK);
-    assert_int_equal(send_all(behind, doc).applied, 1); /* loads the history, in which chains come in another order */
+    assert_int_equal(send_all(behind, doc).applied,
+                     1); /* loads the history, in which chains come in another order */
     assert_text_of(doc, "z", "zbehindb");
     for (int i = 0; i < 2; i++) {
         assert_int_equal(sg_doc_begin(doc), SG_OK);
@@ -73,6 +77,25 @@ static void test_undo_goes_on(void **state)
         assert_int_equal(sg_doc_commit(doc), SG_OK);
     }
     assert_text_of(doc, "z", "zbehindza"); /* the second a is of the first undo */
+    assert_int_equal(sg_doc_close(behind), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* A batch that depends on one below the snapshot does not wait for it: the history is there. */
+static void test_below_the_snapshot(void **state)
+{
+    (void)state;
+    struct sg_doc *behind;
+    struct sg_doc *doc = open_partial("below", &behind);
+    struct sg_doc *same = join(behind, NULL, 5);
+    type_in(behind, node(behind, SG_DOC_TEXT, "z"), 1, "new");
+    struct sg_doc_bytes only = export_for(behind, same);
+    struct sg_doc_import_result result;
+    assert_int_equal(sg_doc_import(doc, view_of(&only), 0, &result), SG_OK);
+    assert_int_equal(result.applied, 1);
+    assert_text_of(doc, "z", "znewz");
+    sg_doc_bytes_free(&only);
+    assert_int_equal(sg_doc_close(same), SG_OK);
     assert_int_equal(sg_doc_close(behind), SG_OK);
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
@@ -106,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_nodes_stay),
         cmocka_unit_test(test_undo_goes_on),
         cmocka_unit_test(test_gone_elements),
+        cmocka_unit_test(test_below_the_snapshot),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

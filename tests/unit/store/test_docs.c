@@ -162,9 +162,9 @@ static void test_snapshots(void **state)
     assert_int_equal(sg_docs_checkpoint(docs, 1, &bytes, &len, &has_row), SG_OK);
     assert_false(has_row);
     assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_ERR_NOT_FOUND);
-    assert_int_equal(sg_docs_compact(docs, sg_bytes(rest, 100), SG_BYTES_LIT("signed"),
-                                     SG_BYTES_LIT("lost?")),
-                     SG_OK);
+    assert_int_equal(
+        sg_docs_compact(docs, sg_bytes(rest, 100), SG_BYTES_LIT("signed"), SG_BYTES_LIT("lost?")),
+        SG_OK);
     assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_OK);
     assert_int_equal(len, 5);
     sg_mem_free(sg_mem_default(), bytes);
