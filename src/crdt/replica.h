@@ -88,7 +88,8 @@ void sg_replica_fini(struct sg_replica *r);
  * more heads than a batch may name, batches come before it that merge them. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_replica_begin(struct sg_replica *r, const uint8_t author[SG_ID_LEN]);
 /* Ends it: the batch is in the log, its number in *batch; SG_LOG_NONE when nothing was edited.
- * SG_ERR_OVERSIZED: larger than a batch may be, or with more things or chains of others; SG_ERR_NO_MEMORY. After an error r is broken: the
+ * SG_ERR_OVERSIZED: larger than a batch may be, or with more things or chains of others;
+ * SG_ERR_NO_MEMORY. After an error r is broken: the
  * edits are shown but not in the log. */
 SG_MUST_USE sg_err sg_replica_commit(struct sg_replica *r, uint32_t *batch);
 

@@ -1,9 +1,11 @@
 /* Taking over the floor of somebody who has compacted.
  *
  * A floor is the state of a document without its history, signed. Whoever takes one over believes
- * the signer: nothing in it can be checked against batches. So it is taken only of the replica's own
+ * the signer: nothing in it can be checked against batches. So it is taken only of the replica's
+ * own
  * author or of somebody whom the application has named, only when the replica lacks something that
- * is in it, and only when nothing is lost that an earlier floor here stands for: two people who both
+ * is in it, and only when nothing is lost that an earlier floor here stands for: two people who
+ * both
  * compacted before they had all of each other's work have parted for good, and are told so.
  *
  * What the replica has and the floor has not is kept in the same transaction that takes the rows

@@ -85,6 +85,7 @@ stop_node "$A"
 
 begin 'compact: history goes, the state stays, nothing is dropped silently'
 expect_exit 0 as bob text copy.doc note ' (bob)'
+expect_exit 0 as alice add list.doc shopping salt # which bob has not seen
 expect_exit 0 as alice compact list.doc
 expect_exit 0 as alice log list.doc
 [ ! -s last.out ] || fail 'history is still there'

@@ -1,7 +1,8 @@
 /* runtime/doc*.c: what an application holds stays good when the document is loaded again. */
 #include "doc_fixture.h"
 
-/* A document of 303 batches that is opened by its snapshot, and one that has not seen it. Things and
+/* A document of 303 batches that is opened by its snapshot, and one that has not seen it. Things
+ * and
  * authors come in another order in the snapshot than they did. */
 static struct sg_doc *open_partial(const char *name, struct sg_doc **behind)
 {
