@@ -85,7 +85,8 @@ struct sg_doc_options {
     const char *passphrase;   /* [NULL] of the identity; borrowed likewise */
     struct sg_peer_id author; /* [zero] */
     /* [none] peers whose floors are taken over, besides the author's own: see sg_doc_adopt.
-     * Borrowed until the call returns. */
+     * Borrowed
+     * until the call returns. */
     const struct sg_peer_id *trusted;
     size_t trusted_count;
     bool lazy; /* [false] commits become durable 64 at a time or by sg_doc_save, and
@@ -243,8 +244,8 @@ struct sg_doc_import_result {
     uint32_t pending; /* wait for batches that are not here */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
-    /* the other side has compacted, with something that we lack: see sg_doc_adopt */
-    bool has_floor;
+    bool
+        has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
  * document), SG_ERR_MALFORMED, .. (the form); SG_ERR_INVALID_STATE: a transaction is open; of the
@@ -291,20 +292,25 @@ SG_API uint32_t sg_doc_forks(const struct sg_doc *doc);
 SG_API SG_MUST_USE sg_err sg_doc_checkpoint(struct sg_doc *doc);
 
 /* Forgets history: the state stays, batches and who wrote them go. Batches of others that had not
- * come yet will be refused, so do this when all have synced. SG_ERR_INVALID_STATE: no identity to
- * sign the floor, a transaction is open, or batches wait. */
+ * come yet will be refused, so do this when all have synced. What waits for
+ * others goes, too. SG_ERR_INVALID_STATE: no identity to sign the floor, nothing in it, or a
+ * transaction is open. */
 SG_API SG_MUST_USE sg_err sg_doc_compact(struct sg_doc *doc);
 /* Takes over the floor of a bundle with has_floor, and what was written on top of it. Whoever
- * signed it is believed for all that it says, so it must be this document's author or one of
- * sg_doc_options.trusted: SG_ERR_PERMISSION otherwise. Nothing happens when the replica has all of
- * it already. Batches here that the floor does not know and that cannot go on top of it are given
- * back in *unsynced as a bundle, never dropped silently; it is empty when there are none. The store
- * keeps them, too, until sg_doc_unsynced_done. SG_ERR_EXPIRED: it lacks something that this
- * replica's own floor stands for. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
+ * signed
+ * it is believed for all that it says, so it must be this document's author or one of
+ * sg_doc_options.trusted: SG_ERR_PERMISSION otherwise. Nothing happens when the replica has all
+ * of it
+ * already. Batches here that the floor does not know and that cannot go on top of it are given back
+ * in *unsynced as a bundle, never dropped silently; it is empty when there are none. The store
+ * keeps
+ * them, too, until sg_doc_unsynced_done. SG_ERR_EXPIRED: it lacks something that this replica's own
+ * floor stands for. SG_ERR_NOT_FOUND: the bundle has none. SG_ERR_BAD_SIGNATURE. */
 SG_API SG_MUST_USE sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle,
                                        struct sg_doc_bytes *unsynced);
 /* What sg_doc_adopt gave back, the oldest bundle that is kept, also after a crash.
- * SG_ERR_NOT_FOUND: there is none. */
+ * SG_ERR_NOT_FOUND:
+ * there is none. */
 SG_API SG_MUST_USE sg_err sg_doc_unsynced(struct sg_doc *doc, struct sg_doc_bytes *bundle);
 /* The application has it: that bundle is forgotten. Errors of the disk. */
 SG_API SG_MUST_USE sg_err sg_doc_unsynced_done(struct sg_doc *doc);

@@ -17,14 +17,18 @@ static bool owner_of(const struct sg_suite *suite, struct sg_bytes key, uint8_t 
     return true;
 }
 
-static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t chain)
+/* Of the batch before end_seq. */
+static void put_head(struct sg_column *out, const struct sg_replica *r, uint32_t chain,
+                     uint32_t end_seq)
 {
     const struct sg_log_chain *c = &r->log.chains[chain];
+    uint32_t last = sg_log_at(&r->log, chain, end_seq - 1);
     sg_put_u8(out, SG_BATCH_VERSION);
     sg_put_bytes(out, sg_bytes(r->document, SG_ID_LEN));
     sg_put_bytes(out, sg_bytes(c->author, SG_ID_LEN));
-    sg_put_uint(out, c->end_seq - 1);
-    sg_put_bytes(out, sg_bytes(c->head, SG_ID_LEN));
+    sg_put_uint(out, end_seq - 1);
+    sg_put_bytes(out,
+                 sg_bytes(last == SG_LOG_NONE ? c->head : r->log.batches[last].name, SG_ID_LEN));
 }
 
 sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,
@@ -35,10 +39,11 @@ sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *si
     size_t start = out->len;
     if (!owner_of(signer->suite, signer->public_key, author))
         return SG_ERR_MALFORMED;
-    uint32_t chain = sg_log_longest(&r->log, author);
-    if (chain == SG_LOG_NONE || r->log.chains[chain].end_seq == 0)
+    uint32_t end_seq;
+    uint32_t chain = sg_log_own(&r->log, author, &end_seq);
+    if (chain == SG_LOG_NONE)
         return SG_ERR_NOT_FOUND;
-    put_head(out, r, chain);
+    put_head(out, r, chain, end_seq);
     if (out->has_failed)
         return SG_ERR_NO_MEMORY;
     struct sg_bytes message = sg_bytes(out->data + start, out->len - start);

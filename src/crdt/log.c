@@ -99,6 +99,22 @@ uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN
     return best;
 }
 
+uint32_t sg_log_own(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t *end_seq)
+{
+    uint32_t best = SG_LOG_NONE;
+    *end_seq = 0;
+    for (uint32_t i = 0; i < log->chain_count; i++) {
+        const struct sg_log_chain *c = &log->chains[i];
+        uint32_t end = c->made_seq > c->signed_seq ? c->made_seq : c->signed_seq;
+        end = end < c->end_seq ? end : c->end_seq;
+        if (end <= c->start_seq || end <= *end_seq || memcmp(c->author, author, SG_ID_LEN) != 0)
+            continue;
+        best = i;
+        *end_seq = end;
+    }
+    return best;
+}
+
 uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *chain)
 {
     for (uint32_t i = 0; i < log->chain_count; i++) {

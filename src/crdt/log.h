@@ -45,6 +45,7 @@ struct sg_log_chain {
     uint32_t end_seq;   /* next seq */
     uint32_t end_lamport;
     uint32_t signed_seq;      /* batches below this have a checkpoint */
+    uint32_t made_seq;        /* batches below this were made here, or come from a floor */
     uint32_t floor;           /* operations below this are in the floor */
     uint8_t head[SG_ID_LEN];  /* name of the last batch, when end_seq > start_seq */
     uint8_t first[SG_ID_LEN]; /* name of the first batch .. */
@@ -73,6 +74,7 @@ struct sg_log {
     uint32_t open_lamport; /* of the first operation of what is being applied */
     /* The first floor_count batches stand for the floor: names without contents. */
     uint32_t floor_count, floor_heads;
+    uint32_t floor_lamport; /* the largest one in the floor; 0: there is none */
 };
 
 void sg_log_init(struct sg_log *log, const struct sg_mem *mem, uint64_t seed);
@@ -86,6 +88,10 @@ uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq);
 uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
 /* The chain of this author with the longest history, SG_LOG_NONE: none. */
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
+/* The chain of which this author has surely written the most, by the batches that were made here or
+ * have a checkpoint: *end_seq is behind the last of them. What is beyond may be anybody's, for a
+ * batch alone does not show who wrote it. SG_LOG_NONE: there is none. */
+uint32_t sg_log_own(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t *end_seq);
 /* The chain that is this one of another log of the document, SG_LOG_NONE: it is not in. */
 uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *chain);
 /* A new chain, which has no batch yet. SG_ERR_NO_MEMORY. */

@@ -35,6 +35,9 @@ struct sg_replica_config {
     const struct sg_suite *suite;
     struct sg_crdt_limits limits;
     struct sg_genesis genesis;
+    /* Writes and signs go on only from batches that were made here or are signed, never from what
+     * somebody else may have put at the end of the author's chain: then they fork. */
+    bool is_wary;
     uint64_t seed; /* of hash tables and trees; secret from peers, decides nothing that is seen */
     /* Called for each change by import, may be NULL. */
     void (*on_change)(void *user, const struct sg_change *change);
@@ -86,7 +89,8 @@ void sg_replica_fini(struct sg_replica *r);
 SG_MUST_USE sg_err sg_replica_begin(struct sg_replica *r, const uint8_t author[SG_ID_LEN]);
 /* Ends it: the batch is in the log, its number in *batch; SG_LOG_NONE when nothing was edited.
  * SG_ERR_OVERSIZED: larger than a batch may be, or with more things or chains of others;
- * SG_ERR_NO_MEMORY. After an error r is broken: the edits are shown but not in the log. */
+ * SG_ERR_NO_MEMORY. After an error r is broken: the
+ * edits are shown but not in the log. */
 SG_MUST_USE sg_err sg_replica_commit(struct sg_replica *r, uint32_t *batch);
 
 /* All of these: SG_ERR_INVALID_STATE without an open batch or broken; SG_ERR_NO_MEMORY (broken);

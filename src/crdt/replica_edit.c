@@ -26,10 +26,23 @@ static void sort_by_name(const struct sg_log *log, uint32_t *deps, uint32_t coun
 
 static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], uint32_t *chain)
 {
-    *chain = sg_log_longest(&r->log, author);
-    if (*chain != SG_LOG_NONE)
+    uint32_t end_seq = 0;
+    uint32_t own = sg_log_longest(&r->log, author);
+    if (own != SG_LOG_NONE && r->config.is_wary)
+        own = sg_log_own(&r->log, author, &end_seq);
+    else if (own != SG_LOG_NONE)
+        end_seq = r->log.chains[own].end_seq;
+    *chain = own;
+    if (own != SG_LOG_NONE && r->log.chains[own].end_seq == end_seq)
         return SG_OK;
-    return sg_log_chain_new(&r->log, author, SG_LOG_NONE, 0, chain);
+    for (uint32_t i = 0; i < r->log.chain_count; i++) { /* one that was begun and has nothing yet */
+        const struct sg_log_chain *c = &r->log.chains[i];
+        *chain = i;
+        if (c->parent == own && c->start_seq == end_seq && c->end_seq == end_seq &&
+            memcmp(c->author, author, SG_ID_LEN) == 0)
+            return SG_OK;
+    }
+    return sg_log_chain_new(&r->log, author, own, end_seq, chain);
 }
 
 /* Names of what is seen: all heads but the author's own, or as many as a batch may name. */
@@ -118,6 +131,7 @@ sg_err sg_replica_commit(struct sg_replica *r, uint32_t *number)
             sg_batch_name(r->config.suite, &batch, entry.name);
             *number = r->log.count;
             err = sg_log_add(&r->log, &txn->past, &entry, batch.rest);
+            r->log.chains[txn->past.chain].made_seq = r->log.chains[txn->past.chain].end_seq;
         }
     }
     sg_column_fini(&rest);

@@ -137,6 +137,11 @@ static sg_err import_one(struct sg_replica *r, struct sg_bytes bytes, uint32_t s
     plan->result = SG_IMPORT_KNOWN;
     if (sg_log_find(&r->log, plan->name) != SG_LOG_NONE || sg_pending_has(&r->pending, plan->name))
         return SG_OK;
+    /* What has seen the floor has later times than it; what has not will never be taken in, so
+     * let it
+     * not wait for batches that nobody has any more. */
+    if (plan->batch.lamport <= r->log.floor_lamport)
+        return SG_ERR_EXPIRED;
     SG_TRY(find_past(r, plan, &missing));
     if (missing == NULL) {
         plan->result = SG_IMPORT_APPLIED;

@@ -115,6 +115,7 @@ static sg_err get_chains(struct decoder *d)
     for (uint32_t i = 0; i < d->count && d->in.err == SG_OK; i++)
         SG_TRY(get_chain(d));
     SG_TRY(d->in.err);
+    d->r->log.floor_lamport = d->r->log.lamport;
     return d->count > 0 && d->r->log.floor_heads == 0 ? SG_ERR_MALFORMED : SG_OK;
 }
 

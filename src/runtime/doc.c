@@ -128,6 +128,22 @@ sg_err sg_doc_open(const struct sg_doc_options *options, struct sg_doc **out)
     return err;
 }
 
+/* Of a document that could not be made; its lock may be somebody else's by now. */
+static void remove_files(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[SG_FILE_PATH_MAX];
+    size_t len = strlen(path);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        size_t more = strlen(suffixes[i]) + 1;
+        if (len + more > sizeof(name))
+            return;
+        memcpy(name, path, len);
+        memcpy(name + len, suffixes[i], more);
+        (void)sg_file_sys_default()->unlink(name);
+    }
+}
+
 sg_err sg_doc_join(const struct sg_doc_options *options, struct sg_bytes bundle,
                    struct sg_doc **out)
 {
@@ -146,6 +162,7 @@ sg_err sg_doc_join(const struct sg_doc_options *options, struct sg_bytes bundle,
         return err;
     }
     err = begin_document(options, &genesis, doc);
+    bool is_made = err == SG_OK && options->path != NULL;
     if (err == SG_OK)
         err = sg_doc_import(doc, plain, 0, &result);
     if (err == SG_OK && result.has_floor) {
@@ -153,10 +170,13 @@ sg_err sg_doc_join(const struct sg_doc_options *options, struct sg_bytes bundle,
         sg_doc_bytes_free(&unsynced);
     }
     sg_mem_free(sg_mem_default(), unpacked);
-    if (err != SG_OK)
-        doc_free(doc);
-    else
+    if (err == SG_OK) {
         *out = doc;
+        return SG_OK;
+    }
+    doc_free(doc);
+    if (is_made)
+        remove_files(options->path);
     return err;
 }
 

@@ -2,10 +2,11 @@
  *
  * A floor is the state of a document without its history, signed. Whoever takes one over believes
  * the signer: nothing in it can be checked against batches. So it is taken only of the replica's
- * own author or of somebody whom the application has named, only when the replica lacks something
- * that is in it, and only when nothing is lost that an earlier floor here stands for: two people
- * who both compacted before they had all of each other's work have parted for good, and are told
- * so.
+ * own
+ * author or of somebody whom the application has named, only when the replica lacks something that
+ * is in it, and only when nothing is lost that an earlier floor here stands for: two people who
+ * both
+ * compacted before they had all of each other's work have parted for good, and are told so.
  *
  * What the replica has and the floor has not is kept in the same transaction that takes the rows
  * away, until the application says that it has it. */
@@ -215,7 +216,11 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
-    return doc->store != NULL ? sg_doc_load(doc, true) : SG_OK;
+    if (doc->store != NULL)
+        return sg_doc_load(doc, true);
+    for (uint32_t i = 0; i < fresh->log.floor_count; i++)
+        fresh->log.chains[fresh->log.batches[i].chain].made_seq = fresh->log.batches[i].seq + 1;
+    return SG_OK;
 }
 
 sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)

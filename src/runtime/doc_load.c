@@ -27,6 +27,7 @@ sg_err sg_doc_replica_new(struct sg_doc *doc, const struct sg_genesis *genesis,
         .suite = sg_suite_default(),
         .limits = SG_CRDT_LIMITS_DEFAULT,
         .genesis = *genesis,
+        .is_wary = true,
         .on_change = tell_patch,
         .user = doc,
     };
@@ -56,10 +57,52 @@ void sg_doc_replica_free(struct sg_doc *doc, struct sg_replica *r)
     sg_mem_free(doc->mem, r);
 }
 
+/* What was made here goes by the chains of the fresh log. */
+static void move_own(const struct sg_log *from, struct sg_log *to)
+{
+    for (uint32_t i = 0; i < from->chain_count; i++) {
+        const struct sg_log_chain *old = &from->chains[i];
+        uint32_t like = old->made_seq == 0 ? SG_LOG_NONE : sg_log_chain_like(to, old);
+        if (like == SG_LOG_NONE)
+            continue;
+        struct sg_log_chain *c = &to->chains[like];
+        uint32_t made = old->made_seq < c->end_seq ? old->made_seq : c->end_seq;
+        c->made_seq = made > c->made_seq ? made : c->made_seq;
+    }
+}
+
+/* Batches that were made here by the store's word, and a floor, whose signer was believed. */
+static sg_err mark_own(struct sg_doc *doc, struct sg_replica *r)
+{
+    uint8_t name[SG_ID_LEN];
+    struct sg_log *log = &r->log;
+    for (uint32_t i = 0; !doc->is_partial && i < log->floor_count; i++)
+        log->chains[log->batches[i].chain].made_seq = log->batches[i].seq + 1;
+    sg_err err = sg_docs_own(doc->store, doc->author, name);
+    if (err != SG_OK)
+        return err == SG_ERR_NOT_FOUND ? SG_OK : err;
+    uint32_t number = sg_log_find(log, name);
+    if (number != SG_LOG_NONE)
+        log->chains[log->batches[number].chain].made_seq = log->batches[number].seq + 1;
+    return SG_OK;
+}
+
+/* Whether the author has a chain here, and it is not known whether all of it is his. */
+static bool is_in_doubt(const struct sg_doc *doc, const struct sg_log *log)
+{
+    uint32_t end_seq;
+    uint32_t own = sg_log_own(log, doc->author, &end_seq);
+    if (own == SG_LOG_NONE)
+        return sg_log_longest(log, doc->author) != SG_LOG_NONE;
+    return log->chains[own].end_seq != end_seq;
+}
+
 void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh)
 {
     if (doc->replica != NULL)
         sg_doc_undo_move(doc, &doc->replica->log, &fresh->log);
+    if (doc->replica != NULL)
+        move_own(&doc->replica->log, &fresh->log);
     sg_doc_replica_free(doc, doc->replica);
     doc->replica = fresh;
 }
@@ -162,6 +205,8 @@ static sg_err load_into(struct sg_doc *doc, struct sg_replica *r, bool whole)
     if (err == SG_OK)
         err = load_checkpoints(doc, r);
     if (err == SG_OK)
+        err = mark_own(doc, r);
+    if (err == SG_OK)
         doc->base = after;
     return err;
 }
@@ -170,11 +215,18 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
 {
     struct sg_replica *r;
     SG_TRY(sg_doc_replica_new(doc, genesis, &r));
-    void (*on_patch)(void *, const struct sg_doc_patch *) = doc->on_patch;
+    const struct sg_doc before = *doc;
     doc->on_patch = NULL;
+    doc->floor = NULL;
+    doc->floor_len = 0;
     sg_err err = load_into(doc, r, whole);
-    doc->on_patch = on_patch;
-    if (err != SG_OK) {
+    doc->on_patch = before.on_patch;
+    sg_mem_free(doc->mem, err == SG_OK ? before.floor : doc->floor);
+    if (err != SG_OK) { /* the old replica stays, and what is known of it */
+        doc->floor = before.floor;
+        doc->floor_len = before.floor_len;
+        doc->snapshot = before.snapshot;
+        doc->is_partial = before.is_partial;
         sg_doc_replica_free(doc, r);
         return err;
     }
@@ -193,7 +245,10 @@ sg_err sg_doc_load(struct sg_doc *doc, bool whole)
         return SG_ERR_CORRUPT;
     sg_err err = load_once(doc, &genesis, whole);
     /* a snapshot that is damaged, or that a row has not seen: history tells it all */
-    if (!whole && (err == SG_ERR_EXPIRED || err == SG_ERR_CORRUPT))
+    bool is_needed = err == SG_ERR_EXPIRED || err == SG_ERR_CORRUPT;
+    if (err == SG_OK && doc->is_partial)
+        is_needed = is_in_doubt(doc, &doc->replica->log);
+    if (!whole && is_needed)
         err = load_once(doc, &genesis, true);
     return err;
 }
@@ -201,6 +256,13 @@ sg_err sg_doc_load(struct sg_doc *doc, bool whole)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 enum { ROWS = 256 };
+
+static bool is_own(const struct sg_doc *doc, uint32_t number)
+{
+    const struct sg_log_batch *batch = &doc->replica->log.batches[number];
+    const struct sg_log_chain *chain = &doc->replica->log.chains[batch->chain];
+    return batch->seq < chain->made_seq && memcmp(chain->author, doc->author, SG_ID_LEN) == 0;
+}
 
 sg_err sg_doc_flush(struct sg_doc *doc)
 {
@@ -218,6 +280,7 @@ sg_err sg_doc_flush(struct sg_doc *doc)
                 .seq = batch.seq, .lamport = batch.lamport, .rest = batch.rest};
             memcpy(row->name, r->log.batches[doc->saved + count].name, SG_ID_LEN);
             memcpy(row->author, batch.author, SG_ID_LEN);
+            row->is_own = is_own(doc, doc->saved + count);
             memcpy(row->prev, batch.prev, SG_ID_LEN);
         }
         SG_TRY(sg_docs_append(doc->store, rows, count));

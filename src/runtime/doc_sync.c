@@ -140,8 +140,7 @@ sg_err sg_doc_compact(struct sg_doc *doc)
     struct sg_column state = {.mem = doc->mem};
     struct sg_column floor = {.mem = doc->mem};
     const struct sg_replica *r = doc->replica;
-    if (doc->identity == NULL || doc->store == NULL || r->txn.is_open || r->pending.count > 0 ||
-        r->log.count == 0)
+    if (doc->identity == NULL || doc->store == NULL || r->txn.is_open || r->log.count == 0)
         return SG_ERR_INVALID_STATE;
     sg_err err = sg_doc_flush(doc);
     if (err == SG_OK)
@@ -240,7 +239,7 @@ static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t s
     struct keeper keeper = {doc, SG_OK};
     struct sg_bundle_result got = {.on_checkpoint = keep, .user = &keeper};
     sg_err err = sg_bundle_import(doc->replica, plain, source, &got);
-    if (err == SG_OK && got.refusal == SG_ERR_EXPIRED && doc->is_partial) {
+    if (err == SG_OK && doc->is_partial && (got.refusal == SG_ERR_EXPIRED || got.pending > 0)) {
         /* somebody has not seen all of our snapshot, which is no floor: load it all, once more */
         SG_TRY(sg_doc_load_history(doc));
         got = (struct sg_bundle_result){.on_checkpoint = keep, .user = &keeper};

@@ -6,6 +6,7 @@
  *   author      id INTEGER, name BLOB [32] unique
  *   checkpoint  author INTEGER, seq, bytes BLOB
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
+ *   own         author INTEGER, name BLOB: the newest batch that was made here; made when needed
  *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
  *
  * Rows of batches are in the order in which they were applied, each after its past, so any prefix
@@ -243,20 +244,71 @@ static sg_err insert_row(struct sg_docs *docs, const struct sg_docs_batch *batch
     return sg_sql_run(docs->db, stmt);
 }
 
+static sg_err has_table(struct sg_docs *docs, const char *sql, bool *has)
+{
+    int64_t count = 0;
+    SG_TRY(sg_sql_int(docs->db, sql, &count));
+    *has = count > 0;
+    return SG_OK;
+}
+
+static sg_err put_own(struct sg_docs *docs, const struct sg_docs_batch *batch)
+{
+    sqlite3_stmt *stmt;
+    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS own(author INTEGER PRIMARY KEY"
+                                 " REFERENCES author, name BLOB NOT NULL) STRICT"));
+    SG_TRY(sg_sql_prepare(
+        docs->db, "INSERT OR REPLACE INTO own SELECT id, ?2 FROM author WHERE name = ?1", &stmt));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(batch->author, SG_ID_LEN));
+    if (err == SG_OK)
+        err = sg_sql_bind_bytes(stmt, 2, sg_bytes(batch->name, SG_ID_LEN));
+    if (err == SG_OK)
+        err = sg_sql_run(docs->db, stmt);
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
+sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint8_t name[SG_ID_LEN])
+{
+    sqlite3_stmt *stmt;
+    bool has = false;
+    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'own'", &has));
+    if (!has)
+        return SG_ERR_NOT_FOUND;
+    SG_TRY(sg_sql_prepare(docs->db,
+                          "SELECT own.name FROM own JOIN author ON id = author"
+                          " WHERE author.name = ?1",
+                          &stmt));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
+    if (err == SG_OK)
+        err = sg_sql_step(docs->db, stmt, &has);
+    struct sg_bytes bytes = err == SG_OK && has ? sg_sql_bytes(stmt, 0) : sg_bytes(NULL, 0);
+    if (err == SG_OK && bytes.len != SG_ID_LEN)
+        err = has ? SG_ERR_CORRUPT : SG_ERR_NOT_FOUND;
+    if (err == SG_OK)
+        memcpy(name, bytes.data, SG_ID_LEN);
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
 sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_batch *batches, size_t count)
 {
     const uint8_t *author = NULL;
+    const struct sg_docs_batch *own = NULL;
     SG_TRY(begin(docs->db));
     sg_err err = SG_OK;
     for (size_t i = 0; i < count && err == SG_OK; i++) {
         if (author == NULL || memcmp(author, batches[i].author, SG_ID_LEN) != 0)
             err = name_author(docs, batches[i].author);
         author = batches[i].author;
+        own = batches[i].is_own ? &batches[i] : own;
         if (err == SG_OK)
             err = insert_row(docs, &batches[i], docs->last + i + 1);
         if (err == SG_ERR_CORRUPT && (sqlite3_errcode(docs->db) & 0xff) == SQLITE_CONSTRAINT)
             err = SG_ERR_EXISTS;
     }
+    if (err == SG_OK && own != NULL)
+        err = put_own(docs, own);
     err = end(docs->db, err);
     if (err == SG_OK)
         docs->last += count;
@@ -418,11 +470,7 @@ static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
 /* Whether there ever was something. */
 static sg_err has_unsynced(struct sg_docs *docs, bool *has)
 {
-    int64_t count = 0;
-    SG_TRY(
-        sg_sql_int(docs->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'", &count));
-    *has = count > 0;
-    return SG_OK;
+    return has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'", has);
 }
 
 sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)

@@ -23,6 +23,7 @@ struct sg_docs_batch {
     uint32_t seq, lamport;
     uint8_t prev[SG_ID_LEN]; /* when seq is not 0 */
     struct sg_bytes rest;
+    bool is_own; /* written only: it was made here */
 };
 
 /* Opens or makes the file and locks the document for this process. A file that is not ours, damaged
@@ -40,6 +41,9 @@ SG_MUST_USE sg_err sg_docs_genesis(struct sg_docs *docs, uint8_t *out, size_t ca
 /* Appends batches [count] in one transaction. SG_ERR_EXISTS: one of them is there. */
 SG_MUST_USE sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_batch *batches,
                                   size_t count);
+/* Name of the newest batch of an author that was made here. SG_ERR_NOT_FOUND: none. */
+SG_MUST_USE sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
+                               uint8_t name[SG_ID_LEN]);
 /* Goes through the rows after number n in order; *has_row false at the end. */
 SG_MUST_USE sg_err sg_docs_rewind(struct sg_docs *docs, uint64_t after);
 /* Ends it before the end. */

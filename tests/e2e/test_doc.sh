@@ -85,6 +85,7 @@ stop_node "$A"
 
 begin 'compact: history goes, the state stays, nothing is dropped silently'
 expect_exit 0 as bob text copy.doc note ' (bob)'
+expect_exit 0 as alice add list.doc shopping salt # which bob has not seen
 expect_exit 0 as alice compact list.doc
 expect_exit 0 as alice log list.doc
 [ ! -s last.out ] || fail 'history is still there'
@@ -94,7 +95,7 @@ expect_exit 1 as bob import copy.doc floor.sgd # whoever signed it
 expect_text last.err '--trust'
 expect_exit 1 as bob import new.doc floor.sgd
 expect_text last.err '--trust'
-expect_exit 0 as alice id show
+expect_exit 0 saorsa id show --dir "$PWD/alice"
 ALICE=$(grep -oE '[a-z2-7]{52}' last.out | head -n 1)
 expect_exit 0 as bob import copy.doc floor.sgd --trust "$ALICE"
 expect_text last.err 'copy.doc.unsynced'

@@ -122,6 +122,9 @@ static void test_stranger(void **state)
     struct sg_doc *fresh = NULL;
     assert_int_equal(sg_doc_join(&new, view_of(&all), &fresh), SG_ERR_PERMISSION);
     assert_null(fresh);
+    const struct sg_doc_options file = options_of("refused", 3);
+    assert_int_equal(sg_doc_join(&file, view_of(&all), &fresh), SG_ERR_PERMISSION);
+    assert_int_equal(access(file.path, F_OK), -1); /* and nothing is left of it */
     sg_doc_bytes_free(&all);
     sg_doc_bytes_free(&begin);
     assert_int_equal(sg_doc_close(other), SG_OK);
@@ -158,7 +161,8 @@ static void test_unsynced_is_kept(void **state)
     assert_int_equal(sg_doc_import(back, view_of(&kept), 0, &result), SG_ERR_WRONG_PEER);
     assert_int_equal(sg_doc_close(back), SG_OK);
     assert_int_equal(sg_doc_import(late, view_of(&kept), 0, &result), SG_OK);
-    assert_int_equal(result.refused + result.pending, 1);
+    assert_int_equal(result.refused, 1); /* and does not wait for what nobody has any more */
+    assert_int_equal(result.refusal, SG_ERR_EXPIRED);
     sg_doc_bytes_free(&kept);
     assert_int_equal(sg_doc_unsynced_done(late), SG_OK);
     assert_int_equal(sg_doc_unsynced(late, &kept), SG_ERR_NOT_FOUND);
@@ -231,12 +235,37 @@ static void test_told_is_durable(void **state)
     }
 }
 
+/* What waits for somebody's batches does not keep one from compacting. */
+static void test_waiting(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("waiting", "id");
+    type(doc, 0, "x");
+    struct sg_doc *friend = follow(doc, NULL, 2);
+    type(friend, 0, "1");
+    struct sg_doc *middle = follow(friend, NULL, 3);
+    type(friend, 0, "2");
+    struct sg_doc_bytes second = export_for(friend, middle);
+    struct sg_doc_import_result result;
+    assert_int_equal(sg_doc_import(doc, view_of(&second), 0, &result), SG_OK);
+    assert_int_equal(result.pending, 1);
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    assert_text(doc, "x");
+    assert_true(send_all(friend, doc).applied == 2); /* they have seen all of the floor */
+    assert_text(doc, "21x");
+    sg_doc_bytes_free(&second);
+    assert_int_equal(sg_doc_close(middle), SG_OK);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_older),         cmocka_unit_test(test_two_floors),
-        cmocka_unit_test(test_stranger),      cmocka_unit_test(test_unsynced_is_kept),
-        cmocka_unit_test(test_partly_behind), cmocka_unit_test(test_told_is_durable),
+        cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
+        cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
+        cmocka_unit_test(test_waiting),         cmocka_unit_test(test_partly_behind),
+        cmocka_unit_test(test_told_is_durable),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
