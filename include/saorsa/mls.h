@@ -113,8 +113,8 @@ struct sg_mls_client_config {
     struct sg_bytes secret;        /* of sg_mls_client_secret; empty: a new signature key */
     struct sg_mls_storage storage; /* write NULL: none, members live in memory only */
     void *user;
-    /* Is the credential good for the key and, with has_before, the same client's? SG_OK or an error,
-     * which the call that met it returns. NULL: all are accepted. */
+    /* Is the credential good for the key and, with has_before, the same client's? SG_OK or an
+     * error, which the call that met it returns. NULL: all are accepted. */
     sg_err (*check_credential)(void *user, const struct sg_mls_claim *claim);
     /* The secret of an external pre-shared key into secret [256]. SG_ERR_MLS_PSK: unknown. NULL:
      * there are none. */
@@ -129,8 +129,8 @@ struct sg_mls_client_config {
     uint32_t past_epochs; /* late messages can be read for so many epochs; default 5 */
     uint32_t undo_epochs; /* commits that sg_mls_member_rollback can take back; default 0 */
     bool accepts_expired; /* key packages in received messages may have expired */
-    /* Somebody outside may ask to be added (sg_mls_client_propose_add with no sender_index). Anybody
-     * can, and a proposal that waits keeps members from sending data; default: refused. */
+    /* Somebody outside may ask to be added (sg_mls_client_propose_add with no sender_index).
+     * Anybody can, and a proposal that waits keeps members from sending data; default: refused. */
     bool accepts_outsiders;
     bool public_handshake; /* proposals and commits as PublicMessage; default encrypted */
 };
@@ -182,9 +182,9 @@ SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
 struct sg_mls_external_request {
     struct sg_bytes group_info; /* of sg_mls_member_info with for_external */
     struct sg_bytes tree;       /* when the group info has none */
-    /* Resync: takes one's earlier leaf out in the same step, the one with the client's signature key
-     * or else the only one with its credential. What storage has of the group is replaced; no member
-     * may be using that. */
+    /* Resync: takes one's earlier leaf out in the same step, the one with the client's signature
+     * key or else the only one with its credential. What storage has of the group is replaced; no
+     * member may be using that. */
     bool removes_prior;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until

@@ -139,7 +139,8 @@ SG_MUST_USE sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes
 void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count);
 /* Takes back the last commit (config->undo_epochs), also one that removed us: the group is in the
  * epoch before, without proposals. Who processes that commit once more goes on where it was.
- * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there; SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
+ * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there;
+ * SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
 SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);
 
 /* ---- epochs that were rolled back (discard.c) ---- */

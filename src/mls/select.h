@@ -9,8 +9,8 @@ struct sg_mls_selection {
     struct sg_mls_arena *arena;
     const struct sg_mls_proposal *values; /* [count] come first: what they rule out is left out */
     uint32_t count;
-    /* Not NULL: they are worked out too, and those that cannot be committed (an Add that has expired
-     * since, a key that comes twice) are left out. The tree is in no transaction. */
+    /* Not NULL: they are worked out too, and those that cannot be committed (an Add that has
+     * expired since, a key that comes twice) are left out. The tree is in no transaction. */
     const struct sg_mls_list_context *checked;
 };
 

@@ -200,7 +200,8 @@ SG_MUST_USE sg_err sg_mls_tree_verify_parents(struct sg_mls_tree *tree);
 
 /* RFC9420 s12.4.3.3: a ratchet_tree vector, all of data, into a tree without nodes.
  * SG_ERR_MLS_TREE: a leaf in a parent's place, the last node blank, unmerged leaves not sorted, a
- * key that comes twice; SG_ERR_LIMIT; SG_ERR_NO_MEMORY; errors of reading. The tree is to be finished in any case. */
+ * key that comes twice; SG_ERR_LIMIT; SG_ERR_NO_MEMORY; errors of reading. The tree is to be
+ * finished in any case. */
 SG_MUST_USE sg_err sg_mls_tree_decode(struct sg_mls_tree *tree, struct sg_bytes data);
 /* optional<Node> of ratchet_tree; NULL: blank. */
 void sg_mls_write_node(struct sg_writer *w, const struct sg_mls_node *node, bool is_leaf);
