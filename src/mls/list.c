@@ -314,19 +314,35 @@ static sg_err apply_one(struct apply *a, const struct sg_mls_list *list,
     }
 }
 
+/* Types that all members were found to support. */
+struct checked_types {
+    uint16_t at[64];
+    uint32_t count;
+};
+
+/* RFC9420 s12.2: a type that is not default is one that all members support; asked once a type. */
+static sg_err check_type(const struct sg_mls_tree *tree, struct checked_types *checked,
+                         uint16_t type)
+{
+    for (uint32_t i = 0; i < checked->count; i++)
+        if (checked->at[i] == type)
+            return SG_OK;
+    if (checked->count == sizeof(checked->at) / sizeof(checked->at[0]))
+        return SG_ERR_LIMIT;
+    checked->at[checked->count++] = type;
+    return sg_mls_check_proposal_type(tree, type);
+}
+
 static sg_err check_types(const struct sg_mls_list_context *in, const struct sg_mls_list *list,
                           struct sg_mls_change *out)
 {
-    uint16_t checked = 0;
+    struct checked_types checked = {.count = 0};
     out->needs_path = list->count == 0;
     for (uint32_t i = 0; i < list->count; i++) {
         uint16_t type = list->at[i].proposal->type;
         SG_TRY(sg_mls_check_proposal_sender(type, list->at[i].sender.type));
         out->needs_path = out->needs_path || needs_path(type);
-        /* RFC9420 s12.2: a type that is not default is one that all members support */
-        if (type != checked)
-            SG_TRY(sg_mls_check_proposal_type(in->tree, type));
-        checked = type;
+        SG_TRY(check_type(in->tree, &checked, type));
     }
     return SG_OK;
 }

@@ -1,5 +1,7 @@
 #include "mls/proposal.h"
 
+#include "mls/tree_math.h"
+
 void sg_mls_read_psk_id(struct sg_reader *r, struct sg_mls_psk_id *out)
 {
     memset(out, 0, sizeof(*out));
@@ -212,6 +214,10 @@ void sg_mls_read_path(struct sg_reader *r, struct sg_mls_arena *arena, struct sg
     out->count = 0;
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
+        if (out->count == SG_MLS_LEVELS_MAX) {
+            sg_reader_fail(r, SG_ERR_LIMIT);
+            return;
+        }
         void *grown = sg_mls_arena_push(arena, out->nodes, &out->count, &cap, sizeof(*out->nodes));
         if (grown == NULL) {
             sg_reader_fail(r, SG_ERR_NO_MEMORY);
@@ -257,6 +263,10 @@ void sg_mls_read_commit(struct sg_reader *r, struct sg_mls_arena *arena, struct 
     memset(out, 0, sizeof(*out));
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
+        if (out->count == SG_MLS_COMMIT_MAX) {
+            sg_reader_fail(r, SG_ERR_LIMIT);
+            return;
+        }
         void *grown =
             sg_mls_arena_push(arena, out->proposals, &out->count, &cap, sizeof(*out->proposals));
         if (grown == NULL) {

@@ -93,6 +93,10 @@ struct sg_mls_proposal_or_ref {
     struct sg_mls_proposal proposal;
 };
 
+/* Proposals that one commit lists at most. They are read before anything shows who sent them, and
+ * three bytes become a whole structure: so what a message makes us hold is bounded. */
+#define SG_MLS_COMMIT_MAX 65536
+
 struct sg_mls_commit {
     struct sg_mls_proposal_or_ref *proposals; /* [count] */
     uint32_t count;

@@ -346,8 +346,7 @@ static sg_err load_pending(struct loading *l)
     return sg_reader_done(&r);
 }
 
-/* One entry, when the tree has *leaves. SG_ERR_CORRUPT: it names a node that the tree then
- * has not. */
+/* One entry, when the tree has *leaves. SG_ERR_CORRUPT: a node that the tree then has not. */
 static sg_err measure_entry(const struct sg_mls_log_entry *entry, uint32_t *leaves, uint32_t *most)
 {
     if (entry->node != UINT32_MAX)

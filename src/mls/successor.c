@@ -1,27 +1,34 @@
 #include "mls/successor.h"
 
-static bool has_credential(const struct sg_mls_tree *tree, const struct sg_mls_credential *wanted)
+/* From *from on, around the tree; then *from is after the leaf that has it. */
+static bool has_credential(const struct sg_mls_tree *tree, const struct sg_mls_credential *wanted,
+                           uint32_t *from)
 {
     for (uint32_t i = 0; i < tree->leaves; i++) {
         struct sg_mls_leaf leaf;
-        if (!sg_mls_tree_has_leaf(tree, i))
+        uint32_t at = (*from + i) % tree->leaves;
+        if (!sg_mls_tree_has_leaf(tree, at))
             continue;
-        sg_mls_tree_leaf(tree, i, &leaf);
-        if (sg_mls_credential_equal(&leaf.credential, wanted))
-            return true;
+        sg_mls_tree_leaf(tree, at, &leaf);
+        if (!sg_mls_credential_equal(&leaf.credential, wanted))
+            continue;
+        *from = at + 1;
+        return true;
     }
     return false;
 }
 
-/* Does each member of a have an equal credential in b? */
+/* Does each member of a have an equal credential in b? Groups that list them in one order take one
+ * pass over both. */
 static bool is_subset(const struct sg_mls_tree *a, const struct sg_mls_tree *b)
 {
+    uint32_t from = 0;
     for (uint32_t i = 0; i < a->leaves; i++) {
         struct sg_mls_leaf leaf;
         if (!sg_mls_tree_has_leaf(a, i))
             continue;
         sg_mls_tree_leaf(a, i, &leaf);
-        if (!has_credential(b, &leaf.credential))
+        if (!has_credential(b, &leaf.credential, &from))
             return false;
     }
     return true;

@@ -2,41 +2,83 @@
 
 #include "mls/app_data.h"
 
-/* RFC9420 s7.3, s13.4: the group's extensions, and what required_capabilities asks for. Types that
- * every client knows need not be listed (s7.2). */
-static bool supports_extension(const struct sg_mls_capabilities *capabilities, uint16_t type)
+/* A list of types of any length, to be asked more than once: a long one becomes a bit map, so that
+ * nobody's two long lists take the product of their lengths. */
+struct types {
+    struct sg_bytes list;
+    bool is_map;
+    uint64_t map[1024];
+};
+
+static void types_init(struct types *t, struct sg_bytes list)
 {
-    return sg_mls_is_default_extension(type) || sg_mls_u16s_has(capabilities->extensions, type);
+    size_t count = sg_mls_u16s_count(list);
+    t->list = list;
+    t->is_map = count > 64;
+    if (!t->is_map)
+        return;
+    memset(t->map, 0, sizeof(t->map));
+    for (size_t i = 0; i < count; i++) {
+        uint16_t type = sg_mls_u16s_at(list, i);
+        t->map[type / 64] |= UINT64_C(1) << type % 64;
+    }
 }
 
-static bool supports_proposal(const struct sg_mls_capabilities *capabilities, uint16_t type)
+static bool types_has(const struct types *t, uint16_t type)
 {
-    return type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS ||
-           sg_mls_u16s_has(capabilities->proposals, type);
+    return t->is_map ? (t->map[type / 64] >> type % 64 & 1) != 0 : sg_mls_u16s_has(t->list, type);
+}
+
+/* RFC9420 s7.3, s13.4: the group's extensions, and what required_capabilities asks for. Types that
+ * every client knows need not be listed (s7.2). */
+static bool supports_extension(const struct types *extensions, uint16_t type)
+{
+    return sg_mls_is_default_extension(type) || types_has(extensions, type);
+}
+
+static bool is_default_proposal(uint16_t type)
+{
+    return type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS;
+}
+
+static bool is_default_credential(uint16_t type)
+{
+    (void)type;
+    return false;
+}
+
+/* Is each type wanted in the list, or known to all? */
+static bool has_all(struct sg_bytes list, struct sg_bytes wanted, bool (*is_default)(uint16_t))
+{
+    struct types types;
+    types_init(&types, list);
+    for (size_t i = 0; i < sg_mls_u16s_count(wanted); i++) {
+        uint16_t type = sg_mls_u16s_at(wanted, i);
+        if (!is_default(type) && !types_has(&types, type))
+            return false;
+    }
+    return true;
 }
 
 static sg_err check_required(struct sg_bytes data, const struct sg_mls_capabilities *capabilities)
 {
     struct sg_mls_required required;
     SG_TRY(sg_mls_decode_required(data, &required));
-    for (size_t i = 0; i < sg_mls_u16s_count(required.extensions); i++)
-        if (!supports_extension(capabilities, sg_mls_u16s_at(required.extensions, i)))
-            return SG_ERR_MLS_CAPABILITY;
-    for (size_t i = 0; i < sg_mls_u16s_count(required.proposals); i++)
-        if (!supports_proposal(capabilities, sg_mls_u16s_at(required.proposals, i)))
-            return SG_ERR_MLS_CAPABILITY;
-    for (size_t i = 0; i < sg_mls_u16s_count(required.credentials); i++)
-        if (!sg_mls_u16s_has(capabilities->credentials, sg_mls_u16s_at(required.credentials, i)))
-            return SG_ERR_MLS_CAPABILITY;
-    return SG_OK;
+    return has_all(capabilities->extensions, required.extensions, sg_mls_is_default_extension) &&
+                   has_all(capabilities->proposals, required.proposals, is_default_proposal) &&
+                   has_all(capabilities->credentials, required.credentials, is_default_credential)
+               ? SG_OK
+               : SG_ERR_MLS_CAPABILITY;
 }
 
 sg_err sg_mls_check_support(struct sg_bytes extensions,
                             const struct sg_mls_capabilities *capabilities)
 {
     struct sg_mls_extension one;
+    struct types types;
+    types_init(&types, capabilities->extensions);
     while (sg_mls_extension_next(&extensions, &one)) {
-        if (!supports_extension(capabilities, one.type))
+        if (!supports_extension(&types, one.type))
             return SG_ERR_MLS_CAPABILITY;
         if (one.type == SG_MLS_EXT_REQUIRED_CAPABILITIES)
             SG_TRY(check_required(one.data, capabilities));
@@ -47,9 +89,11 @@ sg_err sg_mls_check_support(struct sg_bytes extensions,
 static bool lists_all(const struct sg_mls_capabilities *capabilities, struct sg_bytes extensions)
 {
     struct sg_mls_extension one;
+    struct types types;
     bool all = true;
+    types_init(&types, capabilities->extensions);
     while (sg_mls_extension_next(&extensions, &one))
-        all = all && supports_extension(capabilities, one.type);
+        all = all && supports_extension(&types, one.type);
     return all;
 }
 
@@ -149,6 +193,8 @@ static sg_err check_external_senders(const struct sg_mls_rules *rules, struct sg
         SG_TRY(err);
         if (rules->config->credential == NULL)
             return SG_OK;
+        if (i == SG_MLS_EXTERNAL_SENDERS_MAX)
+            return SG_ERR_LIMIT; /* each is looked up from the first one on */
         struct sg_mls_credential_check in = {&sender.credential, sender.signature_key, NULL,
                                              rules->now};
         SG_TRY(rules->config->credential(rules->config->user, &in));

@@ -7,6 +7,9 @@
 #include "mls/signed.h"
 #include "mls/tree.h"
 
+/* Of a group: who wants more, names a service for them. */
+#define SG_MLS_EXTERNAL_SENDERS_MAX 256
+
 struct sg_mls_rules {
     const struct sg_mls_config *config;
     const struct sg_mls_suite *suite;
@@ -39,7 +42,7 @@ SG_MUST_USE sg_err sg_mls_check_support(struct sg_bytes extensions,
 SG_MUST_USE sg_err sg_mls_check_key_package(const struct sg_mls_rules *rules,
                                             const struct sg_mls_key_package *key_package);
 /* The known payloads in the extensions of a GroupContext, and the credentials of its external
- * senders. Errors of reading, SG_ERR_MLS_CREDENTIAL. */
+ * senders. Errors of reading, SG_ERR_MLS_CREDENTIAL, SG_ERR_LIMIT: too many of them. */
 SG_MUST_USE sg_err sg_mls_check_group_extensions(const struct sg_mls_rules *rules,
                                                  struct sg_bytes extensions);
 /* Do all members support the extensions in force? */

@@ -340,6 +340,86 @@ static void newcomers_support_the_group(void **state)
     world_fini(&w);
 }
 
+/* ---- long lists ---- */
+
+static void write_types(struct sg_writer *w, uint32_t count)
+{
+    size_t mark = sg_write_vector_begin(w);
+    for (uint32_t i = 0; i < count; i++)
+        sg_write_u16(w, (uint16_t)(0xf000 + i));
+    sg_write_vector_end(w, mark);
+}
+
+static void long_lists_of_types(void **state)
+{
+    static uint8_t data[4096], extensions[4096], listed[2048];
+    struct sg_mls_capabilities capabilities = {.extensions = NOTHING};
+    (void)state;
+    struct sg_writer w = sg_writer(data, sizeof(data));
+    write_types(&w, 300);
+    write_types(&w, 300);
+    write_types(&w, 300);
+    struct sg_writer e = sg_writer(extensions, sizeof(extensions));
+    sg_mls_write_extension(&e, SG_MLS_EXT_REQUIRED_CAPABILITIES, sg_bytes(data, w.len));
+    assert_int_equal(sg_writer_done(&e), SG_OK);
+    for (uint32_t i = 0; i < 300; i++) {
+        listed[2 * i] = (uint8_t)((0xf000 + i) >> 8);
+        listed[2 * i + 1] = (uint8_t)i;
+    }
+    const struct sg_bytes all = sg_bytes(listed, 600), fewer = sg_bytes(listed, 598);
+    capabilities.extensions = capabilities.proposals = capabilities.credentials = all;
+    assert_int_equal(sg_mls_check_support(sg_bytes(extensions, e.len), &capabilities), SG_OK);
+    capabilities.credentials = fewer;
+    assert_int_equal(sg_mls_check_support(sg_bytes(extensions, e.len), &capabilities),
+                     SG_ERR_MLS_CAPABILITY);
+    capabilities.credentials = all;
+    capabilities.extensions = sg_bytes(listed, 20);
+    assert_int_equal(sg_mls_check_support(sg_bytes(extensions, e.len), &capabilities),
+                     SG_ERR_MLS_CAPABILITY);
+}
+
+static void lists_that_are_too_long(void **state)
+{
+    struct scene s;
+    struct shown shown = {0};
+    (void)state;
+    set_up(&s);
+    s.w.config.credential = see_credential;
+    s.w.config.user = &shown;
+    struct sg_mls_rules rules = sg_mls_group_rules(s.a.group, WORLD_NOW);
+    for (uint32_t count = 256; count <= 257; count++) {
+        static uint8_t data[16384], extensions[16400];
+        struct sg_writer w = sg_writer(data, sizeof(data));
+        size_t mark = sg_write_vector_begin(&w);
+        for (uint32_t i = 0; i < count; i++) {
+            sg_write_vector(&w, s.a.identity.signature_public);
+            sg_mls_write_credential(&w, &s.a.identity.credential);
+        }
+        sg_write_vector_end(&w, mark);
+        struct sg_writer e = sg_writer(extensions, sizeof(extensions));
+        sg_mls_write_extension(&e, SG_MLS_EXT_EXTERNAL_SENDERS, sg_bytes(data, w.len));
+        assert_int_equal(sg_writer_done(&e), SG_OK);
+        assert_int_equal(sg_mls_check_group_extensions(&rules, sg_bytes(extensions, e.len)),
+                         count == 256 ? SG_OK : SG_ERR_LIMIT);
+    }
+    /* references of no length, as many as fit and one more */
+    for (uint32_t count = SG_MLS_COMMIT_MAX; count <= SG_MLS_COMMIT_MAX + 1; count++) {
+        struct sg_mls_commit commit;
+        uint8_t *data = sg_mls_arena_new(&s.w.arena, 2 * (size_t)count + 8, 1);
+        struct sg_writer w = sg_writer(data, 2 * (size_t)count + 8);
+        size_t mark = sg_write_vector_begin(&w);
+        for (uint32_t i = 0; i < count; i++)
+            sg_write_u16(&w, 0x0200);
+        sg_write_vector_end(&w, mark);
+        sg_write_u8(&w, 0);
+        assert_int_equal(sg_writer_done(&w), SG_OK);
+        struct sg_reader r = sg_reader(sg_bytes(data, w.len));
+        sg_mls_read_commit(&r, &s.w.arena, &commit);
+        assert_int_equal(sg_reader_done(&r), count == SG_MLS_COMMIT_MAX ? SG_OK : SG_ERR_LIMIT);
+    }
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +431,8 @@ int main(void)
         cmocka_unit_test(grease_changes_nothing),
         cmocka_unit_test(key_packages_with_bad_keys),
         cmocka_unit_test(newcomers_support_the_group),
+        cmocka_unit_test(long_lists_of_types),
+        cmocka_unit_test(lists_that_are_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
