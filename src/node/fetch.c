@@ -212,7 +212,10 @@ sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope, const st
     core->stats.backfill_received++;
     sg_history_put(core, scope, held);
     sg_past_store(core, scope, held);
-    sg_deliver(core, scope, &from->peer, held);
+    if (held->is_large)
+        sg_large_start(core, scope, &from->peer, held);
+    else
+        sg_deliver(core, scope, &from->peer, held);
     /* announced too: nobody has to be asked for it any more. The others leave no trace in the tree,
      * whose cache is for what is new */
     struct sg_pt_in seen = {
