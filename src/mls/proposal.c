@@ -215,7 +215,7 @@ void sg_mls_read_path(struct sg_reader *r, struct sg_mls_arena *arena, struct sg
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
         if (out->count == SG_MLS_LEVELS_MAX) {
-            sg_reader_fail(r, SG_ERR_LIMIT);
+            sg_reader_fail(r, SG_ERR_OVERSIZED);
             return;
         }
         void *grown = sg_mls_arena_push(arena, out->nodes, &out->count, &cap, sizeof(*out->nodes));
@@ -264,7 +264,7 @@ void sg_mls_read_commit(struct sg_reader *r, struct sg_mls_arena *arena, struct 
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
         if (out->count == SG_MLS_COMMIT_MAX) {
-            sg_reader_fail(r, SG_ERR_LIMIT);
+            sg_reader_fail(r, SG_ERR_OVERSIZED);
             return;
         }
         void *grown =

@@ -415,7 +415,7 @@ static void lists_that_are_too_long(void **state)
         assert_int_equal(sg_writer_done(&w), SG_OK);
         struct sg_reader r = sg_reader(sg_bytes(data, w.len));
         sg_mls_read_commit(&r, &s.w.arena, &commit);
-        assert_int_equal(sg_reader_done(&r), count == SG_MLS_COMMIT_MAX ? SG_OK : SG_ERR_LIMIT);
+        assert_int_equal(sg_reader_done(&r), count == SG_MLS_COMMIT_MAX ? SG_OK : SG_ERR_OVERSIZED);
     }
     tear_down(&s);
 }
