@@ -164,7 +164,8 @@ static void *alloc_small(struct sg_sim_arena *arena, size_t size)
     return block;
 }
 
-static void free_small(struct sg_sim_arena *arena, struct sg_sim_region *region, struct block *block)
+static void free_small(struct sg_sim_arena *arena, struct sg_sim_region *region,
+                       struct block *block)
 {
     struct sg_sim_region **open = &arena->open[region->class];
     if (is_full(region))
@@ -196,8 +197,8 @@ static void *alloc_large(struct sg_sim_arena *arena, size_t size)
         unlink_region(&arena->large, region);
         return start_of(region);
     }
-    region = count < REGIONS ? take_regions(arena, (uint32_t)count)
-                             : alloc_huge(arena, count * REGION);
+    region =
+        count < REGIONS ? take_regions(arena, (uint32_t)count) : alloc_huge(arena, count * REGION);
     if (region == NULL)
         return NULL;
     *region = (struct sg_sim_region){.class = LARGE, .size = count * REGION};

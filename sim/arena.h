@@ -27,8 +27,8 @@ struct sg_sim_arena {
     uint32_t used;                                    /* regions of the newest chunk, its head */
     struct sg_sim_region *open[SG_SIM_ARENA_CLASSES]; /* with free blocks, by size */
     struct sg_sim_region *empty;
-    struct sg_sim_region *large;                   /* free larger blocks */
-    uint8_t class_of[SG_SIM_ARENA_FINE / 8 + 1];   /* by eighths of the size */
+    struct sg_sim_region *large;                 /* free larger blocks */
+    uint8_t class_of[SG_SIM_ARENA_FINE / 8 + 1]; /* by eighths of the size */
 };
 
 /* Allocates nothing yet. The arena must stay where it is. */
