@@ -223,7 +223,8 @@ static void hundred_bytes_for_a_member(void **state)
     assert_true(sizeof(struct sg_swim_member) + 2 + 2 + 2 + 4 <= 100);
     print_message("machine %zu bytes, member %zu, suspicion %zu, rumor %zu\n",
                   sizeof(struct sg_swim), sizeof(struct sg_swim_member),
-                  sizeof(struct sg_swim_suspicion), sizeof(struct sg_swim_queued) + sizeof(struct sg_swim_rumor));
+                  sizeof(struct sg_swim_suspicion),
+                  sizeof(struct sg_swim_queued) + sizeof(struct sg_swim_rumor));
     assert_true(sizeof(struct sg_swim) <= 4608);
 }
 
