@@ -4,8 +4,7 @@
  * before the first element, and the slots double as elements come. There is no iteration: hash
  * order must never decide anything (machine contract, rule 5).
  *
- * Multilinear-HM hashing, with half the multiplications (Lemire, Kaser, "Strongly universal string
- * hashing is fast", 2014): ids are
+ * Multilinear hashing (Lemire, Kaser, "Strongly universal string hashing is fast", 2014): ids are
  * often whatever a peer likes, all 32 bytes of them, and whatever it likes must not make a long
  * run. The upper half of the sum is pairwise independent for anyone without the keys. */
 #ifndef SG_BASE_INDEX_H
@@ -39,15 +38,13 @@ struct sg_index {
 };
 
 void sg_index_keys_init(struct sg_index_keys *keys, struct sg_prng *prng);
-/* For tables of their own making. Written out: loops are not always unrolled. */
+/* For tables of their own making. */
 static inline uint32_t sg_index_hash(const struct sg_index_keys *keys, const uint8_t id[SG_ID_LEN])
 {
-    const uint64_t *k = keys->k;
-    return (uint32_t)((k[0] + (k[1] + sg_load32(id)) * (k[2] + sg_load32(id + 4)) +
-                       (k[3] + sg_load32(id + 8)) * (k[4] + sg_load32(id + 12)) +
-                       (k[5] + sg_load32(id + 16)) * (k[6] + sg_load32(id + 20)) +
-                       (k[7] + sg_load32(id + 24)) * (k[8] + sg_load32(id + 28))) >>
-                      32);
+    uint64_t sum = keys->k[0];
+    for (size_t i = 0; i < SG_ID_LEN / 4; i++)
+        sum += keys->k[i + 1] * sg_load32(id + 4 * i);
+    return (uint32_t)(sum >> 32);
 }
 
 /* An empty index; never fails. keys must outlive it. */
