@@ -204,7 +204,8 @@ struct sg_sim {
     sg_time_ns settle_until, publish_at, calm_at; /* calm: faults are over */
     struct sg_sim_cut cuts[SG_SIM_CUTS_MAX];      /* partitions, past ones included */
     uint32_t cut_count;
-    sg_time_ns mute_horizon; /* no node is mute from here on */
+    /* no node is mute, no link cut, nobody's links bad from here on */
+    sg_time_ns mute_horizon, cut_horizon, bad_horizon;
     /* scenario.c */
     const struct sg_sim_scenario *scenario;
     struct sg_sim_metrics *metrics; /* of the scenario, else NULL */

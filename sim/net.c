@@ -162,6 +162,8 @@ uint64_t sg_sim_rtt(const struct sg_sim_conn *conn)
 
 sg_time_ns sg_sim_cut_until(const struct sg_sim *sim, uint32_t a, uint32_t b)
 {
+    if (sim->now >= sim->cut_horizon)
+        return 0;
     uint32_t differ = sim->nodes[a].faults.far ^ sim->nodes[b].faults.far;
     sg_time_ns until = 0;
     for (uint32_t i = 0; differ != 0 && i < sim->cut_count; i++) {
@@ -198,6 +200,8 @@ static bool is_lost(struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned
     const struct sg_sim_faults *from = &sim->nodes[conn->node[1 - end]].faults;
     if (draw(sim, sim->now < sim->loss_until ? sim->loss : sim->loss_base))
         return true;
+    if (sim->now >= sim->bad_horizon)
+        return false; /* mostly: no look at the nodes */
     if (sim->now < from->loss_until && draw(sim, from->loss[1]))
         return true;
     return sim->now < to->loss_until && draw(sim, to->loss[0]);
@@ -207,7 +211,7 @@ static bool is_lost(struct sg_sim *sim, const struct sg_sim_conn *conn, unsigned
 static uint64_t draw_delay(struct sg_sim *sim, const struct sg_sim_conn *conn)
 {
     uint64_t delay = (uint64_t)conn->delay * SG_SIM_DELAY_UNIT_NS;
-    for (unsigned end = 0; end < 2; end++) {
+    for (unsigned end = 0; end < 2 && sim->now < sim->bad_horizon; end++) {
         const struct sg_sim_faults *faults = &sim->nodes[conn->node[end]].faults;
         delay += sim->now < faults->slow_until ? faults->slow_ns : 0;
     }
@@ -258,7 +262,7 @@ static bool is_silent(const struct sg_sim *sim, const struct sg_sim_conn *conn, 
 {
     if (conn->state[1 - end] == SG_SIM_END_DEAD || sg_sim_is_cut(sim, conn))
         return true;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2 && sim->now < sim->mute_horizon; i++) {
         const struct sg_sim_faults *faults = &sim->nodes[conn->node[i]].faults;
         if (sg_sim_is_mute(sim, conn->node[i]) && sim->now >= faults->mute_since + since)
             return true;

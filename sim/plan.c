@@ -127,6 +127,7 @@ static void start_publishing(struct sg_sim *sim, const struct sg_sim_overlay *ov
         cut->from = sim->now + config->partition_at_ns;
         cut->until = cut->from + config->partition_for_ns;
         sim->cut_count = 1;
+        sim->cut_horizon = cut->until;
         if (cut->until > sim->calm_at)
             sim->calm_at = cut->until;
         if (config->partition_for_ns > sim->extra->idle_timeout_ns)

@@ -23,7 +23,7 @@ sg_time_ns sg_sim_node_now(const struct sg_sim *sim, uint32_t node)
 
 bool sg_sim_is_mute(const struct sg_sim *sim, uint32_t node)
 {
-    return sim->now < sim->nodes[node].faults.mute_until;
+    return sim->now < sim->mute_horizon && sim->now < sim->nodes[node].faults.mute_until;
 }
 
 /* Who has to do with an event; SG_SIM_NONE: nobody in particular. */
@@ -234,6 +234,8 @@ static void degrade(struct sg_sim *sim, const struct sg_sim_action *action)
             f->loss_until = until;
         }
     }
+    if (sim->bad_horizon < until)
+        sim->bad_horizon = until;
 }
 
 static void cut(struct sg_sim *sim, const struct sg_sim_action *action)
@@ -242,6 +244,8 @@ static void cut(struct sg_sim *sim, const struct sg_sim_action *action)
         action->length > 0 ? sim->now + action->length : sim->zero + sim->scenario->safety_ns;
     if (sim->cut_count == SG_SIM_CUTS_MAX)
         return;
+    if (sim->cut_horizon < until)
+        sim->cut_horizon = until;
     uint32_t number = sim->cut_count++;
     struct sg_sim_cut *c = &sim->cuts[number];
     *c = (struct sg_sim_cut){.from = sim->now, .until = until};

@@ -58,6 +58,8 @@ static void check_members(const struct sg_swim *m)
         bool is_spare = e->state == SG_SWIM_IS_ALIVE && !e->is_linked;
         assert(!is_spare || m->spare_count == 0 || has_spare(m, slot) ||
                e->rank <= m->spare[m->spare_count - 1].rank);
+        assert(m->mark[slot] == ((e->is_linked ? SG_SWIM_MARK_LINKED : 0) |
+                                 (e->is_watched ? SG_SWIM_MARK_WATCHED : 0)));
         used += e->state != 0;
         linked += e->is_linked;
         watched += e->is_watched;

@@ -19,6 +19,9 @@
 /* Who has left is not believed alive on hearsay; by count and time. */
 #define SG_SWIM_GONE_MAX 32
 #define SG_SWIM_GONE_NS (600 * SG_NS_PER_S)
+/* Of few members among many: found without a look at all of them. */
+#define SG_SWIM_MARK_LINKED 1
+#define SG_SWIM_MARK_WATCHED 2
 /* So many who give way to others are found at once. */
 #define SG_SWIM_SPARES 16
 /* A flood goes to so many watched peers in so many packets; the rest of the news comes in the next
@@ -172,6 +175,7 @@ struct sg_swim {
     uint16_t *ring;                /* [slot_cap] */
     uint16_t *dead;                /* [slot_cap], the longest dead first */
     uint32_t *index;               /* [index_mask + 1] tag and slot + 1, see table.c */
+    uint8_t *mark;                 /* [slot_cap] SG_SWIM_MARK_.. */
     uint32_t index_mask;
     uint16_t slot_cap, slot_free; /* head of the free slots */
     uint16_t ring_count, ring_next, linked_next;

@@ -352,7 +352,7 @@ static void flood_batch(struct sg_swim *m)
     }
     for (uint16_t i = 0; i < m->ring_count && peers < SG_SWIM_FLOOD_PEERS; i++) {
         uint8_t count = m->ring[i] == b.from ? b.own : b.count;
-        if (!m->member[m->ring[i]].is_watched || count == 0)
+        if ((m->mark[m->ring[i]] & SG_SWIM_MARK_WATCHED) == 0 || count == 0)
             continue;
         struct sg_swim_out *o = push(m);
         o->kind = SG_SWIM_OUT_SEND;

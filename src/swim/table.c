@@ -145,6 +145,7 @@ struct grown {
     struct sg_swim_member *member;
     uint16_t *ring, *dead;
     uint32_t *index;
+    uint8_t *mark;
     uint32_t index_slots;
 };
 
@@ -155,15 +156,18 @@ static void commit_growth(struct sg_swim *m, const struct grown *g, uint16_t cap
         memcpy(g->member, m->member, m->slot_cap * sizeof(*m->member));
         memcpy(g->ring, m->ring, m->ring_count * sizeof(*m->ring));
         memcpy(g->dead, m->dead, m->dead_count * sizeof(*m->dead));
+        memcpy(g->mark, m->mark, m->slot_cap * sizeof(*m->mark));
     }
     sg_mem_free(mem, m->member);
     sg_mem_free(mem, m->ring);
     sg_mem_free(mem, m->dead);
     sg_mem_free(mem, m->index);
+    sg_mem_free(mem, m->mark);
     m->member = g->member;
     m->ring = g->ring;
     m->dead = g->dead;
     m->index = g->index;
+    m->mark = g->mark;
     m->index_mask = g->index_slots - 1;
     for (uint16_t slot = 0; slot < m->slot_cap; slot++)
         if (m->member[slot].state != 0)
@@ -201,11 +205,13 @@ static sg_err grow(struct sg_swim *m)
     g.ring = sg_mem_new(mem, cap, sizeof(*g.ring));
     g.dead = sg_mem_new(mem, cap, sizeof(*g.dead));
     g.index = sg_mem_new(mem, g.index_slots, sizeof(*g.index));
-    if (g.member == NULL || g.ring == NULL || g.dead == NULL || g.index == NULL) {
+    g.mark = sg_mem_new(mem, cap, sizeof(*g.mark));
+    if (g.member == NULL || g.ring == NULL || g.dead == NULL || g.index == NULL || g.mark == NULL) {
         sg_mem_free(mem, g.member);
         sg_mem_free(mem, g.ring);
         sg_mem_free(mem, g.dead);
         sg_mem_free(mem, g.index);
+        sg_mem_free(mem, g.mark);
         return SG_ERR_NO_MEMORY;
     }
     commit_growth(m, &g, (uint16_t)cap);
@@ -458,6 +464,7 @@ void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
     if (e->is_linked == is_linked)
         return;
     e->is_linked = is_linked;
+    m->mark[slot] = is_linked ? SG_SWIM_MARK_LINKED : 0;
     sg_swim_note_spare(m, slot);
     m->linked_count = (uint16_t)(is_linked ? m->linked_count + 1 : m->linked_count - 1);
 }
@@ -468,6 +475,7 @@ void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched)
     if (e->is_watched == is_watched)
         return;
     e->is_watched = is_watched;
+    m->mark[slot] ^= SG_SWIM_MARK_WATCHED;
     m->watched_count = (uint16_t)(is_watched ? m->watched_count + 1 : m->watched_count - 1);
     if (!is_watched)
         sg_swim_timer_set(m, (uint16_t)(SG_SWIM_T_WATCH + slot), SG_TIME_NEVER);
@@ -508,7 +516,7 @@ static bool is_chosen_from(const struct sg_swim *m, enum sg_swim_choice choice, 
 {
     const struct sg_swim_member *e = &m->member[slot];
     bool needs_link = m->config.dial_interval_ns > 0;
-    if (needs_link && !e->is_linked)
+    if (needs_link && (m->mark[slot] & SG_SWIM_MARK_LINKED) == 0)
         return false;
     switch (choice) {
     case SG_SWIM_TO_GOSSIP:

@@ -1,4 +1,6 @@
-/* The parts of the simulator that stand alone: the queue of events and the stand-in crypto. */
+/* The parts of the simulator that stand alone: queue of events, stand-in crypto, arena. */
+#include <stdlib.h>
+
 #include "sim_case.h"
 
 /* ---- queue ---- */
@@ -227,6 +229,39 @@ static void test_an_arena_without_memory(void **state)
     sg_sim_arena_fini(&arena);
 }
 
+static void *count_chunks(void *user, size_t size)
+{
+    ++*(size_t *)user;
+    return malloc(size);
+}
+
+static void free_chunk(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
+#define MANY 256
+
+/* Tables that grow leave blocks of all sizes behind: one chunk of 32 MiB serves 4 MiB of each. */
+static void test_free_regions_serve_other_sizes(void **state)
+{
+    static void *block[MANY];
+    size_t chunks = 0;
+    const struct sg_mem parent = {.alloc = count_chunks, .free = free_chunk, .user = &chunks};
+    struct sg_sim_arena arena;
+    (void)state;
+    sg_sim_arena_init(&arena, &parent);
+    for (size_t size = 1024; size <= 16384; size += 512) {
+        for (size_t i = 0; i < MANY; i++)
+            block[i] = sg_mem_new(&arena.mem, size, 1);
+        for (size_t i = 0; i < MANY; i++)
+            sg_mem_free(&arena.mem, block[(i * 7) % MANY]);
+    }
+    assert_int_equal(chunks, 1);
+    sg_sim_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_the_queue_reaches_the_end_of_time),
         cmocka_unit_test(test_blocks_do_not_overlap),
         cmocka_unit_test(test_an_arena_without_memory),
+        cmocka_unit_test(test_free_regions_serve_other_sizes),
         cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
         cmocka_unit_test(test_hash_mixes),
         cmocka_unit_test(test_signatures),
