@@ -40,8 +40,9 @@ static void count_free(void *user, void *ptr)
     free(block);
 }
 
-/* The bounds are a tenth above what was measured: 79.0 and 12.6 KB. Who makes a node larger for a
- * reason raises them, and says so. */
+/* The bounds are a tenth above what was measured: 91.2 and 13.8 KB, of which what is kept for
+ * back-fill and its sessions are 12 and 1. Who makes a node larger for a reason raises them, and
+ * says so. */
 static void test_bytes_per_node(void **state)
 {
     struct counter cores = {0};
@@ -61,8 +62,8 @@ static void test_bytes_per_node(void **state)
                   cores.peak / c.config.nodes, rest.peak / c.config.nodes);
     assert_int_equal(c.report.missing, 0);
     assert_int_equal(cores.live + rest.live, 0);
-    assert_in_range(cores.peak / c.config.nodes, 1, 87000);
-    assert_in_range(rest.peak / c.config.nodes, 1, 13900);
+    assert_in_range(cores.peak / c.config.nodes, 1, 100300);
+    assert_in_range(rest.peak / c.config.nodes, 1, 15200);
 }
 
 int main(void)
