@@ -9,8 +9,9 @@
 
 /* How a stall blocks a member. What arrives always waits, and is read after expired timers. */
 enum sg_lab_block {
-    /* As memberlist's loops do, and so the paper's agents: probing blocks at its next send, with
-     * that probe's timers under way; suspicions go on to run out. */
+    /* As memberlist's loops do, and so the paper's agents: all runs until probing blocks at its
+     * next send; that probe's timers and suspicions that ran out meanwhile come first at the end.
+     * */
     SG_LAB_BLOCK_PROBE,
     SG_LAB_BLOCK_LOOP, /* one thread: nothing runs, as under SIGSTOP */
     SG_LAB_BLOCK_SENDS /* all timers run, probe after probe, and what they send waits */

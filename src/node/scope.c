@@ -154,7 +154,8 @@ static void neighbor_event(struct sg_core *core, const struct sg_scope *scope,
     sg_emit(core, &out);
 }
 
-static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
+static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                        bool renewed)
 {
     struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_UP, .peer = *peer};
     struct sg_link *link = sg_link_find(core, peer);
@@ -168,7 +169,8 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
         in.rttvar_ns = link->rttvar_ns;
         (void)sg_scope_pt(core, scope, &in);
     }
-    neighbor_event(core, scope, peer, true);
+    if (!renewed)
+        neighbor_event(core, scope, peer, true);
     sg_backfill_neighbor(core, scope, peer);
     sg_large_neighbor_up(core, scope, peer);
     if (scope->is_base) {
@@ -180,14 +182,15 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
 }
 
 static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
-                          const struct sg_peer_id *peer)
+                          const struct sg_peer_id *peer, bool renewed)
 {
     struct sg_pt_in in = {.kind = SG_PT_IN_NEIGHBOR_DOWN, .peer = *peer};
     if (!scope->is_closing)
         (void)sg_scope_pt(core, scope, &in);
     sg_large_neighbor_down(core, scope, peer);
     sg_link_count_uses(core, peer);
-    neighbor_event(core, scope, peer, false);
+    if (!renewed)
+        neighbor_event(core, scope, peer, false);
     if (!scope->is_base) {
         scope->find_pause_ns = core->config.find_interval_ns;
         scope->find_at = sg_time_min(scope->find_at, sg_time_add(core->now, scope->find_pause_ns));
@@ -203,6 +206,23 @@ static void isolated(struct sg_core *core, struct sg_scope *scope)
         sg_topics_ask_neighbors(core, scope);
 }
 
+/* Whether a neighbour that goes comes back with the same input, or one that comes went with it: it
+ * asked for the link anew (hyparview.c). What runs over the link starts again; whoever is told of
+ * neighbours sees no change. */
+static bool is_renewed(const struct sg_hpv_outbox *box, size_t at)
+{
+    const struct sg_hpv_out *out = &box->out[at];
+    const enum sg_hpv_out_kind other =
+        out->kind == SG_HPV_OUT_NEIGHBOR_UP ? SG_HPV_OUT_NEIGHBOR_DOWN : SG_HPV_OUT_NEIGHBOR_UP;
+    for (size_t i = 0; i < box->count; i++) {
+        bool is_between = (i < at) == (other == SG_HPV_OUT_NEIGHBOR_DOWN);
+        if (is_between && box->out[i].kind == other &&
+            sg_peer_id_equal(&box->out[i].peer, &out->peer))
+            return true;
+    }
+    return false;
+}
+
 sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in)
 {
     struct sg_hpv_outbox box;
@@ -215,10 +235,10 @@ sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct s
             sg_send_hpv(core, &scope->topic, &out->peer, &out->msg);
             break;
         case SG_HPV_OUT_NEIGHBOR_UP:
-            neighbor_up(core, scope, &out->peer);
+            neighbor_up(core, scope, &out->peer, is_renewed(&box, i));
             break;
         case SG_HPV_OUT_NEIGHBOR_DOWN:
-            neighbor_down(core, scope, &out->peer);
+            neighbor_down(core, scope, &out->peer, is_renewed(&box, i));
             break;
         case SG_HPV_OUT_ISOLATED:
             isolated(core, scope);

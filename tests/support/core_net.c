@@ -228,6 +228,7 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         break;
     case SG_CORE_OUT_NEIGHBOR_UP:
     case SG_CORE_OUT_NEIGHBOR_DOWN:
+        net->neighbor_events[node]++;
         break;
     case SG_CORE_OUT_NEED_CACHE:
         net->need_cache[node]++;

@@ -62,6 +62,7 @@ struct net {
     size_t need_cache[NET_NODES_MAX];
     struct sg_core_out transfers[NET_NODES_MAX]; /* the last TRANSFER */
     size_t transfer_events[NET_NODES_MAX];
+    size_t neighbor_events[NET_NODES_MAX]; /* UP and DOWN */
     size_t member_events[NET_NODES_MAX][NET_NODES_MAX][SG_CORE_MEMBER_DROPPED + 1];
     sg_time_ns failed_at[NET_NODES_MAX][NET_NODES_MAX]; /* last FAIL of [1] at [0] */
     sg_time_ns now;

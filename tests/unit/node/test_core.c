@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
+#include "base/reader.h"
 #include "support/core_net.h"
+#include "wire/frame.h"
+#include "wire/hpv_msg.h"
 
 static const struct sg_topic_id topic = {{7, 7, 7}};
 static struct net net;
@@ -31,6 +34,49 @@ static void two_nodes_become_neighbors_on_both_scopes(void **state)
         assert_int_equal(sg_core_neighbors(net.core[i], &topic, &peer, 1), 1);
         assert_memory_equal(&peer, net_id(&net, 1 - i), sizeof(peer));
     }
+    net_fini(&net);
+}
+
+static struct sg_buf *join_frame;
+
+static bool keep_join(struct net *n, const struct net_frame *frame)
+{
+    struct sg_frame_head head;
+    struct sg_reader r;
+    (void)n;
+    if (join_frame != NULL || frame->from != 1 || frame->lane != SG_LANE_MSHIP ||
+        frame->buf == NULL)
+        return true;
+    r = sg_reader(sg_buf_bytes(frame->buf));
+    if (sg_frame_head_decode(&r, &head) == SG_OK && head.family == SG_FAMILY_HYPARVIEW &&
+        sg_read_u8(&r) == SG_HPV_JOIN)
+        join_frame = sg_buf_ref(frame->buf);
+    return true;
+}
+
+/* Its first request was answered late, so a neighbour asks again: what runs over the link starts
+ * anew, and the program sees no change. */
+static void a_neighbor_that_asks_again_is_not_reported(void **state)
+{
+    struct sg_core_publish result;
+    struct sg_peer_id peer;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net.filter = keep_join;
+    net_settle(&net, &topic);
+    net.filter = NULL;
+    assert_non_null(join_frame);
+    size_t events = net.neighbor_events[0];
+    assert_true(events > 0);
+    net_inject(&net, 1, 0, SG_LANE_MSHIP, sg_buf_bytes(join_frame));
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net.neighbor_events[0], events);
+    assert_int_equal(sg_core_neighbors(net.core[0], NULL, &peer, 1), 1);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 1, &result.id), 1);
+    sg_buf_unref(join_frame);
+    join_frame = NULL;
     net_fini(&net);
 }
 
@@ -352,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_node_asks_for_seeds),
         cmocka_unit_test(two_nodes_become_neighbors_on_both_scopes),
+        cmocka_unit_test(a_neighbor_that_asks_again_is_not_reported),
         cmocka_unit_test(every_node_gets_every_message_once),
         cmocka_unit_test(messages_name_author_hops_and_last_hop),
         cmocka_unit_test(a_late_subscriber_gets_what_was_published_before),
