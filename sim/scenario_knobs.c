@@ -27,6 +27,7 @@ static const struct {
     KNOB("hpv.shuffle_passive", COUNT, hpv.shuffle_passive),
     KNOB("hpv.shuffle_interval", TIME, hpv.shuffle_interval_ns),
     KNOB("hpv.rotate_interval", TIME, hpv.rotate_interval_ns),
+    KNOB("hpv.rotate_first", TIME, hpv.rotate_first_ns),
     KNOB("hpv.neighbor_timeout", TIME, hpv.neighbor_timeout_ns),
     KNOB("hpv.repair_backoff", TIME, hpv.repair_backoff_ns),
     KNOB("hpv.repair_backoff_max", TIME, hpv.repair_backoff_max_ns),

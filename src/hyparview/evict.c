@@ -81,6 +81,7 @@ static void find(const struct sg_hpv *m, enum sg_hpv_cause cause, struct pool *p
         return;
     case SG_HPV_BY_ROTATION: /* the new link is a chosen one as well */
         rule.spares_chosen = false;
+        rule.age_min_ns = m->config.rotate_first_ns; /* it may be the newcomer's only one */
         rule.spares_contacts = contacts_active(m) <= m->config.contact_slots;
         collect(m, rule, pool);
         return;

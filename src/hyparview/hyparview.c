@@ -64,6 +64,10 @@
  *   tag of 16 bits); in a full view the names of one peer replace its own once they are a quarter.
  *   The limits on evictions are for views with two places or more above the target; without such
  *   room they would make islands of nodes that join one through the other.
+ * - Exchanges of a neighbour are frequent at first. Many who join through one node at the same time
+ *   take the places of its links to the rest, and with them most of each other's: an island with a
+ *   few bridges. A topic's overlay can be one without any bridge. Exchanges mix it with the rest,
+ *   a topic's above all those with neighbours of other scopes who have the topic.
  * - The paper's rules: contact_slots, chosen_min and evict_interval_ns 0, evict_youngest off.
  * - All timers have jitter and a random first offset, so nodes that start together spread out.
  *
@@ -117,6 +121,7 @@ struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem)
         .jitter_percent = 20,
         .shuffle_interval_ns = 30 * SG_NS_PER_S,
         .rotate_interval_ns = 300 * SG_NS_PER_S,
+        .rotate_first_ns = 15 * SG_NS_PER_S,
         .neighbor_timeout_ns = 5 * SG_NS_PER_S,
         .repair_backoff_ns = 200 * SG_NS_PER_MS,
         .repair_backoff_max_ns = 10 * SG_NS_PER_S,
@@ -148,8 +153,9 @@ static bool are_walks_valid(const struct sg_hpv_config *c)
 static bool are_timers_valid(const struct sg_hpv_config *c)
 {
     return c->jitter_percent <= 100 && is_interval(c->shuffle_interval_ns) &&
-           c->rotate_interval_ns <= INTERVAL_MAX_NS && is_interval(c->neighbor_timeout_ns) &&
-           is_interval(c->repair_backoff_ns) && is_interval(c->repair_backoff_max_ns) &&
+           c->rotate_interval_ns <= INTERVAL_MAX_NS && is_interval(c->rotate_first_ns) &&
+           is_interval(c->neighbor_timeout_ns) && is_interval(c->repair_backoff_ns) &&
+           is_interval(c->repair_backoff_max_ns) &&
            c->repair_backoff_ns <= c->repair_backoff_max_ns &&
            c->evict_interval_ns <= INTERVAL_MAX_NS;
 }
@@ -202,8 +208,9 @@ sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
     m->tag_key = ~seed;
     m->shuffle_at = first_time(m, config->shuffle_interval_ns);
     m->rotate_at = SG_TIME_NEVER;
+    m->rotate_pause_ns = sg_time_min(config->rotate_first_ns, config->rotate_interval_ns);
     if (config->rotate_interval_ns > 0)
-        m->rotate_at = first_time(m, config->rotate_interval_ns);
+        m->rotate_at = first_time(m, m->rotate_pause_ns);
     m->repair_at = first_time(m, config->repair_backoff_ns);
     m->repair_pause_ns = config->repair_backoff_ns;
     return SG_OK;
@@ -331,7 +338,9 @@ static void on_timeout(struct sg_hpv *m, struct sg_hpv_outbox *out)
         sg_hpv_probe_failed(m, out);
     }
     if (m->rotate_at <= m->last_now) {
-        m->rotate_at = next_time(m, m->config.rotate_interval_ns);
+        /* at any time, not at the end: nodes that start together do not all wait together */
+        m->rotate_at = first_time(m, 2 * m->rotate_pause_ns);
+        m->rotate_pause_ns = sg_time_min(2 * m->rotate_pause_ns, m->config.rotate_interval_ns);
         sg_hpv_rotate(m, out);
     }
 }
@@ -348,6 +357,9 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
     case SG_HPV_IN_CANDIDATES:
         for (size_t i = 0; i < in->count; i++)
             sg_hpv_passive_add(m, &in->peers[i], 0);
+        if (in->on && in->count > 0)
+            m->bridge = in->peers[0];
+        m->has_bridge = m->has_bridge || (in->on && in->count > 0);
         break;
     case SG_HPV_IN_FAILED:
         sg_hpv_on_failed(m, &in->peer, out);

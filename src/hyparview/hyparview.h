@@ -29,6 +29,9 @@ struct sg_hpv_config {
     uint8_t jitter_percent;         /* [20] of every interval and pause below, either way */
     uint64_t shuffle_interval_ns;   /* [30 s] */
     uint64_t rotate_interval_ns;    /* [300 s] one neighbour is exchanged; 0 = never */
+    uint64_t rotate_first_ns;       /* [15 s] the first exchanges: within this, then after 0 .. 2
+                                     * of it, and twice as long each time, until the interval. Cut
+                                     * to it */
     uint64_t neighbor_timeout_ns;   /* [5 s] a JOIN or NEIGHBOR without answer has failed */
     uint64_t repair_backoff_ns;     /* [200 ms] first pause after a refused or failed promotion */
     uint64_t repair_backoff_max_ns; /* [10 s] pauses double up to here */
@@ -50,7 +53,8 @@ struct sg_hpv_config sg_hpv_config_default(const struct sg_mem *mem);
 enum sg_hpv_in_kind {
     SG_HPV_IN_TIMEOUT,    /* the deadline has come */
     SG_HPV_IN_JOIN,       /* peer: join the overlay through this contact */
-    SG_HPV_IN_CANDIDATES, /* peers [count]: heard of elsewhere (cache, topic walk): passive view */
+    SG_HPV_IN_CANDIDATES, /* peers [count]: heard of elsewhere (cache, topic walk): passive view.
+                           * on: the next exchange of a neighbour is with the first of them */
     SG_HPV_IN_FAILED,     /* peer: the link went down or could not be opened */
     SG_HPV_IN_MESSAGE,    /* peer = the authenticated sender, msg */
     SG_HPV_IN_DEAD,       /* peer: the failure detector's verdict; leaves all views for good (a
@@ -63,7 +67,7 @@ enum sg_hpv_in_kind {
 struct sg_hpv_in {
     enum sg_hpv_in_kind kind;
     struct sg_peer_id peer;
-    bool on;                        /* CONTACT */
+    bool on;                        /* CONTACT, CANDIDATES */
     const struct sg_hpv_msg *msg;   /* MESSAGE; borrowed */
     const struct sg_peer_id *peers; /* CANDIDATES [count]; borrowed */
     size_t count;
@@ -171,6 +175,9 @@ struct sg_hpv {
     sg_time_ns last_now;
     sg_time_ns shuffle_at;
     sg_time_ns rotate_at;
+    uint64_t rotate_pause_ns; /* until the next exchange but one, on average */
+    struct sg_peer_id bridge; /* whom to exchange a neighbour for */
+    bool has_bridge;
     sg_time_ns repair_at;
     sg_time_ns needy_until; /* neighbours were lost, and fewer than half are left */
     uint64_t repair_pause_ns;

@@ -368,10 +368,21 @@ static bool may_exchange(const struct sg_hpv *m)
     return m->active_count >= m->config.active_target && m->pending_count < sg_hpv_pending_limit(m);
 }
 
+/* The one that was named for it, while it is a candidate that can be asked. */
+static bool pick_bridge(struct sg_hpv *m, struct sg_peer_id *picked)
+{
+    uint16_t at = sg_hpv_passive_find(m, &m->bridge);
+    bool is_askable = m->has_bridge && at != SG_HPV_NONE && m->trial[at].retry_at <= m->last_now &&
+                      sg_hpv_pending_find(m, &m->bridge) == SG_HPV_NONE;
+    m->has_bridge = false;
+    *picked = m->bridge;
+    return is_askable;
+}
+
 void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
     struct sg_peer_id peer;
-    if (may_exchange(m) && pick_any_candidate(m, &peer))
+    if (may_exchange(m) && (pick_bridge(m, &peer) || pick_any_candidate(m, &peer)))
         sg_hpv_request(m, &peer, SG_HPV_FOR_ROTATION, out);
 }
 

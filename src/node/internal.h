@@ -481,8 +481,10 @@ void sg_scope_free(struct sg_core *core, struct sg_scope *scope);
 /* One machine step with all its outputs. The error is the machine's. */
 sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in);
 sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in);
-/* Makes contact with a subscriber of a topic: joins through it, or keeps it as a candidate. */
-void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer);
+/* Makes contact with a subscriber of a topic: joins through it, or keeps it as a candidate;
+ * as_bridge: the one that takes part in the next exchange. */
+void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                   bool as_bridge);
 void sg_scopes_timeout(struct sg_core *core);
 sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *scope);
 /* Peers noted by sg_link_send as unreachable. */

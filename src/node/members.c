@@ -395,6 +395,21 @@ void sg_members_packet(struct sg_core *core, struct sg_link *link, struct sg_rea
         sg_refuse(core, link, NULL, err);
 }
 
+static bool offer_members(struct sg_core *core, size_t most);
+
+/* Members are candidates for who hardly knows anybody else: walks for a newcomer may find no place,
+ * and its first neighbour may be its last. */
+static void offer_few(struct sg_core *core)
+{
+    const struct sg_hpv *base = &core->scopes[0]->hpv;
+    uint16_t few = base->config.active_target / 2;
+    if (base->active_count + base->passive_count >= few)
+        return;
+    /* not the same ones as everybody else who has got this table */
+    core->ladder_at = (uint32_t)sg_prng_below(&core->prng, sg_swim_count(core->swim));
+    (void)offer_members(core, few);
+}
+
 static void table_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r)
 {
     struct sg_swim_table table;
@@ -411,10 +426,12 @@ static void table_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     }
     if (err == SG_OK)
         err = sg_members_input(core, &in);
-    if (err == SG_OK)
+    if (err == SG_OK) {
         sg_record_ask(core, link, &table);
-    else if (err != SG_ERR_NO_MEMORY)
+        offer_few(core);
+    } else if (err != SG_ERR_NO_MEMORY) {
         sg_refuse(core, link, NULL, err);
+    }
 }
 
 void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
@@ -433,21 +450,22 @@ void sg_members_frame(struct sg_core *core, struct sg_link *link, struct sg_read
 
 /* ---- never isolated ---- */
 
-/* Members as candidates of the base overlay; false when none has an address. */
-static bool offer_members(struct sg_core *core)
+/* At most so many members, up to LADDER_CANDIDATES, as candidates of the base overlay; false when
+ * none has an address. */
+static bool offer_members(struct sg_core *core, size_t most)
 {
     struct sg_peer_id peers[LADDER_CANDIDATES];
     struct sg_hpv_in in = {.kind = SG_HPV_IN_CANDIDATES, .peers = peers};
     struct sg_swim_view view;
     uint32_t i = core->ladder_at;
-    for (; in.count < LADDER_CANDIDATES && sg_swim_at(core->swim, i, &view); i++) {
+    for (; in.count < most && sg_swim_at(core->swim, i, &view); i++) {
         struct sg_hints hints;
         sg_book_get(&core->book, &view.peer, &hints);
         if (hints.count > 0)
             peers[in.count++] = view.peer;
     }
     /* another part of the table next time, from the front after its end */
-    core->ladder_at = in.count < LADDER_CANDIDATES ? 0 : i;
+    core->ladder_at = in.count < most ? 0 : i;
     if (in.count > 0)
         (void)sg_scope_hpv(core, core->scopes[0], &in);
     return in.count > 0;
@@ -460,7 +478,7 @@ void sg_members_isolated(struct sg_core *core)
     uint8_t rung = core->ladder;
     core->ladder = (uint8_t)((rung + 1) % 3);
     /* who is lost has no time for one rung after the other */
-    bool has_offered = rung < 2 && offer_members(core);
+    bool has_offered = rung < 2 && offer_members(core, LADDER_CANDIDATES);
     if (rung == 0)
         sg_emit(core, &cache);
     else if (!has_offered)

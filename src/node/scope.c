@@ -278,11 +278,13 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
     return SG_OK;
 }
 
-void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
+void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                   bool as_bridge)
 {
     bool alone = scope->hpv.active_count == 0 && scope->hpv.pending_count == 0;
     struct sg_hpv_in in = {.kind = alone ? SG_HPV_IN_JOIN : SG_HPV_IN_CANDIDATES,
                            .peer = *peer,
+                           .on = as_bridge,
                            .peers = peer,
                            .count = 1};
     if (!sg_peer_id_equal(peer, &core->config.self) && !sg_hpv_is_active(&scope->hpv, peer))

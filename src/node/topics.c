@@ -4,7 +4,9 @@
  * once which neighbours share one. For the rest, a TOPIC_FIND walks the base scope: three walkers
  * of four steps, steered to neighbours that have the topic; every subscriber it meets answers the
  * origin directly with itself and a sample of its neighbours on the topic. Walks repeat, ever more
- * slowly, until the topic's active view is full: overlays that started apart grow together. */
+ * slowly, until the topic's active view is full: overlays that started apart grow together. Full
+ * ones do by exchanges of a neighbour, each for the neighbour on the base scope that was the last
+ * to tell that it has the topic: as the base scope heals, so do its topics. */
 #include "node/internal.h"
 
 /* protocol.md s3 */
@@ -99,7 +101,7 @@ void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope)
     /* from a random start, so that the first neighbour is not everybody's contact */
     uint16_t start = (uint16_t)sg_prng_below(&core->prng, count);
     for (uint16_t i = 0; i < count; i++)
-        sg_scope_meet(core, scope, &peers[(start + i) % count]);
+        sg_scope_meet(core, scope, &peers[(start + i) % count], false);
 }
 
 /* Picks the next step of a walk: a neighbour with the topic, else a random one; never `not_this`
@@ -174,7 +176,7 @@ static void receive_topics(struct sg_core *core, struct sg_link *link,
     memcpy(link->salt, msg->salt, SG_TOPIC_SALT_LEN);
     for (uint32_t i = 1; i < core->scope_count; i++) {
         if (has_topic(core, link, &core->scopes[i]->topic))
-            sg_scope_meet(core, core->scopes[i], &link->peer);
+            sg_scope_meet(core, core->scopes[i], &link->peer, true);
     }
 }
 
@@ -230,7 +232,7 @@ static void receive_found(struct sg_core *core, const struct sg_link *link,
         bool is_self = sg_peer_id_equal(&msg->id[i], &core->config.self);
         if (!is_self && !sg_peer_id_equal(&msg->id[i], &link->peer))
             sg_book_learn(&core->book, &msg->id[i], &msg->hints[i], false);
-        sg_scope_meet(core, scope, &msg->id[i]);
+        sg_scope_meet(core, scope, &msg->id[i], false);
     }
 }
 

@@ -16,6 +16,8 @@
  * the member's record to come. Without this the accusations still under way would start the
  * suspicion anew, as news to be flooded, and so on for ever. */
 #define CALM_NS (3 * SG_NS_PER_S)
+/* Of those who hear an accusation so many for each confirmation ask the accused, on average. */
+#define ASKERS 2
 #define SUSPICIONS_FIRST 4
 
 /* ---- suspicion records ---- */
@@ -89,6 +91,15 @@ static void say_join(struct sg_swim *m, uint16_t slot)
     m->member[slot].is_told = true;
 }
 
+/* An accused neighbour is asked at once: it hears of it, and its answer clears it. One that has to
+ * be dialled by a few of those who hear of it: who has just come back has hardly a neighbour that
+ * could confirm, and an accusation that nobody confirms takes long. */
+static bool is_asked(struct sg_swim *m, uint16_t slot)
+{
+    uint32_t askers = ASKERS * (uint32_t)m->config.confirmations;
+    return m->member[slot].is_linked || sg_prng_below(&m->prng, m->ring_count) < askers;
+}
+
 static void make_public(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor *rumor,
                         uint16_t from)
 {
@@ -98,10 +109,7 @@ static void make_public(struct sg_swim *m, uint16_t slot, const struct sg_swim_r
     m->stats.suspicions++;
     sg_swim_alarm(m);
     sg_swim_tell(m, rumor, from, true);
-    /* an accused neighbour is asked at once: it hears of it, and its answer clears it; where few
-     * can confirm, also one that has to be dialled */
-    bool is_asked = m->member[slot].is_linked || m->ring_count <= m->config.confirmations;
-    if (m->config.proofs && !is_ours && is_asked)
+    if (m->config.proofs && !is_ours && is_asked(m, slot))
         sg_swim_ask(m, slot);
 }
 

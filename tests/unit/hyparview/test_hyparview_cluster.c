@@ -133,7 +133,8 @@ static void test_small_overlays(void **state)
     struct sg_hpv_config config = sg_hpv_config_default(sg_mem_default());
     for (uint16_t count = 2; count <= 9; count++) {
         struct cluster *c = joined(count, count, &config);
-        cluster_run(c, 120 * SG_NS_PER_S);
+        /* ten shuffles: the last two who do not know each other have to be named to each other */
+        cluster_run(c, 300 * SG_NS_PER_S);
         assert_whole(c, 100, (uint16_t)(count - 1));
         assert_int_equal(cluster_links(c), count * (count - 1));
         cluster_free(c);
@@ -360,7 +361,7 @@ static uint64_t life(uint64_t seed)
 
 /* The same seed gives the same trace with every compiler and at every optimisation level. A change
  * of the protocol changes the value: see that the other tests still pass, then write it here. */
-#define LIFE_HASH UINT64_C(0x9a9163d77e76e19d)
+#define LIFE_HASH UINT64_C(0x6bfc4740e49209c6)
 
 static void test_same_seed_same_trace(void **state)
 {

@@ -371,8 +371,10 @@ static void test_rotation(void **state)
     neighbors(&b, "a b");
     candidates(&b, "p");
     b.m.rotate_at = 300 * SG_NS_PER_S;
+    b.m.rotate_pause_ns = 200 * SG_NS_PER_S;
     assert_string_equal(next_timeout(&b), "send p NEIGHBOR high\n");
-    assert_int_equal(b.m.rotate_at, 600 * SG_NS_PER_S);
+    assert_in_range(b.m.rotate_at, 300 * SG_NS_PER_S, 700 * SG_NS_PER_S);
+    assert_int_equal(b.m.rotate_pause_ns, 300 * SG_NS_PER_S);
     says(&b, "p", "NEIGHBOR_REPLY accepted");
     assert_int_equal(b.out.count, 3); /* DISCONNECT and down of one, up */
     assert_true(is_active(&b, "p"));

@@ -1,16 +1,21 @@
 /* shuffle.c: SHUFFLE walks, answers, integration. */
 #include "unit/hyparview/fixture.h"
 
+static void open_without_rotation(struct bench *b, uint16_t target, uint16_t max, uint16_t passive)
+{
+    bench_open(b, target, max, passive);
+    b->m.rotate_at = SG_TIME_NEVER;
+}
+
 static void test_sample(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a b c d e");
     candidates(&b, "p q r s t u");
     for (int i = 0; i < 200; i++) {
         b.now = b.m.shuffle_at;
-        b.m.rotate_at = SG_TIME_NEVER;
         event(&b, SG_HPV_IN_TIMEOUT, "");
         assert_int_equal(b.out.count, 1);
         const struct sg_hpv_out *out = &b.out.out[0];
@@ -34,12 +39,11 @@ static void test_sample_is_random(void **state)
     (void)state;
     struct bench b;
     unsigned seen[8] = {0};
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     candidates(&b, "p0 p1 p2 p3 p4 p5 p6 p7");
     for (int i = 0; i < 400; i++) {
         b.now = b.m.shuffle_at;
-        b.m.rotate_at = SG_TIME_NEVER;
         event(&b, SG_HPV_IN_TIMEOUT, "");
         for (int k = 1; k < 5; k++)
             seen[b.out.out[0].msg.id[k].b[1] - '0']++;
@@ -53,7 +57,7 @@ static void test_small_views(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     assert_string_equal(next_timeout(&b), "send a SHUFFLE ttl=6 self\n");
     bench_close(&b);
@@ -63,7 +67,7 @@ static void test_no_neighbor_no_shuffle(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     b.now = 3600 * SG_NS_PER_S;
     assert_string_equal(event(&b, SG_HPV_IN_TIMEOUT, ""), "isolated\n");
     bench_close(&b);
@@ -75,7 +79,7 @@ static void test_walk(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a b");
     assert_string_equal(says(&b, "a", "SHUFFLE o x y ttl=6"), "send b SHUFFLE ttl=5 o x y\n");
     assert_string_equal(says(&b, "b", "SHUFFLE o x y ttl=2"), "send a SHUFFLE ttl=1 o x y\n");
@@ -88,7 +92,7 @@ static void test_walk_ends(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a b");
     /* nothing to answer with yet */
     assert_string_equal(says(&b, "a", "SHUFFLE o x y self a ttl=1"), "");
@@ -104,7 +108,7 @@ static void test_walk_ends_where_it_cannot_go_on(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a b");
     assert_string_equal(says(&b, "a", "SHUFFLE b x ttl=6"), ""); /* never back to its origin */
     assert_string_equal(says(&b, "a", "SHUFFLE b y ttl=6"), "send b SHUFFLE_REPLY x\n");
@@ -116,7 +120,7 @@ static void test_origin_is_not_told_of_itself(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     candidates(&b, "o p");
     assert_string_equal(says(&b, "a", "SHUFFLE o x y ttl=1"), "send o SHUFFLE_REPLY p\n");
@@ -127,7 +131,7 @@ static void test_failed_is_not_recommended(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     candidates(&b, "p q");
     event(&b, SG_HPV_IN_FAILED, "p");
@@ -140,7 +144,7 @@ static void test_answer_swaps(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 4);
+    open_without_rotation(&b, 1, 8, 4);
     neighbors(&b, "a");
     candidates(&b, "p q r s");
     says(&b, "a", "SHUFFLE o x ttl=1");
@@ -158,7 +162,7 @@ static void test_reply(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     next_timeout(&b);
     assert_string_equal(says(&b, "z", "SHUFFLE_REPLY x a self x y"), "");
@@ -170,7 +174,7 @@ static void test_reply_swaps(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 5);
+    open_without_rotation(&b, 1, 8, 5);
     b.m.config.shuffle_passive = 2;
     neighbors(&b, "a");
     candidates(&b, "p q r s t");
@@ -190,7 +194,7 @@ static void test_reply_larger_than_sample(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 4);
+    open_without_rotation(&b, 1, 8, 4);
     b.m.config.shuffle_passive = 1;
     neighbors(&b, "a");
     candidates(&b, "p q r s");
@@ -205,7 +209,7 @@ static void test_reply_that_nobody_asked_for(void **state)
 {
     (void)state;
     struct bench b;
-    bench_open(&b, 1, 8, 16);
+    open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a");
     says(&b, "z", "SHUFFLE_REPLY x y");
     assert_string_equal(views(&b), "active: a; passive:; pending:");
