@@ -228,6 +228,7 @@ static void note_event(const struct cluster_record *r)
     case SG_EVENT_MEMBER_REFUTED:
     case SG_EVENT_MEMBER_UPDATE:
     case SG_EVENT_STATE_FAILED:
+    case SG_EVENT_TRANSFER:
         break;
     }
 }
