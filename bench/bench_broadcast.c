@@ -1,0 +1,344 @@
+/* Broadcast by many nodes in one process, as bench/pubsub.py measures other systems beside ours:
+ * the same senders, payloads and pauses, in C here and for the others under bench/peers.
+ *
+ *   bench_broadcast NODES PAYLOAD LONE BATCHES SEED
+ *
+ * LONE messages one after the other, then BATCHES times 16 at once, each from a random node; the
+ * next follows when every node has the last and 5 ms have passed. One JSON object a line on stdout.
+ * Each node has its loop thread; one more thread takes all deliveries and publishes. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cluster.h"
+
+#define NODES_MAX 64
+#define BATCH 16
+#define PAYLOAD_MIN 8 /* its number */
+#define PAYLOAD_MAX 65536
+#define MESSAGES_MAX 100000
+#define PATIENCE_NS UINT64_C(30000000000)
+#define SETTLE_MS 3000
+#define IDLE_MS 2000
+#define PAUSE_MS 5
+#define LINKS_WANTED 4
+
+static struct {
+    unsigned count;
+    struct sg_node *node[NODES_MAX];
+    struct sg_subscription *sub[NODES_MAX];
+    int epoll;
+    struct sg_topic_id topic;
+    uint64_t random;
+    uint64_t number; /* of the next message */
+    size_t payload;
+    uint8_t bytes[PAYLOAD_MAX];
+    double rss_empty_kb;
+} the;
+
+/* Messages under way: numbers first .. first + count - 1. */
+static struct {
+    uint64_t first, sent_ns[BATCH], last_ns[BATCH];
+    uint64_t has[BATCH]; /* a bit for each node */
+    unsigned count, left;
+} flight;
+
+struct figures {
+    double *last_ms, *each_ms;
+    size_t last, each, wanted;
+    double cpu_s, bytes, took_s;
+};
+
+static _Noreturn void die(const char *what)
+{
+    (void)fprintf(stderr, "bench_broadcast: %s\n", what);
+    exit(1);
+}
+
+static void demand(sg_err err)
+{
+    if (err != SG_OK)
+        die(sg_err_text(err));
+}
+
+/* splitmix64, which all the programs that are compared draw their senders from. */
+static uint64_t draw(void)
+{
+    uint64_t z = the.random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The number behind `key` in a file of lines: the first, or the one after `skip` others. */
+static double number_in(const char *path, const char *key, int skip)
+{
+    char line[512];
+    double value = 0;
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char *at = strstr(line, key);
+        if (at == NULL)
+            continue;
+        at += strlen(key);
+        for (int i = 0; i <= skip; i++)
+            value = strtod(at, &at);
+        break;
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return value;
+}
+
+static double rss_kb(void)
+{
+    return number_in("/proc/self/status", "VmRSS:", 0);
+}
+
+/* Sent over loopback with all headers, of this network namespace. */
+static double loopback_bytes(void)
+{
+    return number_in("/proc/self/net/dev", "lo:", 8);
+}
+
+/* ---- nodes ---- */
+
+static void watch(unsigned i)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
+    if (epoll_ctl(the.epoll, EPOLL_CTL_ADD, sg_subscription_fd(the.sub[i]), &event) != 0)
+        die(strerror(errno));
+}
+
+static void start(void)
+{
+    char seed[CLUSTER_ADDRESS_CAP], detail[256] = "";
+    const char *seeds[] = {seed};
+    demand(sg_topic_from_name("bench", &the.topic));
+    the.epoll = epoll_create1(0);
+    for (unsigned i = 0; i < the.count; i++) {
+        struct sg_node_config config;
+        sg_node_config_init(&config);
+        config.listen = "127.0.0.1:0";
+        config.network = "bench";
+        config.seeds = seeds;
+        config.seed_count = i > 0 ? 1 : 0;
+        if (sg_node_new(&config, &the.node[i], detail, sizeof detail) != SG_OK)
+            die(detail);
+        demand(sg_node_start(the.node[i]));
+        demand(sg_subscribe(the.node[i], &the.topic, NULL, &the.sub[i]));
+        watch(i);
+        if (i == 0)
+            sg_node_address(the.node[0], seed, sizeof seed);
+    }
+}
+
+static uint32_t links_of(struct sg_node *node)
+{
+    struct sg_stats stats;
+    sg_node_stats(node, &stats);
+    return stats.neighbors_eager + stats.neighbors_lazy;
+}
+
+static void settle(void)
+{
+    uint64_t end = cluster_now_ns() + PATIENCE_NS;
+    for (unsigned i = 0; i < the.count;) {
+        if (links_of(the.node[i]) >= (the.count > LINKS_WANTED ? LINKS_WANTED : the.count - 1))
+            i++;
+        else if (cluster_now_ns() > end)
+            die("the nodes do not find each other");
+        else
+            cluster_sleep_ms(10);
+    }
+    cluster_sleep_ms(SETTLE_MS);
+}
+
+/* ---- messages ---- */
+
+static uint64_t number_of(const uint8_t *bytes)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++)
+        n = n << 8 | bytes[i];
+    return n;
+}
+
+static void take(unsigned node, const struct sg_message *message, struct figures *f)
+{
+    uint64_t now = cluster_now_ns();
+    uint64_t slot = number_of(message->payload) - flight.first;
+    if (message->len != the.payload || slot >= flight.count || (flight.has[slot] >> node & 1) != 0)
+        return;
+    flight.has[slot] |= UINT64_C(1) << node;
+    flight.last_ns[slot] = now;
+    flight.left--;
+    f->each_ms[f->each++] = (double)(now - flight.sent_ns[slot]) / 1e6;
+}
+
+static void take_all(unsigned node, struct figures *f)
+{
+    struct sg_message *message;
+    while (sg_subscription_next(the.sub[node], 0, &message) == SG_OK) {
+        take(node, message, f);
+        sg_message_free(message);
+    }
+}
+
+static void wait_for_all(struct figures *f)
+{
+    struct epoll_event events[NODES_MAX];
+    uint64_t end = cluster_now_ns() + PATIENCE_NS;
+    while (flight.left > 0 && cluster_now_ns() < end) {
+        int n = epoll_wait(the.epoll, events, NODES_MAX, 1000);
+        for (int i = 0; i < n; i++)
+            take_all(events[i].data.u32, f);
+    }
+}
+
+static void send_batch(struct sg_node *author, unsigned count, struct figures *f)
+{
+    memset(&flight, 0, sizeof flight);
+    flight.first = the.number;
+    flight.count = count;
+    flight.left = count * (the.count - 1);
+    f->wanted += flight.left;
+    for (unsigned i = 0; i < count; i++, the.number++) {
+        for (int k = 0; k < 8; k++)
+            the.bytes[k] = (uint8_t)(the.number >> (56 - 8 * k));
+        flight.sent_ns[i] = cluster_now_ns();
+        demand(sg_publish(author, &the.topic, (struct sg_bytes){the.bytes, the.payload}, NULL));
+    }
+    wait_for_all(f);
+    for (unsigned i = 0; i < count; i++) {
+        /* One that did not come everywhere counts with the time that was waited for it. */
+        bool all = (unsigned)__builtin_popcountll(flight.has[i]) == the.count - 1;
+        uint64_t last = all ? flight.last_ns[i] : cluster_now_ns();
+        f->last_ms[f->last++] = (double)(last - flight.sent_ns[i]) / 1e6;
+    }
+}
+
+static struct figures figures_for(size_t messages)
+{
+    struct figures f = {.last_ms = calloc(messages, sizeof(double)),
+                        .each_ms = calloc(messages * the.count, sizeof(double))};
+    if (f.last_ms == NULL || f.each_ms == NULL)
+        die("no memory");
+    return f;
+}
+
+static void forget(struct figures *f)
+{
+    free(f->last_ms);
+    free(f->each_ms);
+}
+
+/* Twice around: the tree takes its shape, and every key crosses its links. */
+static void warm_up(void)
+{
+    struct figures f = figures_for(2 * (size_t)the.count);
+    for (unsigned i = 0; i < 2 * the.count; i++) {
+        send_batch(the.node[i % the.count], 1, &f);
+        cluster_sleep_ms(PAUSE_MS);
+    }
+    forget(&f);
+}
+
+static struct figures run(unsigned rounds, unsigned batch)
+{
+    struct figures f = figures_for((size_t)rounds * batch);
+    double cpu = cpu_s();
+    double bytes = loopback_bytes();
+    uint64_t began = cluster_now_ns();
+    for (unsigned i = 0; i < rounds; i++) {
+        send_batch(the.node[draw() % the.count], batch, &f);
+        cluster_sleep_ms(PAUSE_MS);
+    }
+    f.cpu_s = cpu_s() - cpu;
+    f.bytes = loopback_bytes() - bytes;
+    f.took_s = (double)(cluster_now_ns() - began) / 1e9;
+    return f;
+}
+
+/* ---- the table ---- */
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile(double *values, size_t count, double q)
+{
+    qsort(values, count, sizeof *values, compare);
+    return count == 0 ? 0 : values[(size_t)(q * (double)(count - 1) + 0.5)];
+}
+
+static void measure(const char *mode, unsigned rounds, unsigned batch, double idle)
+{
+    struct figures f = run(rounds, batch);
+    double n = f.each > 0 ? (double)f.each : 1;
+    printf("{\"system\": \"saorsa\", \"version\": \"%s\", \"nodes\": %u, \"payload\": %zu, "
+           "\"mode\": \"%s\", \"messages\": %zu, \"wanted\": %zu, \"delivered\": %zu, ",
+           sg_version(), the.count, the.payload, mode, f.last, f.wanted, f.each);
+    printf("\"last_p50_ms\": %.3f, \"last_p99_ms\": %.3f, \"each_p50_ms\": %.3f, "
+           "\"each_p99_ms\": %.3f, \"took_s\": %.3f, \"cpu_us\": %.2f, \"bytes\": %.1f, "
+           "\"idle_cpu_percent\": %.3f, \"rss_kb\": %.0f}\n",
+           quantile(f.last_ms, f.last, 0.5), quantile(f.last_ms, f.last, 0.99),
+           quantile(f.each_ms, f.each, 0.5), quantile(f.each_ms, f.each, 0.99), f.took_s,
+           f.cpu_s * 1e6 / n, f.bytes / n, idle, (rss_kb() - the.rss_empty_kb) / the.count);
+    (void)fflush(stdout);
+    forget(&f);
+}
+
+static double idle_percent(void)
+{
+    double cpu = cpu_s();
+    cluster_sleep_ms(IDLE_MS);
+    return (cpu_s() - cpu) * 1e5 / IDLE_MS;
+}
+
+static unsigned number(const char *text, unsigned least, unsigned most)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (end == text || *end != '\0' || value < least || value > most)
+        die("usage: bench_broadcast NODES PAYLOAD LONE BATCHES SEED");
+    return (unsigned)value;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6)
+        die("usage: bench_broadcast NODES PAYLOAD LONE BATCHES SEED");
+    the.rss_empty_kb = rss_kb();
+    the.count = number(argv[1], 2, NODES_MAX);
+    the.payload = number(argv[2], PAYLOAD_MIN, PAYLOAD_MAX);
+    unsigned lone = number(argv[3], 1, MESSAGES_MAX);
+    unsigned batches = number(argv[4], 1, MESSAGES_MAX / BATCH);
+    the.random = number(argv[5], 0, UINT32_MAX);
+    for (size_t i = 0; i < PAYLOAD_MAX; i++)
+        the.bytes[i] = (uint8_t)draw();
+    start();
+    settle();
+    double idle = idle_percent();
+    warm_up();
+    measure("lone", lone, 1, idle);
+    measure("batch", batches, BATCH, idle);
+    for (unsigned i = 0; i < the.count; i++)
+        sg_node_free(the.node[i]);
+    return 0;
+}
