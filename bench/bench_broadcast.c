@@ -48,10 +48,15 @@ static struct {
     unsigned count, left;
 } flight;
 
+struct counts {
+    double datagrams, syscalls, ihaves, copies, verified, made;
+};
+
 struct figures {
     double *last_ms, *each_ms;
     size_t last, each, wanted;
     double cpu_s, bytes, took_s;
+    struct counts counts;
 };
 
 static _Noreturn void die(const char *what)
@@ -256,9 +261,38 @@ static void warm_up(void)
     forget(&f);
 }
 
+static struct counts counts_now(void)
+{
+    struct counts c = {0};
+    for (unsigned i = 0; i < the.count; i++) {
+        struct sg_stats stats;
+        sg_node_stats(the.node[i], &stats);
+        c.datagrams += (double)stats.datagrams_out;
+        c.syscalls += (double)stats.syscalls;
+        c.ihaves += (double)stats.ihaves_sent;
+        c.copies += (double)stats.payloads_received;
+        c.verified += (double)stats.signatures_verified;
+        c.made += (double)stats.signatures_made;
+    }
+    return c;
+}
+
+static struct counts counts_since(const struct counts *before)
+{
+    struct counts c = counts_now();
+    c.datagrams -= before->datagrams;
+    c.syscalls -= before->syscalls;
+    c.ihaves -= before->ihaves;
+    c.copies -= before->copies;
+    c.verified -= before->verified;
+    c.made -= before->made;
+    return c;
+}
+
 static struct figures run(unsigned rounds, unsigned batch)
 {
     struct figures f = figures_for((size_t)rounds * batch);
+    struct counts before = counts_now();
     double cpu = cpu_s();
     double bytes = loopback_bytes();
     uint64_t began = cluster_now_ns();
@@ -269,6 +303,7 @@ static struct figures run(unsigned rounds, unsigned batch)
     f.cpu_s = cpu_s() - cpu;
     f.bytes = loopback_bytes() - bytes;
     f.took_s = (double)(cluster_now_ns() - began) / 1e9;
+    f.counts = counts_since(&before);
     return f;
 }
 
@@ -296,10 +331,15 @@ static void measure(const char *mode, unsigned rounds, unsigned batch, double id
            sg_version(), the.count, the.payload, mode, f.last, f.wanted, f.each);
     printf("\"last_p50_ms\": %.3f, \"last_p99_ms\": %.3f, \"each_p50_ms\": %.3f, "
            "\"each_p99_ms\": %.3f, \"took_s\": %.3f, \"cpu_us\": %.2f, \"bytes\": %.1f, "
-           "\"idle_cpu_percent\": %.3f, \"rss_kb\": %.0f}\n",
+           "\"idle_cpu_percent\": %.3f, \"rss_kb\": %.0f, ",
            quantile(f.last_ms, f.last, 0.5), quantile(f.last_ms, f.last, 0.99),
            quantile(f.each_ms, f.each, 0.5), quantile(f.each_ms, f.each, 0.99), f.took_s,
            f.cpu_s * 1e6 / n, f.bytes / n, idle, (rss_kb() - the.rss_empty_kb) / the.count);
+    const struct counts *c = &f.counts;
+    printf("\"datagrams\": %.2f, \"syscalls\": %.2f, \"ihaves\": %.2f, \"copies\": %.4f, "
+           "\"verified\": %.4f, \"signed\": %.4f}\n",
+           c->datagrams / n, c->syscalls / n, c->ihaves / n, c->copies / n, c->verified / n,
+           c->made / (double)f.last);
     (void)fflush(stdout);
     forget(&f);
 }

@@ -64,10 +64,10 @@ impl Ledger {
 }
 
 /// splitmix64
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn draw(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e3779b97f4a7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58476d1ce4e5b9);
