@@ -68,6 +68,7 @@ static struct {
     struct sg_node *node[NODES_MAX];
     struct sg_subscription *sub[NODES_MAX];
     struct driver driver[DRIVERS];
+    uint64_t due_ns[NODES_MAX]; /* when a node wants to be driven */
     struct sg_topic_id topic;
     uint64_t random;
     uint64_t number; /* of the next message */
@@ -214,6 +215,13 @@ static void count(struct driver *d)
     }
 }
 
+/* Asked for after each call on a node that may change it. */
+static void note_deadline(unsigned node)
+{
+    int ms = the.has_loops ? -1 : sg_node_deadline_ms(the.node[node]);
+    the.due_ns[node] = ms < 0 ? UINT64_MAX : cluster_now_ns() + (uint64_t)ms * 1000000;
+}
+
 /* False for the last one. */
 static bool obey(struct driver *d)
 {
@@ -221,24 +229,25 @@ static bool obey(struct driver *d)
     if (read(d->wake, &times, sizeof times) != (ssize_t)sizeof times)
         return true;
     enum order order = d->order;
-    if (order == ORDER_PUBLISH)
+    if (order == ORDER_PUBLISH) {
         publish(d->author, d->count);
-    else if (order == ORDER_COUNT)
+        note_deadline(d->author);
+    } else if (order == ORDER_COUNT)
         count(d);
     (void)sem_post(&d->done);
     return order != ORDER_END;
 }
 
-/* Until a node wants its time, -1 = not before its descriptor is readable. */
+/* Until the first node wants its time, -1 = not before its descriptor is readable. */
 static int patience_ms(const struct driver *d)
 {
-    int least = -1;
-    for (unsigned i = d->number; i < the.count && !the.has_loops; i += DRIVERS) {
-        int ms = sg_node_deadline_ms(the.node[i]);
-        if (ms >= 0 && (least < 0 || ms < least))
-            least = ms;
-    }
-    return least;
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = d->number; i < the.count; i += DRIVERS)
+        least = the.due_ns[i] < least ? the.due_ns[i] : least;
+    if (least == UINT64_MAX)
+        return -1;
+    uint64_t now = cluster_now_ns();
+    return least <= now ? 0 : (int)((least - now + 999999) / 1000000);
 }
 
 static void serve(unsigned node)
@@ -246,6 +255,15 @@ static void serve(unsigned node)
     if (!the.has_loops)
         demand(sg_node_drive(the.node[node]));
     take_all(node);
+    note_deadline(node);
+}
+
+static void serve_late(const struct driver *d)
+{
+    uint64_t now = cluster_now_ns();
+    for (unsigned i = d->number; i < the.count; i += DRIVERS)
+        if (the.due_ns[i] <= now)
+            serve(i);
 }
 
 static void *drive(void *driver)
@@ -260,9 +278,7 @@ static void *drive(void *driver)
             else
                 serve(events[i].data.u32);
         }
-        for (unsigned i = d->number; i < the.count && !the.has_loops; i += DRIVERS)
-            if (sg_node_deadline_ms(the.node[i]) == 0)
-                serve(i);
+        serve_late(d);
     }
     return NULL;
 }

@@ -11,7 +11,8 @@ process, on the loopback of a network namespace of its own whose counter gives t
 tables and writes them into docs/benchmarks.md.
 
 --quick is for trying it out and never writes; --full is 16, 32 and 64 nodes with five runs (an
-hour). --add goes on with the runs of the time before, which are in build/peers/pubsub.jsonl.
+hour). --add goes on with the runs of the time before, which are in build/peers/pubsub.jsonl;
+with --runs 0 it only prints and writes.
 What does not build here is left out, and the text says so. Rust takes a quarter of an hour to
 build the first time. The exit code is 1 when a goal is missed, and the text says which.
 """
@@ -37,8 +38,9 @@ SYSTEMS = (("ours", "saorsa", None), ("iroh", "iroh-gossip", "iroh"),
            ("gossipsub", "gossipsub", "gossipsub"), ("nats", "NATS", "nats"),
            ("rust", "saorsa-gossip (Rust)", "saorsa-rust"))
 OURS, IROH, NATS = "saorsa", "iroh-gossip", "NATS"
+RUST = "saorsa-gossip (Rust)"
 TITLES = {OURS: "ours", "gossipsub": "gossipsub, signed", IROH: "iroh-gossip, unsigned",
-          NATS: "NATS, one server, clear text", "saorsa-gossip (Rust)": "Rust saorsa-gossip, signed"}
+          NATS: "NATS, one server, clear text", RUST: "Rust saorsa-gossip, signed"}
 MODES = {"lone": "lone", "batch": "by 16"}
 # What ours may be, as a multiple of the peer's: figure, mode, peer, factor.
 GOALS = (("last-node P99", "last_p99_ms", "lone", IROH, 1), ("last-node P99", "last_p99_ms",
@@ -62,7 +64,8 @@ def options():
     parser.add_argument("--no-write", action="store_true")
     opt = parser.parse_args()
     opt.sizes = opt.sizes or ("16,32,64" if opt.full else "16,32")
-    opt.runs = opt.runs or (5 if opt.full else 3)
+    if opt.runs is None:
+        opt.runs = 5 if opt.full else 3
     if opt.quick:
         opt.sizes, opt.payloads, opt.runs, opt.no_write = "8", "1024", 1, True
     opt.sizes = [int(n) for n in opt.sizes.split(",")]
@@ -311,7 +314,7 @@ def main():
         sys.exit(subprocess.run(own, check=False).returncode)
     os.makedirs(BUILT, exist_ok=True)
     before = load()
-    found, missing = programs(opt)
+    found, missing = programs(opt) if opt.runs else ([], [])
     if not (opt.quick or opt.add):
         subprocess.run(own, check=True)
     figures = Figures(run_all(opt, found))
