@@ -2,7 +2,7 @@
 """Broadcast beside other systems: './dev bench pubsub' (about ten minutes).
 
 usage: bench/pubsub.py [core | mesh] [--quick | --full] [--sizes 16,32] [--payloads 64,1024,65536]
-                       [--runs 3] [--only ours,iroh,...] [--add] [--no-write]
+                       [--runs 3] [--only ours,iroh,...] [--add] [--built] [--no-write]
 
 core, mesh: only those parts of bench_pubsub, ours alone. Otherwise both of them, then ours
 (bench_broadcast) and the peers of bench/peers in turn, run after run: iroh-gossip, gossipsub of
@@ -12,7 +12,7 @@ tables and writes them into docs/benchmarks.md.
 
 --quick is for trying it out and never writes; --full is 16, 32 and 64 nodes with five runs (an
 hour). --add goes on with the runs of the time before, which are in build/peers/pubsub.jsonl;
-with --runs 0 it only prints and writes.
+with --runs 0 it only prints and writes. --built takes the peers as they are in build/peers.
 What does not build here is left out, and the text says so. Rust takes a quarter of an hour to
 build the first time. The exit code is 1 when a goal is missed, and the text says which.
 """
@@ -61,6 +61,7 @@ def options():
     parser.add_argument("--runs", type=int, default=None)
     parser.add_argument("--only", default=",".join(s[0] for s in SYSTEMS))
     parser.add_argument("--add", action="store_true")
+    parser.add_argument("--built", action="store_true")
     parser.add_argument("--no-write", action="store_true")
     opt = parser.parse_args()
     opt.sizes = opt.sizes or ("16,32,64" if opt.full else "16,32")
@@ -80,19 +81,20 @@ def say(text):
 
 # ---- building ----
 
-def build_cargo(folder):
-    if shutil.which("cargo") is None:
-        return None
+def build_cargo(folder, is_built):
+    program = os.path.join(CARGO, "release", folder + "-peer")
+    if is_built or shutil.which("cargo") is None:
+        return program if is_built else None
     command = ["cargo", "build", "--release", "--locked", "-j", os.environ.get("SG_JOBS", "2")]
     done = subprocess.run(command, cwd=os.path.join(PEERS, folder), check=False,
                           env={**os.environ, "CARGO_TARGET_DIR": CARGO})
-    return os.path.join(CARGO, "release", folder + "-peer") if done.returncode == 0 else None
+    return program if done.returncode == 0 else None
 
 
-def build_go(folder):
-    if shutil.which("go") is None:
-        return None
+def build_go(folder, is_built):
     program = os.path.join(BUILT, folder)
+    if is_built or shutil.which("go") is None:
+        return program if is_built else None
     done = subprocess.run(["go", "build", "-o", program, "."], cwd=os.path.join(PEERS, folder),
                           check=False)
     return program if done.returncode == 0 else None
@@ -108,7 +110,8 @@ def programs(opt):
         if folder is None:
             program = os.path.join(RELEASE, "bench_broadcast")
         else:
-            program = build_go(folder) if folder == "nats" else build_cargo(folder)
+            build = build_go if folder == "nats" else build_cargo
+            program = build(folder, opt.built)
         if program is not None and os.access(program, os.X_OK):
             found.append((system, program))
         else:
