@@ -288,7 +288,7 @@ static void test_fullest_gossip(void **state)
     assert_int_equal(count_of(p, SG_PT_OUT_FORGET), 1);
     assert_int_equal(count_of(p, SG_PT_OUT_GOSSIP), 15);
     assert_int_equal(count_of(p, SG_PT_OUT_IHAVE), 15); /* not to the one that has it */
-    assert_int_equal(count_of(p, SG_PT_OUT_GRAFT), 1); /* the shorter path */
+    assert_int_equal(count_of(p, SG_PT_OUT_GRAFT), 1);  /* the shorter path */
     assert_int_equal(count_of(p, SG_PT_OUT_PRUNE), 1);
 }
 
