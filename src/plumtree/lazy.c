@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <string.h>
 
 #include "plumtree/state.h"
 
@@ -90,6 +91,30 @@ void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg
             break;
     }
     flush_full(m, peer, out);
+}
+
+/* A neighbour that announces an id at hop has the message from one hop less. */
+bool sg_pt_lazy_is_news(const struct sg_pt *m, const struct sg_pt_seen *entry, uint8_t hop)
+{
+    uint32_t threshold = m->config.optimise_threshold;
+    return threshold > 0 && hop >= entry->hop + 2 + threshold;
+}
+
+void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                     uint8_t hop)
+{
+    uint16_t at = 0;
+    if (sg_pt_lazy_is_news(m, entry, hop))
+        return;
+    while (at < peer->queued && memcmp(&peer->queue[at].id, &entry->id, sizeof entry->id) != 0)
+        at++;
+    if (at == peer->queued)
+        return;
+    peer->queued--;
+    memmove(peer->queue + at, peer->queue + at + 1,
+            (size_t)(peer->queued - at) * sizeof(*peer->queue));
+    if (peer->queued == 0)
+        sg_pt_lazy_rearm(m);
 }
 
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)

@@ -216,6 +216,19 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
         hurry(m, miss, peer);
 }
 
+bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
+                           const struct sg_pt_peer *peer)
+{
+    const struct sg_pt_missing *miss = m->missing.count > 0 ? find(m, &entry->id) : NULL;
+    if (miss == NULL)
+        return false;
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++)
+        if (list[i].tag == peer->tag)
+            return !sg_pt_lazy_is_news(m, entry, list[i].hop);
+    return false;
+}
+
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id, uint8_t *hop)
 {
     const struct sg_pt_missing *miss = find(m, id);

@@ -48,7 +48,10 @@
  *    message would wait for IHAVE, timer and GRAFT.
  * 6. IHAVEs wait up to ihave_flush_ns to share a frame. A queue belongs to the neighbour, not to
  *    its being lazy: a neighbour that becomes eager still hears of what waits in it, or it would
- *    never learn of these ids. A full queue is sent; no id is ever dropped from it.
+ *    never learn of these ids. A full queue is sent. An id leaves it unsent only when the neighbour
+ *    announces the same one: both ends of a lazy link used to tell each other of every message,
+ *    now about half of that is said. Unless the neighbour got it over so many hops more that it
+ *    would exchange its parent (8).
  * 7. A new neighbour is told the newest cached ids, so that a late joiner, or the other half of a
  *    healed partition, asks for what it lacks. A push that the lane had no room for leaves an IHAVE
  *    (PUSH_DROPPED).
@@ -198,7 +201,7 @@ static void spread(struct sg_pt *m, const struct sg_pt_seen *entry, struct sg_pt
             continue;
         if (peer->is_eager)
             sg_pt_push(m, peer, entry, out);
-        else
+        else if (!sg_pt_missing_is_told(m, entry, peer))
             sg_pt_lazy_queue(m, peer, entry, out);
     }
 }
@@ -227,9 +230,9 @@ static void on_broadcast(struct sg_pt *m, const struct sg_pt_in *in, struct sg_p
 {
     struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, true, out);
     entry->parent = SG_PT_TAG_NONE;
-    sg_pt_missing_arrived(m, entry);
     sg_pt_peer_rescue(m, NULL, out);
     spread(m, entry, out);
+    sg_pt_missing_arrived(m, entry);
 }
 
 static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
@@ -242,8 +245,8 @@ static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_
     entry->hop = in->hop;
     m->stats.payloads_new++;
     m->is_settled = m->is_settled || peer->is_eager;
-    sg_pt_missing_arrived(m, entry);
     spread(m, entry, out);
+    sg_pt_missing_arrived(m, entry);
     optimise(m, entry, shorter, hop, out);
     if (!peer->is_eager && m->now >= peer->quiet_until)
         sg_pt_peer_graft(m, peer, NULL, out);
@@ -288,9 +291,12 @@ static void on_ihave(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
     for (size_t i = 0; i < in->count; i++) {
         const struct sg_pt_have *have = &in->have[i];
         struct sg_pt_seen *entry = sg_pt_seen_find(m, &have->id);
-        if (entry == NULL)
+        if (entry == NULL) {
             sg_pt_missing_announced(m, peer, have);
-        else if (sg_time_since(m->now, entry->at) < m->config.graft_max_ns)
+            continue;
+        }
+        sg_pt_lazy_told(m, peer, entry, have->hop);
+        if (sg_time_since(m->now, entry->at) < m->config.graft_max_ns)
             optimise(m, entry, peer, have->hop, out);
     }
 }

@@ -168,6 +168,12 @@ void sg_pt_lazy_queue_dropped(struct sg_pt *m, struct sg_pt_peer *peer,
                               const struct sg_pt_seen *entry, struct sg_pt_outbox *out);
 /* The newest cached ids, for a new neighbour. */
 void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+/* peer announced entry at hop, so it need not hear of it from here: takes it out of the queue. Not
+ * when the way through this node would be so much shorter that it would exchange its parent. */
+void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                     uint8_t hop);
+/* Whether that is so for a neighbour that announced entry at hop. */
+bool sg_pt_lazy_is_news(const struct sg_pt *m, const struct sg_pt_seen *entry, uint8_t hop);
 /* A queue is sent or gone: finds the next one to be announced. */
 void sg_pt_lazy_rearm(struct sg_pt *m);
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
@@ -183,6 +189,9 @@ void sg_pt_missing_orphan(struct sg_pt *m, const struct sg_pt_peer *peer);
 /* The lazy neighbour that announced id with the fewest hops, or NULL. */
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id,
                                           uint8_t *hop);
+/* Whether peer has announced entry, before it came, and need not hear of it from here. */
+bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
+                           const struct sg_pt_peer *peer);
 /* entry came from its parent: no longer missing. */
 void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry);
 void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out);

@@ -60,6 +60,49 @@ static void test_flush_at_once(void **state)
     EXPECT(p, "timeout", "at 0 ms\nihave a m/2\n");
 }
 
+/* Both ends of a lazy link have the message soon after each other: one of them says so. */
+static void test_what_a_neighbour_has_is_not_announced_to_it(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new threshold=3");
+    DO(p, "up parent a b c");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    DO(p, "c prune");
+    DO(p, "a ihave m1/2");
+    EXPECT(p, "parent gossip m1 1", ""); /* a was first: its id is not queued */
+    DO(p, "b ihave m1/5");               /* b is second: its id is taken out again */
+    EXPECT(p, "run 20", "at 10 ms\nihave c m1/2\n");
+    DO(p, "parent gossip m2 1");
+    DO(p, "parent gossip m3 1");
+    DO(p, "parent gossip m4 1");
+    DO(p, "a ihave m3/2 m5/2");
+    DO(p, "b ihave m2/2 m3/2 m4/2");
+    assert_true(sg_pt_deadline(p->pt) != SG_TIME_NEVER);
+    DO(p, "c ihave m4/2 m2/2");
+    EXPECT(p, "parent gossip m5 1", "");
+    EXPECT(p, "run 20", "at 30 ms\nihave a m2/2 m4/2\nihave b m5/2\nihave c m3/2 m5/2\n");
+}
+
+/* A neighbour that has it over so many more hops than it would have from here is told: it may want
+ * another parent. */
+static void test_a_far_neighbour_is_told_all_the_same(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new threshold=3");
+    DO(p, "up parent a b");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    DO(p, "a ihave m1/6");
+    DO(p, "b ihave m1/5");
+    DO(p, "parent gossip m1 1"); /* from here they would have it at 2; a has it at 5 */
+    EXPECT(p, "run 20", "at 10 ms\nihave a m1/2\n");
+    DO(p, "parent gossip m2 1");
+    DO(p, "a ihave m2/6");
+    DO(p, "b ihave m2/5");
+    EXPECT(p, "run 20", "at 30 ms\nihave a m2/2\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +110,8 @@ int main(void)
         PT_TEST(test_new_neighbour_fills_its_queue_at_most),
         PT_TEST(test_outbox_points_at_what_was_queued),
         PT_TEST(test_flush_at_once),
+        PT_TEST(test_what_a_neighbour_has_is_not_announced_to_it),
+        PT_TEST(test_a_far_neighbour_is_told_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

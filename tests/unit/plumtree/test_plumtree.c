@@ -287,8 +287,8 @@ static void test_fullest_gossip(void **state)
     DO(p, "peer31 gossip k2 9");
     assert_int_equal(count_of(p, SG_PT_OUT_FORGET), 1);
     assert_int_equal(count_of(p, SG_PT_OUT_GOSSIP), 15);
-    assert_int_equal(count_of(p, SG_PT_OUT_IHAVE), 16);
-    assert_int_equal(count_of(p, SG_PT_OUT_GRAFT), 1); /* the shorter path */
+    assert_int_equal(count_of(p, SG_PT_OUT_IHAVE), 15); /* not to the one that has it */
+    assert_int_equal(count_of(p, SG_PT_OUT_GRAFT), 1);  /* the shorter path */
     assert_int_equal(count_of(p, SG_PT_OUT_PRUNE), 1);
 }
 
