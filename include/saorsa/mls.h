@@ -82,7 +82,7 @@ struct sg_mls_storage {
  * overwritten in the file and its journal. */
 struct sg_mls_file;
 /* Makes the file when there is none; its folder must be there. SG_ERR_LOCKED: another process has
- * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of a newer version;
+ * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of another version;
  * SG_ERR_NOT_FOUND: no such folder; SG_ERR_PERMISSION; SG_ERR_NO_SPACE; SG_ERR_IO. The last four
  * may come from its write and read, too. */
 SG_API SG_MUST_USE sg_err sg_mls_file_open(const char *path, struct sg_mls_file **out);
