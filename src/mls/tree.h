@@ -183,6 +183,8 @@ void sg_mls_tree_set_unstored(struct sg_mls_tree *tree);
 
 /* ---- key set (key_set.c) ---- */
 
+/* Of any bytes that members choose, with the secret seed of the tree. */
+uint32_t sg_mls_keys_hash(const struct sg_mls_tree *tree, struct sg_bytes key, bool is_signature);
 SG_MUST_USE sg_err sg_mls_keys_reserve(struct sg_mls_tree *tree, uint32_t more);
 /* The key of a node that is in its place; is_signature: a leaf's signature key. */
 void sg_mls_keys_add(struct sg_mls_tree *tree, uint32_t node, bool is_signature);

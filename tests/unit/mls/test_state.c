@@ -270,6 +270,34 @@ static void a_config_may_keep_less_than_before(void **state)
     tear_down(&p);
 }
 
+/* A record that cannot be read is not left in memory half read. */
+static void secrets_of_a_damaged_record_are_deleted(void **state)
+{
+    struct pair p;
+    struct watched watched = {.count = 0};
+    const struct sg_mem mem = {watch_alloc, watch_realloc, watch_free, &watched};
+    struct sg_mls_group *group;
+    (void)state;
+    set_up(&p);
+    for (unsigned i = 0; i < 3; i++)
+        (void)say(&p, &p.b);
+    assert_int_equal(give(&p.a, say(&p, &p.b), SG_MLS_EVENT_APPLICATION), SG_OK);
+    save(&p);
+    const struct sg_mls_ratchet *ratchet = &p.a.group->epoch->ratchets.senders[0].ratchet[1];
+    assert_int_equal(ratchet->kept_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        memcpy(watched.secret[watched.count++], ratchet->kept[i].key, 32); /* 16, then zeros */
+    struct kept *record = find(&p.store, sg_mls_sender_record(p.a.group->epoch->context.epoch), 1);
+    /* two ratchets, three keys; within the last of them the record ends */
+    record->len = 8 + 2 * 40 + 3 * (4 + 16 + 12) - 1;
+    p.w.config.mem = &mem;
+    assert_int_equal(sg_mls_state_load(&p.w.config, &p.store.store, SG_BYTES_LIT("stored"), &group),
+                     SG_ERR_CORRUPT);
+    assert_int_equal(watched.found, 0);
+    p.w.config.mem = sg_mem_default();
+    tear_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +307,7 @@ int main(void)
         cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(secrets_are_deleted),
         cmocka_unit_test(a_used_ratchet_is_deleted),
+        cmocka_unit_test(secrets_of_a_damaged_record_are_deleted),
         cmocka_unit_test(a_first_save_deletes_nothing),
         cmocka_unit_test(a_config_may_keep_less_than_before),
     };
