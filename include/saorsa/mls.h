@@ -227,6 +227,13 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member
                                                     struct sg_bytes psk_id,
                                                     struct sg_mls_blob *message);
 
+/* The resumption secret of an epoch of this group: only who was a member then can follow the commit
+ * that covers it (RFC 9420 s8.6). Those of the last 64 epochs are kept. SG_ERR_MLS_PSK: not that
+ * one. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_resumption(struct sg_mls_member *member,
+                                                           uint64_t epoch,
+                                                           struct sg_mls_blob *message);
+
 /* Changes what the group keeps for a component of the program (draft-ietf-mls-extensions
  * AppDataUpdate): all members have it, newcomers get it. update.data NULL: the component's data
  * goes. SG_ERR_MLS_PROPOSAL: there is none to go; what update_app_data says;
