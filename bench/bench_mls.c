@@ -159,7 +159,7 @@ static void bench_crypto(struct bench *b)
     size_t len;
     double signed_ms = 0, verified = 0, sealed = 0;
     struct sg_bytes key = sg_bytes(b->signature_private[0], suite->sig_private_len);
-    struct sg_mls_to_sign to_sign = {key, sg_bytes(data, sizeof(data))};
+    struct sg_mls_to_sign to_sign = {key, sg_bytes(data, sizeof(data)), NULL};
     demand(suite->sig_public(suite, key, public_key), "public key");
     demand(suite->kem_generate(suite, b->config.random, kem_private, kem_public), "KEM key");
     for (int i = 0; i < CRYPTO_RUNS; i++) {

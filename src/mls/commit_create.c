@@ -249,7 +249,8 @@ static void fill(struct making *m)
     m->signer = sg_mls_group_signer(group);
     m->new_signer = m->signer;
     if (options->new_leaf != NULL)
-        m->new_signer.private_key = options->new_leaf->signature_private;
+        m->new_signer = (struct sg_mls_signer){group->suite, group->config->random,
+                                               options->new_leaf->signature_private, NULL};
     m->leaf = sg_mls_group_leaf(group);
     m->context = (struct sg_mls_list_context){
         .rules = sg_mls_group_rules(group, options->send.now),

@@ -11,7 +11,8 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     sg_mls_tree_init(&group->tree, config->mem, suite);
     group->resumption_cap = config->resumption_epochs > 0 ? config->resumption_epochs : 1;
     group->resumption = sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
-    sg_err err = group->resumption == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+    group->ready = sg_mem_new(config->mem, 1, sizeof(*group->ready));
+    sg_err err = group->resumption == NULL || group->ready == NULL ? SG_ERR_NO_MEMORY : SG_OK;
     if (err == SG_OK)
         err = config->random->fill(config->random->state, (uint8_t *)group->tree.keys.seed,
                                    sizeof(group->tree.keys.seed));
@@ -83,6 +84,9 @@ void sg_mls_group_free(struct sg_mls_group *group)
     sg_mls_epoch_free(group->epoch);
     sg_mls_discarded_clear(group);
     sg_mls_group_free_gone(group);
+    if (group->ready != NULL)
+        group->suite->sign_ready_fini(group->ready);
+    sg_mem_free(mem, group->ready);
     if (group->resumption != NULL)
         group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     sg_mem_free(mem, group->resumption);
@@ -109,7 +113,7 @@ struct sg_mls_signer sg_mls_group_signer(const struct sg_mls_group *group)
 {
     return (struct sg_mls_signer){
         group->suite, group->config->random,
-        sg_bytes(group->epoch->signature_private, group->suite->sig_private_len)};
+        sg_bytes(group->epoch->signature_private, group->suite->sig_private_len), group->ready};
 }
 
 sg_err sg_mls_group_check_open(const struct sg_mls_group *group)
@@ -177,6 +181,7 @@ static void wipe_removed(struct sg_mls_group *group)
     group->suite->wipe(&epoch->own, sizeof(epoch->own));
     epoch->own.leaf = leaf;
     group->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
+    group->suite->sign_ready_fini(group->ready);
     sg_mls_secret_tree_forget(&epoch->ratchets);
     sg_mls_secret_tree_fini(&epoch->exports);
     epoch->is_stored = false;
@@ -216,6 +221,15 @@ void sg_mls_group_trim(struct sg_mls_group *group)
         sg_mls_discarded_clear(group);
     if (group->is_removed && group->config->undo_epochs == 0 && !is_wiped(group->epoch))
         wipe_removed(group);
+}
+
+/* A key that the epoch has no longer is not kept either. */
+static void drop_ready(struct sg_mls_group *group)
+{
+    size_t len = group->suite->sig_private_len;
+    if (!group->suite->equal(sg_bytes(group->ready->of, len),
+                             sg_bytes(group->epoch->signature_private, len)))
+        group->suite->sign_ready_fini(group->ready);
 }
 
 static void reverse(struct sg_mls_resumption *at, uint32_t count)
@@ -290,6 +304,7 @@ void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
     group->is_state_stored = false;
     sg_mls_recall_epoch(group, epoch);
     group->epoch = epoch;
+    drop_ready(group);
     sg_mls_group_keep_resumption(group);
     if (closing != NULL && closing->raw != NULL) {
         sg_mls_closing_fini(group->config, &group->closing);
@@ -311,6 +326,7 @@ sg_err sg_mls_group_merge(struct sg_mls_group *group)
         sg_mls_group_forget_epoch(group, group->epoch);
         group->epoch = pending->epoch;
         group->is_state_stored = false;
+        drop_ready(group);
         sg_mls_group_keep_resumption(group);
     } else {
         sg_mls_group_step(group, pending->epoch, &pending->log, &pending->closing);
@@ -352,6 +368,7 @@ sg_err sg_mls_group_rollback(struct sg_mls_group *group)
     sg_mls_closing_fini(group->config, &group->closing);
     sg_mls_tree_log_fini(&group->tree, &group->past[0].log);
     group->epoch = past.epoch;
+    drop_ready(group);
     group->past_count--;
     memmove(&group->past[0], &group->past[1], group->past_count * sizeof(group->past[0]));
     drop_resumption(group, group->epoch->context.epoch);

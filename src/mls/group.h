@@ -59,6 +59,7 @@ struct sg_mls_group {
     const struct sg_mls_suite *suite;
     struct sg_mls_tree tree;
     struct sg_mls_epoch *epoch;
+    struct sg_mls_ready *ready; /* of the signature key of the epoch, or of none */
     struct sg_mls_past past[SG_MLS_PAST_MAX];
     uint32_t past_count;
     struct sg_mls_epoch *discarded[SG_MLS_DISCARDED_MAX]; /* their ratchets; NULL: free */

@@ -117,6 +117,7 @@ sg_err sg_mls_group_propose_update(struct sg_mls_group *group, struct sg_mls_are
     if (new_leaf != NULL) {
         leaf = new_leaf->leaf;
         signer.private_key = new_leaf->signature_private;
+        signer.ready = NULL;
     } else {
         sg_mls_tree_leaf(&group->tree, place.leaf, &leaf);
     }

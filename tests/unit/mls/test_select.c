@@ -6,7 +6,8 @@ static struct sg_mls_proposal add_with(struct scene *s, struct client *c,
                                        const struct sg_mls_leaf *leaf)
 {
     struct sg_mls_proposal add = add_of(&s->w, c);
-    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, c->identity.signature_private};
+    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, c->identity.signature_private,
+                                   NULL};
     struct sg_mls_key_package *package = add.u.add;
     package->leaf.encryption_key = leaf->encryption_key;
     package->leaf.credential = leaf->credential;

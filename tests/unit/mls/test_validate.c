@@ -245,7 +245,8 @@ static void what_our_leaves_say(void **state)
 static struct sg_mls_proposal package_with(struct scene *s, struct sg_bytes extensions)
 {
     struct sg_mls_proposal dave = add_of(&s->w, &s->d);
-    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, s->d.identity.signature_private};
+    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, s->d.identity.signature_private,
+                                   NULL};
     dave.u.add->extensions = extensions;
     assert_int_equal(sg_mls_key_package_sign(&signer, &s->w.arena, dave.u.add), SG_OK);
     s->d.package.package = dave.u.add->raw;
