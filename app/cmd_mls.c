@@ -25,6 +25,9 @@ static const struct action ACTIONS[] = {
     {"remove", NEEDS_MEMBER, 1, "MEMBER", sg_mls_do_remove},
     {"update", NEEDS_MEMBER, 0, "", sg_mls_do_update},
     {"leave", NEEDS_MEMBER, 0, "", sg_mls_do_leave},
+    {"keep-psk", NEEDS_CLIENT, 2, "ID FILE", sg_mls_do_keep_psk},
+    {"psk", NEEDS_MEMBER, 1, "ID", sg_mls_do_psk},
+    {"resume", NEEDS_MEMBER, 1, "EPOCH", sg_mls_do_resume},
     {"commit", NEEDS_MEMBER, 0, "", sg_mls_do_commit},
     {"accept", NEEDS_MEMBER, 0, "", sg_mls_do_accept},
     {"discard", NEEDS_MEMBER, 0, "", sg_mls_do_discard},
@@ -161,6 +164,9 @@ const struct sg_command sg_cmd_mls = {
              "  join-external INFO    become a member by a commit of one's own, see 'info'\n"
              "  add PACKAGE, remove MEMBER, update, leave\n"
              "                        propose it: a message for all members\n"
+             "  keep-psk ID FILE      keep a secret that others have, too, under an id\n"
+             "  psk ID, resume EPOCH  propose that this secret, or that of an earlier epoch, goes\n"
+             "                        into the next one: who has it not cannot follow\n"
              "  commit                cover what is proposed, and --add, --remove: a message for\n"
              "                        all members, and a welcome. It is pending until\n"
              "  accept, discard       it is the one that counts, or not ('process' of the own\n"

@@ -166,6 +166,54 @@ bool sg_mls_box_create(const char *dir, const char *name, uint16_t suite, bool i
     return true;
 }
 
+/* ---- pre-shared keys ---- */
+
+#define PSK_ID_MAX 100
+#define PSK_SECRET_MAX 256
+
+static bool psk_path(const struct sg_mls_box *box, struct sg_bytes id, char out[SG_APP_PATH_MAX])
+{
+    char name[2 * PSK_ID_MAX + 8] = "psk-";
+    if (id.len == 0 || id.len > PSK_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++)
+        (void)snprintf(name + 4 + 2 * i, 3, "%02x", id.data[i]);
+    return path_in(box->dir, name, out);
+}
+
+bool sg_mls_box_keep_psk(const struct sg_mls_box *box, const char *id,
+                         const struct sg_mls_blob *secret)
+{
+    char path[SG_APP_PATH_MAX];
+    if (id[0] == '\0' || strlen(id) > PSK_ID_MAX) {
+        sg_complain("the id of a pre-shared key has 1 to %d bytes", PSK_ID_MAX);
+        return false;
+    }
+    if (secret->len == 0 || secret->len > PSK_SECRET_MAX) {
+        sg_complain("a pre-shared key has 1 to %d bytes; this one has %zu", PSK_SECRET_MAX,
+                    secret->len);
+        return false;
+    }
+    return psk_path(box, sg_mls_text(id), path) &&
+           write_secret_file(path, secret->data, secret->len);
+}
+
+static sg_err find_psk(void *user, struct sg_bytes id, uint8_t *secret, size_t *len)
+{
+    char path[SG_APP_PATH_MAX];
+    struct sg_mls_blob blob;
+    if (!psk_path(user, id, path) || access(path, F_OK) != 0)
+        return SG_ERR_MLS_PSK;
+    if (!sg_mls_read(path, &blob))
+        return SG_ERR_IO;
+    bool fits = blob.len > 0 && blob.len <= PSK_SECRET_MAX;
+    if (fits)
+        memcpy(secret, blob.data, blob.len);
+    *len = blob.len;
+    sg_mls_blob_free(&blob);
+    return fits ? SG_OK : SG_ERR_CORRUPT;
+}
+
 bool sg_mls_box_open(struct sg_mls_box *box, const char *dir, bool is_public)
 {
     struct sg_mls_client_config config;
@@ -187,6 +235,8 @@ bool sg_mls_box_open(struct sg_mls_box *box, const char *dir, bool is_public)
     config.identity = sg_mls_text(identity.name);
     config.secret = (struct sg_bytes){identity.secret, identity.secret_len};
     config.public_handshake = is_public;
+    config.user = box;
+    config.find_psk = find_psk;
     sg_mls_file_storage(box->file, &config.storage);
     err = sg_mls_client_new(&config, &box->client);
     explicit_bzero(&identity, sizeof(identity));

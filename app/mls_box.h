@@ -3,7 +3,8 @@
  *   client          text: suite, name, secret of the client
  *   mls.db          its groups (sg_mls_file_open)
  *   package-N.key   secret half of a key package that waits for a welcome
- *   package-N.last  of a last resort, which stays */
+ *   package-N.last  of a last resort, which stays
+ *   psk-HEX         secret of an external pre-shared key; its id in hex */
 #ifndef SG_APP_MLS_BOX_H
 #define SG_APP_MLS_BOX_H
 
@@ -32,6 +33,11 @@ bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_bl
                             bool is_last_resort);
 /* Joins by whichever of the secrets fits, and deletes it unless it is a last resort's. */
 sg_err sg_mls_box_join(struct sg_mls_box *box, const struct sg_mls_join_request *request);
+
+/* Keeps the secret of a pre-shared key, which replaces an earlier one of this id. False:
+ * complained. */
+bool sg_mls_box_keep_psk(const struct sg_mls_box *box, const char *id,
+                         const struct sg_mls_blob *secret);
 
 /* ---- bytes ---- */
 

@@ -142,6 +142,42 @@ int sg_mls_do_leave(struct sg_mls_box *box, const struct sg_mls_args *args)
     return give(args, sg_mls_member_propose_leave(box->member, &message), &message);
 }
 
+/* ---- pre-shared keys ---- */
+
+int sg_mls_do_keep_psk(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob secret;
+    if (!sg_mls_read(args->rest[1], &secret))
+        return SG_EXIT_FAILURE;
+    bool is_kept = sg_mls_box_keep_psk(box, args->rest[0], &secret);
+    sg_mls_blob_free(&secret);
+    return is_kept ? SG_EXIT_OK : SG_EXIT_FAILURE;
+}
+
+int sg_mls_do_psk(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob message;
+    return give(args, sg_mls_member_propose_psk(box->member, sg_mls_text(args->rest[0]), &message),
+                &message);
+}
+
+int sg_mls_do_resume(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    struct sg_mls_blob message;
+    char *end;
+    unsigned long long epoch = strtoull(args->rest[0], &end, 10);
+    if (args->rest[0][0] < '0' || args->rest[0][0] > '9' || *end != '\0')
+        return sg_opt_usage_error(&sg_cmd_mls, "resume wants the number of an epoch, not '%.40s'",
+                                  args->rest[0]);
+    sg_err err = sg_mls_member_propose_resumption(box->member, epoch, &message);
+    if (err != SG_ERR_MLS_PSK)
+        return give(args, err, &message);
+    sg_complain("the secret of epoch %llu is not kept: this client was no member then, or it is "
+                "too long ago",
+                epoch);
+    return SG_EXIT_FAILURE;
+}
+
 /* ---- commits ---- */
 
 struct commit {

@@ -114,7 +114,7 @@ static void do_check(struct state *s)
 static void do_sign(struct state *s)
 {
     struct sg_mls_to_sign in = {sg_bytes(s->sig_private, s->suite->sig_private_len),
-                                sg_bytes(s->info, INFO_LEN)};
+                                sg_bytes(s->info, INFO_LEN), NULL};
     demand(s->suite->sign(s->suite, s->random, &in, s->signature, &s->signature_len));
 }
 

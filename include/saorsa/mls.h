@@ -82,7 +82,7 @@ struct sg_mls_storage {
  * overwritten in the file and its journal. */
 struct sg_mls_file;
 /* Makes the file when there is none; its folder must be there. SG_ERR_LOCKED: another process has
- * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of a newer version;
+ * it; SG_ERR_CORRUPT: damaged, or something else; SG_ERR_UNSUPPORTED: of another version;
  * SG_ERR_NOT_FOUND: no such folder; SG_ERR_PERMISSION; SG_ERR_NO_SPACE; SG_ERR_IO. The last four
  * may come from its write and read, too. */
 SG_API SG_MUST_USE sg_err sg_mls_file_open(const char *path, struct sg_mls_file **out);
@@ -132,7 +132,12 @@ struct sg_mls_client_config {
     /* Somebody outside may ask to be added (sg_mls_client_propose_add with no sender_index).
      * Anybody can, and a proposal that waits keeps members from sending data; default: refused. */
     bool accepts_outsiders;
-    bool public_handshake; /* proposals and commits as PublicMessage; default encrypted */
+    /* What one message may be, before anything shows who sent it; 0: the value in brackets. All
+     * members should have the same. Trees beside a welcome are not counted. */
+    size_t message_max;        /* bytes of a message, welcome or group info (128 MiB) */
+    uint32_t proposals_max;    /* proposals of a commit, newcomers of a welcome (65 536) */
+    uint32_t path_secrets_max; /* ciphertexts of a commit: the members of a blank tree (131 072) */
+    bool public_handshake;     /* proposals and commits as PublicMessage; default encrypted */
 };
 
 /* The defaults: suite 0, no identity, no storage. */
@@ -174,7 +179,7 @@ struct sg_mls_join_request {
 /* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed; SG_ERR_MLS_TREE,
  * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a
  * valid one; SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential
- * says; errors of decoding (SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED,
+ * says; SG_ERR_OVERSIZED: beyond limits of the configuration; errors of decoding (SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED,
  * SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
 SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
                                              const struct sg_mls_join_request *request,
@@ -221,6 +226,13 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_leave(struct sg_mls_member *memb
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_psk(struct sg_mls_member *member,
                                                     struct sg_bytes psk_id,
                                                     struct sg_mls_blob *message);
+
+/* The resumption secret of an epoch of this group: only who was a member then can follow the commit
+ * that covers it (RFC 9420 s8.6). Those of the last 64 epochs are kept. SG_ERR_MLS_PSK: not that
+ * one. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_resumption(struct sg_mls_member *member,
+                                                           uint64_t epoch,
+                                                           struct sg_mls_blob *message);
 
 /* Changes what the group keeps for a component of the program (draft-ietf-mls-extensions
  * AppDataUpdate): all members have it, newcomers get it. update.data NULL: the component's data
@@ -307,7 +319,8 @@ struct sg_mls_commit_output {
 };
 SG_API void sg_mls_commit_output_free(struct sg_mls_commit_output *output);
 /* Covers what the request says and all proposals that wait and fit. request NULL: only those, and
- * fresh keys. SG_ERR_INVALID_STATE: a commit is pending; errors of proposals. O(members) when the
+ * fresh keys. SG_ERR_INVALID_STATE: a commit is pending; SG_ERR_LIMIT, SG_ERR_TOO_LARGE: beyond the
+ * limits of the configuration; errors of proposals. O(members) when the
  * tree is blank, O(log members) when it is full. */
 SG_API SG_MUST_USE sg_err sg_mls_member_commit(struct sg_mls_member *member,
                                                const struct sg_mls_commit_request *request,
@@ -322,7 +335,8 @@ SG_API SG_MUST_USE sg_err sg_mls_member_rollback(struct sg_mls_member *member);
 /* ---- messages ---- */
 
 /* Encrypts data to all members; authenticated_data travels in the clear but cannot be changed.
- * SG_ERR_INVALID_STATE: proposals wait for a commit first. */
+ * SG_ERR_INVALID_STATE: proposals wait for a commit first; SG_ERR_TOO_LARGE: more than
+ * message_max. */
 SG_API SG_MUST_USE sg_err sg_mls_member_protect(struct sg_mls_member *member, struct sg_bytes data,
                                                 struct sg_bytes authenticated_data,
                                                 struct sg_mls_blob *message);
@@ -357,8 +371,9 @@ struct sg_mls_received {
  * call succeeds, and as long as message. SG_ERR_MLS_GROUP, SG_ERR_MLS_EPOCH: of another group or
  * epoch; SG_ERR_DUPLICATE: seen already; SG_ERR_MLS_TOO_FAR; SG_ERR_AUTH, SG_ERR_BAD_SIGNATURE,
  * SG_ERR_MLS_TAG: forged or damaged; SG_ERR_MLS_SENDER, SG_ERR_MLS_PROPOSAL, SG_ERR_MLS_COMMIT,
- * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_PSK: against the rules; SG_ERR_UNSUPPORTED:
- * a welcome, key package or group info; errors of decoding; SG_ERR_MLS_REMOVED. */
+ * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_PSK: against the rules; SG_ERR_OVERSIZED:
+ * beyond the limits of the configuration; SG_ERR_UNSUPPORTED: a welcome, key package or group
+ * info; errors of decoding; SG_ERR_MLS_REMOVED. */
 SG_API SG_MUST_USE sg_err sg_mls_member_receive(struct sg_mls_member *member,
                                                 struct sg_bytes message,
                                                 struct sg_mls_received *out);

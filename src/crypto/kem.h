@@ -68,8 +68,7 @@ SG_MUST_USE sg_err sg_kem_seed_public(enum sg_kem_alg alg, const struct sg_kem_s
 SG_MUST_USE sg_err sg_kem_seed_decaps(enum sg_kem_alg alg, const struct sg_kem_seed *seed,
                                       struct sg_bytes ciphertext, struct sg_kem_secret *secret);
 
-/* Is public_key [any] a public key (FIPS 203 s7.2)? SG_ERR_MALFORMED: it is not. SG_ERR_NO_MEMORY,
- * SG_ERR_CRYPTO. */
+/* Is public_key [any] a public key (FIPS 203 s7.2)? SG_ERR_MALFORMED: it is not. */
 SG_MUST_USE sg_err sg_kem_check(enum sg_kem_alg alg, struct sg_bytes public_key);
 
 #endif

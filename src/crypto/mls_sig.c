@@ -227,6 +227,31 @@ static sg_err sign_with(const struct sg_mls_suite *suite, EVP_PKEY *key, struct 
     return ok ? SG_OK : sg_evp_error(SG_ERR_CRYPTO);
 }
 
+void sg_mls_sig_ready_fini(struct sg_mls_ready *ready)
+{
+    EVP_PKEY_free(ready->key); /* wipes what is secret of it */
+    sg_wipe(ready, sizeof(*ready));
+}
+
+/* The key to sign with, which the caller frees: the one that is ready, or a new one, which is ready
+ * from then on. */
+static sg_err signing_key(const struct sg_mls_suite *suite, const struct sg_mls_to_sign *in,
+                          EVP_PKEY **out)
+{
+    struct sg_mls_ready *ready = in->ready;
+    if (ready == NULL || in->private_key.len != suite->sig_private_len)
+        return private_new(suite, in->private_key, out);
+    if (ready->key == NULL ||
+        !suite->equal(in->private_key, sg_bytes(ready->of, suite->sig_private_len))) {
+        SG_TRY(private_new(suite, in->private_key, out));
+        sg_mls_sig_ready_fini(ready);
+        ready->key = *out;
+        memcpy(ready->of, in->private_key.data, in->private_key.len);
+    }
+    *out = ready->key;
+    return EVP_PKEY_up_ref(*out) == 1 ? SG_OK : sg_evp_error(SG_ERR_CRYPTO);
+}
+
 sg_err sg_mls_sig_sign(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                        const struct sg_mls_to_sign *in, uint8_t *signature, size_t *len)
 {
@@ -236,7 +261,7 @@ sg_err sg_mls_sig_sign(const struct sg_mls_suite *suite, const struct sg_mls_ran
     if (scheme_of(suite)->kind == KIND_ML_DSA)
         err = random->fill(random->state, bytes, sizeof(bytes));
     if (err == SG_OK)
-        err = private_new(suite, in->private_key, &key);
+        err = signing_key(suite, in, &key);
     if (err == SG_OK)
         err = sign_with(suite, key, in->content, sg_bytes(bytes, sizeof(bytes)),
                         (struct signature_out){signature, len});

@@ -22,6 +22,7 @@ SG_MUST_USE sg_err sg_mls_sig_generate(const struct sg_mls_suite *suite,
 SG_MUST_USE sg_err sg_mls_sig_public(const struct sg_mls_suite *suite, struct sg_bytes private_key,
                                      uint8_t *public_key);
 SG_MUST_USE sg_err sg_mls_sig_check(const struct sg_mls_suite *suite, struct sg_bytes public_key);
+void sg_mls_sig_ready_fini(struct sg_mls_ready *ready);
 SG_MUST_USE sg_err sg_mls_sig_sign(const struct sg_mls_suite *suite,
                                    const struct sg_mls_random *random,
                                    const struct sg_mls_to_sign *in, uint8_t *signature,

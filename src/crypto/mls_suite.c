@@ -212,8 +212,9 @@ static bool do_equal(struct sg_bytes a, struct sg_bytes b)
     .kem_check = do_kem_check, .hpke_seal = do_hpke_seal, .hpke_open = do_hpke_open,               \
     .hpke_send_export = do_hpke_send_export, .hpke_receive_export = do_hpke_receive_export,        \
     .sig_generate = sg_mls_sig_generate, .sig_public = sg_mls_sig_public,                          \
-    .sig_check = sg_mls_sig_check, .sign = sg_mls_sig_sign, .verify = sg_mls_sig_verify,           \
-    .wipe = sg_wipe, .equal = do_equal
+    .sig_check = sg_mls_sig_check, .sign = sg_mls_sig_sign,                                        \
+    .sign_ready_fini = sg_mls_sig_ready_fini, .verify = sg_mls_sig_verify, .wipe = sg_wipe,        \
+    .equal = do_equal
 
 static const struct sg_mls_suite suites[] = {
     {ROW(1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519"), KEM_X25519, SHA256, AES128, ED25519},

@@ -14,7 +14,8 @@ struct sg_mls_chunk {
 void sg_mls_arena_init(struct sg_mls_arena *arena, const struct sg_mem *mem,
                        void (*wipe)(void *data, size_t len))
 {
-    *arena = (struct sg_mls_arena){mem, wipe, NULL};
+    *arena =
+        (struct sg_mls_arena){mem, wipe, NULL, {SG_MLS_PROPOSALS_MAX, SG_MLS_PATH_SECRETS_MAX}};
 }
 
 void sg_mls_arena_fini(struct sg_mls_arena *arena)

@@ -9,13 +9,23 @@
 
 struct sg_mls_chunk;
 
+/* What one message that is read into an arena may list: it is read before anything shows who sent
+ * it, and a few bytes of it become a whole structure. */
+struct sg_mls_limits {
+    uint32_t proposals;    /* of a commit; newcomers of a Welcome, and its PSKs */
+    uint32_t path_secrets; /* ciphertexts of an UpdatePath, all its nodes together */
+};
+#define SG_MLS_PROPOSALS_MAX UINT32_C(65536)
+#define SG_MLS_PATH_SECRETS_MAX UINT32_C(131072)
+
 struct sg_mls_arena {
     const struct sg_mem *mem;
     void (*wipe)(void *data, size_t len); /* NULL: what is in here is public */
     struct sg_mls_chunk *last;
+    struct sg_mls_limits limits;
 };
 
-/* An empty arena; never fails. wipe is the suite's, or NULL. */
+/* An empty arena with the usual limits; never fails. wipe is the suite's, or NULL. */
 void sg_mls_arena_init(struct sg_mls_arena *arena, const struct sg_mem *mem,
                        void (*wipe)(void *data, size_t len));
 /* Wipes and frees all. The arena is empty then and can be used again. */

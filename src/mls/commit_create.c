@@ -113,6 +113,17 @@ static sg_err make_path(struct making *m)
     return check_own_leaf(m);
 }
 
+/* Others would refuse it before they look at it. */
+static sg_err check_limits(const struct making *m, const struct sg_mls_commit *commit)
+{
+    const struct sg_mls_limits *limits = &m->group->config->limits;
+    uint64_t secrets = 0;
+    for (uint32_t i = 0; commit->path != NULL && i < commit->path->count; i++)
+        secrets += commit->path->nodes[i].count;
+    return commit->count > limits->proposals || secrets > limits->path_secrets ? SG_ERR_LIMIT
+                                                                               : SG_OK;
+}
+
 static sg_err make_tree(struct making *m)
 {
     SG_TRY(apply_list(m));
@@ -124,6 +135,7 @@ static sg_err make_tree(struct making *m)
         m->own = m->group->epoch->own;
         sg_mls_private_prune(&m->group->tree, &m->own);
     }
+    SG_TRY(check_limits(m, commit_of(m)));
     return sg_mls_list_check_tree(&m->context, &m->change, has_path ? &m->path.leaf : NULL);
 }
 
@@ -237,7 +249,8 @@ static void fill(struct making *m)
     m->signer = sg_mls_group_signer(group);
     m->new_signer = m->signer;
     if (options->new_leaf != NULL)
-        m->new_signer.private_key = options->new_leaf->signature_private;
+        m->new_signer = (struct sg_mls_signer){group->suite, group->config->random,
+                                               options->new_leaf->signature_private, NULL};
     m->leaf = sg_mls_group_leaf(group);
     m->context = (struct sg_mls_list_context){
         .rules = sg_mls_group_rules(group, options->send.now),

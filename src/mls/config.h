@@ -4,7 +4,7 @@
 
 #include "crypto/mls_suite.h"
 #include "mls/leaf_node.h"
-#include "mls/proposal.h"
+#include "mls/message.h"
 #include "mls/schedule.h"
 
 /* Longest secret that a program may give for a PSK. */
@@ -47,22 +47,28 @@ struct sg_mls_config {
      * data. */
     sg_err (*app_data)(void *user, const struct sg_mls_app_data_change *change,
                        struct sg_mls_arena *arena, struct sg_bytes *after);
-    uint64_t lifetime_max;      /* seconds; RFC 9420 s7.2 wants a limit */
-    bool accepts_expired;       /* RFC 9420 s7.3: in what is received, the check is optional */
-    bool accepts_outsiders;     /* RFC 9420 s12.1.8: newcomers may propose their own Add */
-    size_t cache_bytes;         /* of proposals that wait for a commit, at most */
-    uint32_t past_epochs;       /* epochs whose late messages can still be read */
-    uint32_t resumption_epochs; /* epochs whose resumption PSK is kept */
-    uint32_t undo_epochs;       /* commits that can be rolled back; at most past_epochs */
-    uint32_t forward_max;       /* generations that one message may skip */
-    uint32_t skipped_max;       /* keys of skipped messages kept for each ratchet */
-    uint32_t padding;           /* private messages are padded to a multiple of it; 0: not */
+    uint64_t lifetime_max;  /* seconds; RFC 9420 s7.2 wants a limit */
+    bool accepts_expired;   /* RFC 9420 s7.3: in what is received, the check is optional */
+    bool accepts_outsiders; /* RFC 9420 s12.1.8: newcomers may propose their own Add */
+    size_t cache_bytes;     /* of proposals that wait for a commit, at most */
+    size_t message_max;     /* bytes of a message, Welcome or GroupInfo; trees are not counted */
+    struct sg_mls_limits limits; /* of what a message lists */
+    uint32_t past_epochs;        /* epochs whose late messages can still be read */
+    uint32_t resumption_epochs;  /* epochs whose resumption PSK is kept */
+    uint32_t undo_epochs;        /* commits that can be rolled back; at most past_epochs */
+    uint32_t forward_max;        /* generations that one message may skip */
+    uint32_t skipped_max;        /* keys of skipped messages kept for each ratchet */
+    uint32_t padding;            /* private messages are padded to a multiple of it; 0: not */
 };
 
 /* The usual values; mem, suites and random are the caller's to set. No proposals of newcomers,
- * 16 MiB of proposals, lifetimes up to 93 days, 5 past
- * epochs, 64 resumption PSKs, no roll-back, 1 000 skipped keys, padding to 64 bytes. */
+ * 16 MiB of proposals, messages up to 128 MiB with 65 536 proposals and 131 072 ciphertexts of a
+ * path, lifetimes up to 93 days, 5 past epochs, 64 resumption PSKs, no roll-back, 1 000 skipped
+ * keys, padding to 64 bytes. */
 void sg_mls_config_init(struct sg_mls_config *config);
+/* sg_mls_decode_message within the limits of config. SG_ERR_OVERSIZED: beyond them. */
+SG_MUST_USE sg_err sg_mls_config_decode(const struct sg_mls_config *config, struct sg_bytes bytes,
+                                        struct sg_mls_arena *arena, struct sg_mls_message *out);
 /* The row of a suite, or NULL. */
 const struct sg_mls_suite *sg_mls_config_suite(const struct sg_mls_config *config, uint16_t id);
 

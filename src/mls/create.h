@@ -55,8 +55,9 @@ struct sg_mls_commit_result {
 
 /* A commit of ours. It is pending: the group stays in its epoch until the commit comes back to
  * sg_mls_group_process, or sg_mls_group_merge adopts it; the welcome is to be sent after that.
- * SG_ERR_INVALID_STATE: one is pending already, or the group is closed; SG_ERR_MLS_REMOVED; errors
- * of sg_mls_list_apply. */
+ * SG_ERR_INVALID_STATE: one is pending already, or the group is closed; SG_ERR_MLS_REMOVED;
+ * SG_ERR_LIMIT, SG_ERR_TOO_LARGE: beyond config->limits or message_max; errors of
+ * sg_mls_list_apply. */
 SG_MUST_USE sg_err sg_mls_group_commit(struct sg_mls_group *group, struct sg_mls_arena *arena,
                                        const struct sg_mls_commit_options *options,
                                        struct sg_mls_commit_result *out);
@@ -64,7 +65,8 @@ SG_MUST_USE sg_err sg_mls_group_commit(struct sg_mls_group *group, struct sg_mls
 void sg_mls_group_clear_pending(struct sg_mls_group *group);
 
 /* A PrivateMessage with application data. SG_ERR_INVALID_STATE: proposals wait for a commit
- * (RFC 9420 s12.4), or the group is closed. SG_ERR_MLS_REMOVED. */
+ * (RFC 9420 s12.4), or the group is closed. SG_ERR_MLS_REMOVED. SG_ERR_TOO_LARGE: more than
+ * config->message_max. */
 SG_MUST_USE sg_err sg_mls_group_protect(struct sg_mls_group *group, struct sg_mls_arena *arena,
                                         struct sg_bytes data, struct sg_bytes authenticated_data,
                                         struct sg_bytes *out);

@@ -12,7 +12,7 @@ static bool is_used(const struct sg_mls_secret_tree *tree)
 
 static void forget(struct sg_mls_group *group, uint32_t slot)
 {
-    sg_mls_epoch_free(group->discarded[slot]);
+    sg_mls_group_forget_epoch(group, group->discarded[slot]);
     group->discarded[slot] = NULL;
 }
 
@@ -29,7 +29,7 @@ sg_err sg_mls_discard_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epo
 {
     uint32_t slot = free_slot(group);
     if (!is_used(&epoch->ratchets) && !is_used(&epoch->exports)) {
-        sg_mls_epoch_free(epoch);
+        sg_mls_group_forget_epoch(group, epoch);
         return SG_OK;
     }
     if (slot == SG_MLS_DISCARDED_MAX)
@@ -37,7 +37,7 @@ sg_err sg_mls_discard_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epo
     epoch->suite->wipe(&epoch->secrets, sizeof(epoch->secrets));
     epoch->suite->wipe(&epoch->own, sizeof(epoch->own));
     epoch->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
-    epoch->ratchets.is_stored = false;
+    epoch->is_stored = false;
     group->discarded[slot] = epoch;
     return SG_OK;
 }
@@ -52,7 +52,6 @@ static void take_over(struct sg_mls_secret_tree *to, struct sg_mls_secret_tree *
     sg_mls_secret_tree_fini(to);
     *to = *from;
     *from = (struct sg_mls_secret_tree){0};
-    to->is_stored = false;
 }
 
 void sg_mls_recall_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch)

@@ -16,6 +16,8 @@ struct sg_mls_epoch {
     struct sg_mls_secret_tree exports; /* of the safe exporter: one leaf for each component */
     struct sg_mls_private own;
     uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
+    bool is_stored;            /* besides the ratchets, the store has it as it is */
+    struct sg_mls_epoch *next; /* in a list of those whose records are due to go */
 };
 
 /* A zeroed epoch with a copy of context. SG_ERR_NO_MEMORY. */

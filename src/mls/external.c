@@ -17,7 +17,7 @@ static sg_err read_info(struct arriving *a)
     a->message = sg_mls_arena_new(a->arena, 1, sizeof(*a->message));
     if (a->message == NULL)
         return SG_ERR_NO_MEMORY;
-    SG_TRY(sg_mls_decode_message(a->in->group_info, a->arena, a->message));
+    SG_TRY(sg_mls_config_decode(a->in->config, a->in->group_info, a->arena, a->message));
     if (a->message->wire_format != SG_MLS_WIRE_GROUP_INFO ||
         a->message->u.group_info.context.version != SG_MLS_VERSION_10)
         return SG_ERR_MLS_WELCOME;

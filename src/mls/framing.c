@@ -46,7 +46,7 @@ sg_err sg_mls_content_sign(const struct sg_mls_signer *signer, struct sg_mls_are
     SG_TRY(set_raw(arena, &message->content));
     make_tbs(message, context, &tbs);
     struct sg_mls_signing in = {
-        signer->private_key, SG_BYTES_LIT("FramedContentTBS"), {tbs.parts, 3}};
+        signer->private_key, signer->ready, SG_BYTES_LIT("FramedContentTBS"), {tbs.parts, 3}};
     return sg_mls_sign_label(signer->suite, signer->random, arena, &in, &message->auth.signature);
 }
 
@@ -55,7 +55,7 @@ sg_err sg_mls_content_verify(const struct sg_mls_framing *framing, struct sg_byt
 {
     struct tbs tbs;
     make_tbs(message, framing->context, &tbs);
-    struct sg_mls_signing in = {public_key, SG_BYTES_LIT("FramedContentTBS"), {tbs.parts, 3}};
+    struct sg_mls_signing in = {public_key, NULL, SG_BYTES_LIT("FramedContentTBS"), {tbs.parts, 3}};
     return sg_mls_verify_label(framing->suite, framing->mem, &in, message->auth.signature);
 }
 

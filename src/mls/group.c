@@ -11,7 +11,8 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     sg_mls_tree_init(&group->tree, config->mem, suite);
     group->resumption_cap = config->resumption_epochs > 0 ? config->resumption_epochs : 1;
     group->resumption = sg_mem_new(config->mem, group->resumption_cap, sizeof(*group->resumption));
-    sg_err err = group->resumption == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+    group->ready = sg_mem_new(config->mem, 1, sizeof(*group->ready));
+    sg_err err = group->resumption == NULL || group->ready == NULL ? SG_ERR_NO_MEMORY : SG_OK;
     if (err == SG_OK)
         err = config->random->fill(config->random->state, (uint8_t *)group->tree.keys.seed,
                                    sizeof(group->tree.keys.seed));
@@ -22,9 +23,33 @@ sg_err sg_mls_group_new(const struct sg_mls_config *config, const struct sg_mls_
     return err;
 }
 
+void sg_mls_group_forget_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch)
+{
+    if (epoch == NULL || !epoch->ratchets.is_head_stored) {
+        sg_mls_epoch_free(epoch);
+        return;
+    }
+    sg_mls_secret_tree_forget(&epoch->ratchets);
+    sg_mls_secret_tree_fini(&epoch->exports);
+    group->suite->wipe(&epoch->secrets, sizeof(epoch->secrets));
+    group->suite->wipe(&epoch->own, sizeof(epoch->own));
+    group->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
+    epoch->next = group->gone;
+    group->gone = epoch;
+}
+
+void sg_mls_group_free_gone(struct sg_mls_group *group)
+{
+    while (group->gone != NULL) {
+        struct sg_mls_epoch *epoch = group->gone;
+        group->gone = epoch->next;
+        sg_mls_epoch_free(epoch);
+    }
+}
+
 static void past_fini(struct sg_mls_group *group, struct sg_mls_past *past)
 {
-    sg_mls_epoch_free(past->epoch);
+    sg_mls_group_forget_epoch(group, past->epoch);
     sg_mls_tree_log_fini(&group->tree, &past->log);
     *past = (struct sg_mls_past){0};
 }
@@ -58,6 +83,10 @@ void sg_mls_group_free(struct sg_mls_group *group)
         past_fini(group, &group->past[i]);
     sg_mls_epoch_free(group->epoch);
     sg_mls_discarded_clear(group);
+    sg_mls_group_free_gone(group);
+    if (group->ready != NULL)
+        group->suite->sign_ready_fini(group->ready);
+    sg_mem_free(mem, group->ready);
     if (group->resumption != NULL)
         group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     sg_mem_free(mem, group->resumption);
@@ -84,7 +113,7 @@ struct sg_mls_signer sg_mls_group_signer(const struct sg_mls_group *group)
 {
     return (struct sg_mls_signer){
         group->suite, group->config->random,
-        sg_bytes(group->epoch->signature_private, group->suite->sig_private_len)};
+        sg_bytes(group->epoch->signature_private, group->suite->sig_private_len), group->ready};
 }
 
 sg_err sg_mls_group_check_open(const struct sg_mls_group *group)
@@ -105,7 +134,9 @@ sg_err sg_mls_group_safe_export(struct sg_mls_group *group, uint16_t component,
         return SG_ERR_MLS_REMOVED;
     if (sg_mls_group_leaf(group) == UINT32_MAX)
         return SG_ERR_INVALID_STATE;
-    return sg_mls_secret_tree_consume(&group->epoch->exports, component, out);
+    SG_TRY(sg_mls_secret_tree_consume(&group->epoch->exports, component, out));
+    group->epoch->is_stored = false;
+    return SG_OK;
 }
 
 /* ---- epochs ---- */
@@ -122,7 +153,7 @@ static void wipe_past(struct sg_mls_epoch *epoch)
     epoch->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
     sg_mls_secret_tree_fini(&epoch->exports);
     epoch->own.leaf = leaf;
-    epoch->ratchets.is_stored = false;
+    epoch->is_stored = false;
     epoch->secrets.sender_data = sender_data;
     epoch->secrets.membership_key = membership;
     epoch->suite->wipe(&sender_data, sizeof(sender_data));
@@ -150,8 +181,11 @@ static void wipe_removed(struct sg_mls_group *group)
     group->suite->wipe(&epoch->own, sizeof(epoch->own));
     epoch->own.leaf = leaf;
     group->suite->wipe(epoch->signature_private, sizeof(epoch->signature_private));
-    sg_mls_secret_tree_fini(&epoch->ratchets);
+    group->suite->sign_ready_fini(group->ready);
+    sg_mls_secret_tree_forget(&epoch->ratchets);
     sg_mls_secret_tree_fini(&epoch->exports);
+    epoch->is_stored = false;
+    group->is_state_stored = false;
     group->suite->wipe(group->resumption, group->resumption_cap * sizeof(*group->resumption));
     group->resumption_count = 0;
 }
@@ -176,15 +210,26 @@ static void push_past(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
 
 void sg_mls_group_trim(struct sg_mls_group *group)
 {
-    while (group->past_count > past_max(group->config))
+    while (group->past_count > past_max(group->config)) {
         past_fini(group, &group->past[--group->past_count]);
+        group->is_state_stored = false;
+    }
     for (uint32_t i = group->config->undo_epochs; i < group->past_count; i++)
         if (!is_wiped(group->past[i].epoch))
             wipe_past(group->past[i].epoch);
     if (group->config->undo_epochs == 0)
         sg_mls_discarded_clear(group);
-    if (group->is_removed && group->config->undo_epochs == 0)
+    if (group->is_removed && group->config->undo_epochs == 0 && !is_wiped(group->epoch))
         wipe_removed(group);
+}
+
+/* A key that the epoch has no longer is not kept either. */
+static void drop_ready(struct sg_mls_group *group)
+{
+    size_t len = group->suite->sig_private_len;
+    if (!group->suite->equal(sg_bytes(group->ready->of, len),
+                             sg_bytes(group->epoch->signature_private, len)))
+        group->suite->sign_ready_fini(group->ready);
 }
 
 static void reverse(struct sg_mls_resumption *at, uint32_t count)
@@ -246,6 +291,7 @@ static void clear_waiting(struct sg_mls_group *group)
 void sg_mls_group_remove_own(struct sg_mls_group *group)
 {
     group->is_removed = true;
+    group->is_state_stored = false;
     clear_waiting(group);
     sg_mls_group_trim(group);
 }
@@ -255,8 +301,10 @@ void sg_mls_group_step(struct sg_mls_group *group, struct sg_mls_epoch *epoch,
 {
     struct sg_mls_epoch *before = group->epoch;
     clear_waiting(group);
+    group->is_state_stored = false;
     sg_mls_recall_epoch(group, epoch);
     group->epoch = epoch;
+    drop_ready(group);
     sg_mls_group_keep_resumption(group);
     if (closing != NULL && closing->raw != NULL) {
         sg_mls_closing_fini(group->config, &group->closing);
@@ -275,8 +323,10 @@ sg_err sg_mls_group_merge(struct sg_mls_group *group)
     sg_mls_tree_redo(&group->tree, &pending->log);
     if (group->epoch->own.leaf == UINT32_MAX) {
         /* an external commit: what was before it was never an epoch of ours */
-        sg_mls_epoch_free(group->epoch);
+        sg_mls_group_forget_epoch(group, group->epoch);
         group->epoch = pending->epoch;
+        group->is_state_stored = false;
+        drop_ready(group);
         sg_mls_group_keep_resumption(group);
     } else {
         sg_mls_group_step(group, pending->epoch, &pending->log, &pending->closing);
@@ -292,6 +342,7 @@ static sg_err rollback_removal(struct sg_mls_group *group)
     if (is_wiped(group->epoch))
         return SG_ERR_NOT_FOUND;
     group->is_removed = false;
+    group->is_state_stored = false;
     return SG_OK;
 }
 
@@ -313,9 +364,11 @@ sg_err sg_mls_group_rollback(struct sg_mls_group *group)
         return err;
     }
     clear_waiting(group);
+    group->is_state_stored = false;
     sg_mls_closing_fini(group->config, &group->closing);
     sg_mls_tree_log_fini(&group->tree, &group->past[0].log);
     group->epoch = past.epoch;
+    drop_ready(group);
     group->past_count--;
     memmove(&group->past[0], &group->past[1], group->past_count * sizeof(group->past[0]));
     drop_resumption(group, group->epoch->context.epoch);
@@ -341,14 +394,23 @@ const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *grou
 static void cached_fini(struct sg_mls_group *group, struct sg_mls_cached *cached)
 {
     group->cache_bytes -= cached->len;
+    group->is_cache_stored = false;
     sg_mem_free(group->config->mem, cached->message);
     group->suite->wipe(cached, sizeof(*cached));
+}
+
+/* A store looks for all serials up to the next one, so it is no larger than it must be. */
+static void set_next(struct sg_mls_group *group)
+{
+    group->cache_next =
+        group->cache_count == 0 ? 0 : group->cache[group->cache_count - 1].serial + 1;
 }
 
 void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count)
 {
     while (group->cache_count > count)
         cached_fini(group, &group->cache[--group->cache_count]);
+    set_next(group);
 }
 
 void sg_mls_cache_clear(struct sg_mls_group *group)
@@ -368,6 +430,7 @@ sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes ref)
             (group->cache_count - at - 1) * sizeof(*group->cache));
     group->suite->wipe(last, sizeof(*last));
     group->cache_count--;
+    set_next(group);
     return SG_OK;
 }
 
@@ -429,6 +492,8 @@ sg_err sg_mls_cache_add(struct sg_mls_group *group, struct sg_mls_arena *arena,
     memcpy(cached->ref, ref, group->suite->hash_len);
     cached->message = copy;
     cached->len = encoded.len;
+    cached->serial = group->cache_next++;
+    group->is_cache_stored = false;
     group->cache_bytes += cached->len;
     if (keys != NULL) {
         cached->has_keys = true;

@@ -27,6 +27,8 @@ struct sg_mls_cached {
     uint8_t ref[SG_MLS_HASH_MAX];
     uint8_t *message; /* [len] owned: encoded AuthenticatedContent */
     size_t len;
+    uint32_t serial; /* of those of this epoch; rising along the cache */
+    bool is_stored;
     bool has_keys; /* our own Update: */
     uint8_t encryption_private[SG_MLS_KEM_PRIVATE_MAX];
     uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
@@ -49,6 +51,7 @@ struct sg_mls_pending {
     struct sg_mls_tree_log log; /* redoes it */
     struct sg_mls_closing closing;
     uint8_t hash[SG_MLS_HASH_MAX]; /* of the message */
+    bool is_stored;
 };
 
 struct sg_mls_group {
@@ -56,6 +59,7 @@ struct sg_mls_group {
     const struct sg_mls_suite *suite;
     struct sg_mls_tree tree;
     struct sg_mls_epoch *epoch;
+    struct sg_mls_ready *ready; /* of the signature key of the epoch, or of none */
     struct sg_mls_past past[SG_MLS_PAST_MAX];
     uint32_t past_count;
     struct sg_mls_epoch *discarded[SG_MLS_DISCARDED_MAX]; /* their ratchets; NULL: free */
@@ -69,10 +73,16 @@ struct sg_mls_group {
     size_t cache_bytes;             /* of its messages */
     struct sg_mls_pending *pending; /* NULL: none */
     struct sg_mls_closing closing;
+    uint32_t cache_next;    /* serial of the next proposal */
+    uint32_t cache_stored;  /* serials of those in the store are below it */
+    bool is_cache_stored;   /* the cache is in the store as it is here */
+    bool is_state_stored;   /* and so is what belongs to no epoch */
     bool is_pending_stored; /* there is a pending commit in the store */
     bool is_stored;         /* there is this group in the store */
     uint64_t stored_from;   /* the oldest epoch in the store */
     uint64_t stored_to;     /* the newest one: a rollback leaves it above the current one */
+    struct sg_mls_epoch
+        *gone;       /* epochs whose records are due to go; nothing else is left of them */
     bool is_removed; /* by a commit that we saw; without undo nothing is left to decrypt with */
 };
 
@@ -102,6 +112,10 @@ void sg_mls_group_remove_own(struct sg_mls_group *group);
 /* Past epochs that the config no longer keeps go; those it can no longer undo are wiped, and so is
  * all of a group that removed us. */
 void sg_mls_group_trim(struct sg_mls_group *group);
+/* Wipes and frees an epoch, now, or when its records have gone from the store. NULL is allowed. */
+void sg_mls_group_forget_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch);
+/* Frees the epochs whose records have gone. */
+void sg_mls_group_free_gone(struct sg_mls_group *group);
 /* Notes the resumption PSK of the current epoch. */
 void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */

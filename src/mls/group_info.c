@@ -60,6 +60,10 @@ void sg_mls_read_group_secrets(struct sg_reader *r, struct sg_mls_arena *arena,
         out->path_secret = sg_mls_read_vector(r);
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
+        if (out->psk_count >= arena->limits.proposals) {
+            sg_reader_fail(r, SG_ERR_OVERSIZED);
+            return;
+        }
         void *grown =
             sg_mls_arena_push(arena, out->psks, &out->psk_count, &cap, sizeof(*out->psks));
         if (grown == NULL) {

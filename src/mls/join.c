@@ -21,7 +21,7 @@ struct joining {
 static sg_err read_inputs(struct joining *j)
 {
     struct sg_reader r = sg_reader(j->in->keys.package);
-    SG_TRY(sg_mls_decode_message(j->in->welcome, &j->arena, &j->message));
+    SG_TRY(sg_mls_config_decode(j->in->config, j->in->welcome, &j->arena, &j->message));
     if (j->message.wire_format != SG_MLS_WIRE_WELCOME)
         return SG_ERR_MLS_WELCOME;
     sg_mls_read_key_package(&r, &j->package);
@@ -278,7 +278,7 @@ sg_err sg_mls_welcome_is_for(const struct sg_mls_config *config, struct sg_bytes
     sg_mls_read_key_package(&r, &package);
     sg_err err = sg_reader_done(&r);
     if (err == SG_OK)
-        err = sg_mls_decode_message(welcome, &arena, &message);
+        err = sg_mls_config_decode(config, welcome, &arena, &message);
     const struct sg_mls_suite *suite =
         err == SG_OK ? sg_mls_config_suite(config, package.suite) : NULL;
     if (err == SG_OK)

@@ -34,7 +34,7 @@ static void sip_word(uint64_t v[4], uint64_t word)
 
 /* Peers choose their keys: with a hash that they could find collisions for, a tree of such keys
  * would take time quadratic in its size. Each class has a key of its own. */
-static uint32_t hash_of(const struct sg_mls_tree *tree, struct sg_bytes key, bool is_signature)
+uint32_t sg_mls_keys_hash(const struct sg_mls_tree *tree, struct sg_bytes key, bool is_signature)
 {
     const uint64_t k[2] = {tree->keys.seed[0] ^ is_signature, tree->keys.seed[1]};
     uint64_t v[4] = {k[0] ^ UINT64_C(0x736f6d6570736575), k[1] ^ UINT64_C(0x646f72616e646f6d),
@@ -113,7 +113,7 @@ void sg_mls_keys_add(struct sg_mls_tree *tree, uint32_t node, bool is_signature)
 {
     uint32_t ref = node * 2 + is_signature;
     struct sg_bytes key = key_of(tree, ref);
-    uint32_t hash = hash_of(tree, key, is_signature);
+    uint32_t hash = sg_mls_keys_hash(tree, key, is_signature);
     if (has_equal(tree, key, hash, ref))
         tree->keys.duplicates++;
     insert(&tree->keys, (struct sg_mls_key_slot){hash, ref + 1});
@@ -124,7 +124,7 @@ void sg_mls_keys_remove(struct sg_mls_tree *tree, uint32_t node, bool is_signatu
     struct sg_mls_key_set *keys = &tree->keys;
     uint32_t ref = node * 2 + is_signature;
     struct sg_bytes key = key_of(tree, ref);
-    uint32_t hash = hash_of(tree, key, is_signature);
+    uint32_t hash = sg_mls_keys_hash(tree, key, is_signature);
     uint32_t hole = hash & keys->mask;
     if (has_equal(tree, key, hash, ref))
         keys->duplicates--;
@@ -147,5 +147,5 @@ void sg_mls_keys_remove(struct sg_mls_tree *tree, uint32_t node, bool is_signatu
 bool sg_mls_tree_has_key(const struct sg_mls_tree *tree, struct sg_bytes key)
 {
     /* a ref that no node has, of the class of encryption keys */
-    return has_equal(tree, key, hash_of(tree, key, false), UINT32_MAX - 1);
+    return has_equal(tree, key, sg_mls_keys_hash(tree, key, false), UINT32_MAX - 1);
 }

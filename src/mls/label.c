@@ -114,7 +114,7 @@ sg_err sg_mls_sign_label(const struct sg_mls_suite *suite, const struct sg_mls_r
     uint8_t *out = sg_mls_arena_new(arena, suite->sig_max_len, 1);
     if (out == NULL)
         return SG_ERR_NO_MEMORY;
-    struct sg_mls_to_sign to_sign = {in->key, content};
+    struct sg_mls_to_sign to_sign = {in->key, content, in->ready};
     SG_TRY(suite->sign(suite, random, &to_sign, out, &len));
     *signature = sg_bytes(out, len);
     return SG_OK;

@@ -41,7 +41,8 @@ void sg_mls_key_package_ref(const struct sg_mls_suite *suite, struct sg_bytes ke
                             uint8_t *out);
 
 struct sg_mls_signing {
-    struct sg_bytes key; /* signing: private key; verifying: public key */
+    struct sg_bytes key;        /* signing: private key; verifying: public key */
+    struct sg_mls_ready *ready; /* signing: see sg_mls_to_sign; or NULL */
     struct sg_bytes label;
     struct sg_mls_parts content;
 };

@@ -152,6 +152,10 @@ static void read_welcome(struct sg_reader *r, struct sg_mls_arena *arena,
     out->suite = sg_read_u16(r);
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
+        if (out->count >= arena->limits.proposals) {
+            sg_reader_fail(r, SG_ERR_OVERSIZED);
+            return;
+        }
         void *grown =
             sg_mls_arena_push(arena, out->secrets, &out->count, &cap, sizeof(*out->secrets));
         if (grown == NULL) {

@@ -113,7 +113,7 @@ sg_err sg_mls_package_make(const struct sg_mls_config *config,
                            struct sg_mls_package *out)
 {
     const struct sg_mls_suite *suite = identity->suite;
-    struct sg_mls_signer signer = {suite, config->random, identity->signature_private};
+    struct sg_mls_signer signer = {suite, config->random, identity->signature_private, NULL};
     struct sg_mls_key_package *package = sg_mls_arena_new(arena, 1, sizeof(*package));
     uint8_t *ref = sg_mls_arena_new(arena, suite->hash_len, 1);
     if (package == NULL || ref == NULL)

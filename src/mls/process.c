@@ -336,11 +336,13 @@ static sg_err take(struct intake *in)
         return SG_ERR_NO_MEMORY;
     if (group->is_removed)
         return SG_ERR_MLS_REMOVED;
+    if (in->bytes.len > group->config->message_max)
+        return SG_ERR_OVERSIZED; /* before anything is done with all of it */
     if (is_pending(in))
         return take_own_commit(in);
     if (sg_mls_group_leaf(group) == UINT32_MAX)
         return SG_ERR_INVALID_STATE; /* our external commit is not accepted yet */
-    SG_TRY(sg_mls_decode_message(in->bytes, &in->event->arena, message));
+    SG_TRY(sg_mls_config_decode(group->config, in->bytes, &in->event->arena, message));
     bool is_public = message->wire_format == SG_MLS_WIRE_PUBLIC;
     if (!is_public && message->wire_format != SG_MLS_WIRE_PRIVATE)
         return SG_ERR_UNSUPPORTED;

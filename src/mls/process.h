@@ -38,6 +38,7 @@ struct sg_mls_event {
  * SG_ERR_MLS_GROUP: another group; SG_ERR_MLS_EPOCH: a handshake message of another epoch, or an
  * application message of one that is no longer kept; SG_ERR_DUPLICATE: seen already, or its key is
  * gone; SG_ERR_MLS_TOO_FAR; SG_ERR_AUTH: it does not decrypt; SG_ERR_MLS_TAG;
+ * SG_ERR_OVERSIZED: beyond config->message_max or limits, which nobody has to authenticate for;
  * SG_ERR_BAD_SIGNATURE; SG_ERR_MLS_SENDER; SG_ERR_MLS_REMOVED; SG_ERR_INVALID_STATE: a handshake
  * message for a group that is closed, or a commit or Update of ours whose secrets are not here (it
  * was discarded, or another state of ours made it); SG_ERR_UNSUPPORTED: not a framed message;

@@ -186,13 +186,18 @@ void sg_mls_write_hpke_ciphertext(struct sg_writer *w, const struct sg_mls_hpke_
     sg_write_vector(w, in->ciphertext);
 }
 
-static void read_path_node(struct sg_reader *r, struct sg_mls_arena *arena,
+/* left: ciphertexts that the path may still have. */
+static void read_path_node(struct sg_reader *r, struct sg_mls_arena *arena, uint32_t *left,
                            struct sg_mls_path_node *out)
 {
     uint32_t cap = 0;
     out->key = sg_mls_read_vector(r);
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
+        if ((*left)-- == 0) {
+            sg_reader_fail(r, SG_ERR_OVERSIZED);
+            return;
+        }
         void *grown =
             sg_mls_arena_push(arena, out->secrets, &out->count, &cap, sizeof(*out->secrets));
         if (grown == NULL) {
@@ -208,7 +213,7 @@ static void read_path_node(struct sg_reader *r, struct sg_mls_arena *arena,
 
 void sg_mls_read_path(struct sg_reader *r, struct sg_mls_arena *arena, struct sg_mls_path *out)
 {
-    uint32_t cap = 0;
+    uint32_t cap = 0, left = arena->limits.path_secrets;
     sg_mls_read_leaf(r, &out->leaf);
     out->nodes = NULL;
     out->count = 0;
@@ -224,7 +229,7 @@ void sg_mls_read_path(struct sg_reader *r, struct sg_mls_arena *arena, struct sg
             return;
         }
         out->nodes = grown;
-        read_path_node(&list, arena, &out->nodes[out->count - 1]);
+        read_path_node(&list, arena, &left, &out->nodes[out->count - 1]);
     }
     if (list.err != SG_OK)
         sg_reader_fail(r, list.err);
@@ -263,7 +268,7 @@ void sg_mls_read_commit(struct sg_reader *r, struct sg_mls_arena *arena, struct 
     memset(out, 0, sizeof(*out));
     struct sg_reader list = sg_reader(sg_mls_read_vector(r));
     while (list.err == SG_OK && list.left > 0) {
-        if (out->count == SG_MLS_COMMIT_MAX) {
+        if (out->count >= arena->limits.proposals) {
             sg_reader_fail(r, SG_ERR_OVERSIZED);
             return;
         }

@@ -1,6 +1,6 @@
 /* Proposals, UpdatePath and Commit: RFC 9420 s7.6, s8.4, s12.1, s12.4. Spans are borrowed from the
  * input, arrays live in the arena; a reader that runs out of memory fails with
- * SG_ERR_NO_MEMORY. */
+ * SG_ERR_NO_MEMORY, one that meets more than the arena's limits with SG_ERR_OVERSIZED. */
 #ifndef SG_MLS_PROPOSAL_H
 #define SG_MLS_PROPOSAL_H
 
@@ -92,10 +92,6 @@ struct sg_mls_proposal_or_ref {
     struct sg_bytes ref;
     struct sg_mls_proposal proposal;
 };
-
-/* Proposals that one commit lists at most. They are read before anything shows who sent them, and
- * three bytes become a whole structure: so what a message makes us hold is bounded. */
-#define SG_MLS_COMMIT_MAX 65536
 
 struct sg_mls_commit {
     struct sg_mls_proposal_or_ref *proposals; /* [count] */

@@ -43,11 +43,32 @@ static void put_node(struct sg_mls_secret_tree *tree, const struct sg_mls_node_s
     tree->node_count++;
 }
 
+static void set_changed(struct sg_mls_secret_tree *tree, uint32_t at)
+{
+    struct sg_mls_sender_ratchets *sender = &tree->senders[at];
+    if (sender->is_changed)
+        return;
+    sender->is_changed = true;
+    sender->next_changed = tree->changed;
+    tree->changed = at + 1;
+}
+
+/* The record that has a node's secret is that of its origin. */
+static void set_origin_changed(struct sg_mls_secret_tree *tree, uint32_t origin)
+{
+    uint32_t at = sg_mls_index32_get(&tree->sender_index, origin);
+    if (origin == UINT32_MAX)
+        tree->is_head_changed = true;
+    else if (at != SG_MLS_INDEX32_NONE)
+        set_changed(tree, at);
+}
+
 static void drop_node(struct sg_mls_secret_tree *tree, uint32_t node)
 {
     uint32_t at = sg_mls_index32_get(&tree->node_index, node);
     if (at == SG_MLS_INDEX32_NONE)
         return;
+    set_origin_changed(tree, tree->nodes[at].origin);
     sg_mls_index32_remove(&tree->node_index, node);
     struct sg_mls_node_secret *last = &tree->nodes[--tree->node_count];
     if (at != tree->node_count) {
@@ -61,36 +82,94 @@ sg_err sg_mls_secret_tree_init(struct sg_mls_secret_tree *tree, const struct sg_
                                const struct sg_mls_suite *suite, uint32_t leaves,
                                const struct sg_mls_secret *encryption)
 {
-    *tree = (struct sg_mls_secret_tree){
-        .mem = mem, .suite = suite, .window = DEFAULT_WINDOW, .leaves = leaves};
+    *tree = (struct sg_mls_secret_tree){.mem = mem,
+                                        .suite = suite,
+                                        .window = DEFAULT_WINDOW,
+                                        .leaves = leaves,
+                                        .newest = UINT32_MAX};
     sg_err err = reserve_nodes(tree, 1);
     if (err != SG_OK) {
         sg_mls_secret_tree_fini(tree);
         return err;
     }
-    struct sg_mls_node_secret root = {sg_mls_root(leaves), *encryption};
+    struct sg_mls_node_secret root = {sg_mls_root(leaves), UINT32_MAX, *encryption};
     put_node(tree, &root);
     suite->wipe(&root, sizeof(root));
     return SG_OK;
+}
+
+static void wipe_secrets(struct sg_mls_secret_tree *tree)
+{
+    for (uint32_t i = 0; i < 2 * tree->sender_count; i++) {
+        struct sg_mls_ratchet *ratchet = &tree->senders[i / 2].ratchet[i % 2];
+        tree->suite->wipe(ratchet->kept, ratchet->kept_cap * sizeof(*ratchet->kept));
+        sg_mem_free(tree->mem, ratchet->kept);
+        tree->suite->wipe(ratchet, sizeof(*ratchet));
+    }
+    tree->suite->wipe(tree->nodes, tree->node_cap * sizeof(*tree->nodes));
+    sg_mem_free(tree->mem, tree->nodes);
+    sg_mls_index32_fini(&tree->node_index, tree->mem);
+    tree->nodes = NULL;
+    tree->node_count = tree->node_cap = 0;
 }
 
 void sg_mls_secret_tree_fini(struct sg_mls_secret_tree *tree)
 {
     if (tree->mem == NULL)
         return;
-    for (uint32_t i = 0; i < 2 * tree->sender_count; i++) {
-        struct sg_mls_ratchet *ratchet = &tree->senders[i / 2].ratchet[i % 2];
-        tree->suite->wipe(ratchet->kept, ratchet->kept_cap * sizeof(*ratchet->kept));
-        sg_mem_free(tree->mem, ratchet->kept);
-    }
+    wipe_secrets(tree);
     tree->suite->wipe(tree->senders, tree->sender_cap * sizeof(*tree->senders));
     sg_mem_free(tree->mem, tree->senders);
-    tree->suite->wipe(tree->nodes, tree->node_cap * sizeof(*tree->nodes));
-    sg_mem_free(tree->mem, tree->nodes);
-    sg_mls_index32_fini(&tree->node_index, tree->mem);
     sg_mls_index32_fini(&tree->sender_index, tree->mem);
     memset(tree, 0, sizeof(*tree));
 }
+
+/* ---- what the store has ---- */
+
+void sg_mls_secret_tree_forget(struct sg_mls_secret_tree *tree)
+{
+    if (!tree->is_head_stored) {
+        sg_mls_secret_tree_fini(tree);
+        return;
+    }
+    wipe_secrets(tree);
+    tree->is_gone = true;
+}
+
+void sg_mls_secret_tree_set_stored(struct sg_mls_secret_tree *tree)
+{
+    while (tree->changed != 0) {
+        struct sg_mls_sender_ratchets *sender = &tree->senders[tree->changed - 1];
+        tree->changed = sender->next_changed;
+        sender->is_changed = false;
+        sender->is_stored = true;
+    }
+    tree->is_head_changed = false;
+    tree->is_head_stored = true;
+}
+
+void sg_mls_secret_tree_set_unstored(struct sg_mls_secret_tree *tree)
+{
+    for (uint32_t i = 0; i < tree->sender_count; i++) {
+        tree->senders[i].is_stored = false;
+        set_changed(tree, i);
+    }
+    tree->is_head_stored = false;
+}
+
+bool sg_mls_secret_tree_has_sender(const struct sg_mls_secret_tree *tree, uint32_t leaf)
+{
+    return sg_mls_index32_get(&tree->sender_index, leaf) != SG_MLS_INDEX32_NONE;
+}
+
+const struct sg_mls_node_secret *sg_mls_secret_tree_node(const struct sg_mls_secret_tree *tree,
+                                                         uint32_t node)
+{
+    uint32_t at = sg_mls_index32_get(&tree->node_index, node);
+    return at == SG_MLS_INDEX32_NONE ? NULL : &tree->nodes[at];
+}
+
+/* ---- looking up ---- */
 
 uint32_t sg_mls_secret_tree_next(const struct sg_mls_secret_tree *tree, uint32_t leaf,
                                  enum sg_mls_ratchet_kind kind)
@@ -152,6 +231,7 @@ static sg_err derive_leaf(const struct sg_mls_secret_tree *tree, struct sg_mls_k
         bool is_right = use->path[i - 1] > use->path[i];
         struct sg_mls_node_secret *other = &use->copath[use->copath_count++];
         other->node = sg_mls_sibling(use->path[i - 1]);
+        other->origin = use->leaf;
         SG_TRY(derive_child(suite, secret, !is_right, &other->secret));
         SG_TRY(derive_child(suite, secret, is_right, secret));
     }
@@ -285,6 +365,8 @@ void sg_mls_key_use_fini(const struct sg_mls_secret_tree *tree, struct sg_mls_ke
 sg_err sg_mls_secret_tree_put_node(struct sg_mls_secret_tree *tree,
                                    const struct sg_mls_node_secret *node)
 {
+    if (sg_mls_secret_tree_node(tree, node->node) != NULL)
+        return SG_ERR_DUPLICATE;
     SG_TRY(reserve_nodes(tree, 1));
     put_node(tree, node);
     return SG_OK;
@@ -293,9 +375,12 @@ sg_err sg_mls_secret_tree_put_node(struct sg_mls_secret_tree *tree,
 sg_err sg_mls_secret_tree_put_sender(struct sg_mls_secret_tree *tree,
                                      const struct sg_mls_sender_ratchets *sender)
 {
+    if (sg_mls_secret_tree_has_sender(tree, sender->leaf))
+        return SG_ERR_DUPLICATE;
     SG_TRY(reserve_sender(tree));
     sg_mls_index32_put(&tree->sender_index, sender->leaf, tree->sender_count);
     tree->senders[tree->sender_count++] = *sender;
+    set_changed(tree, tree->sender_count - 1);
     return SG_OK;
 }
 
@@ -369,7 +454,6 @@ sg_err sg_mls_secret_tree_consume(struct sg_mls_secret_tree *tree, uint32_t leaf
     sg_err err = derive_leaf(tree, &use, out);
     if (err == SG_OK) {
         drop_path(tree, &use);
-        tree->is_stored = false;
     } else {
         tree->suite->wipe(out, sizeof(*out));
     }
@@ -381,16 +465,20 @@ static void add_sender(struct sg_mls_secret_tree *tree, const struct sg_mls_key_
 {
     drop_path(tree, use);
     sg_mls_index32_put(&tree->sender_index, use->leaf, tree->sender_count);
-    tree->senders[tree->sender_count++] = use->sender;
+    struct sg_mls_sender_ratchets *sender = &tree->senders[tree->sender_count++];
+    *sender = use->sender;
+    sender->before = tree->newest;
+    tree->newest = use->leaf;
+    tree->is_head_changed = true;
 }
 
 void sg_mls_secret_tree_take(struct sg_mls_secret_tree *tree, struct sg_mls_key_use *use)
 {
-    tree->is_stored = false;
     if (use->path_count > 0)
         add_sender(tree, use);
     uint32_t at = sg_mls_index32_get(&tree->sender_index, use->leaf);
     struct sg_mls_ratchet *ratchet = &tree->senders[at].ratchet[use->kind];
+    set_changed(tree, at);
     if (use->is_kept) {
         take_kept(tree, ratchet, use->found.generation);
         return;

@@ -35,11 +35,16 @@ struct sg_mls_ratchet {
 
 struct sg_mls_sender_ratchets {
     uint32_t leaf;
+    uint32_t before;       /* leaf of the sender that came before this one; UINT32_MAX: none */
+    uint32_t next_changed; /* in the list of the tree */
+    bool is_changed;       /* in that list */
+    bool is_stored;        /* the store has a record of it */
     struct sg_mls_ratchet ratchet[2]; /* by enum sg_mls_ratchet_kind */
 };
 
 struct sg_mls_node_secret {
     uint32_t node;
+    uint32_t origin; /* leaf of the sender whose ratchets left it; UINT32_MAX: the root */
     struct sg_mls_secret secret;
 };
 
@@ -48,7 +53,12 @@ struct sg_mls_secret_tree {
     const struct sg_mls_suite *suite;
     struct sg_mls_window window;
     uint32_t leaves;
-    bool is_stored; /* nothing was taken since it was saved */
+    bool is_head_stored; /* the store has a record of newest and the root */
+    bool is_head_changed;
+    bool is_gone;     /* nothing is left but which records are due to go */
+    uint32_t newest;  /* leaf of the sender that came last; UINT32_MAX: none */
+    uint32_t changed; /* first of the senders that were used since the last save: its number + 1;
+                       * 0: none */
     struct sg_mls_index32 node_index;
     struct sg_mls_node_secret *nodes; /* [node_cap] */
     uint32_t node_count;
@@ -85,8 +95,18 @@ SG_MUST_USE sg_err sg_mls_secret_tree_init(struct sg_mls_secret_tree *tree,
                                            const struct sg_mls_secret *encryption);
 /* Wipes all. A zeroed tree is fine. */
 void sg_mls_secret_tree_fini(struct sg_mls_secret_tree *tree);
+/* Wipes all but the names of the senders whose records are due to go (is_gone). A tree that the
+ * store knows nothing of is finished. */
+void sg_mls_secret_tree_forget(struct sg_mls_secret_tree *tree);
+/* The store has all of it, each sender in a record of its own; or none of it. */
+void sg_mls_secret_tree_set_stored(struct sg_mls_secret_tree *tree);
+void sg_mls_secret_tree_set_unstored(struct sg_mls_secret_tree *tree);
+bool sg_mls_secret_tree_has_sender(const struct sg_mls_secret_tree *tree, uint32_t leaf);
+/* The secret of a node, or NULL. */
+const struct sg_mls_node_secret *sg_mls_secret_tree_node(const struct sg_mls_secret_tree *tree,
+                                                         uint32_t node);
 /* Restoring, into a tree that has what init sets: each adds one; a sender's kept keys are the
- * tree's from then on. SG_ERR_NO_MEMORY. */
+ * tree's from then on. SG_ERR_DUPLICATE: it is there; SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_secret_tree_put_node(struct sg_mls_secret_tree *tree,
                                                const struct sg_mls_node_secret *node);
 SG_MUST_USE sg_err sg_mls_secret_tree_put_sender(struct sg_mls_secret_tree *tree,

@@ -30,11 +30,15 @@ sg_err sg_mls_protect(struct sg_mls_group *group, struct sg_mls_arena *arena,
 {
     struct sg_mls_framing framing = sg_mls_epoch_framing(group->epoch);
     memset(&out->use, 0, sizeof(out->use));
-    if (out->message.wire_format == SG_MLS_WIRE_PUBLIC)
-        return sg_mls_protect_public(&framing, arena, &out->message, &out->bytes);
-    struct sg_mls_private_out how = {group->config->random,
-                                     padding_for(group->config, &out->message), &out->use};
-    return sg_mls_protect_private(&framing, &how, arena, &out->message, &out->bytes);
+    if (out->message.wire_format == SG_MLS_WIRE_PUBLIC) {
+        SG_TRY(sg_mls_protect_public(&framing, arena, &out->message, &out->bytes));
+    } else {
+        struct sg_mls_private_out how = {group->config->random,
+                                         padding_for(group->config, &out->message), &out->use};
+        SG_TRY(sg_mls_protect_private(&framing, &how, arena, &out->message, &out->bytes));
+    }
+    /* others have our limits, or are likely to */
+    return out->bytes.len > group->config->message_max ? SG_ERR_TOO_LARGE : SG_OK;
 }
 
 void sg_mls_send_off(struct sg_mls_group *group, struct sg_mls_outgoing *out)
@@ -113,6 +117,7 @@ sg_err sg_mls_group_propose_update(struct sg_mls_group *group, struct sg_mls_are
     if (new_leaf != NULL) {
         leaf = new_leaf->leaf;
         signer.private_key = new_leaf->signature_private;
+        signer.ready = NULL;
     } else {
         sg_mls_tree_leaf(&group->tree, place.leaf, &leaf);
     }

@@ -47,7 +47,8 @@ sg_err sg_mls_leaf_sign(const struct sg_mls_signer *signer, struct sg_mls_arena 
     struct sg_bytes own, raw, parts[4];
     SG_TRY(sg_mls_encode(arena, write_leaf_unsigned, leaf, &own));
     leaf_parts(leaf, own, place == NULL ? &nowhere : place, &tail, parts);
-    struct sg_mls_signing in = {signer->private_key, SG_BYTES_LIT("LeafNodeTBS"), {parts, 4}};
+    struct sg_mls_signing in = {
+        signer->private_key, signer->ready, SG_BYTES_LIT("LeafNodeTBS"), {parts, 4}};
     SG_TRY(sg_mls_sign_label(signer->suite, signer->random, arena, &in, &leaf->signature));
     SG_TRY(sg_mls_encode(arena, write_leaf, leaf, &raw));
     struct sg_reader r = sg_reader(raw);
@@ -62,7 +63,7 @@ sg_err sg_mls_leaf_verify(const struct sg_mls_suite *suite, const struct sg_mem 
     struct sg_bytes parts[4];
     struct leaf_tail tail = leaf_tail(place == NULL ? &nowhere : place);
     leaf_parts(leaf, leaf->signed_at, place == NULL ? &nowhere : place, &tail, parts);
-    struct sg_mls_signing in = {leaf->signature_key, SG_BYTES_LIT("LeafNodeTBS"), {parts, 4}};
+    struct sg_mls_signing in = {leaf->signature_key, NULL, SG_BYTES_LIT("LeafNodeTBS"), {parts, 4}};
     return sg_mls_verify_label(suite, mem, &in, leaf->signature);
 }
 
@@ -81,7 +82,7 @@ sg_err sg_mls_key_package_sign(const struct sg_mls_signer *signer, struct sg_mls
 {
     struct sg_bytes own, raw;
     SG_TRY(sg_mls_encode(arena, write_key_package_unsigned, key_package, &own));
-    struct sg_mls_signing in = {signer->private_key, SG_BYTES_LIT("KeyPackageTBS"),
+    struct sg_mls_signing in = {signer->private_key, signer->ready, SG_BYTES_LIT("KeyPackageTBS"),
                                 SG_MLS_PARTS(own)};
     SG_TRY(sg_mls_sign_label(signer->suite, signer->random, arena, &in, &key_package->signature));
     SG_TRY(sg_mls_encode(arena, write_key_package, key_package, &raw));
@@ -93,7 +94,8 @@ sg_err sg_mls_key_package_sign(const struct sg_mls_signer *signer, struct sg_mls
 sg_err sg_mls_key_package_verify(const struct sg_mls_suite *suite, const struct sg_mem *mem,
                                  const struct sg_mls_key_package *key_package)
 {
-    struct sg_mls_signing in = {key_package->leaf.signature_key, SG_BYTES_LIT("KeyPackageTBS"),
+    struct sg_mls_signing in = {key_package->leaf.signature_key, NULL,
+                                SG_BYTES_LIT("KeyPackageTBS"),
                                 SG_MLS_PARTS(key_package->signed_at)};
     return sg_mls_verify_label(suite, mem, &in, key_package->signature);
 }
@@ -107,7 +109,7 @@ sg_err sg_mls_group_info_sign(const struct sg_mls_signer *signer, struct sg_mls_
                               struct sg_mls_group_info *info)
 {
     SG_TRY(sg_mls_encode(arena, write_group_info_unsigned, info, &info->signed_at));
-    struct sg_mls_signing in = {signer->private_key, SG_BYTES_LIT("GroupInfoTBS"),
+    struct sg_mls_signing in = {signer->private_key, signer->ready, SG_BYTES_LIT("GroupInfoTBS"),
                                 SG_MLS_PARTS(info->signed_at)};
     return sg_mls_sign_label(signer->suite, signer->random, arena, &in, &info->signature);
 }
@@ -115,7 +117,7 @@ sg_err sg_mls_group_info_sign(const struct sg_mls_signer *signer, struct sg_mls_
 sg_err sg_mls_group_info_verify(const struct sg_mls_suite *suite, const struct sg_mem *mem,
                                 struct sg_bytes public_key, const struct sg_mls_group_info *info)
 {
-    struct sg_mls_signing in = {public_key, SG_BYTES_LIT("GroupInfoTBS"),
+    struct sg_mls_signing in = {public_key, NULL, SG_BYTES_LIT("GroupInfoTBS"),
                                 SG_MLS_PARTS(info->signed_at)};
     return sg_mls_verify_label(suite, mem, &in, info->signature);
 }

@@ -10,6 +10,7 @@ struct sg_mls_signer {
     const struct sg_mls_suite *suite;
     const struct sg_mls_random *random;
     struct sg_bytes private_key;
+    struct sg_mls_ready *ready; /* of the group, or NULL */
 };
 
 /* Where a leaf stands: part of its signature unless its source is key_package. */

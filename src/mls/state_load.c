@@ -1,6 +1,6 @@
 #include "mls/state.h"
 
-#define VERSION 3
+#define VERSION 4
 
 struct loading {
     const struct sg_mls_config *config;
@@ -90,6 +90,7 @@ static sg_err read_ratchet(struct sg_reader *r, const struct sg_mls_secret_tree 
 static sg_err read_sender(struct sg_reader *r, struct sg_mls_secret_tree *tree)
 {
     struct sg_mls_sender_ratchets sender = {.leaf = sg_read_u32(r)};
+    sender.before = sg_read_u32(r);
     sg_err err = read_ratchet(r, tree, &sender.ratchet[0]);
     if (err == SG_OK)
         err = read_ratchet(r, tree, &sender.ratchet[1]);
@@ -106,25 +107,83 @@ static sg_err read_sender(struct sg_reader *r, struct sg_mls_secret_tree *tree)
     return err;
 }
 
-static sg_err read_ratchets(struct sg_reader *r, struct loading *l, struct sg_mls_secret_tree *tree)
+/* A node's secret, its index read before. */
+static sg_err read_node_secret(struct sg_reader *r, struct sg_mls_secret_tree *tree,
+                               struct sg_mls_node_secret *node)
+{
+    read_secret(r, tree->suite, &node->secret);
+    sg_err err = r->err;
+    if (err == SG_OK && node->node >= sg_mls_node_count(tree->leaves))
+        err = SG_ERR_CORRUPT;
+    if (err == SG_OK)
+        err = sg_mls_secret_tree_put_node(tree, node);
+    tree->suite->wipe(node, sizeof(*node));
+    return err;
+}
+
+static sg_err begin_ratchets(struct sg_reader *r, const struct loading *l,
+                             struct sg_mls_secret_tree *tree)
 {
     tree->mem = l->config->mem;
     tree->suite = l->group->suite;
     tree->window = (struct sg_mls_window){l->config->forward_max, l->config->skipped_max};
     tree->leaves = sg_read_u32(r);
-    tree->is_stored = true;
+    tree->newest = sg_read_u32(r);
+    return r->err == SG_OK && tree->leaves > SG_MLS_LEAVES_MAX ? SG_ERR_CORRUPT : r->err;
+}
+
+/* All of a secret tree; without leaves there is none. */
+static sg_err read_ratchets(struct sg_reader *r, struct loading *l, struct sg_mls_secret_tree *tree)
+{
+    SG_TRY(begin_ratchets(r, l, tree));
     uint32_t nodes = sg_read_u32(r);
     for (uint32_t i = 0; r->err == SG_OK && i < nodes; i++) {
         struct sg_mls_node_secret node = {.node = sg_read_u32(r)};
-        read_secret(r, tree->suite, &node.secret);
-        sg_err err = sg_mls_secret_tree_put_node(tree, &node);
-        tree->suite->wipe(&node, sizeof(node));
-        SG_TRY(err);
+        node.origin = sg_read_u32(r);
+        SG_TRY(read_node_secret(r, tree, &node));
     }
     uint32_t senders = sg_read_u32(r);
     for (uint32_t i = 0; r->err == SG_OK && i < senders; i++)
         SG_TRY(read_sender(r, tree));
     return r->err;
+}
+
+static sg_err load_sender(struct loading *l, uint32_t kind, uint32_t leaf,
+                          struct sg_mls_secret_tree *tree)
+{
+    struct sg_reader r;
+    SG_TRY(need(l, kind, leaf, &r));
+    SG_TRY(read_sender(&r, tree));
+    if (tree->senders[tree->sender_count - 1].leaf != leaf)
+        return SG_ERR_CORRUPT;
+    while (r.err == SG_OK && r.left > 0) {
+        struct sg_mls_node_secret node = {.node = sg_read_u32(&r), .origin = leaf};
+        SG_TRY(read_node_secret(&r, tree, &node));
+    }
+    return sg_reader_done(&r);
+}
+
+/* A secret tree whose senders have records of their own. None is there twice, so following them
+ * ends. */
+static sg_err load_ratchets(struct loading *l, uint64_t epoch, struct sg_mls_secret_tree *tree)
+{
+    struct sg_reader r;
+    uint32_t kind = sg_mls_sender_record(epoch);
+    SG_TRY(need(l, kind, UINT32_MAX, &r));
+    SG_TRY(begin_ratchets(&r, l, tree));
+    if (tree->leaves == 0)
+        return SG_ERR_CORRUPT;
+    if (sg_mls_read_present(&r)) {
+        struct sg_mls_node_secret root = {sg_mls_root(tree->leaves), UINT32_MAX, {{0}}};
+        SG_TRY(read_node_secret(&r, tree, &root));
+    }
+    SG_TRY(sg_reader_done(&r));
+    for (uint32_t leaf = tree->newest; leaf != UINT32_MAX;) {
+        SG_TRY(load_sender(l, kind, leaf, tree));
+        leaf = tree->senders[tree->sender_count - 1].before;
+    }
+    sg_mls_secret_tree_set_stored(tree);
+    return SG_OK;
 }
 
 static sg_err read_epoch(struct sg_reader *r, struct loading *l, struct sg_mls_epoch **out)
@@ -141,8 +200,15 @@ static sg_err read_epoch(struct sg_reader *r, struct loading *l, struct sg_mls_e
     read_secrets(r, suite, &(*out)->secrets);
     read_own(r, suite, &(*out)->own);
     sg_read_copy(r, (*out)->signature_private, suite->sig_private_len);
-    SG_TRY(read_ratchets(r, l, &(*out)->ratchets));
     return read_ratchets(r, l, &(*out)->exports);
+}
+
+/* One with all its ratchets. */
+static sg_err read_whole_epoch(struct sg_reader *r, struct loading *l, struct sg_mls_epoch **out)
+{
+    SG_TRY(read_epoch(r, l, out));
+    SG_TRY(read_ratchets(r, l, &(*out)->ratchets));
+    return sg_reader_done(r);
 }
 
 static sg_err load_epoch(struct loading *l, uint64_t number, struct sg_mls_epoch **out)
@@ -150,7 +216,10 @@ static sg_err load_epoch(struct loading *l, uint64_t number, struct sg_mls_epoch
     struct sg_reader r;
     SG_TRY(need(l, SG_MLS_RECORD_EPOCH, (uint32_t)number, &r));
     SG_TRY(read_epoch(&r, l, out));
-    return sg_reader_done(&r);
+    bool has_ratchets = sg_mls_read_present(&r);
+    SG_TRY(sg_reader_done(&r));
+    (*out)->is_stored = true;
+    return has_ratchets ? load_ratchets(l, number, &(*out)->ratchets) : SG_OK;
 }
 
 /* ---- tree and logs ---- */
@@ -188,8 +257,8 @@ static sg_err load_nodes(struct loading *l)
         struct sg_reader r = sg_reader(value);
         SG_TRY(read_node(&r, tree, i, &node));
         SG_TRY(sg_mls_tree_put(tree, i, node));
-        tree->stored[i] = 1;
     }
+    sg_mls_tree_set_stored(tree);
     return SG_OK;
 }
 
@@ -235,8 +304,32 @@ static sg_err read_cached(struct sg_reader *r, struct loading *l)
         keys.encryption = sg_read_bytes(r, group->suite->kem_private_len);
         keys.signature = sg_read_bytes(r, group->suite->sig_private_len);
     }
-    SG_TRY(r->err);
+    SG_TRY(sg_reader_done(r));
     return sg_mls_cache_add(group, &l->arena, message, has_keys ? &keys : NULL);
+}
+
+/* In their order; between their numbers are those of proposals that were dropped. */
+static sg_err load_cache(struct loading *l)
+{
+    struct sg_mls_group *group = l->group;
+    struct sg_reader r;
+    SG_TRY(need(l, SG_MLS_RECORD_CACHE, 0, &r));
+    uint32_t next = sg_read_u32(&r);
+    SG_TRY(sg_reader_done(&r));
+    for (uint32_t serial = 0; serial < next; serial++) {
+        struct sg_bytes value;
+        sg_err err = get(l, SG_MLS_RECORD_CACHED, serial, &value);
+        if (err == SG_ERR_NOT_FOUND)
+            continue;
+        SG_TRY(err);
+        r = sg_reader(value);
+        group->cache_next = serial;
+        SG_TRY(read_cached(&r, l));
+        group->cache[group->cache_count - 1].is_stored = true;
+    }
+    group->cache_stored = next;
+    group->is_cache_stored = group->cache_next == next;
+    return SG_OK;
 }
 
 static sg_err read_closing(struct sg_reader *r, struct loading *l, struct sg_mls_closing *out)
@@ -283,9 +376,6 @@ static sg_err load_state(struct loading *l)
     l->group->discarded_stored = sg_read_u32(&r);
     SG_TRY(corrupt(read_closing(&r, l, &l->group->closing)));
     read_resumption(&r, l->group);
-    uint32_t cached = sg_read_u32(&r);
-    for (uint32_t i = 0; r.err == SG_OK && i < cached; i++)
-        SG_TRY(corrupt(read_cached(&r, l)));
     if (sg_reader_done(&r) != SG_OK || l->past_count > SG_MLS_PAST_MAX || leaves == 0 ||
         sg_mls_round_leaves(leaves) != leaves)
         return SG_ERR_CORRUPT;
@@ -317,8 +407,8 @@ static sg_err load_discarded(struct loading *l)
         if ((l->group->discarded_stored >> i & 1) == 0)
             continue;
         SG_TRY(need(l, SG_MLS_RECORD_DISCARDED, i, &r));
-        SG_TRY(read_epoch(&r, l, &l->group->discarded[i]));
-        SG_TRY(sg_reader_done(&r));
+        SG_TRY(read_whole_epoch(&r, l, &l->group->discarded[i]));
+        l->group->discarded[i]->is_stored = true;
     }
     return SG_OK;
 }
@@ -340,9 +430,9 @@ static sg_err load_pending(struct loading *l)
     memcpy(group->pending->hash, hash.data, hash.len);
     SG_TRY(read_closing(&r, l, &group->pending->closing));
     SG_TRY(read_epoch(&r, l, &group->pending->epoch));
-    group->pending->epoch->ratchets.is_stored = false; /* not as an epoch of the group */
-    group->pending->epoch->exports.is_stored = false;
+    SG_TRY(read_ratchets(&r, l, &group->pending->epoch->ratchets));
     SG_TRY(read_log(&r, l, &group->pending->log));
+    group->pending->is_stored = true;
     return sg_reader_done(&r);
 }
 
@@ -388,12 +478,14 @@ static sg_err reserve_for_logs(struct sg_mls_group *group)
 static sg_err load(struct loading *l)
 {
     SG_TRY(load_state(l));
+    SG_TRY(corrupt(load_cache(l)));
     SG_TRY(corrupt(load_nodes(l)));
     SG_TRY(corrupt(load_epoch(l, l->epoch, &l->group->epoch)));
     SG_TRY(corrupt(load_past(l)));
     SG_TRY(corrupt(load_discarded(l)));
     SG_TRY(corrupt(load_pending(l)));
     SG_TRY(corrupt(reserve_for_logs(l->group)));
+    l->group->is_state_stored = true;
     sg_mls_group_trim(l->group); /* the config may keep less than when this was saved */
     /* a tree that is not the one of the epoch cannot be used for anything */
     return sg_bytes_equal(sg_mls_tree_root_hash(&l->group->tree),

@@ -1,44 +1,65 @@
 #include "mls/successor.h"
 
-/* From *from on, around the tree; then *from is after the leaf that has it. */
-static bool has_credential(const struct sg_mls_tree *tree, const struct sg_mls_credential *wanted,
-                           uint32_t *from)
+/* The credentials of a tree's members, each once: open addressing. Their hash has the tree's secret
+ * seed, since members choose them. */
+struct credentials {
+    const struct sg_mls_tree *tree;
+    uint32_t *leaf_plus_1; /* [mask + 1] 0: empty */
+    uint32_t mask;
+};
+
+static uint32_t *slot_of(const struct credentials *set, const struct sg_mls_credential *credential)
 {
-    for (uint32_t i = 0; i < tree->leaves; i++) {
+    const struct sg_mls_tree *tree = set->tree;
+    for (uint32_t at = sg_mls_keys_hash(tree, credential->body, false);; at++) {
         struct sg_mls_leaf leaf;
-        uint32_t at = (*from + i) % tree->leaves;
-        if (!sg_mls_tree_has_leaf(tree, at))
-            continue;
-        sg_mls_tree_leaf(tree, at, &leaf);
-        if (!sg_mls_credential_equal(&leaf.credential, wanted))
-            continue;
-        *from = at + 1;
-        return true;
+        uint32_t *slot = &set->leaf_plus_1[at & set->mask];
+        if (*slot == 0)
+            return slot;
+        sg_mls_tree_leaf(tree, *slot - 1, &leaf);
+        if (sg_mls_credential_equal(&leaf.credential, credential))
+            return slot;
     }
-    return false;
 }
 
-/* Does each member of a have an equal credential in b? Groups that list them in one order take one
- * pass over both. */
-static bool is_subset(const struct sg_mls_tree *a, const struct sg_mls_tree *b)
+static sg_err collect(const struct sg_mls_tree *tree, struct credentials *out)
 {
-    uint32_t from = 0;
-    for (uint32_t i = 0; i < a->leaves; i++) {
+    *out = (struct credentials){.tree = tree, .mask = 2 * tree->leaves - 1};
+    out->leaf_plus_1 = sg_mem_new(tree->mem, (size_t)out->mask + 1, sizeof(*out->leaf_plus_1));
+    if (out->leaf_plus_1 == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < tree->leaves; i++) {
+        struct sg_mls_leaf leaf;
+        if (!sg_mls_tree_has_leaf(tree, i))
+            continue;
+        sg_mls_tree_leaf(tree, i, &leaf);
+        *slot_of(out, &leaf.credential) = i + 1;
+    }
+    return SG_OK;
+}
+
+/* Does each member of a have an equal credential in b? SG_ERR_MLS_GROUP. */
+static sg_err check_subset(const struct sg_mls_tree *a, const struct sg_mls_tree *b)
+{
+    struct credentials set;
+    SG_TRY(collect(b, &set));
+    sg_err err = SG_OK;
+    for (uint32_t i = 0; err == SG_OK && i < a->leaves; i++) {
         struct sg_mls_leaf leaf;
         if (!sg_mls_tree_has_leaf(a, i))
             continue;
         sg_mls_tree_leaf(a, i, &leaf);
-        if (!has_credential(b, &leaf.credential, &from))
-            return false;
+        if (*slot_of(&set, &leaf.credential) == 0)
+            err = SG_ERR_MLS_GROUP;
     }
-    return true;
+    sg_mem_free(b->mem, set.leaf_plus_1);
+    return err;
 }
 
 sg_err sg_mls_check_members(const struct sg_mls_tree *old, const struct sg_mls_tree *fresh,
                             bool is_branch)
 {
-    bool fits = is_branch ? is_subset(fresh, old) : is_subset(old, fresh);
-    return fits ? SG_OK : SG_ERR_MLS_GROUP;
+    return is_branch ? check_subset(fresh, old) : check_subset(old, fresh);
 }
 
 sg_err sg_mls_group_reinit(const struct sg_mls_group *group, struct sg_mls_reinit *out)

@@ -29,7 +29,7 @@ SG_MUST_USE sg_err sg_mls_group_succeed(const struct sg_mls_successor *in,
 /* The ReInit that closed a group; spans point into it. SG_ERR_INVALID_STATE: there was none. */
 SG_MUST_USE sg_err sg_mls_group_reinit(const struct sg_mls_group *group, struct sg_mls_reinit *out);
 /* RFC9420 s12.4.3.1: do the members of the new group fit the old one? By equal credentials.
- * SG_ERR_MLS_GROUP. */
+ * SG_ERR_MLS_GROUP, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_check_members(const struct sg_mls_tree *old,
                                         const struct sg_mls_tree *fresh, bool is_branch);
 

@@ -22,6 +22,7 @@ void sg_mls_tree_fini(struct sg_mls_tree *tree)
     sg_mem_free(tree->mem, tree->hashes);
     sg_mem_free(tree->mem, tree->clean);
     sg_mem_free(tree->mem, tree->stored);
+    sg_mem_free(tree->mem, tree->unsaved);
     sg_mem_free(tree->mem, tree->keys.slots);
     memset(tree, 0, sizeof(*tree));
 }
@@ -138,6 +139,28 @@ static void set_dirty(struct sg_mls_tree *tree, uint32_t node)
     }
 }
 
+/* Each node is listed once, so there is room for it. */
+static void set_unsaved(struct sg_mls_tree *tree, uint32_t node)
+{
+    if (tree->stored[node] != 0)
+        tree->unsaved[tree->unsaved_count++] = node;
+    tree->stored[node] = 0;
+}
+
+void sg_mls_tree_set_stored(struct sg_mls_tree *tree)
+{
+    for (uint32_t i = 0; i < tree->unsaved_count; i++)
+        tree->stored[tree->unsaved[i]] = 1;
+    tree->unsaved_count = 0;
+}
+
+void sg_mls_tree_set_unstored(struct sg_mls_tree *tree)
+{
+    uint32_t all = tree->cap_leaves == 0 ? 0 : sg_mls_node_count(tree->cap_leaves);
+    for (uint32_t i = 0; i < all; i++)
+        set_unsaved(tree, i);
+}
+
 static void count_type(struct sg_mls_tree *tree, uint16_t type, bool is_more)
 {
     uint32_t i = 0;
@@ -185,7 +208,7 @@ static struct sg_mls_node *swap(struct sg_mls_tree *tree, uint32_t node, struct 
     tree->nodes[node] = value;
     count_node(tree, node, true);
     set_dirty(tree, node);
-    tree->stored[node] = 0;
+    set_unsaved(tree, node);
     if (sg_mls_is_leaf(node) && value == NULL && node / 2 < tree->blank_hint)
         tree->blank_hint = node / 2;
     return before;
@@ -296,6 +319,10 @@ static sg_err reserve_capacity(struct sg_mls_tree *tree, uint32_t leaves)
         return SG_ERR_NO_MEMORY;
     memset(stored + before, 1, count - before); /* blank here, absent there */
     tree->stored = stored;
+    void *unsaved = sg_mem_resize(tree->mem, tree->unsaved, count, sizeof(*tree->unsaved));
+    if (unsaved == NULL)
+        return SG_ERR_NO_MEMORY;
+    tree->unsaved = unsaved;
     tree->cap_leaves = leaves;
     return SG_OK;
 }
@@ -366,7 +393,7 @@ static sg_err add_unmerged(struct sg_mls_tree *tree, uint32_t parent, uint32_t l
     if (is_ours && node->unmerged_len + 4 <= node->unmerged_cap) {
         insert_unmerged(node, leaf);
         set_dirty(tree, parent);
-        tree->stored[parent] = 0;
+        set_unsaved(tree, parent);
         return SG_OK;
     }
     struct sg_mls_node *grown =

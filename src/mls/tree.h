@@ -63,7 +63,9 @@ struct sg_mls_tree {
     uint8_t *hashes;            /* [the same][hash_len] */
     uint8_t *clean;             /* [the same] the hash is right, and so are those below */
     uint8_t *stored;            /* [the same] the node is in the store as it is here */
-    uint32_t leaves;            /* a power of two, or 0 */
+    uint32_t *unsaved;          /* [unsaved_count, room for the same] the others */
+    uint32_t unsaved_count;
+    uint32_t leaves; /* a power of two, or 0 */
     uint32_t cap_leaves;
     uint32_t members;
     uint32_t blank_hint; /* no blank leaf before it */
@@ -175,8 +177,14 @@ SG_MUST_USE sg_err sg_mls_tree_remove(struct sg_mls_tree *tree, uint32_t leaf);
 SG_MUST_USE sg_err sg_mls_tree_truncate(struct sg_mls_tree *tree);
 SG_MUST_USE sg_err sg_mls_tree_blank_path(struct sg_mls_tree *tree, uint32_t leaf);
 
+/* Each node is in the store as it is here; or none is, of those there is room for. */
+void sg_mls_tree_set_stored(struct sg_mls_tree *tree);
+void sg_mls_tree_set_unstored(struct sg_mls_tree *tree);
+
 /* ---- key set (key_set.c) ---- */
 
+/* Of any bytes that members choose, with the secret seed of the tree. */
+uint32_t sg_mls_keys_hash(const struct sg_mls_tree *tree, struct sg_bytes key, bool is_signature);
 SG_MUST_USE sg_err sg_mls_keys_reserve(struct sg_mls_tree *tree, uint32_t more);
 /* The key of a node that is in its place; is_signature: a leaf's signature key. */
 void sg_mls_keys_add(struct sg_mls_tree *tree, uint32_t node, bool is_signature);

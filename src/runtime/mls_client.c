@@ -132,6 +132,12 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.app_data = config->update_app_data == NULL ? NULL : update_app_data;
     client->mls.accepts_expired = config->accepts_expired;
     client->mls.accepts_outsiders = config->accepts_outsiders;
+    if (config->message_max != 0)
+        client->mls.message_max = config->message_max;
+    if (config->proposals_max != 0)
+        client->mls.limits.proposals = config->proposals_max;
+    if (config->path_secrets_max != 0)
+        client->mls.limits.path_secrets = config->path_secrets_max;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;
     SG_TRY(take_key(client, config->secret));

@@ -160,6 +160,25 @@ sg_err sg_mls_member_propose_psk(struct sg_mls_member *member, struct sg_bytes p
     return propose_plain(member, &proposal, message);
 }
 
+sg_err sg_mls_member_propose_resumption(struct sg_mls_member *member, uint64_t epoch,
+                                        struct sg_mls_blob *message)
+{
+    uint8_t nonce[SG_MLS_HASH_MAX];
+    struct sg_mls_proposal proposal = {.type = SG_MLS_PSK};
+    SG_TRY(sg_mls_member_check(member));
+    const struct sg_mls_random *random = member->client->mls.random;
+    size_t len = member->client->suite->hash_len;
+    if (sg_mls_group_resumption(member->group, epoch) == NULL)
+        return SG_ERR_MLS_PSK;
+    SG_TRY(random->fill(random->state, nonce, len));
+    proposal.u.psk = (struct sg_mls_psk_id){.type = SG_MLS_PSK_RESUMPTION,
+                                            .usage = SG_MLS_USAGE_APPLICATION,
+                                            .id = member->group->epoch->context.group_id,
+                                            .epoch = epoch,
+                                            .nonce = sg_bytes(nonce, len)};
+    return propose_plain(member, &proposal, message);
+}
+
 /* ---- commits ---- */
 
 void sg_mls_commit_output_free(struct sg_mls_commit_output *output)

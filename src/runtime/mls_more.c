@@ -139,7 +139,7 @@ static sg_err propose_outside(const struct sg_mls_client *client,
                               struct sg_mls_blob *message)
 {
     struct sg_mls_signer signer = {client->suite, client->mls.random,
-                                   client->identity.signature_private};
+                                   client->identity.signature_private, NULL};
     const struct sg_mls_outside in = {.signer = &signer,
                                       .group_id = request->group_id,
                                       .epoch = request->epoch,

@@ -1,7 +1,7 @@
 /* Entries of MLS groups in SQLite.
  *
  *   groups   id INTEGER, name BLOB (group_id)
- *   entries  id INTEGER = groups.id << 35 | kind << 32 | index, value BLOB
+ *   entries  id INTEGER = groups.id << 42 | kind << 32 | index, value BLOB
  *
  * One number for a row saves an index that would repeat the group id for each of the tens of
  * thousands of nodes of a large group.
@@ -28,8 +28,9 @@
 
 #define APPLICATION_ID "1396789069" /* "SAOM", roughly */
 #define APPLICATION_ID_INT 1396789069
-#define VERSION 1
+#define VERSION 2
 #define ZEROS_LEN 4096
+#define GROUP_SHIFT 42
 #define VALUE_MAX (1000 * 1000 * 1000)
 /* SQLite's file format 2.3.4 for pages of 4096 bytes: what a cell of a table holds of a row whose
  * rest fills overflow pages, and what one of those holds. */
@@ -83,7 +84,7 @@ static const char schema[] =
     "CREATE TABLE scrubbed(id INTEGER PRIMARY KEY CHECK(id = 0), times INTEGER NOT NULL) STRICT;"
     "INSERT INTO scrubbed VALUES(0, 0);"
     "PRAGMA application_id = " APPLICATION_ID ";"
-    "PRAGMA user_version = 1";
+    "PRAGMA user_version = 2";
 
 /* SQLite gives its other files the same mode. */
 static sg_err make_file(const struct sg_mls_db_options *options, char path[SG_FILE_PATH_MAX])
@@ -111,7 +112,7 @@ static sg_err identify(sqlite3 *sql, bool *is_empty)
         return SG_OK;
     if (id != APPLICATION_ID_INT || version < 1)
         return SG_ERR_CORRUPT;
-    return version > VERSION ? SG_ERR_UNSUPPORTED : SG_OK;
+    return version != VERSION ? SG_ERR_UNSUPPORTED : SG_OK;
 }
 
 static sg_err begin(sqlite3 *sql)
@@ -272,7 +273,7 @@ sg_err sg_mls_db_group(struct sg_mls_db *db, size_t index, struct sg_bytes *out)
 
 static int64_t row_of(int64_t group, const struct sg_mls_db_entry *entry)
 {
-    return (int64_t)((uint64_t)group << 35 | (uint64_t)entry->kind << 32 | entry->index);
+    return (int64_t)((uint64_t)group << GROUP_SHIFT | (uint64_t)entry->kind << 32 | entry->index);
 }
 
 /* The length of a value, without reading it. */
@@ -467,8 +468,8 @@ static sg_err drop(struct sg_mls_db *db, int64_t group)
     sqlite3_snprintf(sizeof(sql), sql,
                      "DELETE FROM entries WHERE id >= %lld AND id < %lld;"
                      "DELETE FROM groups WHERE id = %lld",
-                     (long long)((uint64_t)group << 35), (long long)((uint64_t)(group + 1) << 35),
-                     (long long)group);
+                     (long long)((uint64_t)group << GROUP_SHIFT),
+                     (long long)((uint64_t)(group + 1) << GROUP_SHIFT), (long long)group);
     return sg_sql_exec(db->sql, sql);
 }
 

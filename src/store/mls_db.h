@@ -17,9 +17,9 @@
 #include "os/file.h"
 
 /* Kinds are below it: they share a row number with group and index. */
-#define SG_MLS_DB_KINDS 8
+#define SG_MLS_DB_KINDS 1024
 /* Groups that a file may hold: what is left of the row number. */
-#define SG_MLS_DB_GROUPS_MAX (1 << 27)
+#define SG_MLS_DB_GROUPS_MAX (1 << 20)
 
 struct sg_mls_db;
 
@@ -38,7 +38,7 @@ struct sg_mls_db_options {
 
 /* Opens the database, or makes an empty one. The caller owns *out; NULL on an error, and a file
  * that was there is as it was. SG_ERR_LOCKED: another process has it. SG_ERR_CORRUPT: damaged, or
- * no database of ours. SG_ERR_UNSUPPORTED: of a newer version. SG_ERR_TOO_LARGE: the path. */
+ * no database of ours. SG_ERR_UNSUPPORTED: of another version. SG_ERR_TOO_LARGE: the path. */
 SG_MUST_USE sg_err sg_mls_db_open(struct sg_mls_db **out, const struct sg_mls_db_options *options);
 /* NULL is allowed. */
 void sg_mls_db_close(struct sg_mls_db *db);

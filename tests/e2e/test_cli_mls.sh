@@ -1,5 +1,6 @@
 #!/bin/sh
 # saorsa mls: a group of three over files, from key package to removal, and what it says of errors.
+# TIMEOUT: 300
 # shellcheck source=tests/e2e/cli_lib.sh
 . "$(dirname "$0")/cli_lib.sh"
 
@@ -112,6 +113,40 @@ expect_text last.err 'saorsa mls forget'
 expect_exit 0 mls carol forget garden
 expect_exit 1 mls carol members
 say bob 'she is out' alice
+
+begin 'pre-shared keys, of others and of an earlier epoch'
+printf 'a secret of two' >psk
+expect_exit 0 mls alice keep-psk 'the id' psk
+[ "$(stat -c %a alice/psk-*)" = 600 ] || fail 'the pre-shared key is open to others'
+expect_exit 0 mls alice psk 'the id' --out psk.proposal
+expect_exit 0 saorsa mls inspect psk.proposal
+expect_exit 0 mls bob process psk.proposal
+expect_exit 0 mls alice commit --out commit
+expect_exit 1 mls bob process commit
+expect_text last.err 'keep-psk'
+printf 'another secret' | mls bob keep-psk 'the id' -
+expect_exit 1 mls bob process commit
+expect_exit 0 mls bob keep-psk 'the id' psk
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+same_secret alice bob
+before=$(epoch_of alice)
+expect_exit 0 mls bob resume $((before - 1)) --out resume
+expect_exit 0 mls alice process resume
+expect_exit 0 mls alice commit --out commit
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+[ "$(epoch_of alice)" = $((before + 1)) ] || fail 'no new epoch'
+same_secret alice bob
+expect_exit 1 mls bob resume $((before + 9))
+expect_text last.err 'not kept'
+expect_exit 2 mls bob resume soon
+expect_exit 1 mls bob psk 'no such id'
+expect_text last.err 'keep-psk'
+: >nothing
+expect_exit 1 mls bob keep-psk 'the id' nothing
+expect_text last.err '1 to 256 bytes'
+expect_exit 2 mls bob keep-psk 'the id'
 
 begin 'a last resort, a tree that travels beside, and a commit of removals at once'
 expect_exit 0 mls carol package --last-resort --days 3 --out carol.kp

@@ -183,6 +183,11 @@ static sg_err do_receive_export(const struct sg_mls_suite *suite,
     return export_of(suite, from->enc, export);
 }
 
+static void do_ready_fini(struct sg_mls_ready *ready)
+{
+    memset(ready, 0, sizeof(*ready));
+}
+
 static sg_err do_sign(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                       const struct sg_mls_to_sign *in, uint8_t *signature, size_t *len)
 {
@@ -250,6 +255,7 @@ const struct sg_mls_suite *sg_mls_clear_suite(void)
         .sig_public = do_public,
         .sig_check = do_check,
         .sign = do_sign,
+        .sign_ready_fini = do_ready_fini,
         .verify = do_verify,
         .wipe = do_wipe,
         .equal = do_equal,

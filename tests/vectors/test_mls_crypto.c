@@ -119,7 +119,7 @@ static void check_signatures(const struct sg_mls_suite *s, json_t *v)
     /* some private keys of P-521 lack their leading zeros */
     assert_true(private_key.len <= s->sig_private_len);
     memcpy(padded + s->sig_private_len - private_key.len, private_key.data, private_key.len);
-    struct sg_mls_to_sign in = {sg_bytes(padded, s->sig_private_len), signed_bytes};
+    struct sg_mls_to_sign in = {sg_bytes(padded, s->sig_private_len), signed_bytes, NULL};
     assert_int_equal(s->sig_public(s, in.private_key, public_key), SG_OK);
     official_assert_equal(sg_bytes(public_key, s->sig_public_len), want);
     assert_int_equal(s->sign(s, sg_mls_random_default(), &in, signature, &len), SG_OK);

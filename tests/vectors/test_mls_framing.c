@@ -82,9 +82,9 @@ static void set_up(struct protection *p, const json_t *one)
                                          &p->membership_key, &p->sender_data,  &p->tree};
     assert_int_equal(sg_mls_encode(&mls_json_arena, write_context, &context, &p->framing.context),
                      SG_OK);
-    p->signer =
-        (struct sg_mls_signer){p->suite, sg_mls_random_default(),
-                               private_key(hex(one, "signature_priv"), p->suite->sig_private_len)};
+    p->signer = (struct sg_mls_signer){
+        p->suite, sg_mls_random_default(),
+        private_key(hex(one, "signature_priv"), p->suite->sig_private_len), NULL};
     p->public_key = hex(one, "signature_pub");
     fresh_tree(p, one);
 }

@@ -48,7 +48,7 @@ static void check_kdf(const struct sg_mls_suite *suite, const json_t *one)
 static void check_sign(const struct sg_mls_suite *suite, const json_t *part)
 {
     struct sg_bytes signature;
-    struct sg_mls_signing verify = {hex(part, "pub"), text(part, "label"),
+    struct sg_mls_signing verify = {hex(part, "pub"), NULL, text(part, "label"),
                                     SG_MLS_PARTS(hex(part, "content"))};
     assert_int_equal(sg_mls_verify_label(suite, sg_mem_default(), &verify, hex(part, "signature")),
                      SG_OK);

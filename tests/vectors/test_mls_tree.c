@@ -248,7 +248,7 @@ static void check_own_path(const json_t *one, const json_t *sender)
     uint32_t index = (uint32_t)number(sender, "index");
     struct sg_mls_signer signer = {
         suite, sg_mls_random_default(),
-        private_key(hex(sender, "signature_priv"), suite->sig_private_len)};
+        private_key(hex(sender, "signature_priv"), suite->sig_private_len), NULL};
     sg_mls_tree_leaf(&before, index, &leaf);
     struct sg_mls_path_make make = {&tree, &mls_json_arena, &signer, hex(one, "group_id"), index,
                                     &leaf};

@@ -80,7 +80,8 @@ static inline struct sg_mls_hpke_from fixture_from(const struct fixture *f)
 
 static inline struct sg_mls_to_sign fixture_to_sign(const struct fixture *f)
 {
-    return (struct sg_mls_to_sign){sg_bytes(f->sig_private, f->s->sig_private_len), fixture_plain};
+    return (struct sg_mls_to_sign){sg_bytes(f->sig_private, f->s->sig_private_len), fixture_plain,
+                                   NULL};
 }
 
 static inline sg_err fixture_keys(struct fixture *f)

@@ -213,6 +213,37 @@ static void test_setup_fails(void **state)
     assert_zero(h.key, sizeof(h.key));
 }
 
+/* Coefficients of q - 1 and q in each place: what we say of a key, OpenSSL says by its import. */
+static void test_kem_check(void **state)
+{
+    static const uint16_t ids[] = {SG_HPKE_ML_KEM_512, SG_HPKE_ML_KEM_768, SG_HPKE_ML_KEM_1024};
+    static const uint16_t values[] = {0, 3328, 3329, 4095};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct conversation c;
+        conversation_init(&c, ids[i], 1, 1);
+        size_t len = c.suite.kem->public_len, count = (len - 32) / 3 * 2;
+        for (size_t k = 0; k < count; k += k < 4 || k + 5 > count ? 1 : 37) {
+            uint8_t *at = c.public_key + k / 2 * 3 + k % 2, before[2] = {at[0], at[1]};
+            for (size_t v = 0; v < 4; v++) {
+                at[0] = (uint8_t)(k % 2 == 0 ? values[v]
+                                             : (before[0] & 0x0f) | (values[v] & 0x0f) << 4);
+                at[1] =
+                    (uint8_t)(k % 2 == 0 ? (before[1] & 0xf0) | values[v] >> 8 : values[v] >> 4);
+                const char *name = i == 0 ? "ML-KEM-512" : i == 1 ? "ML-KEM-768" : "ML-KEM-1024";
+                EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, name, NULL, c.public_key, len);
+                assert_int_equal(key != NULL, values[v] < 3329);
+                assert_int_equal(sg_hpke_kem_check(c.suite.kem, c.own.public_key),
+                                 key != NULL ? SG_OK : SG_ERR_MALFORMED);
+                EVP_PKEY_free(key);
+            }
+            memcpy(at, before, 2);
+        }
+        c.own.public_key.len--;
+        assert_int_equal(sg_hpke_kem_check(c.suite.kem, c.own.public_key), SG_ERR_MALFORMED);
+    }
+}
+
 /* Every KEM, also those that no suite of MLS has: the parts of a hybrid key are checked. */
 static void test_kems(void **state)
 {
@@ -255,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_against_openssl), cmocka_unit_test(test_unsupported),
         cmocka_unit_test(test_sequence),        cmocka_unit_test(test_use),
         cmocka_unit_test(test_setup_fails),     cmocka_unit_test(test_kems),
+        cmocka_unit_test(test_kem_check),
     };
     sg_prng_init(&prng, 2);
     return sg_crypto_init() != SG_OK || cmocka_run_group_tests(tests, NULL, NULL);

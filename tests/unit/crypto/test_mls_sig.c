@@ -31,7 +31,7 @@ static void check_known(const struct known *k)
     fixture_init(&f, sg_mls_suite_find(k->suite));
     assert_int_equal(from_hex(k->private_key, f.sig_private), f.s->sig_private_len);
     struct sg_mls_to_sign in = {sg_bytes(f.sig_private, f.s->sig_private_len),
-                                sg_bytes(k->content, strlen(k->content))};
+                                sg_bytes(k->content, strlen(k->content)), NULL};
     assert_int_equal(f.s->sig_public(f.s, in.private_key, f.sig_public), SG_OK);
     assert_int_equal(from_hex(k->public_key, want), f.s->sig_public_len);
     assert_memory_equal(f.sig_public, want, f.s->sig_public_len);

@@ -117,6 +117,41 @@ static void repeat(struct fixture *f)
     assert_memory_not_equal(again.enc, f->enc, f->s->kem_enc_len);
 }
 
+/* A key that is ready is used for its own private key only, and is wiped at the end. */
+static void sign_ready(struct fixture *f)
+{
+    uint8_t other_private[SG_MLS_SIG_PRIVATE_MAX], other_public[SG_MLS_SIG_PUBLIC_MAX];
+    struct sg_mls_ready ready = {.key = NULL};
+    struct sg_mls_to_sign in = fixture_to_sign(f), other = in;
+    assert_int_equal(f->s->sig_generate(f->s, &f->random, other_private, other_public), SG_OK);
+    other.private_key = sg_bytes(other_private, f->s->sig_private_len);
+    in.ready = other.ready = &ready;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint8_t *public_key = i == 2 ? other_public : f->sig_public;
+        const void *before = ready.key;
+        assert_int_equal(
+            f->s->sign(f->s, &f->random, i == 2 ? &other : &in, f->signature, &f->signature_len),
+            SG_OK);
+        assert_int_equal(f->s->verify(f->s, sg_bytes(public_key, f->s->sig_public_len), in.content,
+                                      sg_bytes(f->signature, f->signature_len)),
+                         SG_OK);
+        assert_non_null(ready.key);
+        assert_true(i != 1 || ready.key == before);
+    }
+    in.private_key.len--;
+    assert_int_equal(f->s->sign(f->s, &f->random, &in, f->signature, &f->signature_len),
+                     SG_ERR_MALFORMED);
+    f->s->sign_ready_fini(&ready);
+    assert_null(ready.key);
+    assert_zero(ready.of, sizeof(ready.of));
+}
+
+static void test_ready_keys(void **state)
+{
+    (void)state;
+    for_each_suite(sign_ready);
+}
+
 static void test_injected_randomness(void **state)
 {
     (void)state;
@@ -336,10 +371,15 @@ static void test_aliases_and_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),         cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_exports),       cmocka_unit_test(test_injected_randomness),
-        cmocka_unit_test(test_random_fails),  cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_wrong_lengths), cmocka_unit_test(test_aliases_and_parts),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_exports),
+        cmocka_unit_test(test_injected_randomness),
+        cmocka_unit_test(test_ready_keys),
+        cmocka_unit_test(test_random_fails),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_wrong_lengths),
+        cmocka_unit_test(test_aliases_and_parts),
     };
     return sg_crypto_init() != SG_OK || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,8 @@ static void proposals_from_outside(void **state)
     sg_write_vector_end(&w, mark);
     struct sg_writer e = sg_writer(gce, sizeof(gce));
     sg_mls_write_extension(&e, SG_MLS_EXT_EXTERNAL_SENDERS, sg_bytes(list, w.len));
-    struct sg_mls_signer signer = {s.w.suite, s.w.config.random, sender.identity.signature_private};
+    struct sg_mls_signer signer = {s.w.suite, s.w.config.random, sender.identity.signature_private,
+                                   NULL};
     struct sg_mls_outside in = {.signer = &signer, .group_id = SG_BYTES_LIT("group"), .epoch = 1};
     struct sg_mls_proposal carol = remove_of(2);
     struct sg_bytes message;

@@ -74,7 +74,7 @@ static struct sg_bytes forge_external(struct scene *s, const struct sg_mls_commi
     struct sg_mls_authentic *message = sg_mls_arena_new(&s->w.arena, 1, sizeof(*message));
     struct sg_mls_framing framing = sg_mls_epoch_framing(s->a.group->epoch);
     struct sg_mls_signer signer = {s->w.suite, s->w.config.random,
-                                   signer_of->identity.signature_private};
+                                   signer_of->identity.signature_private, NULL};
     struct sg_mls_send send = {.now = WORLD_NOW};
     struct sg_bytes out;
     sg_mls_fill_content(s->a.group, &send, SG_MLS_COMMIT, message);
@@ -403,6 +403,38 @@ static void a_new_leaf_needs_a_path(void **state)
     tear_down(&s);
 }
 
+/* A key that is ready for signing goes with the epoch that had it. */
+static void a_signature_key_goes_when_it_is_replaced(void **state)
+{
+    struct scene s;
+    struct client other;
+    struct sg_mls_new_leaf leaf;
+    struct sg_bytes message;
+    (void)state;
+    set_up(&s);
+    client_init(&s.w, &other, "alice");
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .new_leaf = &leaf};
+    struct sg_mls_commit_result result;
+    assert_int_equal(
+        sg_mls_identity_leaf(&s.w.config, &other.identity, false, &s.w.arena, &leaf.leaf), SG_OK);
+    leaf.signature_private = other.identity.signature_private;
+    assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+    assert_non_null(s.a.group->ready->key);
+    assert_memory_equal(s.a.group->ready->of, s.a.signature_private, 32);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_null(s.a.group->ready->key);
+    assert_memory_not_equal(s.a.group->ready->of, s.a.signature_private, 32);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(
+            sg_mls_group_protect(s.a.group, &s.w.arena, SG_BYTES_LIT("hi"), NOTHING, &message),
+            SG_OK);
+        assert_int_equal(give(&s.b, message, SG_MLS_EVENT_APPLICATION), SG_OK);
+        assert_memory_equal(s.a.group->ready->of, other.signature_private, 32);
+    }
+    tear_down(&s);
+}
+
 static void a_join_with_another_signature_key(void **state)
 {
     struct scene s;
@@ -434,6 +466,7 @@ int main(void)
         cmocka_unit_test(our_own_commit_says_what_it_does),
         cmocka_unit_test(a_resync_finds_the_right_leaf),
         cmocka_unit_test(a_new_leaf_needs_a_path),
+        cmocka_unit_test(a_signature_key_goes_when_it_is_replaced),
         cmocka_unit_test(a_join_with_another_signature_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
-/* mls/successor.c: reinit and branch. */
+/* mls/successor.c: reinit and branch.
+ *
+ * LINK: --wrap=sg_mls_tree_leaf */
 #include "mls_world.h"
 
 #include "mls/successor.h"
@@ -168,12 +170,80 @@ static void a_reinit_needs_a_closed_group(void **state)
     tear_down(&t);
 }
 
+/* ---- comparing members ---- */
+
+static unsigned looked;
+
+void __real_sg_mls_tree_leaf(const struct sg_mls_tree *tree, uint32_t leaf,
+                             struct sg_mls_leaf *out);
+void __wrap_sg_mls_tree_leaf(const struct sg_mls_tree *tree, uint32_t leaf,
+                             struct sg_mls_leaf *out);
+
+void __wrap_sg_mls_tree_leaf(const struct sg_mls_tree *tree, uint32_t leaf, struct sg_mls_leaf *out)
+{
+    looked++;
+    __real_sg_mls_tree_leaf(tree, leaf, out);
+}
+
+/* Members first, first + step, .... */
+static void fill_tree(struct trio *t, struct sg_mls_tree *tree, uint32_t first, uint32_t step)
+{
+    struct sg_mls_leaf leaf;
+    sg_mls_tree_init(tree, sg_mem_default(), t->w.suite);
+    tree->keys.seed[0] = 7;
+    assert_int_equal(sg_mls_tree_resize(tree, 1024), SG_OK);
+    __real_sg_mls_tree_leaf(&t->a.group->tree, 0, &leaf);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t number = first + i * step;
+        uint8_t name[4], key[32] = {(uint8_t)i, (uint8_t)(i >> 8)}, raw[1024];
+        struct sg_mls_node *node;
+        struct sg_writer w = sg_writer(raw, sizeof(raw));
+        memcpy(name, &number, 4);
+        leaf.credential.body = sg_bytes(name, 4);
+        leaf.encryption_key = leaf.signature_key = sg_bytes(key, 32);
+        sg_mls_write_leaf(&w, &leaf);
+        assert_int_equal(sg_writer_done(&w), SG_OK);
+        assert_int_equal(sg_mls_node_new_leaf(tree, sg_bytes(raw, w.len), &node), SG_OK);
+        assert_int_equal(sg_mls_tree_put(tree, sg_mls_leaf_node(i), node), SG_OK);
+    }
+}
+
+/* In whatever order the members stand, comparing costs a few looks for each. */
+static void members_are_compared_in_one_pass(void **state)
+{
+    struct trio t;
+    struct sg_mls_tree old, back, other, same;
+    (void)state;
+    set_up(&t);
+    fill_tree(&t, &old, 1000, 1);
+    fill_tree(&t, &back, 1999, UINT32_MAX); /* the same ones backwards */
+    fill_tree(&t, &other, 1001, 1);         /* another one at the end */
+    fill_tree(&t, &same, 1000, 0);          /* one member many times */
+    looked = 0;
+    assert_int_equal(sg_mls_check_members(&old, &back, false), SG_OK);
+    assert_int_equal(sg_mls_check_members(&old, &back, true), SG_OK);
+    assert_true(looked < 2 * 8 * 1000);
+    looked = 0;
+    assert_int_equal(sg_mls_check_members(&old, &other, false), SG_ERR_MLS_GROUP);
+    assert_int_equal(sg_mls_check_members(&old, &other, true), SG_ERR_MLS_GROUP);
+    assert_int_equal(sg_mls_check_members(&old, &same, true), SG_OK);
+    assert_int_equal(sg_mls_check_members(&old, &same, false), SG_ERR_MLS_GROUP);
+    assert_int_equal(sg_mls_check_members(&same, &old, false), SG_OK);
+    assert_true(looked < 5 * 8 * 1000);
+    sg_mls_tree_fini(&old);
+    sg_mls_tree_fini(&back);
+    sg_mls_tree_fini(&other);
+    sg_mls_tree_fini(&same);
+    tear_down(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reinit_moves_all_members),
         cmocka_unit_test(a_branch_takes_some_members),
         cmocka_unit_test(a_reinit_needs_a_closed_group),
+        cmocka_unit_test(members_are_compared_in_one_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,7 +245,8 @@ static void what_our_leaves_say(void **state)
 static struct sg_mls_proposal package_with(struct scene *s, struct sg_bytes extensions)
 {
     struct sg_mls_proposal dave = add_of(&s->w, &s->d);
-    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, s->d.identity.signature_private};
+    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, s->d.identity.signature_private,
+                                   NULL};
     dave.u.add->extensions = extensions;
     assert_int_equal(sg_mls_key_package_sign(&signer, &s->w.arena, dave.u.add), SG_OK);
     s->d.package.package = dave.u.add->raw;
@@ -403,7 +404,7 @@ static void lists_that_are_too_long(void **state)
                          count == 256 ? SG_OK : SG_ERR_LIMIT);
     }
     /* references of no length, as many as fit and one more */
-    for (uint32_t count = SG_MLS_COMMIT_MAX; count <= SG_MLS_COMMIT_MAX + 1; count++) {
+    for (uint32_t count = SG_MLS_PROPOSALS_MAX; count <= SG_MLS_PROPOSALS_MAX + 1; count++) {
         struct sg_mls_commit commit;
         uint8_t *data = sg_mls_arena_new(&s.w.arena, 2 * (size_t)count + 8, 1);
         struct sg_writer w = sg_writer(data, 2 * (size_t)count + 8);
@@ -415,7 +416,8 @@ static void lists_that_are_too_long(void **state)
         assert_int_equal(sg_writer_done(&w), SG_OK);
         struct sg_reader r = sg_reader(sg_bytes(data, w.len));
         sg_mls_read_commit(&r, &s.w.arena, &commit);
-        assert_int_equal(sg_reader_done(&r), count == SG_MLS_COMMIT_MAX ? SG_OK : SG_ERR_OVERSIZED);
+        assert_int_equal(sg_reader_done(&r),
+                         count == SG_MLS_PROPOSALS_MAX ? SG_OK : SG_ERR_OVERSIZED);
     }
     tear_down(&s);
 }

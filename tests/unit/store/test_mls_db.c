@@ -167,7 +167,7 @@ static void strange_files_are_left_alone(void **state)
     assert_int_equal(sqlite3_exec(sql, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(try_open(&db), SG_ERR_CORRUPT);
     assert_int_equal(sqlite3_exec(sql,
-                                  "PRAGMA application_id = 1396789069; PRAGMA user_version = 2",
+                                  "PRAGMA application_id = 1396789069; PRAGMA user_version = 3",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_close(sql), SQLITE_OK);

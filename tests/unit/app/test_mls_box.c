@@ -1,0 +1,172 @@
+/* app/mls_box.c: secret files appear whole or not at all, and a damaged one leaves no secret in
+ * memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mls_box.h"
+
+static char dir[64];
+
+static void set_up(void)
+{
+    (void)snprintf(dir, sizeof(dir), "/tmp/saorsa-box-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+}
+
+static void tear_down(void)
+{
+    char command[100];
+    (void)snprintf(command, sizeof(command), "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static bool is_there(const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* No file may grow beyond len bytes, as on a full disk. */
+static void limit_files(rlim_t len)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = len;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void no_half_of_a_secret_is_left(void **state)
+{
+    struct sg_mls_box box = {.file = NULL};
+    static uint8_t data[1000] = {1};
+    const struct sg_mls_blob secret = {data, sizeof(data)};
+    (void)state;
+    set_up();
+    (void)strcpy(box.dir, dir);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(100);
+    assert_false(sg_mls_box_keep_secret(&box, &secret, false));
+    assert_false(sg_mls_box_keep_psk(&box, "id", &(struct sg_mls_blob){data, 200}));
+    limit_files(10); /* less than a client file */
+    assert_false(sg_mls_box_create(dir, "alice", 1, false));
+    limit_files(RLIM_INFINITY);
+    assert_false(is_there("package-1.key"));
+    assert_false(is_there("package-1.key.new"));
+    assert_false(is_there("psk-6964"));
+    assert_false(is_there("client"));
+    /* what a crash left under the other name is not in the way */
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/package-1.key.new", dir);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(fd, "half", 4), 4);
+    close(fd);
+    assert_true(sg_mls_box_keep_secret(&box, &secret, false));
+    struct stat info;
+    (void)snprintf(path, sizeof(path), "%s/package-1.key", dir);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, 1000);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_false(is_there("package-1.key.new"));
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    tear_down();
+}
+
+/* ---- what is in memory ---- */
+
+#define NEEDLE 24
+#define MASK 0x5a
+
+/* The needle xored with MASK, so that this file does not hold it. */
+static const uint8_t masked[NEEDLE + 1] = "masked secret of a client";
+
+static unsigned count_in(const uint8_t *data, size_t len)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i + NEEDLE <= len; i++) {
+        size_t k = 0;
+        while (k < NEEDLE && data[i + k] == (masked[k] ^ MASK))
+            k++;
+        found += k == NEEDLE;
+    }
+    return found;
+}
+
+static unsigned count_in_memory(void)
+{
+    char line[512];
+    unsigned found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY);
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from, to;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[0] != 'r' ||
+            mode[1] != 'w' || to - from > (64 << 20))
+            continue;
+        uint8_t *copy = malloc(to - from);
+        /* the heap may have grown while this was read: what is gone is not there */
+        ssize_t got = pread(memory, copy, to - from, (off_t)from);
+        found += got > 0 ? count_in(copy, (size_t)got) : 0;
+        explicit_bzero(copy, to - from);
+        free(copy);
+    }
+    (void)fclose(maps);
+    (void)close(memory);
+    return found;
+}
+
+/* A client file whose secret ends in something that is no hex. */
+static void write_damaged_client(void)
+{
+    char path[128], text[256];
+    (void)snprintf(path, sizeof(path), "%s/client", dir);
+    int len = snprintf(text, sizeof(text), "saorsa mls client 1\nsuite 1\nname alice\nsecret ");
+    for (size_t i = 0; i < NEEDLE; i++)
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x", masked[i] ^ MASK);
+    len += snprintf(text + len, sizeof(text) - (size_t)len, "xy\n");
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(fd, text, (size_t)len), len);
+    close(fd);
+}
+
+static void a_damaged_client_leaves_no_secret_in_memory(void **state)
+{
+    struct sg_mls_box box;
+    (void)state;
+    set_up();
+    uint8_t *proof = malloc(NEEDLE);
+    for (size_t i = 0; i < NEEDLE; i++)
+        proof[i] = masked[i] ^ MASK;
+    assert_true(count_in_memory() > 0); /* it would be found */
+    explicit_bzero(proof, NEEDLE);
+    assert_int_equal(count_in_memory(), 0);
+    free(proof);
+    write_damaged_client();
+    assert_false(sg_mls_box_open(&box, dir, false));
+    assert_int_equal(count_in_memory(), 0);
+    tear_down();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_half_of_a_secret_is_left),
+        cmocka_unit_test(a_damaged_client_leaves_no_secret_in_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
