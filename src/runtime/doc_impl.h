@@ -39,6 +39,7 @@ struct sg_doc {
     struct sg_identity *identity; /* NULL: nothing is signed */
     uint8_t author[SG_ID_LEN];
     bool is_lazy;
+    uint32_t loaded;   /* counts up when chains may have got other numbers */
     uint64_t base;     /* rows that the replica's floor stands for */
     uint32_t saved;    /* batches of the log that are in the store */
     uint64_t snapshot; /* rows that the stored snapshot stands for */

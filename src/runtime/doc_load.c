@@ -105,6 +105,7 @@ void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh)
         move_own(&doc->replica->log, &fresh->log);
     sg_doc_replica_free(doc, doc->replica);
     doc->replica = fresh;
+    doc->loaded++;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
