@@ -50,7 +50,10 @@ struct sg_doc {
     struct sg_column unsynced;    /* what it did not have, when there is no store */
     struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
     size_t trusted_count;
-    uint32_t unsigned_count;      /* own batches since the last checkpoint of this session */
+    uint32_t unsigned_count;      /* own batches since the last checkpoint of this session .. */
+    uint64_t unsigned_since;      /* .. the first of them, sg_clock_now */
+    bool is_bound;                /* to a topic .. */
+    struct sg_column fresh;       /* .. checkpoints that are to be told there, as records */
     struct sg_column checkpoints; /* records of those that are known, when there is no store */
     struct sg_doc_undo *undo;     /* [undo_count] */
     uint32_t undo_count, undo_cap, txn;
@@ -73,6 +76,15 @@ SG_MUST_USE sg_err sg_doc_load(struct sg_doc *doc, bool whole);
 SG_MUST_USE sg_err sg_doc_keep_floor(struct sg_doc *doc, struct sg_bytes floor);
 /* Writes batches that are not in the store yet. */
 SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
+
+/* doc.c */
+/* Signs when the first unsigned batch is SG_CHECKPOINT_SECONDS old; *due_ms: when to look again,
+ * UINT64_MAX: not before the next commit. */
+SG_MUST_USE sg_err sg_doc_sign_due(struct sg_doc *doc, uint64_t *due_ms);
+
+/* doc_session.c */
+/* A state that the peer brings is taken over, if its signer is trusted. */
+void sg_doc_session_adopts(struct sg_doc_session *session);
 
 /* doc_sync.c */
 /* A bundle, packed or not: *plain; *unpacked is the callers memory to free, or NULL. */

@@ -22,6 +22,7 @@ struct sg_doc_session {
     uint32_t loaded;      /* how often the document had been loaded when it began */
     struct sg_column out; /* the message that was given last */
     struct sg_doc_compare compare;
+    bool adopts;
     bool has_compare, has_data, is_done, peer_done;
     uint32_t from; /* the next batch to be looked at */
     struct sg_doc_import_result result;
@@ -115,6 +116,23 @@ sg_err sg_doc_session_next(struct sg_doc_session *s, struct sg_bytes *message)
 
 /* ---- hearing --------------------------------------------------------------------------------- */
 
+/* The document is loaded anew by this: the session is over, and the next one goes on. What the floor
+ * did not have is kept by the store. */
+static sg_err adopt(struct sg_doc_session *s, struct sg_bytes bundle)
+{
+    struct sg_doc_bytes unsynced = {0};
+    sg_err err = sg_doc_adopt(s->doc, bundle, &unsynced);
+    sg_doc_bytes_free(&unsynced);
+    if (err == SG_OK)
+        s->result.has_floor = false;
+    return err == SG_ERR_PERMISSION ? SG_OK : err;
+}
+
+void sg_doc_session_adopts(struct sg_doc_session *s)
+{
+    s->adopts = true;
+}
+
 static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
 {
     struct sg_doc_import_result got;
@@ -129,7 +147,7 @@ static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
     sum->refused += got.refused;
     sum->refusal = sum->refusal == SG_OK ? got.refusal : sum->refusal;
     sum->has_floor = sum->has_floor || got.has_floor;
-    return SG_OK;
+    return got.has_floor && s->adopts ? adopt(s, body) : SG_OK;
 }
 
 sg_err sg_doc_session_input(struct sg_doc_session *s, struct sg_bytes message)

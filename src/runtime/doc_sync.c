@@ -93,6 +93,8 @@ sg_err sg_doc_checkpoint(struct sg_doc *doc)
         err = sg_doc_keep_checkpoint(doc, sg_column_bytes(&bytes));
     if (err == SG_OK)
         doc->unsigned_count = 0;
+    if (err == SG_OK && doc->is_bound)
+        sg_bundle_put(&doc->fresh, SG_BUNDLE_CHECKPOINT, sg_column_bytes(&bytes));
     sg_column_fini(&bytes);
     return err;
 }
