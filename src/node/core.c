@@ -498,6 +498,7 @@ void sg_core_check(const struct sg_core *core)
     sg_author_check(core);
     sg_checks_check(core);
     sg_large_check(core);
+    sg_docflow_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);

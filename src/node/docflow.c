@@ -15,6 +15,8 @@
  * which nothing moves. A session that ends early costs nothing: the next one goes on. */
 #include "node/docflow.h"
 
+#include <assert.h>
+
 #include "node/internal.h"
 
 #define INTERVAL_NS (30 * SG_NS_PER_S)
@@ -552,4 +554,22 @@ sg_time_ns sg_docflow_deadline(const struct sg_scope *scope)
         at = sg_time_min(at, f->resend_at);
     }
     return at;
+}
+
+void sg_docflow_check(const struct sg_core *core)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < core->scope_count; i++) {
+        struct sg_docflow_state *docs = core->scopes[i]->docs;
+        for (size_t k = 0; docs != NULL && k < FLOWS; k++) {
+            const struct sg_doc_flow *f = flow_at(docs, k);
+            bytes += f->gathered == NULL ? 0 : f->gathered->cap;
+            assert(f->handle != 0 || (f->message == NULL && f->gathered == NULL));
+            assert(f->taken <= f->sent && f->sent <= f->end && f->first <= f->end);
+            assert((f->message != NULL) == (f->taken < f->end));
+            assert(f->message == NULL || f->sent - f->taken <= SG_DOC_WINDOW);
+            assert(!f->is_full || f->gathered == NULL);
+        }
+    }
+    assert(bytes == core->docs_bytes && bytes <= SG_DOC_GATHERED_MAX);
 }

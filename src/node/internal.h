@@ -703,6 +703,7 @@ void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
 void sg_docflow_dropped(struct sg_core *core, const struct sg_core_in *in);
 void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope);
 sg_time_ns sg_docflow_deadline(const struct sg_scope *scope);
+void sg_docflow_check(const struct sg_core *core);
 
 /* ---- window.c ---- */
 void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);
