@@ -217,6 +217,7 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
     struct sg_replica *r;
     SG_TRY(sg_doc_replica_new(doc, genesis, &r));
     const struct sg_doc before = *doc;
+    r->is_loading = true;
     doc->on_patch = NULL;
     doc->floor = NULL;
     doc->floor_len = 0;
@@ -231,6 +232,7 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
         sg_doc_replica_free(doc, r);
         return err;
     }
+    r->is_loading = false;
     sg_doc_replace(doc, r);
     doc->saved = r->log.count;
     return SG_OK;

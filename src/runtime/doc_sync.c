@@ -170,8 +170,9 @@ sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain, uint
     *plain = bundle;
     if (bundle.len == 0 || bundle.data[0] != PACKED)
         return SG_OK;
-    SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), UNPACKED_MAX,
-                     unpacked, &len));
+    size_t most = sg_unpacked_max(bundle.len, UNPACKED_MAX);
+    SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), most, unpacked,
+                     &len));
     *plain = sg_bytes(*unpacked, len);
     return SG_OK;
 }
