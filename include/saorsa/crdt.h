@@ -215,7 +215,8 @@ struct sg_doc_patch {
     uint32_t pos, deleted; /* in code points, patches apply one after the other */
     struct sg_bytes text;  /* inserted at pos after the deletion */
 };
-/* Called within sg_doc_import; NULL ends it. The function must not change the document. */
+/* Called within sg_doc_import, sg_doc_adopt (then with is_text false for everything) and
+ * sg_doc_binding_run; NULL ends it. The function must not change the document. */
 SG_API void sg_doc_on_patch(struct sg_doc *doc,
                             void (*on_patch)(void *user, const struct sg_doc_patch *patch),
                             void *user);
@@ -233,10 +234,10 @@ SG_API void sg_doc_bytes_free(struct sg_doc_bytes *bytes);
  * an export: errors of the disk. */
 SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier);
 /* How another replica's frontier compares: *has_news, it has batches that we lack; *lacks, we have
- * some that it lacks. Errors of a decoder. */
-SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(const struct sg_doc *doc,
-                                                  struct sg_bytes frontier, bool *has_news,
-                                                  bool *lacks);
+ * some that it lacks. Errors of a decoder; SG_ERR_INVALID_STATE: history has to be loaded for this,
+ * and a transaction is open. */
+SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(struct sg_doc *doc, struct sg_bytes frontier,
+                                                  bool *has_news, bool *lacks);
 /* Batches and checkpoints that are not in a frontier (empty: all), compressed when `pack`. For one
  * that lies below the floor it holds the whole state. */
 SG_API SG_MUST_USE sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier,

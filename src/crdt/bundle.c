@@ -124,7 +124,7 @@ sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
                         struct sg_frontier_view *out)
 {
     struct sg_reader in = sg_reader(frontier);
-    *out = (struct sg_frontier_view){.end = r->log.count};
+    *out = (struct sg_frontier_view){.end = r->log.count, .chains = r->log.chain_count};
     out->upto = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(out->upto[0]));
     uint32_t *last_seq = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(*last_seq));
     sg_err err = out->upto == NULL || last_seq == NULL ? SG_ERR_NO_MEMORY : SG_OK;

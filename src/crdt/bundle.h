@@ -25,7 +25,8 @@ void sg_bundle_put(struct sg_column *out, enum sg_bundle_kind kind, struct sg_by
 SG_MUST_USE sg_err sg_frontier_encode(const struct sg_replica *r, struct sg_column *out);
 
 struct sg_frontier_view {
-    uint32_t *upto;   /* [chain_count] operations that the other one has; owned */
+    uint32_t *upto;   /* [chains] operations that the other one has; owned */
+    uint32_t chains;  /* of the log when it was made */
     uint32_t unknown; /* heads that are not in this log */
     uint32_t end;     /* the first batch that is not to be sent: log.count when it was made */
     uint32_t behind;  /* known heads below the floor, or none of the floor's */

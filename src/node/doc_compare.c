@@ -92,7 +92,8 @@ void sg_doc_compare_fini(struct sg_doc_compare *c)
 
 static sg_err view_new(struct sg_doc_compare *c)
 {
-    c->view = (struct sg_frontier_view){.end = c->log_end};
+    c->view =
+        (struct sg_frontier_view){.end = c->log_end, .chains = c->replica->log.chain_count};
     c->view.behind = c->replica->log.floor_heads > 0;
     c->view.upto = sg_mem_new(c->mem, c->replica->log.chain_count + 1u, sizeof(c->view.upto[0]));
     return c->view.upto == NULL ? SG_ERR_NO_MEMORY : SG_OK;

@@ -241,7 +241,7 @@ static sg_err send_out(struct sg_doc_binding *b, struct sg_column *bundle,
 static sg_err view_of_own(const struct sg_doc *doc, struct sg_frontier_view *view)
 {
     const struct sg_log *log = &doc->replica->log;
-    *view = (struct sg_frontier_view){.end = log->count};
+    *view = (struct sg_frontier_view){.end = log->count, .chains = log->chain_count};
     view->upto = sg_mem_new(doc->mem, log->chain_count + 1u, sizeof(view->upto[0]));
     if (view->upto == NULL)
         return SG_ERR_NO_MEMORY;

@@ -12,9 +12,9 @@
 enum sg_doc_undo_kind {
     SG_UNDO_INSERTED, /* id, count: delete what is left of it */
     SG_UNDO_DELETED,  /* id, text: write it again where that element was */
-    SG_UNDO_SET,      /* value, or none: clear */
+    SG_UNDO_SET,      /* id: what set it; value, or none: clear */
     SG_UNDO_COUNTED,  /* delta */
-    SG_UNDO_ADDED,    /* value */
+    SG_UNDO_ADDED,    /* id: the addition; value */
     SG_UNDO_REMOVED   /* value */
 };
 
@@ -22,6 +22,7 @@ struct sg_doc_undo {
     enum sg_doc_undo_kind kind;
     sg_doc_node node;
     struct sg_seq_id id;
+    struct sg_seq_id before; /* SET: what had set the value before; REMOVED: the addition */
     uint32_t count;
     int64_t delta;
     bool has_value;
@@ -94,8 +95,10 @@ SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes 
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
 /* Appends a record with floor and state, for somebody who is behind the floor. */
 SG_MUST_USE sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out);
-/* Appends all checkpoints. */
-SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out);
+/* Appends checkpoints that say something about what a view lacks, and the own author's, from number
+ * *after on (0 at first) until out has `most` bytes; *after: UINT64_MAX when that was all. */
+SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
+                                          uint64_t *after, size_t most, struct sg_column *out);
 /* A document that was opened by its snapshot loads the rest. */
 SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
 

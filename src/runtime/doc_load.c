@@ -151,10 +151,10 @@ static sg_err import_rows(struct sg_doc *doc, struct sg_replica *r, uint64_t aft
 static sg_err load_checkpoints(struct sg_doc *doc, struct sg_replica *r)
 {
     bool has_row = true;
-    for (uint64_t at = 0; has_row; at++) {
+    for (uint64_t after = 0; has_row;) {
         uint8_t *bytes;
         size_t len;
-        SG_TRY(sg_docs_checkpoint(doc->store, at, &bytes, &len, &has_row));
+        SG_TRY(sg_docs_checkpoint(doc->store, &after, &bytes, &len, &has_row));
         sg_err err = has_row ? sg_checkpoint_take(r, sg_bytes(bytes, len)) : SG_OK;
         sg_mem_free(doc->mem, bytes);
         /* below a snapshot the batch is not known by name; that is no loss */

@@ -24,7 +24,9 @@ struct sg_doc_session {
     struct sg_doc_compare compare;
     bool adopts;
     bool has_compare, has_data, is_done, peer_done;
-    uint32_t from; /* the next batch to be looked at */
+    bool has_batches;
+    uint32_t from;  /* the next batch to be looked at .. */
+    uint64_t after; /* .. and the checkpoint before the next one */
     struct sg_doc_import_result result;
 };
 
@@ -87,14 +89,15 @@ static sg_err put_data(struct sg_doc_session *s)
     if (is_first && s->doc->floor != NULL && view->behind > 0)
         SG_TRY(sg_doc_put_state(s->doc, &s->out));
     SG_TRY(sg_bundle_put_missing(r, view, &s->from, PIECE, &s->out));
+    s->has_batches = s->has_batches || s->out.len > empty;
     if (s->from < view->end)
         return SG_OK;
-    s->has_data = true;
-    if (s->out.len == empty) { /* nothing at all */
+    if (s->has_batches)
+        SG_TRY(sg_doc_put_checkpoints(s->doc, view, &s->after, PIECE, &s->out));
+    s->has_data = !s->has_batches || s->after == UINT64_MAX;
+    if (s->out.len == empty) /* nothing at all */
         s->out.len = 0;
-        return SG_OK;
-    }
-    return sg_doc_put_checkpoints(s->doc, &s->out);
+    return SG_OK;
 }
 
 sg_err sg_doc_session_next(struct sg_doc_session *s, struct sg_bytes *message)
