@@ -106,7 +106,7 @@ enum sg_core_in_kind {
     SG_CORE_IN_VERIFIED, /* job, err: SG_OK, SG_ERR_BAD_SIGNATURE, or why it could not be told */
     /* Documents, node/docflow.h. job: the session that OUT_DOC named */
     SG_CORE_IN_DOC_BIND,  /* topic (subscribed), on: sessions are wanted, or no longer */
-    SG_CORE_IN_DOC_SOON,  /* topic: a session is wanted soon */
+    SG_CORE_IN_DOC_SOON,  /* topic: a session is wanted soon; on: with all neighbours but peer */
     SG_CORE_IN_DOC_SEND,  /* topic, job, bytes [<= SG_DOC_MESSAGE_MAX]: the next message; answered
                            * by READY when the peer has taken it */
     SG_CORE_IN_DOC_TAKEN, /* topic, job: the MESSAGE is worked off */

@@ -2,7 +2,9 @@
  *
  * Changes of a document are broadcast as ordinary messages of its topic. What a broadcast did not
  * bring is found by sessions: with a random neighbour every 30 s +- 20 %, and at once with a new
- * neighbour, for one of the two has something to catch up with.
+ * neighbour, for one of the two has something to catch up with. Who got something in a session asks
+ * its other neighbours, too, once and soon: so what a newcomer or a healed partition brings reaches
+ * everybody over all links, and where nothing is new that costs two hundred bytes.
  *
  * A session is two rows of messages, one each way. Messages may be a batch of 1 MiB or a state of
  * 16 MiB, so they are cut into parts, each a bulk stream of its own, which nothing else waits for.
@@ -458,21 +460,42 @@ sg_err sg_docflow_bind(struct sg_core *core, const struct sg_core_in *in)
     return SG_OK;
 }
 
+static void forget_todo(struct sg_docflow_state *docs, const struct sg_peer_id *peer)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < docs->todo_count; i++) {
+        if (!sg_peer_id_equal(&docs->todo[i], peer))
+            docs->todo[kept++] = docs->todo[i];
+    }
+    docs->todo_count = kept;
+}
+
+static void add_todo(struct sg_docflow_state *docs, const struct sg_peer_id *peer)
+{
+    forget_todo(docs, peer);
+    if (docs->todo_count < SG_DOC_TODO_MAX)
+        docs->todo[docs->todo_count++] = *peer;
+}
+
 sg_err sg_docflow_soon(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     if (scope == NULL || scope->docs == NULL)
         return SG_ERR_NOT_FOUND;
+    for (uint16_t i = 0; in->on && i < scope->hpv.active_count; i++) {
+        if (!sg_peer_id_equal(&scope->hpv.active[i].id, &in->peer))
+            add_todo(scope->docs, &scope->hpv.active[i].id);
+    }
     soon(core, scope->docs, SOON_NS);
     return SG_OK;
 }
 
 void sg_docflow_neighbor_up(struct sg_core *core, struct sg_scope *scope,
-                         const struct sg_peer_id *peer)
+                            const struct sg_peer_id *peer)
 {
     if (scope->docs == NULL)
         return;
-    scope->docs->whom = *peer;
+    add_todo(scope->docs, peer);
     scope->docs->failures = 0;
     soon(core, scope->docs, SOON_NS);
 }
@@ -498,20 +521,29 @@ void sg_docflow_dropped(struct sg_core *core, const struct sg_core_in *in)
     }
 }
 
+/* The first one that is to be asked and is still there, else any neighbour. */
+static struct sg_peer_id choose(struct sg_core *core, struct sg_scope *scope)
+{
+    struct sg_docflow_state *docs = scope->docs;
+    while (docs->todo_count > 0) {
+        struct sg_peer_id peer = docs->todo[0];
+        forget_todo(docs, &peer);
+        if (sg_hpv_is_active(&scope->hpv, &peer))
+            return peer;
+    }
+    return scope->hpv.active[sg_prng_below(&core->prng, scope->hpv.active_count)].id;
+}
+
 static void open_session(struct sg_core *core, struct sg_scope *scope)
 {
     struct sg_docflow_state *docs = scope->docs;
     struct sg_core_out out = {.doc = SG_CORE_DOC_OPENED};
-    struct sg_peer_id peer = docs->whom;
-    docs->due = sg_time_add(core->now,
-                            sg_prng_jitter(&core->prng, INTERVAL_NS, JITTER_PERCENT));
-    docs->whom = (struct sg_peer_id){{0}};
+    docs->due = sg_time_add(core->now, sg_prng_jitter(&core->prng, INTERVAL_NS, JITTER_PERCENT));
     if (scope->hpv.active_count == 0)
         return; /* the next neighbour is asked at once */
-    if (!sg_hpv_is_active(&scope->hpv, &peer)) {
-        uint64_t at = sg_prng_below(&core->prng, scope->hpv.active_count);
-        peer = scope->hpv.active[at].id;
-    }
+    struct sg_peer_id peer = choose(core, scope);
+    if (docs->todo_count > 0)
+        soon(core, docs, SOON_NS);
     for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
         if (docs->theirs[i].handle != 0 && sg_peer_id_equal(&docs->theirs[i].peer, &peer))
             return; /* there is one already */

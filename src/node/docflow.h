@@ -18,6 +18,9 @@ struct sg_scope;
 /* Sessions of one topic that others have opened; of each peer one. */
 #define SG_DOC_SESSIONS_MAX 2
 
+/* Neighbours that are to be asked soon; more wait for their turn at random. */
+#define SG_DOC_TODO_MAX 8
+
 struct sg_doc_flow {
     uint64_t handle; /* 0: no session */
     struct sg_peer_id peer;
@@ -43,7 +46,8 @@ struct sg_docflow_state {
     struct sg_doc_flow theirs[SG_DOC_SESSIONS_MAX];
     struct sg_bucket opens; /* by others */
     sg_time_ns due;         /* for a session of our own */
-    struct sg_peer_id whom; /* to begin with, zero: anybody */
+    struct sg_peer_id todo[SG_DOC_TODO_MAX]; /* [todo_count] whom to ask soon, in this order */
+    uint32_t todo_count;
     uint32_t failures;      /* in a row */
 };
 

@@ -18,6 +18,7 @@
 
 struct flow {
     uint64_t job; /* 0: none */
+    struct sg_peer_id peer;
     struct sg_doc_session *session;
     bool is_sending;
 };
@@ -68,10 +69,27 @@ static struct flow *find(struct sg_doc_binding *b, uint64_t job)
     return NULL;
 }
 
-static void drop(struct flow *f)
+/* With anybody, or with all neighbours but one. */
+static void want_session(struct sg_doc_binding *b, const struct sg_peer_id *but)
 {
+    struct sg_core_in in = {.kind = SG_CORE_IN_DOC_SOON, .topic = b->topic, .on = but != NULL};
+    if (but != NULL)
+        in.peer = *but;
+    sg_err told = tell(b, &in); /* a node that has stopped has none */
+    (void)told;
+}
+
+/* What it brought may be news for the other neighbours. */
+static void drop(struct sg_doc_binding *b, struct flow *f)
+{
+    struct sg_doc_import_result result = {0};
+    const struct sg_peer_id peer = f->peer;
+    if (f->session != NULL)
+        (void)sg_doc_session_is_done(f->session, &result);
     sg_doc_session_free(f->session);
     *f = (struct flow){0};
+    if (result.applied > 0)
+        want_session(b, &peer);
 }
 
 /* err SG_OK: both sides have said all. */
@@ -81,14 +99,7 @@ static void close_flow(struct sg_doc_binding *b, struct flow *f, sg_err err)
         .kind = SG_CORE_IN_DOC_CLOSE, .topic = b->topic, .job = f->job, .err = err};
     sg_err told = tell(b, &in); /* it may be over by itself */
     (void)told;
-    drop(f);
-}
-
-static void want_session(struct sg_doc_binding *b)
-{
-    const struct sg_core_in in = {.kind = SG_CORE_IN_DOC_SOON, .topic = b->topic};
-    sg_err told = tell(b, &in); /* a node that has stopped has none */
-    (void)told;
+    drop(b, f);
 }
 
 static struct flow *open_flow(struct sg_doc_binding *b, const struct sg_message *event)
@@ -97,6 +108,7 @@ static struct flow *open_flow(struct sg_doc_binding *b, const struct sg_message 
     if (f == NULL)
         return NULL;
     f->job = event->sequence;
+    f->peer = event->author;
     sg_err err = sg_doc_session_new(b->doc, sg_load32(event->author.b), &f->session);
     if (err != SG_OK) {
         close_flow(b, f, err);
@@ -137,7 +149,7 @@ static void pump(struct sg_doc_binding *b, struct flow *f, struct sg_doc_news *n
         bool again = err == SG_ERR_INVALID_STATE; /* the document was loaded anew */
         close_flow(b, f, err);
         if (again)
-            want_session(b);
+            want_session(b, NULL);
         return;
     }
     f->is_sending = true;
@@ -193,7 +205,7 @@ static sg_err take_event(struct sg_doc_binding *b, const struct sg_message *even
         return SG_OK;
     case SG_CORE_DOC_CLOSED:
         if (f != NULL)
-            drop(f);
+            drop(b, f);
         return SG_OK;
     }
     return SG_OK;
@@ -221,7 +233,7 @@ static sg_err take_broadcast(struct sg_doc_binding *b, const struct sg_message *
     }
     add_up(news, &got);
     if (got.pending > 0)
-        want_session(b);
+        want_session(b, NULL);
     return err;
 }
 
