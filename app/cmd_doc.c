@@ -70,8 +70,8 @@ static bool who_writes(struct sg_doc_args *args, struct sg_doc_options *options)
 }
 
 /* The lock may be that of the identity, which a node holds, or that of the document. */
-sg_err sg_doc_open_with(struct sg_doc_args *args, const char *file, sg_doc_opener open, const void *user,
-                        struct sg_doc **doc)
+sg_err sg_doc_open_with(struct sg_doc_args *args, const char *file, sg_doc_opener open,
+                        const void *user, struct sg_doc **doc)
 {
     struct sg_doc_options options;
     struct sg_peer_id trusted;
@@ -115,7 +115,8 @@ static sg_err create_one(const struct sg_doc_options *options, const void *user,
 struct sg_doc *sg_doc_open_args(struct sg_doc_args *args)
 {
     struct sg_doc *doc = NULL;
-    return sg_doc_open_with(args, args->items[1], sg_doc_open_one, NULL, &doc) == SG_OK ? doc : NULL;
+    return sg_doc_open_with(args, args->items[1], sg_doc_open_one, NULL, &doc) == SG_OK ? doc
+                                                                                        : NULL;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

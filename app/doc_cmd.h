@@ -42,8 +42,7 @@ sg_err sg_doc_open_with(struct sg_doc_args *args, const char *file, sg_doc_opene
                         const void *user, struct sg_doc **doc);
 /* The document that is there, of args->items[1]; NULL: complained. */
 struct sg_doc *sg_doc_open_args(struct sg_doc_args *args);
-sg_err sg_doc_open_one(const struct sg_doc_options *options, const void *user,
-                       struct sg_doc **doc);
+sg_err sg_doc_open_one(const struct sg_doc_options *options, const void *user, struct sg_doc **doc);
 
 /* ---- doc_edit.c ---- */
 /* One verb (set, add, rm, text) of args->items as one transaction. Complains about what is wrong

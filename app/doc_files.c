@@ -90,7 +90,8 @@ int sg_doc_run_export(struct sg_doc_args *args)
     sg_err err =
         sg_doc_export_since(doc, (struct sg_bytes){since.data, since.len}, !args->plain, &bundle);
     free(since.data);
-    bool is_written = err == SG_OK && sg_doc_write_all(args->count > 2 ? args->items[2] : "-", &bundle, args->force);
+    bool is_written = err == SG_OK && sg_doc_write_all(args->count > 2 ? args->items[2] : "-",
+                                                       &bundle, args->force);
     if (err == SG_OK)
         sg_doc_bytes_free(&bundle);
     int code = sg_doc_finish(doc, args->items[1], err);
@@ -240,4 +241,3 @@ int sg_doc_run_compact(struct sg_doc_args *args)
     (void)sg_doc_close(doc);
     return SG_EXIT_FAILURE;
 }
-

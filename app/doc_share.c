@@ -177,8 +177,8 @@ static int serve(struct share *s)
     if (err != SG_OK)
         return sg_doc_fail(s->args->items[1], err);
     sg_node_address(s->node, address, sizeof(address));
-    (void)fprintf(stderr, "shares %s on '%s', listens at %s\n", s->args->items[1],
-                  s->args->topic, address);
+    (void)fprintf(stderr, "shares %s on '%s', listens at %s\n", s->args->items[1], s->args->topic,
+                  address);
     show(s);
     while (err == SG_OK && !s->is_over)
         err = turn(s);

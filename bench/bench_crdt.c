@@ -436,20 +436,25 @@ static void write_alone(uint32_t number, uint32_t batches, struct sg_replica *a,
     sg_replica_fini(&own);
 }
 
-/* Messages in turns until both know what the other one has. Bytes, one-way trips, CPU seconds. */
-static void compare(const struct sg_replica *a, const struct sg_replica *b, uint8_t seed,
-                    size_t *bytes, uint32_t *trips, double *spent)
+struct comparison {
+    size_t bytes;
+    uint32_t trips; /* one way */
+    double spent;   /* CPU seconds, both sides */
+};
+
+/* Messages in turns until both know what the other one has. */
+static struct comparison compare(const struct sg_replica *a, const struct sg_replica *b,
+                                 uint8_t seed)
 {
+    struct comparison got = {0};
     struct sg_doc_compare c[2];
     const uint8_t nonces[2][SG_DOC_NONCE_LEN] = {{seed, 1}, {seed, 2}};
     double start = now_s();
     demand(sg_doc_compare_init(&c[0], a, nonces[0]), "compare");
     demand(sg_doc_compare_init(&c[1], b, nonces[1]), "compare");
-    *bytes = 0;
-    *trips = 0;
     while (!sg_doc_compare_is_ready(&c[0]) || !sg_doc_compare_is_ready(&c[1])) {
         struct sg_column out = {.mem = sg_mem_default()};
-        size_t from = *trips % 2;
+        size_t from = got.trips % 2;
         for (size_t had = 1; had > 0; had = out.len) {
             out.len = 0;
             demand(sg_doc_compare_next(&c[from], &out), "next");
@@ -457,14 +462,15 @@ static void compare(const struct sg_replica *a, const struct sg_replica *b, uint
                 demand(sg_doc_compare_input(&c[1 - from], (enum sg_doc_compare_kind)out.data[0],
                                             sg_bytes(out.data + 1, out.len - 1)),
                        "input");
-            *bytes += out.len;
+            got.bytes += out.len;
         }
         sg_column_fini(&out);
-        ++*trips;
+        got.trips++;
     }
-    *spent = now_s() - start;
+    got.spent = now_s() - start;
     sg_doc_compare_fini(&c[0]);
     sg_doc_compare_fini(&c[1]);
+    return got;
 }
 
 /* sync.md 2.6: a million operations, 5 000 entries, 50 of them moved by 100 000 operations. Who is
@@ -486,13 +492,12 @@ static void run_sync(void)
     for (uint32_t i = 0; i < ENTRIES; i += ENTRIES / MOVED)
         write_alone(i, 1, &b, NULL);
     for (uint32_t i = 0; i < RUNS; i++) {
-        size_t bytes;
-        uint32_t trips;
-        compare(i % 2 == 0 ? &a : &b, i % 2 == 0 ? &b : &a, (uint8_t)(i / 2), &bytes, &trips,
-                &times[i]);
-        sum += bytes;
-        most = bytes > most ? bytes : most;
-        trips_most = trips > trips_most ? trips : trips_most;
+        const struct comparison got =
+            compare(i % 2 == 0 ? &a : &b, i % 2 == 0 ? &b : &a, (uint8_t)(i / 2));
+        times[i] = got.spent;
+        sum += got.bytes;
+        most = got.bytes > most ? got.bytes : most;
+        trips_most = got.trips > trips_most ? got.trips : trips_most;
     }
     qsort(times, RUNS, sizeof(times[0]), compare_doubles);
     printf("{\"sync_entries\": %d, \"moved\": %d, \"missing_ops\": %d, \"control_bytes\": %zu, "

@@ -48,8 +48,8 @@ void sg_frontier_see(const struct sg_replica *r, struct sg_frontier_view *view, 
     }
 }
 
-/* Where an end is unknown, the past of the others may say how much of its chain is there. Each chain
- * is looked at once, at the last batch that is known to be there: last_seq [chain_count], + 1. */
+/* Where an end is unknown, the past of the others may say how much of its chain is there. Each
+ * chain is looked at once, at the last batch known to be there: last_seq [chain_count], + 1. */
 static void see_pasts(const struct sg_replica *r, struct sg_frontier_view *view,
                       const uint32_t *last_seq)
 {

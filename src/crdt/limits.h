@@ -19,8 +19,8 @@ struct sg_crdt_limits {
     uint32_t value_bytes;        /* [65536] of a register or an element of a set */
     uint32_t pending_bytes;      /* [16 MiB] waiting for what they depend on, in all .. */
     uint32_t pending_peer_bytes; /* [4 MiB] .. and from one peer */
-    uint64_t seen_bytes;         /* [256 MiB] to remember which author had seen which: it grows with
-                                  * the square of authors, at 40 bytes a pair */
+    uint64_t seen_bytes;         /* [1 GiB] to remember which author had seen which: it grows with
+                                  * the square of authors, 32 bytes a pair */
     uint32_t ops;                /* [2^30 - 1] Lamport times and counters of a document */
 };
 
@@ -33,7 +33,7 @@ struct sg_crdt_limits {
     {                                                                                              \
         .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
         .value_bytes = 1 << 16, .pending_bytes = 16 << 20, .pending_peer_bytes = 4 << 20,          \
-        .seen_bytes = UINT64_C(256) << 20, .ops = 0x3fffffff,                                                                         \
+        .seen_bytes = UINT64_C(1) << 30, .ops = 0x3fffffff,                                        \
     }
 
 #endif

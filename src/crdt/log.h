@@ -110,6 +110,8 @@ struct sg_log_past {
 /* Operations of a chain, itself without those it forked from, that are in the past of a new batch;
  * counters below this. O(deps * log). */
 uint32_t sg_log_upto(const struct sg_log *log, const struct sg_log_past *past, uint32_t chain);
+/* The same of all chains -> upto [chain_count]. O(what the dependencies have seen). */
+void sg_log_upto_all(const struct sg_log *log, const struct sg_log_past *past, uint32_t *upto);
 /* Whether the past names all heads, so that it has all that is in the log. O(heads log deps). */
 bool sg_log_sees_all(const struct sg_log *log, const struct sg_log_past *past);
 /* Whether the past has the floor. */

@@ -128,6 +128,24 @@ static void gather(const struct sg_log *log, uint32_t number, uint32_t *most)
     }
 }
 
+static void gather_whole(const struct sg_log *log, uint32_t number, uint32_t *most)
+{
+    const struct sg_log_batch *batch = &log->batches[number];
+    gather(log, number, most);
+    if (batch->counter + batch->ops > most[batch->chain])
+        most[batch->chain] = batch->counter + batch->ops;
+}
+
+void sg_log_upto_all(const struct sg_log *log, const struct sg_log_past *past, uint32_t *upto)
+{
+    for (uint32_t i = 0; i < log->chain_count; i++)
+        upto[i] = log->chains[i].floor;
+    if (past->prev != SG_LOG_NONE)
+        gather_whole(log, past->prev, upto);
+    for (uint32_t i = 0; i < past->dep_count; i++)
+        gather_whole(log, past->deps[i], upto);
+}
+
 /* Whether a dependency says something that prev and the other ones do not. */
 static bool is_news(const struct sg_log *log, const struct sg_log_past *past, uint32_t dep,
                     const uint32_t *most)

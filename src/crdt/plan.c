@@ -16,7 +16,35 @@ static void free_plan(struct sg_replica *r, struct sg_plan *plan)
     plan->targets = NULL;
 }
 
+/* Look-ups in the past, one by one; above it is gathered as a whole. */
+#define MANY_REFS 64
+
 /* ---- what a body refers to ------------------------------------------------------------------- */
+
+/* Batches that the body names must be the newest of their chains in the past: what a replica knows
+ * that has only the floor. */
+static sg_err check_refs(const struct sg_log *log, const struct sg_plan *plan, const uint32_t *upto)
+{
+    for (uint32_t i = 1 + plan->past.dep_count; i < plan->ref_count; i++) {
+        const struct sg_plan_ref *ref = &plan->refs[i];
+        uint32_t seen = upto != NULL ? upto[ref->chain] : sg_log_upto(log, &plan->past, ref->chain);
+        if (seen != ref->limit)
+            return SG_ERR_PROTOCOL;
+    }
+    return SG_OK;
+}
+
+/* Many references and many dependencies: the past is gathered once. */
+static sg_err check_many_refs(struct sg_replica *r, const struct sg_plan *plan)
+{
+    uint32_t *upto = sg_mem_new(r->config.mem, r->log.chain_count, sizeof(upto[0]));
+    if (upto == NULL)
+        return SG_ERR_NO_MEMORY;
+    sg_log_upto_all(&r->log, &plan->past, upto);
+    sg_err err = check_refs(&r->log, plan, upto);
+    sg_mem_free(r->config.mem, upto);
+    return err;
+}
 
 static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg_bytes names)
 {
@@ -30,13 +58,10 @@ static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg
         if (number == SG_LOG_NONE)
             return SG_ERR_PROTOCOL;
         const struct sg_log_batch *batch = &log->batches[number];
-        uint32_t end = batch->counter + batch->ops;
-        /* the newest of its chain in the past: what a replica knows that has only the floor */
-        if (i > deps && sg_log_upto(log, &plan->past, batch->chain) != end)
-            return SG_ERR_PROTOCOL;
-        plan->refs[i] = (struct sg_plan_ref){batch->chain, end};
+        plan->refs[i] = (struct sg_plan_ref){batch->chain, batch->counter + batch->ops};
     }
-    return SG_OK;
+    bool are_many = (uint64_t)(plan->ref_count - 1 - deps) * (deps + 1u) > MANY_REFS;
+    return are_many ? check_many_refs(r, plan) : check_refs(log, plan, NULL);
 }
 
 static sg_err resolve_object(const struct sg_replica *r, struct sg_plan *plan, uint32_t at,
@@ -190,8 +215,8 @@ static sg_err add_targets(struct sg_replica *r, struct sg_plan *plan, const stru
     struct sg_body_element e = op->target;
     for (uint32_t left = op->count; left > 0;) {
         struct sg_plan_target target = {.count = left};
-        target.id = sg_log_resolve_range(&r->log, plan->refs[e.ref].chain, e.counter,
-                                         &target.count);
+        target.id =
+            sg_log_resolve_range(&r->log, plan->refs[e.ref].chain, e.counter, &target.count);
         SG_TRY(add_target(r, plan, &target));
         e.counter += target.count;
         left -= target.count;
@@ -201,8 +226,7 @@ static sg_err add_targets(struct sg_replica *r, struct sg_plan *plan, const stru
 
 static bool is_lower(const struct sg_plan_target *a, const struct sg_plan_target *b)
 {
-    return a->id.chain != b->id.chain ? a->id.chain < b->id.chain
-                                      : a->id.counter < b->id.counter;
+    return a->id.chain != b->id.chain ? a->id.chain < b->id.chain : a->id.counter < b->id.counter;
 }
 
 /* Heap sort: no recursion, no bad case. */
@@ -220,8 +244,8 @@ static void sift_targets(struct sg_plan_target *a, uint32_t at, uint32_t count)
     a[at] = value;
 }
 
-/* A batch deletes nothing twice: whoever writes it does not see any more what he has deleted. So all
- * its deletions together walk over each element once, whatever their number. */
+/* A batch deletes nothing twice: whoever writes it does not see any more what he has deleted. So
+ * all its deletions together walk over each element once, whatever their number. */
 static sg_err check_targets(const struct sg_plan *plan)
 {
     struct sg_plan_target *a = plan->targets;
@@ -270,9 +294,8 @@ static sg_err check_op(struct sg_replica *r, struct sg_plan *plan, const struct 
     if (!fits(op->kind, plan->objects[op->object].kind))
         return SG_ERR_MALFORMED;
     if (op->kind == SG_OP_DELETE)
-        return has_elements(r, plan, op->target, op->count, op->object)
-                   ? add_targets(r, plan, op)
-                   : SG_ERR_PROTOCOL;
+        return has_elements(r, plan, op->target, op->count, op->object) ? add_targets(r, plan, op)
+                                                                        : SG_ERR_PROTOCOL;
     if (op->kind != SG_OP_INSERT)
         return SG_OK;
     if (!is_origin(r, plan, op->left, op->object) || !is_origin(r, plan, op->right, op->object))

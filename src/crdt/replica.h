@@ -76,7 +76,7 @@ struct sg_replica {
     struct sg_fork *forks; /* [fork_count] */
     uint32_t fork_count, fork_cap;
     bool is_loading; /* from this machine's own disk: limits of memory do not count */
-    bool is_broken; /* memory ran out within a change: read on, then load again */
+    bool is_broken;  /* memory ran out within a change: read on, then load again */
 };
 
 /* SG_ERR_NO_MEMORY: nothing to be freed. r must stay where it is. */

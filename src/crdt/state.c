@@ -23,9 +23,9 @@
 struct encoder {
     const struct sg_replica *r;
     struct sg_column *out;
-    uint32_t *rank;  /* [chain_count] number in the bytes of a chain; SG_LOG_NONE: it is empty */
-    uint32_t *order; /* [count] chains as written */
-    uint32_t *last;  /* [count] counters, while spans are written */
+    uint32_t *rank;   /* [chain_count] number in the bytes of a chain; SG_LOG_NONE: it is empty */
+    uint32_t *order;  /* [count] chains as written */
+    uint32_t *last;   /* [count] counters, while spans are written */
     uint8_t *is_head; /* [chain_count] whether no other batch has the chain's last one seen */
     uint32_t count;
 };

@@ -111,8 +111,8 @@ enum sg_core_in_kind {
                            * by READY when the peer has taken it */
     SG_CORE_IN_DOC_TAKEN, /* topic, job: the MESSAGE is worked off */
     SG_CORE_IN_DOC_CLOSE, /* topic, job, err: the session is over; SG_OK: both sides know */
-    SG_CORE_IN_FLUSH,    /* own messages that still gather are signed now: LEAVE is next */
-    SG_CORE_IN_LEAVE     /* say goodbye everywhere; nothing but CLOSE follows */
+    SG_CORE_IN_FLUSH,     /* own messages that still gather are signed now: LEAVE is next */
+    SG_CORE_IN_LEAVE      /* say goodbye everywhere; nothing but CLOSE follows */
 };
 
 /* A message that was kept: frames as they were given out. Borrowed, the core takes references. */
@@ -275,11 +275,11 @@ SG_MUST_USE sg_err sg_core_new(struct sg_core **out, const struct sg_core_config
                                sg_time_ns now);
 void sg_core_free(struct sg_core *core);
 
-/* One event in; outputs are appended to out. wall_ms: milliseconds since 1970.
- * SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (scopes, links), SG_ERR_NOT_FOUND (UNSUBSCRIBE of an
- * unknown topic, a session that is over), of DOC_*: SG_ERR_EXISTS (bound), SG_ERR_TOO_LARGE,
- * SG_ERR_INVALID_STATE (a message is under way), SG_ERR_NO_MEMORY, SG_ERR_STOPPED after LEAVE; then nothing has changed. Peers'
- * bytes never make it fail. */
+/* One event in; outputs are appended to out. wall_ms: milliseconds since 1970. Peers' bytes never
+ * make it fail. SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (scopes, links), SG_ERR_NO_MEMORY,
+ * SG_ERR_NOT_FOUND (topic, session that is over), SG_ERR_STOPPED after LEAVE, of DOC_*:
+ * SG_ERR_EXISTS (bound), SG_ERR_TOO_LARGE, SG_ERR_INVALID_STATE (a message is under way); then
+ * nothing has changed. */
 SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
                                  const struct sg_core_in *in, struct sg_core_outbox *out);
 /* Publishes payload [<= SG_LARGE_MAX] on topic; outputs are appended to out. When nothing was

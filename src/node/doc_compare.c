@@ -92,8 +92,7 @@ void sg_doc_compare_fini(struct sg_doc_compare *c)
 
 static sg_err view_new(struct sg_doc_compare *c)
 {
-    c->view =
-        (struct sg_frontier_view){.end = c->log_end, .chains = c->replica->log.chain_count};
+    c->view = (struct sg_frontier_view){.end = c->log_end, .chains = c->replica->log.chain_count};
     c->view.behind = c->replica->log.floor_heads > 0;
     c->view.upto = sg_mem_new(c->mem, c->replica->log.chain_count + 1u, sizeof(c->view.upto[0]));
     return c->view.upto == NULL ? SG_ERR_NO_MEMORY : SG_OK;
@@ -131,11 +130,6 @@ static void see_common(struct sg_doc_compare *c)
         if (!is_ours(c, i))
             see(c, c->ends[i].batch);
     }
-}
-
-static bool get_bit(struct sg_bytes bits, uint32_t at)
-{
-    return (bits.data[at / 8] >> at % 8 & 1) != 0;
 }
 
 /* Finds ids [count], rising, among the batches of chains in which we end differently. found
@@ -184,57 +178,12 @@ static void see_found(struct sg_doc_compare *c, const uint32_t *found, uint32_t 
 static void see_bits(struct sg_doc_compare *c, struct sg_bytes bits)
 {
     for (uint32_t i = 0; i < c->ours_count; i++) {
-        if (get_bit(bits, i))
+        if (sg_doc_get_bit(bits, i))
             see(c, c->ends[c->ours[i]].batch);
     }
 }
 
 /* ---- DIFFER and KNOWN ------------------------------------------------------------------------ */
-
-static void put_id(struct sg_column *out, uint64_t id)
-{
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(id >> 8 * i);
-    sg_put_bytes(out, sg_bytes(bytes, 8));
-}
-
-static void put_bits(struct sg_column *out, const uint32_t *found, uint32_t count)
-{
-    for (uint32_t at = 0; at < count; at += 8) {
-        unsigned bits = 0;
-        for (uint32_t i = 0; i < 8 && at + i < count; i++)
-            bits |= found[at + i] == SG_LOG_NONE ? 0 : 1u << i;
-        sg_put_u8(out, (uint8_t)bits);
-    }
-}
-
-/* Ids [*count] of a message, rising; owned by the caller. */
-static sg_err get_ids(const struct sg_doc_compare *c, struct sg_reader *r, uint64_t **ids,
-                      uint32_t *count)
-{
-    *ids = NULL;
-    *count = sg_get_u32(r, SG_DOC_ENTRIES_MAX);
-    struct sg_bytes bytes = sg_read_bytes(r, (size_t)*count * 8);
-    SG_TRY(r->err);
-    *ids = sg_mem_new(c->mem, *count + 1u, sizeof(**ids));
-    if (*ids == NULL)
-        return SG_ERR_NO_MEMORY;
-    for (uint32_t i = 0; i < *count; i++) {
-        (*ids)[i] = sg_load64(bytes.data + (size_t)i * 8);
-        if (i > 0 && (*ids)[i] <= (*ids)[i - 1])
-            return SG_ERR_NOT_CANONICAL;
-    }
-    return SG_OK;
-}
-
-static struct sg_bytes get_bits(struct sg_reader *r, uint32_t count)
-{
-    struct sg_bytes bits = sg_read_bytes(r, (count + 7u) / 8);
-    if (r->err == SG_OK && count % 8 > 0 && bits.data[bits.len - 1] >> count % 8 != 0)
-        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
-    return bits;
-}
 
 /* Places of ids, rising, in our own ends. SG_ERR_PROTOCOL: no such end. */
 static sg_err place_ours(struct sg_doc_compare *c, const uint64_t *ids, uint32_t count)
@@ -254,76 +203,80 @@ static sg_err place_ours(struct sg_doc_compare *c, const uint64_t *ids, uint32_t
     return SG_OK;
 }
 
-/* The decoding side knows the difference. theirs, ours: rising. */
-static sg_err tell_difference(struct sg_doc_compare *c, const uint64_t *theirs,
-                              uint32_t theirs_count, const uint64_t *ours, uint32_t ours_count)
+/* Both sides, once they know how they differ: ids of the peer's ends that are not ours, and of ours
+ * that are not the peer's, rising. */
+struct difference {
+    const uint64_t *theirs, *ours;
+    uint32_t theirs_count, ours_count;
+};
+
+/* found [theirs_count]: where the peer's ends are in our log; the caller's memory. */
+static sg_err learn(struct sg_doc_compare *c, const struct difference *d, uint32_t **found)
 {
-    SG_TRY(place_ours(c, ours, ours_count));
-    uint32_t *found = sg_mem_new(c->mem, theirs_count + 1u, sizeof(*found));
-    sg_err err = found == NULL ? SG_ERR_NO_MEMORY : view_new(c);
-    if (err != SG_OK) {
-        sg_mem_free(c->mem, found);
-        return err;
-    }
-    find_ids(c, theirs, theirs_count, found);
+    *found = NULL;
+    SG_TRY(place_ours(c, d->ours, d->ours_count));
+    SG_TRY(view_new(c));
+    *found = sg_mem_new(c->mem, d->theirs_count + 1u, sizeof(**found));
+    if (*found == NULL)
+        return SG_ERR_NO_MEMORY;
+    find_ids(c, d->theirs, d->theirs_count, *found);
     see_common(c);
-    see_found(c, found, theirs_count);
-    c->differ_kind = SG_DOC_DIFFER;
-    sg_put_u8(&c->differ, SG_DOC_DIFFER);
-    sg_put_uint(&c->differ, theirs_count);
-    for (uint32_t i = 0; i < theirs_count; i++)
-        put_id(&c->differ, theirs[i]);
-    put_bits(&c->differ, found, theirs_count);
-    sg_put_uint(&c->differ, ours_count);
-    for (uint32_t i = 0; i < ours_count; i++)
-        put_id(&c->differ, ours[i]);
-    sg_mem_free(c->mem, found);
+    see_found(c, *found, d->theirs_count);
     c->has_differed = true;
+    return SG_OK;
+}
+
+/* The decoding side says it. */
+static sg_err tell_difference(struct sg_doc_compare *c, const struct difference *d)
+{
+    uint32_t *found;
+    SG_TRY(learn(c, d, &found));
+    sg_put_u8(&c->differ, SG_DOC_DIFFER);
+    sg_put_uint(&c->differ, d->theirs_count);
+    for (uint32_t i = 0; i < d->theirs_count; i++)
+        sg_doc_put_id(&c->differ, d->theirs[i]);
+    sg_doc_put_bits(&c->differ, found, d->theirs_count);
+    sg_put_uint(&c->differ, d->ours_count);
+    for (uint32_t i = 0; i < d->ours_count; i++)
+        sg_doc_put_id(&c->differ, d->ours[i]);
+    sg_mem_free(c->mem, found);
     c->is_ready = c->view.unknown == 0; /* else some may be ahead of ours */
     return c->differ.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
-/* The other side is told. */
-static sg_err take_difference(struct sg_doc_compare *c, const uint64_t *ours, uint32_t ours_count,
-                              const uint64_t *theirs, uint32_t theirs_count)
+/* The other side answers. */
+static sg_err take_difference(struct sg_doc_compare *c, const struct difference *d)
 {
-    SG_TRY(place_ours(c, ours, ours_count));
-    uint32_t *found = sg_mem_new(c->mem, theirs_count + 1u, sizeof(*found));
-    sg_err err = found == NULL ? SG_ERR_NO_MEMORY : view_new(c);
-    if (err == SG_OK) {
-        find_ids(c, theirs, theirs_count, found);
-        see_common(c);
-        see_found(c, found, theirs_count);
-        sg_put_u8(&c->differ, SG_DOC_KNOWN);
-        put_bits(&c->differ, found, theirs_count);
-        err = c->differ.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
-    }
+    uint32_t *found;
+    SG_TRY(learn(c, d, &found));
+    sg_put_u8(&c->differ, SG_DOC_KNOWN);
+    sg_doc_put_bits(&c->differ, found, d->theirs_count);
     sg_mem_free(c->mem, found);
-    return err;
+    return c->differ.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 static sg_err hear_differ(struct sg_doc_compare *c, struct sg_bytes body)
 {
     struct sg_reader r = sg_reader(body);
+    struct difference d = {0};
     uint64_t *ours = NULL;
     uint64_t *theirs = NULL;
-    uint32_t ours_count;
-    uint32_t theirs_count;
     struct sg_bytes bits = {0};
     if (!c->has_keys || c->is_decoder || c->has_differed)
         return SG_ERR_PROTOCOL;
-    sg_err err = get_ids(c, &r, &ours, &ours_count);
+    sg_err err = sg_doc_get_ids(c->mem, &r, &ours, &d.ours_count);
     if (err == SG_OK) {
-        bits = get_bits(&r, ours_count);
-        err = get_ids(c, &r, &theirs, &theirs_count);
+        bits = sg_doc_get_bits(&r, d.ours_count);
+        err = sg_doc_get_ids(c->mem, &r, &theirs, &d.theirs_count);
     }
     if (err == SG_OK)
         err = sg_reader_done(&r);
+    d.ours = ours;
+    d.theirs = theirs;
     if (err == SG_OK)
-        err = take_difference(c, ours, ours_count, theirs, theirs_count);
+        err = take_difference(c, &d);
     if (err == SG_OK) {
         see_bits(c, bits);
-        c->has_differed = true;
         c->is_ready = true;
     }
     sg_mem_free(c->mem, ours);
@@ -336,7 +289,7 @@ static sg_err hear_known(struct sg_doc_compare *c, struct sg_bytes body)
     struct sg_reader r = sg_reader(body);
     if (!c->is_decoder || !c->has_differed || c->differ.len > 0 || c->has_known)
         return SG_ERR_PROTOCOL;
-    struct sg_bytes bits = get_bits(&r, c->ours_count);
+    struct sg_bytes bits = sg_doc_get_bits(&r, c->ours_count);
     SG_TRY(sg_reader_done(&r));
     c->has_known = true;
     if (!c->is_ready)
@@ -381,15 +334,13 @@ static void make_keys(struct sg_doc_compare *c)
     const struct sg_bytes theirs = sg_bytes(c->their_nonce, SG_DOC_NONCE_LEN);
     const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa riblt v1"),
                                      sg_bytes(c->replica->document, SG_ID_LEN),
-                                     c->is_decoder ? ours : theirs,
-                                     c->is_decoder ? theirs : ours};
+                                     c->is_decoder ? ours : theirs, c->is_decoder ? theirs : ours};
     uint8_t keys[SG_HASH_LEN];
     static_assert(SG_HASH_LEN == SG_RIBLT_KEYS_LEN, "one hash gives both keys");
     c->replica->config.suite->hash(parts, 4, keys);
     c->keys = sg_riblt_keys(keys);
     for (uint32_t i = 0; i < c->count; i++)
-        c->ends[i].id =
-            sg_siphash_id(&c->keys.id, c->replica->log.batches[c->ends[i].batch].name);
+        c->ends[i].id = sg_siphash_id(&c->keys.id, c->replica->log.batches[c->ends[i].batch].name);
     sort_ends(c->ends, c->count);
     c->has_keys = true;
 }
@@ -403,9 +354,10 @@ static sg_err carry_out(struct sg_doc_compare *c, const struct sg_rec_outbox *ou
         if (o->kind == SG_REC_OUT_FAILED)
             return o->err;
         if (o->kind == SG_REC_OUT_DONE) {
+            const struct difference d = {c->rec.theirs, c->rec.ours, c->rec.theirs_count,
+                                         c->rec.ours_count};
             if (c->is_decoder)
-                return tell_difference(c, c->rec.theirs, c->rec.theirs_count, c->rec.ours,
-                                       c->rec.ours_count);
+                return tell_difference(c, &d);
             continue;
         }
         if (o->msg.kind == SG_REC_OPEN)
@@ -523,8 +475,9 @@ static sg_err hear_list(struct sg_doc_compare *c, struct sg_bytes body)
     }
     while (at < c->count)
         others[ours_count++] = c->ends[at++].id;
+    const struct difference d = {theirs, others, theirs_count, ours_count};
     if (err == SG_OK)
-        err = tell_difference(c, theirs, theirs_count, others, ours_count);
+        err = tell_difference(c, &d);
     if (others != ours)
         sg_mem_free(c->mem, others);
     return err;
@@ -594,7 +547,7 @@ static void put_list(struct sg_doc_compare *c, struct sg_column *out)
 {
     sg_put_u8(out, SG_DOC_LIST);
     for (uint32_t i = 0; i < c->count; i++)
-        put_id(out, c->ends[i].id);
+        sg_doc_put_id(out, c->ends[i].id);
     c->has_listed = true;
 }
 

@@ -5,14 +5,13 @@
 #define SG_NODE_DOC_COMPARE_H
 
 #include "crdt/bundle.h"
+#include "node/doc_ids.h"
 #include "reconcile/reconcile.h"
 
 #define SG_DOC_NONCE_LEN 16
 /* Symbols that go out unasked: 100 entries that differ need 145 on average, and 175 in one case of
  * a hundred (sync.md 2.3). As many bytes as 312 short ids, so smaller frontiers go as they are. */
 #define SG_DOC_SYMBOLS_FIRST 192
-/* Entries of a frontier that can be compared: short ids of 8 MiB. */
-#define SG_DOC_ENTRIES_MAX (UINT32_C(1) << 20)
 
 /* Values are the wire's. */
 enum sg_doc_compare_kind {
@@ -45,11 +44,10 @@ struct sg_doc_compare {
     bool has_rec;
     struct sg_column queue;  /* messages of the reconciliation that are to go out */
     struct sg_column differ; /* DIFFER or KNOWN that is to go out; empty: none */
-    enum sg_doc_compare_kind differ_kind;
-    uint32_t *ours; /* [ours_count] places in ends: what the peer does not end with */
+    uint32_t *ours;          /* [ours_count] places in ends: what the peer does not end with */
     uint32_t ours_count;
-    bool has_differed; /* DIFFER went out, or came */
-    bool is_ready;     /* view says what the peer has */
+    bool has_differed;   /* DIFFER went out, or came */
+    bool is_ready;       /* view says what the peer has */
     bool is_above;       /* the peer has something above our floor .. */
     uint32_t floor_ends; /* .. or so many of its ends */
     struct sg_frontier_view view;

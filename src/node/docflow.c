@@ -15,8 +15,6 @@
  * Bounded: one session of our own and two of others per topic, of each peer one, openings per
  * second, bytes of a message, bytes of all that is gathered, parts out of order, and the time in
  * which nothing moves. A session that ends early costs nothing: the next one goes on. */
-#include "node/docflow.h"
-
 #include <assert.h>
 
 #include "node/internal.h"
@@ -102,10 +100,8 @@ static void send_small(struct sg_core *core, const struct sg_scope *scope,
 static void send_close(struct sg_core *core, const struct sg_scope *scope,
                        const struct sg_doc_flow *f, enum sg_doc_close reason)
 {
-    const struct sg_doc_msg msg = {.kind = SG_DOC_CLOSE,
-                                   .session = f->number,
-                                   .by_opener = f->is_mine,
-                                   .reason = reason};
+    const struct sg_doc_msg msg = {
+        .kind = SG_DOC_CLOSE, .session = f->number, .by_opener = f->is_mine, .reason = reason};
     send_small(core, scope, &f->peer, &msg);
 }
 
@@ -139,8 +135,7 @@ static void push(struct sg_core *core, const struct sg_scope *scope, struct sg_d
 {
     for (; f->message != NULL && f->sent < f->end && f->sent - f->taken < SG_DOC_WINDOW; f->sent++)
         send_part(core, scope, f, f->sent);
-    f->resend_at =
-        f->message == NULL ? SG_TIME_NEVER : sg_time_add(core->now, f->resend_pause_ns);
+    f->resend_at = f->message == NULL ? SG_TIME_NEVER : sg_time_add(core->now, f->resend_pause_ns);
 }
 
 static void resend(struct sg_core *core, const struct sg_scope *scope, struct sg_doc_flow *f)
@@ -311,8 +306,8 @@ static sg_err receive_part(struct sg_core *core, struct sg_scope *scope, struct 
         return SG_ERR_PROTOCOL;
     if (msg->number > f->next) {
         if (f->early == NULL)
-            f->early = in->buf != NULL ? sg_buf_ref(in->buf)
-                                       : sg_buf_copy(core->config.mem, in->bytes);
+            f->early =
+                in->buf != NULL ? sg_buf_ref(in->buf) : sg_buf_copy(core->config.mem, in->bytes);
         return SG_OK;
     }
     SG_TRY(take_part(core, scope, f, msg));
@@ -344,10 +339,8 @@ static sg_err receive_taken(struct sg_core *core, const struct sg_scope *scope,
 
 static void begin(struct sg_core *core, struct sg_doc_flow *f, const struct sg_peer_id *peer)
 {
-    *f = (struct sg_doc_flow){.handle = ++core->job,
-                              .peer = *peer,
-                              .resend_at = SG_TIME_NEVER,
-                              .heard_at = core->now};
+    *f = (struct sg_doc_flow){
+        .handle = ++core->job, .peer = *peer, .resend_at = SG_TIME_NEVER, .heard_at = core->now};
 }
 
 /* A place for a session that a peer opens, NULL: none now. A second one takes the place of its
@@ -422,7 +415,7 @@ static sg_err receive(struct sg_core *core, struct sg_scope *scope, const struct
 }
 
 void sg_docflow_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                     struct sg_reader *r, const struct sg_core_in *in)
+                        struct sg_reader *r, const struct sg_core_in *in)
 {
     struct sg_doc_msg msg;
     sg_err err = sg_doc_msg_decode(r, &msg);
@@ -501,7 +494,7 @@ void sg_docflow_neighbor_up(struct sg_core *core, struct sg_scope *scope,
 }
 
 void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
-                           const struct sg_peer_id *peer)
+                              const struct sg_peer_id *peer)
 {
     for (size_t i = 0; scope->docs != NULL && i < FLOWS; i++) {
         struct sg_doc_flow *f = flow_at(scope->docs, i);

@@ -1,6 +1,6 @@
 /* Documents that are bound to topics: when to sync with whom, and the transport of what sessions
- * say to each other. What that means is the runtime's business: documents are on disk. See docflow.c
- * for the essay. */
+ * say to each other. What that means is the runtime's business: documents are on disk. See
+ * docflow.c for the essay. */
 #ifndef SG_NODE_DOCFLOW_H
 #define SG_NODE_DOCFLOW_H
 
@@ -44,11 +44,11 @@ struct sg_doc_flow {
 struct sg_docflow_state {
     struct sg_doc_flow mine;
     struct sg_doc_flow theirs[SG_DOC_SESSIONS_MAX];
-    struct sg_bucket opens; /* by others */
-    sg_time_ns due;         /* for a session of our own */
+    struct sg_bucket opens;                  /* by others */
+    sg_time_ns due;                          /* for a session of our own */
     struct sg_peer_id todo[SG_DOC_TODO_MAX]; /* [todo_count] whom to ask soon, in this order */
     uint32_t todo_count;
-    uint32_t failures;      /* in a row */
+    uint32_t failures; /* in a row */
 };
 
 #endif

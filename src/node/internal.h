@@ -155,9 +155,9 @@ struct sg_scope {
     struct sg_store store;
     struct sg_windows windows;
     bool is_durable;
-    struct sg_history *history;   /* NULL until the first message */
-    struct sg_backfill *backfill; /* NULL until the first neighbour */
-    struct sg_docflow_state *docs;   /* NULL: no document is bound to the topic */
+    struct sg_history *history;    /* NULL until the first message */
+    struct sg_backfill *backfill;  /* NULL until the first neighbour */
+    struct sg_docflow_state *docs; /* NULL: no document is bound to the topic */
     struct sg_hpv hpv;
 };
 
@@ -695,11 +695,11 @@ SG_MUST_USE sg_err sg_docflow_taken(struct sg_core *core, const struct sg_core_i
 SG_MUST_USE sg_err sg_docflow_close(struct sg_core *core, const struct sg_core_in *in);
 /* in: the frame as it came; r at its body. */
 void sg_docflow_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                     struct sg_reader *r, const struct sg_core_in *in);
+                        struct sg_reader *r, const struct sg_core_in *in);
 void sg_docflow_neighbor_up(struct sg_core *core, struct sg_scope *scope,
-                         const struct sg_peer_id *peer);
+                            const struct sg_peer_id *peer);
 void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
-                           const struct sg_peer_id *peer);
+                              const struct sg_peer_id *peer);
 void sg_docflow_dropped(struct sg_core *core, const struct sg_core_in *in);
 void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope);
 sg_time_ns sg_docflow_deadline(const struct sg_scope *scope);

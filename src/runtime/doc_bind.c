@@ -237,8 +237,7 @@ static sg_err take_broadcast(struct sg_doc_binding *b, const struct sg_message *
     return err;
 }
 
-static sg_err send_out(struct sg_doc_binding *b, struct sg_column *bundle,
-                       struct sg_doc_news *news)
+static sg_err send_out(struct sg_doc_binding *b, struct sg_column *bundle, struct sg_doc_news *news)
 {
     if (bundle->has_failed)
         return SG_ERR_NO_MEMORY;

@@ -103,9 +103,9 @@ bool sg_doc_has(const struct sg_doc *doc, sg_doc_node set, const struct sg_doc_v
 
 /* ---- cursors --------------------------------------------------------------------------------- */
 
-/* author [32], counter (4 bytes, little-endian), kind u8: 0 = the end, then the first 3 bytes of the
- * name of the batch with the character, by which it is found where an author has forked (zero where
- * that is below a floor: there the chain with such a character is found by trying). */
+/* author [32], counter (4 bytes, little-endian), kind u8: 0 = the end, then the first 3 bytes of
+ * the name of the batch with the character, by which it is found where an author has forked (zero
+ * where that is below a floor: there the chain with such a character is found by trying). */
 #define CURSOR_NAME (SG_ID_LEN + 5)
 #define CURSOR_NAME_LEN 3
 

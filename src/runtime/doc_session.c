@@ -119,8 +119,8 @@ sg_err sg_doc_session_next(struct sg_doc_session *s, struct sg_bytes *message)
 
 /* ---- hearing --------------------------------------------------------------------------------- */
 
-/* The document is loaded anew by this: the session is over, and the next one goes on. What the floor
- * did not have is kept by the store. */
+/* The document is loaded anew by this: the session is over, and the next one goes on. What the
+ * floor did not have is kept by the store. */
 static sg_err adopt(struct sg_doc_session *s, struct sg_bytes bundle)
 {
     struct sg_doc_bytes unsynced = {0};

@@ -155,8 +155,7 @@ static bool is_wanted(const struct sg_doc *doc, const struct sg_frontier_view *v
     if (read_checkpoint(doc, bytes, &checkpoint, &chain) != SG_OK)
         return false;
     bool lacks = chain < view->chains && view->upto[chain] < doc->replica->log.chains[chain].end;
-    return lacks ||
-           memcmp(checkpoint.author, doc->author, SG_ID_LEN) == 0;
+    return lacks || memcmp(checkpoint.author, doc->author, SG_ID_LEN) == 0;
 }
 
 static void put_kept(const struct sg_doc *doc, const struct sg_frontier_view *view,
@@ -309,7 +308,8 @@ struct keeper {
 static void keep(void *user, struct sg_bytes bytes)
 {
     struct keeper *keeper = user;
-    if (keeper->err == SG_OK) /* flushed first: a checkpoint of what is not on the disk says nothing */
+    if (keeper->err ==
+        SG_OK) /* flushed first: a checkpoint of what is not on the disk says nothing */
         keeper->err = sg_doc_flush(keeper->doc);
     if (keeper->err == SG_OK)
         keeper->err = sg_doc_keep_checkpoint(keeper->doc, bytes);

@@ -40,9 +40,8 @@ struct sg_docs {
 
 static const char schema[] =
     "CREATE TABLE doc(genesis BLOB NOT NULL) STRICT;"
-    "CREATE TABLE author(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = "
-    "32))"
-    " STRICT;"
+    "CREATE TABLE author(id INTEGER PRIMARY KEY,"
+    " name BLOB NOT NULL UNIQUE CHECK(length(name) = 32)) STRICT;"
     "CREATE TABLE batch(n INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = 32),"
     " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL, lamport INTEGER NOT NULL,"
     " prev BLOB, rest BLOB NOT NULL) STRICT;"
@@ -362,11 +361,16 @@ uint64_t sg_docs_last(const struct sg_docs *docs)
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
+static sg_err has_signed(struct sg_docs *docs, bool *has)
+{
+    return has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", has);
+}
+
 /* Older programs kept one of each author: these count as of a chain with the author's name. */
 static sg_err make_signed(struct sg_docs *docs)
 {
     bool has = false;
-    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", &has));
+    SG_TRY(has_signed(docs, &has));
     if (has)
         return SG_OK;
     return sg_sql_exec(docs->db,
@@ -428,7 +432,7 @@ sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out, 
     sqlite3_stmt *stmt;
     struct sg_bytes bytes = {0};
     bool has = false;
-    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", &has));
+    SG_TRY(has_signed(docs, &has));
     SG_TRY(sg_sql_prepare(
         docs->db,
         has ? "SELECT n, bytes FROM signed WHERE n > ?1 ORDER BY n LIMIT 1"
@@ -531,7 +535,7 @@ sg_err sg_docs_forget_unsynced(struct sg_docs *docs)
 static sg_err drop_signed(struct sg_docs *docs)
 {
     bool has = false;
-    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", &has));
+    SG_TRY(has_signed(docs, &has));
     return has ? sg_sql_exec(docs->db, "DELETE FROM signed") : SG_OK;
 }
 
@@ -591,15 +595,8 @@ void sg_docs_free_snapshot(struct sg_docs *docs, struct sg_docs_snapshot *snapsh
 sg_err sg_docs_limit_pages(struct sg_docs *docs, uint32_t pages)
 {
     /* 0 is what SQLite takes for "as it is"; its own limit is 2^32 - 2 */
-    char sql[64] = "PRAGMA max_page_count = ";
-    char *at = sql + strlen(sql);
-    char digits[16];
-    size_t count = 0;
-    uint32_t rest = pages == 0 ? 0xfffffffe : pages;
-    for (; rest > 0; rest /= 10)
-        digits[count++] = (char)('0' + rest % 10);
-    while (count > 0)
-        *at++ = digits[--count];
-    *at = 0;
+    char sql[64];
+    sqlite3_snprintf(sizeof(sql), sql, "PRAGMA max_page_count = %u",
+                     pages == 0 ? 0xfffffffe : pages);
     return sg_sql_exec(docs->db, sql);
 }

@@ -46,8 +46,8 @@ static sg_err inflate_all(const struct sg_mem *mem, z_stream *z, size_t max, uin
     }
 }
 
-/* What is packed may be a thousand times as long: that is fine for a page of blanks, and an attack on
- * memory with gigabytes. */
+/* What is packed may be a thousand times as long: that is fine for a page of blanks, and an attack
+ * on memory with gigabytes. */
 #define FREE_LEN ((size_t)64 << 20)
 #define RATIO_MAX 64
 

@@ -60,7 +60,8 @@ static void run(struct site *s, int timeout_ms)
 
 static void add(struct site *s, const char *what)
 {
-    const struct sg_doc_value value = {.kind = SG_DOC_STRING, .bytes = {(const uint8_t *)what, strlen(what)}};
+    const struct sg_doc_value value = {.kind = SG_DOC_STRING,
+                                       .bytes = {(const uint8_t *)what, strlen(what)}};
     sg_doc_node set;
     assert_int_equal(sg_doc_node_of(s->doc, SG_DOC_ROOT, SG_DOC_SET, "shopping", &set), SG_OK);
     assert_int_equal(sg_doc_begin(s->doc), SG_OK);
@@ -70,7 +71,8 @@ static void add(struct site *s, const char *what)
 
 static bool has(const struct site *s, const char *what)
 {
-    const struct sg_doc_value value = {.kind = SG_DOC_STRING, .bytes = {(const uint8_t *)what, strlen(what)}};
+    const struct sg_doc_value value = {.kind = SG_DOC_STRING,
+                                       .bytes = {(const uint8_t *)what, strlen(what)}};
     sg_doc_node set;
     return sg_doc_find(s->doc, SG_DOC_ROOT, SG_DOC_SET, "shopping", &set) == SG_OK &&
            sg_doc_has(s->doc, set, &value);
@@ -228,7 +230,8 @@ static void strangers_on_the_topic(void **state)
     assert_int_equal(sg_doc_bind(other, a.node, &topic, &second), SG_ERR_EXISTS);
     assert_null(second);
     assert_int_equal(sg_doc_bind(a.doc, a.node, &topic, &second), SG_ERR_INVALID_STATE);
-    assert_int_equal(sg_publish(a.node, &topic, (struct sg_bytes){(const uint8_t *)"hello", 5}, NULL), SG_OK);
+    assert_int_equal(
+        sg_publish(a.node, &topic, (struct sg_bytes){(const uint8_t *)"hello", 5}, NULL), SG_OK);
     add(&a, "milk");
     run_until(both, 2, &b, "milk");
     uint64_t end = now_ms() + PATIENCE_MS;

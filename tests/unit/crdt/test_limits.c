@@ -167,7 +167,8 @@ int main(void)
         cmocka_unit_test(test_documents_have_none),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_surplus_heads), cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_surplus_heads),
+        cmocka_unit_test(test_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

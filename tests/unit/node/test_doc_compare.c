@@ -260,16 +260,18 @@ static void test_bad_open(void **state)
         bool spoke;
         sg_err err;
     } cases[] = {
-        {6, 2, 1, false, SG_ERR_PROTOCOL}, {6, 0, 1, false, SG_ERR_PROTOCOL},
-        {5, 1, 1, true, SG_ERR_PROTOCOL},  {6, 1, SG_DOC_ENTRIES_MAX + 1, false, SG_ERR_OVERSIZED},
-        {6, 1, 1, true, SG_OK},            {6, 0, 1, true, SG_OK},
+        {6, 2, 1, false, SG_ERR_PROTOCOL},
+        {6, 0, 1, false, SG_ERR_PROTOCOL},
+        {5, 1, 1, true, SG_ERR_PROTOCOL},
+        {6, 1, SG_DOC_ENTRIES_MAX + 1, false, SG_ERR_OVERSIZED},
+        {6, 1, 1, true, SG_OK},
+        {6, 0, 1, true, SG_OK},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         begin_one(&c, r);
         if (cases[i].spoke)
             say(&c);
-        struct sg_column open =
-            open_of(r, cases[i].nonce, cases[i].was_first, cases[i].count);
+        struct sg_column open = open_of(r, cases[i].nonce, cases[i].was_first, cases[i].count);
         assert_int_equal(tell(&c, SG_DOC_LIST, &open), SG_ERR_PROTOCOL);
         assert_int_equal(tell(&c, SG_DOC_OPEN, &open), cases[i].err);
         if (cases[i].err == SG_OK)
@@ -345,8 +347,8 @@ static void test_bad_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few),      cmocka_unit_test(test_forks),
-        cmocka_unit_test(test_many),     cmocka_unit_test(test_bad_open),
+        cmocka_unit_test(test_few),        cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_many),       cmocka_unit_test(test_bad_open),
         cmocka_unit_test(test_bad_differ), cmocka_unit_test(test_bad_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

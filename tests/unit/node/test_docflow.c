@@ -109,8 +109,7 @@ static void a_message_comes_in_parts(void **state)
     size_t b = 1 - a;
     uint64_t job = seen.job[a];
     assert_int_equal(input(a, SG_CORE_IN_DOC_SEND, sg_bytes(big, sizeof(big)), SG_OK), SG_OK);
-    assert_int_equal(input(a, SG_CORE_IN_DOC_SEND, sg_bytes(big, 1), SG_OK),
-                     SG_ERR_INVALID_STATE);
+    assert_int_equal(input(a, SG_CORE_IN_DOC_SEND, sg_bytes(big, 1), SG_OK), SG_ERR_INVALID_STATE);
     net_run(&net, SG_NS_PER_S);
     assert_int_equal(seen.messages[b], 1);
     assert_int_equal(seen.parts, 3);
@@ -286,10 +285,8 @@ static void a_flood_of_sessions(void **state)
     net_run(&net, SG_NS_PER_S);
     assert_int_equal(input(1, SG_CORE_IN_DOC_CLOSE, sg_bytes(NULL, 0), SG_OK), SG_OK);
     for (uint32_t i = 0; i < 100; i++) {
-        const struct sg_doc_msg first = {.kind = SG_DOC_PART,
-                                         .session = 1000 + i,
-                                         .by_opener = true,
-                                         .bytes = {bytes, 4}};
+        const struct sg_doc_msg first = {
+            .kind = SG_DOC_PART, .session = 1000 + i, .by_opener = true, .bytes = {bytes, 4}};
         send_raw(0, &first, SG_LANE_BULK);
         net_run(&net, SG_NS_PER_MS);
     }

@@ -394,12 +394,9 @@ int main(void)
         cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
         cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
         cmocka_unit_test(test_waiting),         cmocka_unit_test(test_partly_behind),
-        cmocka_unit_test(test_told_is_durable),
-        cmocka_unit_test(test_bomb),
-        cmocka_unit_test(test_forged_state),
-        cmocka_unit_test(test_adopt_tells),
-        cmocka_unit_test(test_sign_due),
-        cmocka_unit_test(test_compare_partial),
+        cmocka_unit_test(test_told_is_durable), cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_forged_state),    cmocka_unit_test(test_adopt_tells),
+        cmocka_unit_test(test_sign_due),        cmocka_unit_test(test_compare_partial),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

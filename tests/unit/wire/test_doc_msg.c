@@ -29,8 +29,7 @@ static void a_message_comes_back(void **state)
         assert_int_equal(w.err, SG_OK);
         for (size_t len = 0; len <= w.len; len++) {
             struct sg_reader r = sg_reader(sg_bytes(buffer, len));
-            assert_int_equal(sg_doc_msg_decode(&r, &got),
-                             len == w.len ? SG_OK : SG_ERR_TRUNCATED);
+            assert_int_equal(sg_doc_msg_decode(&r, &got), len == w.len ? SG_OK : SG_ERR_TRUNCATED);
         }
         assert_int_equal(got.kind, messages[i].kind);
         assert_int_equal(got.session, 7);
@@ -42,6 +41,37 @@ static void a_message_comes_back(void **state)
         buffer[w.len] = 0;
         struct sg_reader longer = sg_reader(sg_bytes(buffer, w.len + 1));
         assert_int_equal(sg_doc_msg_decode(&longer, &got), SG_ERR_TRAILING);
+    }
+}
+
+/* The samples of docs/protocol.md. */
+static void the_samples(void **state)
+{
+    static const uint8_t bytes[] = {1, 2, 3};
+    static const uint8_t part[] = {1, 0, 0, 0, 7, 1, 0, 0, 0, 9, 1, 3, 1, 2, 3};
+    static const uint8_t taken[] = {2, 0, 0, 0, 7, 0, 0, 0, 0, 10};
+    static const uint8_t close[] = {3, 0, 0, 0, 7, 1, 2};
+    const struct {
+        struct sg_doc_msg msg;
+        struct sg_bytes want;
+    } samples[] = {
+        {{.kind = SG_DOC_PART,
+          .session = 7,
+          .by_opener = true,
+          .number = 9,
+          .is_last = true,
+          .bytes = {bytes, 3}},
+         {part, sizeof(part)}},
+        {{.kind = SG_DOC_TAKEN, .session = 7, .number = 10}, {taken, sizeof(taken)}},
+        {{.kind = SG_DOC_CLOSE, .session = 7, .by_opener = true, .reason = SG_DOC_UNBOUND},
+         {close, sizeof(close)}},
+    };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t buffer[64];
+        struct sg_writer w = sg_writer(buffer, sizeof(buffer));
+        sg_doc_msg_encode(&w, &samples[i].msg);
+        assert_true(sg_bytes_equal(sg_bytes(buffer, w.len), samples[i].want));
     }
 }
 
@@ -72,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_comes_back),
+        cmocka_unit_test(the_samples),
         cmocka_unit_test(what_is_wrong_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
