@@ -29,6 +29,7 @@ struct sg_doc_binding {
     struct sg_topic_id topic;
     struct sg_subscription *sub;
     struct flow flows[FLOWS];
+    uint32_t oldest;    /* of flows, when there is no room */
     uint32_t published; /* batches of the log that need not be broadcast .. */
     uint32_t loaded;    /* .. as it was numbered then */
     bool has_lent;      /* the document signs with the node's identity */
@@ -105,8 +106,10 @@ static void close_flow(struct sg_doc_binding *b, struct flow *f, sg_err err)
 static struct flow *open_flow(struct sg_doc_binding *b, const struct sg_message *event)
 {
     struct flow *f = find(b, 0);
-    if (f == NULL)
-        return NULL;
+    if (f == NULL) { /* one of them has ended, and the queue was too full to tell */
+        f = &b->flows[b->oldest++ % FLOWS];
+        close_flow(b, f, SG_ERR_LIMIT);
+    }
     f->job = event->sequence;
     f->peer = event->author;
     sg_err err = sg_doc_session_new(b->doc, sg_load32(event->author.b), &f->session);
