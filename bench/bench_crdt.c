@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "crdt/state.h"
 #include "crypto/init.h"
+#include "node/doc_compare.h"
 #include "store/docs.h"
 
 #include <saorsa/crdt.h>
@@ -403,8 +404,117 @@ static void run_spot(uint32_t k)
     sg_replica_fini(&base);
 }
 
-int main(void)
+/* ---- sync ------------------------------------------------------------------------------------ */
+
+/* Batches of 200 operations of an author who knows only his own ones; b may be NULL. */
+static void write_alone(uint32_t number, uint32_t batches, struct sg_replica *a,
+                        struct sg_replica *b)
 {
+    struct sg_replica own;
+    uint8_t who[SG_ID_LEN] = {3, (uint8_t)(number >> 8), (uint8_t)number};
+    char text[200];
+    char key[16];
+    memset(text, 'x', sizeof(text));
+    (void)snprintf(key, sizeof(key), "t%" PRIu32, number);
+    open_replica(&own, sg_mem_default());
+    for (uint32_t i = 0; i < batches; i++) {
+        struct sg_column bytes = {.mem = sg_mem_default()};
+        enum sg_import result;
+        uint32_t cell;
+        uint32_t batch;
+        demand(sg_replica_begin(&own, who), "begin");
+        demand(sg_replica_cell(&own, SG_CELL_ROOT, SG_CELL_TEXT, sg_bytes(key, strlen(key)), &cell),
+               "cell");
+        demand(sg_replica_insert(&own, cell, 0, sg_bytes(text, sizeof(text))), "insert");
+        demand(sg_replica_commit(&own, &batch), "commit");
+        demand(sg_replica_export(&own, batch, &bytes), "export");
+        demand(sg_replica_import(a, sg_column_bytes(&bytes), 0, &result), "import");
+        if (b != NULL)
+            demand(sg_replica_import(b, sg_column_bytes(&bytes), 0, &result), "import");
+        sg_column_fini(&bytes);
+    }
+    sg_replica_fini(&own);
+}
+
+struct comparison {
+    size_t bytes;
+    uint32_t trips; /* one way */
+    double spent;   /* CPU seconds, both sides */
+};
+
+/* Messages in turns until both know what the other one has. */
+static struct comparison compare(const struct sg_replica *a, const struct sg_replica *b,
+                                 uint8_t seed)
+{
+    struct comparison got = {0};
+    struct sg_doc_compare c[2];
+    const uint8_t nonces[2][SG_DOC_NONCE_LEN] = {{seed, 1}, {seed, 2}};
+    double start = now_s();
+    demand(sg_doc_compare_init(&c[0], a, nonces[0]), "compare");
+    demand(sg_doc_compare_init(&c[1], b, nonces[1]), "compare");
+    while (!sg_doc_compare_is_ready(&c[0]) || !sg_doc_compare_is_ready(&c[1])) {
+        struct sg_column out = {.mem = sg_mem_default()};
+        size_t from = got.trips % 2;
+        for (size_t had = 1; had > 0; had = out.len) {
+            out.len = 0;
+            demand(sg_doc_compare_next(&c[from], &out), "next");
+            if (out.len > 0)
+                demand(sg_doc_compare_input(&c[1 - from], (enum sg_doc_compare_kind)out.data[0],
+                                            sg_bytes(out.data + 1, out.len - 1)),
+                       "input");
+            got.bytes += out.len;
+        }
+        sg_column_fini(&out);
+        got.trips++;
+    }
+    got.spent = now_s() - start;
+    sg_doc_compare_fini(&c[0]);
+    sg_doc_compare_fini(&c[1]);
+    return got;
+}
+
+/* sync.md 2.6: a million operations, 5 000 entries, 50 of them moved by 100 000 operations. Who is
+ * ahead may be either side. */
+static void run_sync(void)
+{
+    enum { ENTRIES = 5000, MOVED = 50, BATCHES = 11, RUNS = 200 };
+    struct sg_replica a;
+    struct sg_replica b;
+    size_t most = 0;
+    size_t sum = 0;
+    uint32_t trips_most = 0;
+    double times[RUNS];
+    open_replica(&a, sg_mem_default());
+    open_replica(&b, sg_mem_default());
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        write_alone(i, i % (ENTRIES / MOVED) == 0 ? BATCHES : 1, &a,
+                    i % (ENTRIES / MOVED) == 0 ? NULL : &b);
+    for (uint32_t i = 0; i < ENTRIES; i += ENTRIES / MOVED)
+        write_alone(i, 1, &b, NULL);
+    for (uint32_t i = 0; i < RUNS; i++) {
+        const struct comparison got =
+            compare(i % 2 == 0 ? &a : &b, i % 2 == 0 ? &b : &a, (uint8_t)(i / 2));
+        times[i] = got.spent;
+        sum += got.bytes;
+        most = got.bytes > most ? got.bytes : most;
+        trips_most = got.trips > trips_most ? got.trips : trips_most;
+    }
+    qsort(times, RUNS, sizeof(times[0]), compare_doubles);
+    printf("{\"sync_entries\": %d, \"moved\": %d, \"missing_ops\": %d, \"control_bytes\": %zu, "
+           "\"control_bytes_max\": %zu, \"round_trips_max\": %.1f, \"both_sides_ms\": %.2f, "
+           "\"both_sides_max_ms\": %.2f}\n",
+           ENTRIES, MOVED, MOVED * (BATCHES - 1) * 200, sum / RUNS, most, trips_most / 2.0,
+           times[RUNS / 2] * 1e3, times[RUNS - 1] * 1e3);
+    sg_replica_fini(&a);
+    sg_replica_fini(&b);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "sync") == 0) {
+        run_sync();
+        return 0;
+    }
     static const char *const names[] = {"automerge-paper", "rustcode", "sveltecomponent",
                                         "json-crdt-blog-post", "friendsforever_flat"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -417,5 +527,6 @@ int main(void)
     run_random(10000);
     run_random(100000);
     run_random(1000000);
+    run_sync();
     return 0;
 }

@@ -75,7 +75,7 @@ def key_of(row):
     for name in ("trace", "name"):
         if name in row:
             return row[name]
-    for name in ("per_txn", "random_chars", "one_spot"):
+    for name in ("per_txn", "random_chars", "one_spot", "sync_entries"):
         if name in row:
             return f"{name} {row[name]}"
     return "store"
@@ -120,6 +120,12 @@ def goals(f, has_peers):
             ("open to readable text, ms", "per_txn 1000", "open_ms", 5),
             ("keystroke batch, B", PAPER, "keystroke_bytes", 40)):
         value = f.median(key, field)
+        rows.append((what, value, f"<= {most}", value <= most))
+    for what, field, most in (("sync, 50 of 5 000 entries moved: control bytes, most",
+                               "control_bytes_max", 6000),
+                              ("the same: round trips, most", "round_trips_max", 2),
+                              ("the same: both sides' CPU, ms", "both_sides_ms", 10)):
+        value = f.median("sync_entries 5000", field)
         rows.append((what, value, f"<= {most}", value <= most))
     value = f.median("store", "durable_batches_s")
     rows.append(("durable batches/s", value, ">= 10000", value >= 10000))

@@ -429,6 +429,7 @@ void sg_sim_metrics_out(struct sg_sim *sim, uint32_t node, const struct sg_core_
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
     case SG_CORE_OUT_STORE:
+    case SG_CORE_OUT_DOC:
         return;
     }
 }

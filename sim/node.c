@@ -144,6 +144,7 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         sg_sim_hash(sim, at, what, ids, out->job);
         begin_job(sim, at, out);
         return;
+    case SG_CORE_OUT_DOC:   /* none is bound */
     case SG_CORE_OUT_STORE: /* no topic here is durable */
     case SG_CORE_OUT_NEED_CACHE:
         sg_sim_hash(sim, at, what, (const uint8_t *[2]){NULL, NULL}, 0);

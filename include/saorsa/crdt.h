@@ -89,6 +89,9 @@ struct sg_doc_options {
      * until the call returns. */
     const struct sg_peer_id *trusted;
     size_t trusted_count;
+    /* [NULL] create: a document that is the same for all who create one of this name (1 .. 255
+     * bytes) and order, so that they can begin without each other. Borrowed likewise. */
+    const char *shared_name;
     bool lazy; /* [false] commits become durable 64 at a time or by sg_doc_save, and
                                * not each at once: 10 times faster, and a crash costs the newest */
 };
@@ -212,7 +215,8 @@ struct sg_doc_patch {
     uint32_t pos, deleted; /* in code points, patches apply one after the other */
     struct sg_bytes text;  /* inserted at pos after the deletion */
 };
-/* Called within sg_doc_import; NULL ends it. The function must not change the document. */
+/* Called within sg_doc_import, sg_doc_adopt (then with is_text false for everything) and
+ * sg_doc_binding_run; NULL ends it. The function must not change the document. */
 SG_API void sg_doc_on_patch(struct sg_doc *doc,
                             void (*on_patch)(void *user, const struct sg_doc_patch *patch),
                             void *user);
@@ -230,10 +234,10 @@ SG_API void sg_doc_bytes_free(struct sg_doc_bytes *bytes);
  * an export: errors of the disk. */
 SG_API SG_MUST_USE sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier);
 /* How another replica's frontier compares: *has_news, it has batches that we lack; *lacks, we have
- * some that it lacks. Errors of a decoder. */
-SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(const struct sg_doc *doc,
-                                                  struct sg_bytes frontier, bool *has_news,
-                                                  bool *lacks);
+ * some that it lacks. Errors of a decoder; SG_ERR_INVALID_STATE: history has to be loaded for this,
+ * and a transaction is open. */
+SG_API SG_MUST_USE sg_err sg_doc_frontier_compare(struct sg_doc *doc, struct sg_bytes frontier,
+                                                  bool *has_news, bool *lacks);
 /* Batches and checkpoints that are not in a frontier (empty: all), compressed when `pack`. For one
  * that lies below the floor it holds the whole state. */
 SG_API SG_MUST_USE sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier,
@@ -314,6 +318,47 @@ SG_API SG_MUST_USE sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundl
 SG_API SG_MUST_USE sg_err sg_doc_unsynced(struct sg_doc *doc, struct sg_doc_bytes *bundle);
 /* The application has it: that bundle is forgotten. Errors of the disk. */
 SG_API SG_MUST_USE sg_err sg_doc_unsynced_done(struct sg_doc *doc);
+
+/* ---- over a node --------------------------------------------------------------------------- */
+
+struct sg_node; /* <saorsa/gossip.h> */
+struct sg_doc_binding;
+
+/* Binds an open document to a topic of a node: own changes are broadcast, those of others are taken
+ * in, and sessions with a random neighbour every 30 s, and with each new one at once, bring the
+ * rest. Nothing happens behind the caller's back: the node only carries messages, and all work on
+ * the document is done by sg_doc_binding_run, in the caller's thread.
+ * A document without identity whose author is the node's signs with the node's identity meanwhile.
+ * doc and node are borrowed. One document per topic and node.
+ * SG_ERR_EXISTS: one is bound there. SG_ERR_INVALID_STATE: the document is bound already. Errors of
+ * sg_subscribe. */
+SG_API SG_MUST_USE sg_err sg_doc_bind(struct sg_doc *doc, struct sg_node *node,
+                                      const struct sg_topic_id *topic,
+                                      struct sg_doc_binding **binding);
+/* Ends it; before the document is closed and the node freed. NULL is allowed. */
+SG_API void sg_doc_unbind(struct sg_doc_binding *binding);
+
+/* What one run brought. */
+struct sg_doc_news {
+    uint32_t applied; /* batches of others */
+    uint32_t refused; /* were wrong; refusal is the first error */
+    sg_err refusal;
+    uint32_t pending;   /* now: wait for batches that are not here */
+    uint32_t published; /* own messages */
+    uint32_t sessions;  /* that came to their end */
+    bool has_floor;     /* somebody has compacted whom this document does not trust */
+    bool has_adopted;   /* a floor was taken over; what it did not have: sg_doc_unsynced */
+};
+/* Broadcasts what was committed, then waits up to timeout_ms for something to do (-1 = for ever, 0
+ * = not at all; with a node that the caller drives only 0) and does what there is. Call it again
+ * and again, after each commit at once, and when sg_doc_binding_fd is readable; at least every
+ * second while sessions matter. Signs a checkpoint when one is due.
+ * SG_ERR_INVALID_STATE: a transaction is open; SG_ERR_STOPPED (the node); of the disk as
+ * sg_doc_commit. news is set in any case. Patches are told as by sg_doc_import. */
+SG_API SG_MUST_USE sg_err sg_doc_binding_run(struct sg_doc_binding *binding, int timeout_ms,
+                                             struct sg_doc_news *news);
+/* Readable when run has something to do; owned by the binding. */
+SG_API int sg_doc_binding_fd(const struct sg_doc_binding *binding);
 
 #ifdef __cplusplus
 }

@@ -35,45 +35,106 @@ sg_err sg_frontier_encode(const struct sg_replica *r, struct sg_column *out)
     return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
-/* What is in the past of a batch belongs to the other one as well. */
-static void see_head(const struct sg_replica *r, struct sg_frontier_view *view, uint32_t head)
+void sg_frontier_see(const struct sg_replica *r, struct sg_frontier_view *view, uint32_t batch)
 {
-    const struct sg_log_past past = {.prev = head};
+    const struct sg_log_chain *chains = r->log.chains;
+    uint32_t chain = r->log.batches[batch].chain;
+    uint32_t upto = r->log.batches[batch].counter + r->log.batches[batch].ops;
+    /* whoever has so much of a chain has what it forked from */
+    while (chain != SG_LOG_NONE && view->upto[chain] < upto) {
+        view->upto[chain] = upto;
+        upto = chains[chain].start;
+        chain = chains[chain].parent;
+    }
+}
+
+/* Where an end is unknown, the past of the others may say how much of its chain is there. Each
+ * chain is looked at once, at the last batch known to be there: last_seq [chain_count], + 1. */
+static void see_pasts(const struct sg_replica *r, struct sg_frontier_view *view,
+                      const uint32_t *last_seq)
+{
     for (uint32_t i = 0; i < r->log.chain_count; i++) {
-        if (view->upto[i] < r->log.chains[i].end) {
-            uint32_t upto = sg_log_upto(&r->log, &past, i);
-            view->upto[i] = upto > view->upto[i] ? upto : view->upto[i];
+        const struct sg_log_chain *c = &r->log.chains[i];
+        for (uint32_t k = 0; last_seq[i] > 0 && k < c->track_count; k++) {
+            uint32_t upto = sg_log_track_upto(&c->tracks[k], last_seq[i] - 1);
+            uint32_t *at = &view->upto[c->tracks[k].chain];
+            *at = upto > *at ? upto : *at;
         }
     }
+}
+
+/* As sg_frontier_see does with counters. */
+static void see_seq(const struct sg_log *log, uint32_t *last_seq, uint32_t number)
+{
+    uint32_t chain = log->batches[number].chain;
+    uint32_t seq = log->batches[number].seq + 1;
+    while (chain != SG_LOG_NONE && last_seq[chain] < seq) {
+        last_seq[chain] = seq;
+        seq = log->chains[chain].start_seq;
+        chain = log->chains[chain].parent;
+    }
+}
+
+struct frontier_entry {
+    struct sg_bytes author, head;
+};
+
+/* Entries rise, so none comes twice. */
+static uint32_t next_entry(const struct sg_replica *r, struct sg_reader *in,
+                           struct frontier_entry *before)
+{
+    struct frontier_entry entry;
+    entry.author = sg_read_bytes(in, SG_ID_LEN);
+    (void)sg_get_u32(in, r->config.limits.ops);
+    entry.head = sg_read_bytes(in, SG_ID_LEN);
+    if (in->err != SG_OK)
+        return SG_LOG_NONE;
+    if (before->author.data != NULL) {
+        int order = memcmp(before->author.data, entry.author.data, SG_ID_LEN);
+        if (order > 0 || (order == 0 && memcmp(before->head.data, entry.head.data, SG_ID_LEN) >= 0))
+            sg_reader_fail(in, SG_ERR_NOT_CANONICAL);
+    }
+    *before = entry;
+    return sg_log_find(&r->log, entry.head.data);
+}
+
+static void see_entries(const struct sg_replica *r, struct sg_reader *in,
+                        struct sg_frontier_view *out, uint32_t *last_seq)
+{
+    struct frontier_entry before = {{NULL, 0}, {NULL, 0}};
+    uint32_t above = 0;
+    uint32_t ends = 0;
+    uint32_t count = sg_get_u32(in, r->config.limits.ops);
+    for (; count > 0 && in->err == SG_OK; count--) {
+        uint32_t number = next_entry(r, in, &before);
+        if (number == SG_LOG_NONE) {
+            out->unknown++;
+            continue;
+        }
+        sg_frontier_see(r, out, number);
+        see_seq(&r->log, last_seq, number);
+        above += number >= r->log.floor_count;
+        ends += r->log.batches[number].is_floor_head;
+    }
+    /* what is above the floor has seen all of it */
+    out->behind = above == 0 && ends < r->log.floor_heads;
 }
 
 sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
                         struct sg_frontier_view *out)
 {
     struct sg_reader in = sg_reader(frontier);
-    *out = (struct sg_frontier_view){.end = r->log.count};
-    uint32_t above = 0;
-    uint32_t ends = 0;
-    uint32_t count = sg_get_u32(&in, r->config.limits.ops);
+    *out = (struct sg_frontier_view){.end = r->log.count, .chains = r->log.chain_count};
     out->upto = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(out->upto[0]));
-    if (out->upto == NULL)
-        return SG_ERR_NO_MEMORY;
-    for (; count > 0 && in.err == SG_OK; count--) {
-        uint8_t head[SG_ID_LEN];
-        (void)sg_read_bytes(&in, SG_ID_LEN);
-        (void)sg_get_u32(&in, r->config.limits.ops);
-        sg_read_copy(&in, head, SG_ID_LEN);
-        uint32_t number = in.err == SG_OK ? sg_log_find(&r->log, head) : SG_LOG_NONE;
-        if (number == SG_LOG_NONE)
-            out->unknown++;
-        else
-            see_head(r, out, number);
-        above += number != SG_LOG_NONE && number >= r->log.floor_count;
-        ends += number != SG_LOG_NONE && r->log.batches[number].is_floor_head;
+    uint32_t *last_seq = sg_mem_new(r->config.mem, r->log.chain_count + 1u, sizeof(*last_seq));
+    sg_err err = out->upto == NULL || last_seq == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+    if (err == SG_OK) {
+        see_entries(r, &in, out, last_seq);
+        err = sg_reader_done(&in);
     }
-    /* what is above the floor has seen all of it */
-    out->behind = above == 0 && ends < r->log.floor_heads;
-    sg_err err = sg_reader_done(&in);
+    if (err == SG_OK && out->unknown > 0)
+        see_pasts(r, out, last_seq);
+    sg_mem_free(r->config.mem, last_seq);
     if (err != SG_OK) {
         sg_mem_free(r->config.mem, out->upto);
         out->upto = NULL;

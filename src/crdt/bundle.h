@@ -25,15 +25,18 @@ void sg_bundle_put(struct sg_column *out, enum sg_bundle_kind kind, struct sg_by
 SG_MUST_USE sg_err sg_frontier_encode(const struct sg_replica *r, struct sg_column *out);
 
 struct sg_frontier_view {
-    uint32_t *upto;   /* [chain_count] operations that the other one has; owned */
+    uint32_t *upto;   /* [chains] operations that the other one has; owned */
+    uint32_t chains;  /* of the log when it was made */
     uint32_t unknown; /* heads that are not in this log */
     uint32_t end;     /* the first batch that is not to be sent: log.count when it was made */
     uint32_t behind;  /* known heads below the floor, or none of the floor's */
 };
-/* What a replica with this frontier has of r. SG_ERR_TRUNCATED, .. , SG_ERR_NOT_CANONICAL,
- * SG_ERR_NO_MEMORY. */
+/* What a replica with this frontier has of r. SG_ERR_TRUNCATED, .. , SG_ERR_NOT_CANONICAL (also:
+ * entries do not rise), SG_ERR_NO_MEMORY. O(entries + what chains have seen of others). */
 SG_MUST_USE sg_err sg_frontier_view(const struct sg_replica *r, struct sg_bytes frontier,
                                     struct sg_frontier_view *out);
+/* The other one has this batch, so all of its chain before it, too. O(1) amortised over a view. */
+void sg_frontier_see(const struct sg_replica *r, struct sg_frontier_view *view, uint32_t batch);
 /* Whether the other one has a batch. */
 bool sg_frontier_has(const struct sg_replica *r, const struct sg_frontier_view *view,
                      uint32_t batch);

@@ -3,7 +3,9 @@
  * A batch is refused for what it is and what its past says, never for what else happens to be here:
  * else replicas would differ for ever, or a document would not open again. So there is no limit to
  * the things and authors of a document but the bytes of its batches; only what this replica's own
- * author makes anew stops at 65 536 things with names. */
+ * author makes anew stops at 65 536 things with names. The exception is seen_bytes, which is about
+ * this machine's memory: batches beyond it are not taken in for now, and come again with each sync;
+ * what is stored already is always loaded. */
 #ifndef SG_CRDT_LIMITS_H
 #define SG_CRDT_LIMITS_H
 
@@ -17,6 +19,8 @@ struct sg_crdt_limits {
     uint32_t value_bytes;        /* [65536] of a register or an element of a set */
     uint32_t pending_bytes;      /* [16 MiB] waiting for what they depend on, in all .. */
     uint32_t pending_peer_bytes; /* [4 MiB] .. and from one peer */
+    uint64_t seen_bytes;         /* [1 GiB] to remember which author had seen which: it grows with
+                                  * the square of authors, 32 bytes a pair */
     uint32_t ops;                /* [2^30 - 1] Lamport times and counters of a document */
 };
 
@@ -29,7 +33,7 @@ struct sg_crdt_limits {
     {                                                                                              \
         .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
         .value_bytes = 1 << 16, .pending_bytes = 16 << 20, .pending_peer_bytes = 4 << 20,          \
-        .ops = 0x3fffffff,                                                                         \
+        .seen_bytes = UINT64_C(1) << 30, .ops = 0x3fffffff,                                        \
     }
 
 #endif

@@ -138,6 +138,19 @@ struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32
     return (struct sg_seq_id){chain, counter};
 }
 
+struct sg_seq_id sg_log_resolve_range(const struct sg_log *log, uint32_t chain, uint32_t counter,
+                                      uint32_t *count)
+{
+    uint32_t end = UINT32_MAX; /* where the chain that forked from it begins */
+    while (counter < log->chains[chain].start && log->chains[chain].parent != SG_LOG_NONE) {
+        end = log->chains[chain].start;
+        chain = log->chains[chain].parent;
+    }
+    if (*count > end - counter)
+        *count = end - counter;
+    return (struct sg_seq_id){chain, counter};
+}
+
 uint32_t sg_log_lamport(const struct sg_log *log, struct sg_seq_id id)
 {
     const struct sg_log_chain *chain = &log->chains[id.chain];
@@ -260,6 +273,7 @@ static sg_err see(struct sg_log *log, uint32_t chain, uint32_t other, struct sg_
                 (c->track_count - rank) * sizeof(c->tracks[0]));
         c->tracks[rank] = (struct sg_log_track){.chain = other};
         c->track_count++;
+        log->seen += sizeof(c->tracks[0]);
     }
     struct sg_log_track *track = &c->tracks[rank];
     struct sg_log_step *last = track->count == 0 ? NULL : &track->steps[track->count - 1];
@@ -270,6 +284,7 @@ static sg_err see(struct sg_log *log, uint32_t chain, uint32_t other, struct sg_
         return SG_OK;
     }
     ROOM(log, track->steps, track->count, track->cap);
+    log->seen += sizeof(track->steps[0]);
     track->steps[track->count++] = step;
     return SG_OK;
 }

@@ -75,6 +75,7 @@ struct sg_log {
     /* The first floor_count batches stand for the floor: names without contents. */
     uint32_t floor_count, floor_heads;
     uint32_t floor_lamport; /* the largest one in the floor; 0: there is none */
+    uint64_t seen;          /* bytes of tracks and steps: what chains have seen of others */
 };
 
 void sg_log_init(struct sg_log *log, const struct sg_mem *mem, uint64_t seed);
@@ -109,6 +110,8 @@ struct sg_log_past {
 /* Operations of a chain, itself without those it forked from, that are in the past of a new batch;
  * counters below this. O(deps * log). */
 uint32_t sg_log_upto(const struct sg_log *log, const struct sg_log_past *past, uint32_t chain);
+/* The same of all chains -> upto [chain_count]. O(what the dependencies have seen). */
+void sg_log_upto_all(const struct sg_log *log, const struct sg_log_past *past, uint32_t *upto);
 /* Whether the past names all heads, so that it has all that is in the log. O(heads log deps). */
 bool sg_log_sees_all(const struct sg_log *log, const struct sg_log_past *past);
 /* Whether the past has the floor. */
@@ -119,6 +122,9 @@ bool sg_log_is_minimal(const struct sg_log *log, const struct sg_log_past *past,
 /* Lamport time of the first operation of a batch with this past. */
 uint32_t sg_log_next_lamport(const struct sg_log *log, const struct sg_log_past *past);
 
+/* Bytes that adding a batch with this past adds to what chains have seen of others. O(what its
+ * dependencies have seen). */
+uint64_t sg_log_seen_by(const struct sg_log *log, const struct sg_log_past *past);
 /* Adds a batch at the end of past->chain; name, ops, lamport and rest (kept as a copy, may be
  * empty) are set. SG_ERR_NO_MEMORY: nothing has changed that matters, but see sg_crdt. */
 SG_MUST_USE sg_err sg_log_add(struct sg_log *log, const struct sg_log_past *past,
@@ -131,6 +137,10 @@ uint32_t sg_log_track_upto(const struct sg_log_track *track, uint32_t seq);
 
 /* The chain that an operation is in, when chain or one it forked from has it. */
 struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32_t counter);
+/* The same of a range that begins at counter: *count becomes how much of it is in that chain. O(how
+ * often the chain forked before it). */
+struct sg_seq_id sg_log_resolve_range(const struct sg_log *log, uint32_t chain, uint32_t counter,
+                                      uint32_t *count);
 /* Operations beyond the end of their chain belong to what is being applied. */
 uint32_t sg_log_lamport(const struct sg_log *log, struct sg_seq_id id);
 /* Total and the same everywhere: author, counter, and between forks the names of the batches in

@@ -70,6 +70,45 @@ uint32_t sg_log_upto(const struct sg_log *log, const struct sg_log_past *past, u
     return upto;
 }
 
+/* What chain has seen of another one so far. */
+static uint32_t seen_of(const struct sg_log_chain *chain, uint32_t other, bool *has_track)
+{
+    uint32_t rank = sg_log_track_rank(chain, other);
+    *has_track = rank < chain->track_count && chain->tracks[rank].chain == other;
+    const struct sg_log_track *track = *has_track ? &chain->tracks[rank] : NULL;
+    return track == NULL || track->count == 0 ? 0 : track->steps[track->count - 1].upto;
+}
+
+static uint64_t cost_of(const struct sg_log_chain *chain, uint32_t other, uint32_t upto)
+{
+    bool has_track;
+    if (upto == 0 || seen_of(chain, other, &has_track) >= upto)
+        return 0;
+    return sizeof(struct sg_log_step) + (has_track ? 0 : sizeof(struct sg_log_track));
+}
+
+uint64_t sg_log_seen_by(const struct sg_log *log, const struct sg_log_past *past)
+{
+    const struct sg_log_chain *own = &log->chains[past->chain];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < past->dep_count; i++) {
+        const struct sg_log_batch *dep = &log->batches[past->deps[i]];
+        uint32_t chain = dep->chain;
+        uint32_t seq = dep->seq;
+        uint32_t upto = dep->counter + dep->ops;
+        while (chain != SG_LOG_NONE) {
+            const struct sg_log_chain *c = &log->chains[chain];
+            sum += cost_of(own, chain, upto);
+            for (uint32_t k = 0; k < c->track_count; k++)
+                sum += cost_of(own, c->tracks[k].chain, sg_log_track_upto(&c->tracks[k], seq));
+            upto = c->start;
+            seq = c->start_seq == 0 ? 0 : c->start_seq - 1;
+            chain = c->parent;
+        }
+    }
+    return sum;
+}
+
 /* What one batch has in its past, itself apart, is more of what `most` knows. */
 static void gather(const struct sg_log *log, uint32_t number, uint32_t *most)
 {
@@ -87,6 +126,24 @@ static void gather(const struct sg_log *log, uint32_t number, uint32_t *most)
         seq = c->start_seq == 0 ? 0 : c->start_seq - 1;
         chain = c->parent;
     }
+}
+
+static void gather_whole(const struct sg_log *log, uint32_t number, uint32_t *most)
+{
+    const struct sg_log_batch *batch = &log->batches[number];
+    gather(log, number, most);
+    if (batch->counter + batch->ops > most[batch->chain])
+        most[batch->chain] = batch->counter + batch->ops;
+}
+
+void sg_log_upto_all(const struct sg_log *log, const struct sg_log_past *past, uint32_t *upto)
+{
+    for (uint32_t i = 0; i < log->chain_count; i++)
+        upto[i] = log->chains[i].floor;
+    if (past->prev != SG_LOG_NONE)
+        gather_whole(log, past->prev, upto);
+    for (uint32_t i = 0; i < past->dep_count; i++)
+        gather_whole(log, past->deps[i], upto);
 }
 
 /* Whether a dependency says something that prev and the other ones do not. */

@@ -8,13 +8,43 @@ static void free_plan(struct sg_replica *r, struct sg_plan *plan)
     sg_mem_free(mem, plan->refs);
     sg_mem_free(mem, plan->objects);
     sg_mem_free(mem, plan->runs);
+    sg_mem_free(mem, plan->targets);
     plan->last = NULL;
     plan->refs = NULL;
     plan->objects = NULL;
     plan->runs = NULL;
+    plan->targets = NULL;
 }
 
+/* Look-ups in the past, one by one; above it is gathered as a whole. */
+#define MANY_REFS 64
+
 /* ---- what a body refers to ------------------------------------------------------------------- */
+
+/* Batches that the body names must be the newest of their chains in the past: what a replica knows
+ * that has only the floor. */
+static sg_err check_refs(const struct sg_log *log, const struct sg_plan *plan, const uint32_t *upto)
+{
+    for (uint32_t i = 1 + plan->past.dep_count; i < plan->ref_count; i++) {
+        const struct sg_plan_ref *ref = &plan->refs[i];
+        uint32_t seen = upto != NULL ? upto[ref->chain] : sg_log_upto(log, &plan->past, ref->chain);
+        if (seen != ref->limit)
+            return SG_ERR_PROTOCOL;
+    }
+    return SG_OK;
+}
+
+/* Many references and many dependencies: the past is gathered once. */
+static sg_err check_many_refs(struct sg_replica *r, const struct sg_plan *plan)
+{
+    uint32_t *upto = sg_mem_new(r->config.mem, r->log.chain_count, sizeof(upto[0]));
+    if (upto == NULL)
+        return SG_ERR_NO_MEMORY;
+    sg_log_upto_all(&r->log, &plan->past, upto);
+    sg_err err = check_refs(&r->log, plan, upto);
+    sg_mem_free(r->config.mem, upto);
+    return err;
+}
 
 static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg_bytes names)
 {
@@ -28,13 +58,10 @@ static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg
         if (number == SG_LOG_NONE)
             return SG_ERR_PROTOCOL;
         const struct sg_log_batch *batch = &log->batches[number];
-        uint32_t end = batch->counter + batch->ops;
-        /* the newest of its chain in the past: what a replica knows that has only the floor */
-        if (i > deps && sg_log_upto(log, &plan->past, batch->chain) != end)
-            return SG_ERR_PROTOCOL;
-        plan->refs[i] = (struct sg_plan_ref){batch->chain, end};
+        plan->refs[i] = (struct sg_plan_ref){batch->chain, batch->counter + batch->ops};
     }
-    return SG_OK;
+    bool are_many = (uint64_t)(plan->ref_count - 1 - deps) * (deps + 1u) > MANY_REFS;
+    return are_many ? check_many_refs(r, plan) : check_refs(log, plan, NULL);
 }
 
 static sg_err resolve_object(const struct sg_replica *r, struct sg_plan *plan, uint32_t at,
@@ -138,16 +165,9 @@ static bool has_elements(const struct sg_replica *r, const struct sg_plan *plan,
     uint32_t cell = plan->objects[object].cell;
     const struct sg_seq *text = cell == SG_CELL_NONE ? NULL : r->cells.cells[cell].text;
     while (text != NULL && count > 0) { /* a range may go on in a fork */
-        struct sg_seq_id id = id_of(r, plan, e);
-        uint32_t chain_end = r->log.chains[id.chain].end;
-        struct sg_seq_id last =
-            id_of(r, plan, (struct sg_body_element){e.ref, e.counter + count - 1});
-        uint32_t part = last.chain == id.chain ? count : 0;
-        for (uint32_t i = 1; part == 0; i++) {
-            struct sg_body_element next = {e.ref, e.counter + i};
-            if (id_of(r, plan, next).chain != id.chain || next.counter >= chain_end)
-                part = i;
-        }
+        uint32_t part = count;
+        struct sg_seq_id id =
+            sg_log_resolve_range(&r->log, plan->refs[e.ref].chain, e.counter, &part);
         if (!sg_seq_has(text, id, part))
             return false;
         e.counter += part;
@@ -172,6 +192,77 @@ static sg_err add_run(struct sg_replica *r, struct sg_plan *plan, const struct s
         plan->runs = grown;
     }
     plan->runs[plan->run_count++] = *run;
+    return SG_OK;
+}
+
+static sg_err add_target(struct sg_replica *r, struct sg_plan *plan,
+                         const struct sg_plan_target *target)
+{
+    if (plan->target_count == plan->target_cap) {
+        void *grown = sg_mem_grow(r->config.mem, plan->targets, &plan->target_cap, UINT32_MAX,
+                                  sizeof(plan->targets[0]));
+        if (grown == NULL)
+            return SG_ERR_NO_MEMORY;
+        plan->targets = grown;
+    }
+    plan->targets[plan->target_count++] = *target;
+    return SG_OK;
+}
+
+/* Notes what an operation deletes, by the chains it is in. */
+static sg_err add_targets(struct sg_replica *r, struct sg_plan *plan, const struct sg_op *op)
+{
+    struct sg_body_element e = op->target;
+    for (uint32_t left = op->count; left > 0;) {
+        struct sg_plan_target target = {.count = left};
+        target.id =
+            sg_log_resolve_range(&r->log, plan->refs[e.ref].chain, e.counter, &target.count);
+        SG_TRY(add_target(r, plan, &target));
+        e.counter += target.count;
+        left -= target.count;
+    }
+    return SG_OK;
+}
+
+static bool is_lower(const struct sg_plan_target *a, const struct sg_plan_target *b)
+{
+    return a->id.chain != b->id.chain ? a->id.chain < b->id.chain : a->id.counter < b->id.counter;
+}
+
+/* Heap sort: no recursion, no bad case. */
+static void sift_targets(struct sg_plan_target *a, uint32_t at, uint32_t count)
+{
+    const struct sg_plan_target value = a[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && is_lower(&a[child], &a[child + 1]))
+            child++;
+        if (!is_lower(&value, &a[child]))
+            break;
+        a[at] = a[child];
+        at = child;
+    }
+    a[at] = value;
+}
+
+/* A batch deletes nothing twice: whoever writes it does not see any more what he has deleted. So
+ * all its deletions together walk over each element once, whatever their number. */
+static sg_err check_targets(const struct sg_plan *plan)
+{
+    struct sg_plan_target *a = plan->targets;
+    uint32_t count = plan->target_count;
+    for (uint32_t i = count / 2; i > 0; i--)
+        sift_targets(a, i - 1, count);
+    for (uint32_t last = count; last > 1; last--) {
+        const struct sg_plan_target top = a[0];
+        a[0] = a[last - 1];
+        a[last - 1] = top;
+        sift_targets(a, 0, last - 1);
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        if (a[i].id.chain == a[i - 1].id.chain &&
+            a[i].id.counter - a[i - 1].id.counter < a[i - 1].count)
+            return SG_ERR_PROTOCOL;
+    }
     return SG_OK;
 }
 
@@ -203,7 +294,8 @@ static sg_err check_op(struct sg_replica *r, struct sg_plan *plan, const struct 
     if (!fits(op->kind, plan->objects[op->object].kind))
         return SG_ERR_MALFORMED;
     if (op->kind == SG_OP_DELETE)
-        return has_elements(r, plan, op->target, op->count, op->object) ? SG_OK : SG_ERR_PROTOCOL;
+        return has_elements(r, plan, op->target, op->count, op->object) ? add_targets(r, plan, op)
+                                                                        : SG_ERR_PROTOCOL;
     if (op->kind != SG_OP_INSERT)
         return SG_OK;
     if (!is_origin(r, plan, op->left, op->object) || !is_origin(r, plan, op->right, op->object))
@@ -226,6 +318,7 @@ static sg_err check_ops(struct sg_replica *r, struct sg_plan *plan)
             break;
         SG_TRY(check_op(r, plan, &op, counter));
     }
+    SG_TRY(check_targets(plan));
     plan->ops = body.counter - start;
     uint64_t last = (uint64_t)plan->batch.lamport + plan->ops;
     return last > r->config.limits.ops ? SG_ERR_OVERSIZED : SG_OK;

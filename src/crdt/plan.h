@@ -22,6 +22,12 @@ struct sg_plan_run {
     uint32_t counter, count, object;
 };
 
+/* Elements that the batch deletes. */
+struct sg_plan_target {
+    struct sg_seq_id id;
+    uint32_t count;
+};
+
 struct sg_plan {
     struct sg_batch batch;
     uint8_t name[SG_ID_LEN];
@@ -35,7 +41,8 @@ struct sg_plan {
     struct sg_plan_ref *refs;       /* [ref_count] */
     struct sg_plan_object *objects; /* [object_count] */
     struct sg_plan_run *runs;       /* [run_count] */
-    uint32_t ref_count, object_count, run_count, run_cap;
+    struct sg_plan_target *targets; /* [target_count] */
+    uint32_t ref_count, object_count, run_count, run_cap, target_count, target_cap;
 };
 
 /* Checks all operations against the past; changes nothing. r->view is that of the past. */

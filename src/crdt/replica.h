@@ -75,7 +75,8 @@ struct sg_replica {
     struct sg_pending_list pending;
     struct sg_fork *forks; /* [fork_count] */
     uint32_t fork_count, fork_cap;
-    bool is_broken; /* memory ran out within a change: read on, then load again */
+    bool is_loading; /* from this machine's own disk: limits of memory do not count */
+    bool is_broken;  /* memory ran out within a change: read on, then load again */
 };
 
 /* SG_ERR_NO_MEMORY: nothing to be freed. r must stay where it is. */
@@ -130,7 +131,8 @@ enum sg_import {
  * in too. On an error nothing has changed. The peer's fault: errors of sg_batch_decode,
  * SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (wrong Lamport time, number or predecessor;
  * an element that is not in its past), SG_ERR_EXPIRED (it does not know the floor),
- * SG_ERR_MALFORMED and so on (operations). SG_ERR_LIMIT: too much waits.
+ * SG_ERR_MALFORMED and so on (operations). SG_ERR_LIMIT: too much waits, or too many authors have
+ * seen too many others (limits.seen_bytes).
  * SG_ERR_INVALID_STATE: a batch is open, or broken. SG_ERR_NO_MEMORY: may be broken. */
 SG_MUST_USE sg_err sg_replica_import(struct sg_replica *r, struct sg_bytes bytes, uint32_t source,
                                      enum sg_import *result);

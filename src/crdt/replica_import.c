@@ -87,7 +87,10 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
         return SG_ERR_PROTOCOL;
     if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->memo))
         return SG_ERR_NOT_CANONICAL;
-    return SG_OK;
+    if (plan->past.dep_count == 0 || r->is_loading)
+        return SG_OK;
+    bool fits = r->log.seen + sg_log_seen_by(&r->log, &plan->past) <= r->config.limits.seen_bytes;
+    return fits ? SG_OK : SG_ERR_LIMIT;
 }
 
 static void drop_chain(struct sg_replica *r, const struct sg_plan *plan)

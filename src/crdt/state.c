@@ -23,9 +23,10 @@
 struct encoder {
     const struct sg_replica *r;
     struct sg_column *out;
-    uint32_t *rank;  /* [chain_count] number in the bytes of a chain; SG_LOG_NONE: it is empty */
-    uint32_t *order; /* [count] chains as written */
-    uint32_t *last;  /* [count] counters, while spans are written */
+    uint32_t *rank;   /* [chain_count] number in the bytes of a chain; SG_LOG_NONE: it is empty */
+    uint32_t *order;  /* [count] chains as written */
+    uint32_t *last;   /* [count] counters, while spans are written */
+    uint8_t *is_head; /* [chain_count] whether no other batch has the chain's last one seen */
     uint32_t count;
 };
 
@@ -75,15 +76,6 @@ static void sort_chains(const struct sg_log *log, uint32_t *order, uint32_t coun
     }
 }
 
-static bool is_head(const struct sg_log *log, const struct sg_log_chain *c)
-{
-    for (uint32_t i = 0; i < log->head_count; i++) {
-        if (memcmp(log->batches[log->heads[i]].name, c->head, SG_ID_LEN) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void put_id(struct sg_column *out, const uint8_t id[SG_ID_LEN])
 {
     sg_put_bytes(out, sg_bytes(id, SG_ID_LEN));
@@ -103,7 +95,7 @@ static void put_chain(struct encoder *e, const struct sg_log_chain *c)
         put_id(out, c->rival);
         sg_put_uint(out, c->start);
     }
-    sg_put_u8(out, is_head(&e->r->log, c));
+    sg_put_u8(out, e->is_head[c - e->r->log.chains]);
     sg_put_uint(out, c->clock_count);
     for (uint32_t i = 0; i < c->clock_count; i++) {
         sg_put_uint(out, c->clocks[i].counter);
@@ -262,6 +254,10 @@ static void encode(struct encoder *e)
         if (!is_empty(&r->log.chains[i]))
             e->order[e->count++] = i;
     }
+    for (uint32_t i = 0; i < r->log.head_count; i++) {
+        const struct sg_log_batch *head = &r->log.batches[r->log.heads[i]];
+        e->is_head[head->chain] = head->seq + 1 == r->log.chains[head->chain].end_seq;
+    }
     sort_chains(&r->log, e->order, e->count);
     for (uint32_t i = 0; i < e->count; i++)
         e->rank[e->order[i]] = i;
@@ -277,20 +273,41 @@ sg_err sg_state_encode(const struct sg_replica *r, struct sg_column *out)
     uint32_t *numbers;
     if (r->txn.is_open || r->is_broken)
         return SG_ERR_INVALID_STATE;
-    numbers = sg_mem_new(r->config.mem, (size_t)3 * (chains + 1u), sizeof(uint32_t));
+    numbers = sg_mem_new(r->config.mem, (size_t)4 * (chains + 1u), sizeof(uint32_t));
     if (numbers == NULL)
         return SG_ERR_NO_MEMORY;
     struct encoder e = {.r = r,
                         .out = out,
                         .rank = numbers,
                         .order = numbers + chains + 1,
-                        .last = numbers + 2 * (chains + 1)};
+                        .last = numbers + 2 * (chains + 1),
+                        .is_head = (uint8_t *)(numbers + 3 * (chains + 1))};
     encode(&e);
     sg_mem_free(r->config.mem, numbers);
     return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 /* ---- frontiers ------------------------------------------------------------------------------- */
+
+static int compare_entries(const struct sg_frontier_entry *a, const struct sg_frontier_entry *b)
+{
+    int order = memcmp(a->author, b->author, SG_ID_LEN);
+    return order != 0 ? order : memcmp(a->head, b->head, SG_ID_LEN);
+}
+
+static void sift_entries(struct sg_frontier_entry *a, uint32_t at, uint32_t count)
+{
+    const struct sg_frontier_entry value = a[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && compare_entries(&a[child], &a[child + 1]) < 0)
+            child++;
+        if (compare_entries(&value, &a[child]) >= 0)
+            break;
+        a[at] = a[child];
+        at = child;
+    }
+    a[at] = value;
+}
 
 /* A chain whose next batch is somebody else's fork is no less an end. */
 uint32_t sg_frontier(const struct sg_replica *r, struct sg_frontier_entry *out)
@@ -300,17 +317,18 @@ uint32_t sg_frontier(const struct sg_replica *r, struct sg_frontier_entry *out)
         const struct sg_log_chain *c = &r->log.chains[i];
         if (is_empty(c))
             continue;
-        struct sg_frontier_entry entry = {.seq = c->end_seq - 1};
-        memcpy(entry.author, c->author, SG_ID_LEN);
-        memcpy(entry.head, c->head, SG_ID_LEN);
-        uint32_t at = count++;
-        for (; at > 0; at--) {
-            int order = memcmp(entry.author, out[at - 1].author, SG_ID_LEN);
-            if (order > 0 || (order == 0 && memcmp(entry.head, out[at - 1].head, SG_ID_LEN) > 0))
-                break;
-            out[at] = out[at - 1];
-        }
-        out[at] = entry;
+        struct sg_frontier_entry *entry = &out[count++];
+        entry->seq = c->end_seq - 1;
+        memcpy(entry->author, c->author, SG_ID_LEN);
+        memcpy(entry->head, c->head, SG_ID_LEN);
+    }
+    for (uint32_t i = count / 2; i > 0; i--)
+        sift_entries(out, i - 1, count);
+    for (uint32_t last = count; last > 1; last--) {
+        const struct sg_frontier_entry top = out[0];
+        out[0] = out[last - 1];
+        out[last - 1] = top;
+        sift_entries(out, 0, last - 1);
     }
     return count;
 }

@@ -14,6 +14,10 @@ SG_MUST_USE sg_err sg_state_encode(const struct sg_replica *r, struct sg_column 
  * store, so that elements need not be looked for that come twice or are missing. */
 SG_MUST_USE sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes, bool is_own);
 
+/* Only what batches it stands for, into the log of a fresh replica: cheap, whatever the rest says,
+ * which is not looked at. */
+SG_MUST_USE sg_err sg_state_decode_log(struct sg_replica *r, struct sg_bytes bytes);
+
 /* ---- frontiers ---- */
 
 /* One end of a chain: the newest batch of an author. */

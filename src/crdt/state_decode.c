@@ -261,10 +261,14 @@ static sg_err get_spans(struct decoder *d, struct sg_seq *text, struct sg_bytes 
     struct sg_seq_id before = SG_SEQ_NONE;
     struct sg_seq_id right = SG_SEQ_NONE;
     uint32_t count = sg_get_u32(&d->in, d->r->config.limits.ops);
+    uint64_t total = 0;
     SG_TRY(d->in.err);
     for (; count > 0; count--) {
         struct sg_seq_span span;
         SG_TRY(d->count == 0 ? SG_ERR_MALFORMED : get_span(d, &span, before, right));
+        total += span.len; /* deleted ones cost no bytes */
+        if (total > d->r->config.limits.ops)
+            return SG_ERR_OVERSIZED;
         struct sg_bytes piece = sg_bytes(chars.data, 0);
         if (!span.is_deleted)
             piece.len = span.len > chars.len ? chars.len : sg_utf8_skip(chars, span.len);
@@ -381,21 +385,33 @@ static sg_err get_cells(struct decoder *d, uint32_t owner)
     return d->in.err;
 }
 
-sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes, bool is_own)
+static sg_err open_state(struct decoder *d)
 {
-    struct decoder d = {.r = r, .in = sg_reader(bytes), .is_own = is_own};
+    struct sg_replica *r = d->r;
     struct sg_genesis genesis;
     uint8_t id[SG_ID_LEN];
-    uint8_t version = sg_read_u8(&d.in);
-    struct sg_bytes head = sg_read_bytes(&d.in, SG_GENESIS_LEN);
-    SG_TRY(d.in.err);
+    uint8_t version = sg_read_u8(&d->in);
+    struct sg_bytes head = sg_read_bytes(&d->in, SG_GENESIS_LEN);
+    SG_TRY(d->in.err);
     if (version != SG_BATCH_VERSION)
         return SG_ERR_VERSION;
     SG_TRY(sg_genesis_decode(head, &genesis));
     sg_genesis_id(r->config.suite, &genesis, id);
     if (memcmp(id, r->document, SG_ID_LEN) != 0)
         return SG_ERR_WRONG_PEER;
-    SG_TRY(get_chains(&d));
+    return get_chains(d);
+}
+
+sg_err sg_state_decode_log(struct sg_replica *r, struct sg_bytes bytes)
+{
+    struct decoder d = {.r = r, .in = sg_reader(bytes)};
+    return open_state(&d);
+}
+
+sg_err sg_state_decode(struct sg_replica *r, struct sg_bytes bytes, bool is_own)
+{
+    struct decoder d = {.r = r, .in = sg_reader(bytes), .is_own = is_own};
+    SG_TRY(open_state(&d));
     d.last = sg_mem_new(r->config.mem, d.count + 1u, sizeof(d.last[0]));
     sg_err err = d.last == NULL ? SG_ERR_NO_MEMORY : get_cells(&d, SG_CELL_ROOT);
     sg_mem_free(r->config.mem, d.last);

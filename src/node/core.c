@@ -212,6 +212,11 @@ static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
     struct sg_pt_in dropped = {.kind = SG_PT_IN_PUSH_DROPPED, .peer = in->peer, .id = in->id};
     struct sg_link *link = sg_link_find(core, &in->peer);
+    static const struct sg_msg_id none = {{0}};
+    if (in->lane == SG_LANE_BULK && sg_msg_id_equal(&in->id, &none)) {
+        sg_docflow_dropped(core, in);
+        return;
+    }
     if (in->lane == SG_LANE_BULK) {
         sg_large_push_dropped(core, in);
         return;
@@ -378,6 +383,16 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return sg_author_signed(core, in);
     case SG_CORE_IN_VERIFIED:
         return sg_check_verified(core, in);
+    case SG_CORE_IN_DOC_BIND:
+        return sg_docflow_bind(core, in);
+    case SG_CORE_IN_DOC_SOON:
+        return sg_docflow_soon(core, in);
+    case SG_CORE_IN_DOC_SEND:
+        return sg_docflow_send(core, in);
+    case SG_CORE_IN_DOC_TAKEN:
+        return sg_docflow_taken(core, in);
+    case SG_CORE_IN_DOC_CLOSE:
+        return sg_docflow_close(core, in);
     case SG_CORE_IN_FLUSH:
         sg_author_flush(core);
         return SG_OK;
@@ -483,6 +498,7 @@ void sg_core_check(const struct sg_core *core)
     sg_author_check(core);
     sg_checks_check(core);
     sg_large_check(core);
+    sg_docflow_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);

@@ -104,8 +104,15 @@ enum sg_core_in_kind {
     SG_CORE_IN_FORGET,       /* peer: give up a dead member */
     SG_CORE_IN_SIGNED,       /* job, err, bytes: the signature when err is SG_OK */
     SG_CORE_IN_VERIFIED, /* job, err: SG_OK, SG_ERR_BAD_SIGNATURE, or why it could not be told */
-    SG_CORE_IN_FLUSH,    /* own messages that still gather are signed now: LEAVE is next */
-    SG_CORE_IN_LEAVE     /* say goodbye everywhere; nothing but CLOSE follows */
+    /* Documents, node/docflow.h. job: the session that OUT_DOC named */
+    SG_CORE_IN_DOC_BIND,  /* topic (subscribed), on: sessions are wanted, or no longer */
+    SG_CORE_IN_DOC_SOON,  /* topic: a session is wanted soon; on: with all neighbours but peer */
+    SG_CORE_IN_DOC_SEND,  /* topic, job, bytes [<= SG_DOC_MESSAGE_MAX]: the next message; answered
+                           * by READY when the peer has taken it */
+    SG_CORE_IN_DOC_TAKEN, /* topic, job: the MESSAGE is worked off */
+    SG_CORE_IN_DOC_CLOSE, /* topic, job, err: the session is over; SG_OK: both sides know */
+    SG_CORE_IN_FLUSH,     /* own messages that still gather are signed now: LEAVE is next */
+    SG_CORE_IN_LEAVE      /* say goodbye everywhere; nothing but CLOSE follows */
 };
 
 /* A message that was kept: frames as they were given out. Borrowed, the core takes references. */
@@ -149,6 +156,7 @@ enum sg_core_out_kind {
     SG_CORE_OUT_NEED_CACHE,    /* no neighbour, no candidate: feed CANDIDATEs from the peer cache */
     SG_CORE_OUT_NEED_SEEDS,    /* nor in the cache and the member table: dial the seeds */
     SG_CORE_OUT_MEMBER,        /* peer, member: something happened to a member */
+    SG_CORE_OUT_DOC,      /* topic, peer, job, doc, buf, err: of a session of a bound document */
     SG_CORE_OUT_STORE,    /* topic, id, message (author, time_ms), buf (GOSSIP), store: a message
                                 * of a durable topic was accepted, or is this node's own */
     SG_CORE_OUT_TRANSFER, /* peer (author), topic, id, done, total: a large payload is on its way
@@ -157,6 +165,13 @@ enum sg_core_out_kind {
      * order of the jobs keep the messages of an author in order. */
     SG_CORE_OUT_SIGN,  /* job, id: the root to be signed, see sg_core_job_sign */
     SG_CORE_OUT_VERIFY /* job, id: the root, buf: the proof for sg_core_job_verify */
+};
+
+enum sg_core_doc_kind {
+    SG_CORE_DOC_OPENED,  /* this node is to begin a session with peer */
+    SG_CORE_DOC_MESSAGE, /* buf: of the peer; the first one begins a session of its */
+    SG_CORE_DOC_READY,   /* the message that was sent is taken */
+    SG_CORE_DOC_CLOSED   /* err: the session is over */
 };
 
 enum sg_core_member_kind {
@@ -196,6 +211,7 @@ struct sg_core_out {
         struct sg_buf *root, *key;   /* frames, owned by the outbox */
     } store;                         /* STORE only */
     enum sg_core_member_kind member; /* MEMBER */
+    enum sg_core_doc_kind doc;       /* DOC */
     uint64_t done, total;            /* TRANSFER: bytes */
     sg_incarnation incarnation;
 };
@@ -259,10 +275,11 @@ SG_MUST_USE sg_err sg_core_new(struct sg_core **out, const struct sg_core_config
                                sg_time_ns now);
 void sg_core_free(struct sg_core *core);
 
-/* One event in; outputs are appended to out. wall_ms: milliseconds since 1970.
- * SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (scopes, links), SG_ERR_NOT_FOUND (UNSUBSCRIBE of an
- * unknown topic), SG_ERR_NO_MEMORY, SG_ERR_STOPPED after LEAVE; then nothing has changed. Peers'
- * bytes never make it fail. */
+/* One event in; outputs are appended to out. wall_ms: milliseconds since 1970. Peers' bytes never
+ * make it fail. SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (scopes, links), SG_ERR_NO_MEMORY,
+ * SG_ERR_NOT_FOUND (topic, session that is over), SG_ERR_STOPPED after LEAVE, of DOC_*:
+ * SG_ERR_EXISTS (bound), SG_ERR_TOO_LARGE, SG_ERR_INVALID_STATE (a message is under way); then
+ * nothing has changed. */
 SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
                                  const struct sg_core_in *in, struct sg_core_outbox *out);
 /* Publishes payload [<= SG_LARGE_MAX] on topic; outputs are appended to out. When nothing was

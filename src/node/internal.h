@@ -6,6 +6,7 @@
 #include "base/bucket.h"
 #include "base/index.h"
 #include "node/core.h"
+#include "node/docflow.h"
 #include "node/large.h"
 #include "wire/frame.h"
 #include "wire/gossip_msg.h"
@@ -154,8 +155,9 @@ struct sg_scope {
     struct sg_store store;
     struct sg_windows windows;
     bool is_durable;
-    struct sg_history *history;   /* NULL until the first message */
-    struct sg_backfill *backfill; /* NULL until the first neighbour */
+    struct sg_history *history;    /* NULL until the first message */
+    struct sg_backfill *backfill;  /* NULL until the first neighbour */
+    struct sg_docflow_state *docs; /* NULL: no document is bound to the topic */
     struct sg_hpv hpv;
 };
 
@@ -340,6 +342,7 @@ struct sg_core {
     struct sg_author author;
     struct sg_checks checks;
     struct sg_larges large;
+    uint64_t docs_bytes;      /* messages of documents that gather */
     uint64_t job;             /* given last */
     struct sg_buf *own_key;   /* KEY frame */
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
@@ -683,6 +686,26 @@ SG_MUST_USE sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *sco
                                       struct sg_held *held);
 /* An old message had to be let go for now: it is looked for again soon. */
 void sg_backfill_again(struct sg_core *core, struct sg_scope *scope);
+
+/* ---- docflow.c ---- */
+void sg_docflow_free(struct sg_core *core, struct sg_scope *scope);
+/* The inputs DOC_*, with their errors. */
+SG_MUST_USE sg_err sg_docflow_bind(struct sg_core *core, const struct sg_core_in *in);
+SG_MUST_USE sg_err sg_docflow_soon(struct sg_core *core, const struct sg_core_in *in);
+SG_MUST_USE sg_err sg_docflow_send(struct sg_core *core, const struct sg_core_in *in);
+SG_MUST_USE sg_err sg_docflow_taken(struct sg_core *core, const struct sg_core_in *in);
+SG_MUST_USE sg_err sg_docflow_close(struct sg_core *core, const struct sg_core_in *in);
+/* in: the frame as it came; r at its body. */
+void sg_docflow_receive(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                        struct sg_reader *r, const struct sg_core_in *in);
+void sg_docflow_neighbor_up(struct sg_core *core, struct sg_scope *scope,
+                            const struct sg_peer_id *peer);
+void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
+                              const struct sg_peer_id *peer);
+void sg_docflow_dropped(struct sg_core *core, const struct sg_core_in *in);
+void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope);
+sg_time_ns sg_docflow_deadline(const struct sg_scope *scope);
+void sg_docflow_check(const struct sg_core *core);
 
 /* ---- window.c ---- */
 void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_keys *keys);

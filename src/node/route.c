@@ -312,6 +312,18 @@ static void route_large(struct sg_core *core, struct sg_link *link, const struct
         sg_large_receive(core, link, scope, r, in);
 }
 
+static void route_doc(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
+                      struct sg_reader *r, const struct sg_core_in *in)
+{
+    struct sg_scope *scope = sg_scope_find(core, topic);
+    if (sg_scope_is_base(topic))
+        sg_refuse(core, link, NULL, SG_ERR_PROTOCOL);
+    else if (scope == NULL)
+        core->stats.refused_unknown_scope++;
+    else
+        sg_docflow_receive(core, link, scope, r, in);
+}
+
 static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
 {
     switch (head->family) {
@@ -321,6 +333,7 @@ static bool is_on_its_lane(const struct sg_frame_head *head, enum sg_lane lane)
     case SG_FAMILY_SWIM:
         return lane == SG_LANE_MSHIP || lane == SG_LANE_DATAGRAM;
     case SG_FAMILY_LARGE:
+    case SG_FAMILY_DOC:
         return lane == SG_LANE_PUBSUB || lane == SG_LANE_BULK;
     case SG_FAMILY_LINK:
     case SG_FAMILY_HYPARVIEW:
@@ -368,6 +381,9 @@ void sg_route_frame(struct sg_core *core, struct sg_link *link, const struct sg_
         return;
     case SG_FAMILY_LARGE:
         route_large(core, link, &head.scope, &r, in);
+        return;
+    case SG_FAMILY_DOC:
+        route_doc(core, link, &head.scope, &r, in);
         return;
     case SG_FAMILY_TOPIC:
         if (sg_scope_is_base(&head.scope))

@@ -47,6 +47,7 @@ static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
 void sg_scope_free(struct sg_core *core, struct sg_scope *scope)
 {
     sg_backfill_free(core, scope);
+    sg_docflow_free(core, scope);
     sg_history_free(scope->history, core->config.mem);
     sg_windows_fini(&scope->windows, core->config.mem);
     sg_store_fini(&scope->store, core->config.mem);
@@ -173,6 +174,7 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
         neighbor_event(core, scope, peer, true);
     sg_backfill_neighbor(core, scope, peer);
     sg_large_neighbor_up(core, scope, peer);
+    sg_docflow_neighbor_up(core, scope, peer);
     if (scope->is_base) {
         core->ladder = 0;
         sg_topics_tell(core, peer);
@@ -188,6 +190,7 @@ static void neighbor_down(struct sg_core *core, struct sg_scope *scope,
     if (!scope->is_closing)
         (void)sg_scope_pt(core, scope, &in);
     sg_large_neighbor_down(core, scope, peer);
+    sg_docflow_neighbor_down(core, scope, peer);
     sg_link_count_uses(core, peer);
     if (!renewed)
         neighbor_event(core, scope, peer, false);
@@ -325,6 +328,7 @@ static void scope_timeout(struct sg_core *core, struct sg_scope *scope)
     for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_pt_deadline(scope->pt) <= core->now; i++)
         (void)sg_scope_pt(core, scope, &pt);
     sg_backfill_timeout(core, scope);
+    sg_docflow_timeout(core, scope);
     find_timeout(core, scope);
 }
 
@@ -345,6 +349,7 @@ sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *
     (void)core;
     at = sg_time_min(at, scope->find_at);
     at = sg_time_min(at, sg_backfill_deadline(scope));
+    at = sg_time_min(at, sg_docflow_deadline(scope));
     if (!scope->is_base && scope->subscriptions == 0)
         at = sg_time_min(at, scope->linger_until);
     return at;

@@ -1,7 +1,9 @@
 /* Documents: <saorsa/crdt.h>. Opening, transactions, closing; doc_load.c says what is on disk. */
 #include "runtime/doc_impl.h"
 
+#include "base/time.h"
 #include "crypto/random.h"
+#include "os/clock.h"
 
 /* A snapshot is written on closing when so many rows came after the last one. */
 #define SNAPSHOT_ROWS 256
@@ -40,6 +42,7 @@ static void doc_free(struct sg_doc *doc)
     sg_column_fini(&doc->checkpoints);
     sg_column_fini(&doc->floor_state);
     sg_column_fini(&doc->unsynced);
+    sg_column_fini(&doc->fresh);
     sg_mem_free(doc->mem, doc->trusted);
     sg_mem_free(doc->mem, doc->floor);
     sg_mem_free(doc->mem, doc);
@@ -64,7 +67,7 @@ static sg_err doc_new(const struct sg_doc_options *options, struct sg_doc **out)
     if (doc == NULL)
         return SG_ERR_NO_MEMORY;
     doc->mem = mem;
-    doc->checkpoints.mem = doc->floor_state.mem = doc->unsynced.mem = mem;
+    doc->checkpoints.mem = doc->floor_state.mem = doc->unsynced.mem = doc->fresh.mem = mem;
     doc->is_lazy = options->lazy;
     sg_err err = take_identity(doc, options);
     if (err == SG_OK)
@@ -95,14 +98,32 @@ static sg_err begin_document(const struct sg_doc_options *options, const struct 
     return sg_doc_replica_new(doc, genesis, &doc->replica);
 }
 
+/* Whoever knows a shared name makes the same document: nobody has created it. */
+static sg_err choose_genesis(const struct sg_doc_options *options, const struct sg_doc *doc,
+                             struct sg_genesis *genesis)
+{
+    uint8_t hash[SG_HASH_LEN];
+    const char *name = options->shared_name;
+    if (name == NULL) {
+        memcpy(genesis->creator, doc->author, SG_ID_LEN);
+        return sg_random(genesis->nonce, sizeof(genesis->nonce));
+    }
+    if (name[0] == 0 || strlen(name) > SG_CRDT_KEY_MAX)
+        return SG_ERR_INVALID_ARGUMENT;
+    const struct sg_bytes parts[] = {SG_BYTES_LIT("saorsa shared document v1"),
+                                     sg_bytes(name, strlen(name))};
+    sg_suite_default()->hash(parts, 2, hash);
+    memcpy(genesis->nonce, hash, sizeof(genesis->nonce));
+    return SG_OK;
+}
+
 sg_err sg_doc_create(const struct sg_doc_options *options, enum sg_doc_order order,
                      struct sg_doc **out)
 {
     struct sg_genesis genesis = {.order = order == SG_DOC_RGA ? SG_SEQ_RGA : SG_SEQ_FUGUE_MAX};
     struct sg_doc *doc;
     SG_TRY(doc_new(options, &doc));
-    memcpy(genesis.creator, doc->author, SG_ID_LEN);
-    sg_err err = sg_random(genesis.nonce, sizeof(genesis.nonce));
+    sg_err err = choose_genesis(options, doc, &genesis);
     if (err == SG_OK)
         err = begin_document(options, &genesis, doc);
     if (err != SG_OK)
@@ -240,12 +261,27 @@ sg_err sg_doc_commit(struct sg_doc *doc)
     SG_TRY(sg_replica_commit(doc->replica, &batch));
     if (batch == SG_LOG_NONE)
         return SG_OK;
-    doc->unsigned_count++;
+    if (doc->unsigned_count++ == 0)
+        doc->unsigned_since = sg_clock_now();
     bool is_due = doc->replica->log.count - doc->saved >= SG_CHECKPOINT_BATCHES;
     if (!doc->is_lazy || is_due)
         SG_TRY(sg_doc_flush(doc));
     if (doc->identity != NULL && doc->unsigned_count >= SG_CHECKPOINT_BATCHES)
         return sg_doc_checkpoint(doc);
+    uint64_t due_ms;
+    return sg_doc_sign_due(doc, &due_ms);
+}
+
+sg_err sg_doc_sign_due(struct sg_doc *doc, uint64_t *due_ms)
+{
+    *due_ms = UINT64_MAX;
+    if (doc->identity == NULL || doc->unsigned_count == 0 || doc->replica->txn.is_open)
+        return SG_OK;
+    sg_time_ns due = sg_time_add(doc->unsigned_since, SG_CHECKPOINT_SECONDS * SG_NS_PER_S);
+    sg_time_ns now = sg_clock_now();
+    if (now >= due)
+        return sg_doc_checkpoint(doc);
+    *due_ms = (due - now) / SG_NS_PER_MS + 1;
     return SG_OK;
 }
 

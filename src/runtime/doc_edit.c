@@ -114,8 +114,9 @@ struct sg_doc_value sg_doc_value_out(const struct sg_value *value)
 /* The value that a register has, for undo. */
 static void note_register(struct sg_doc *doc, sg_doc_node reg, struct sg_doc_undo *undo)
 {
-    *undo = (struct sg_doc_undo){.kind = SG_UNDO_SET, .node = reg};
+    *undo = (struct sg_doc_undo){.kind = SG_UNDO_SET, .node = reg, .before = SG_SEQ_NONE};
     undo->bytes.mem = doc->mem;
+    undo->id = (struct sg_seq_id){doc->replica->txn.past.chain, doc->replica->txn.counter};
     if (!sg_doc_is(doc, reg, SG_CELL_REGISTER) && !sg_doc_is(doc, reg, SG_CELL_MULTI))
         return;
     const struct sg_cell *cell = &doc->replica->cells.cells[reg];
@@ -123,6 +124,7 @@ static void note_register(struct sg_doc *doc, sg_doc_node reg, struct sg_doc_und
     if (undo->has_value) {
         const struct sg_cell_value *value = &cell->values[cell->value_count - 1];
         undo->value_kind = value->kind;
+        undo->before = value->dot;
         sg_put_bytes(&undo->bytes, sg_bytes(value->bytes, value->len));
     }
 }
@@ -152,6 +154,20 @@ sg_err sg_doc_count(struct sg_doc *doc, sg_doc_node counter, int64_t delta)
     return noted(doc, &undo, sg_replica_count(doc->replica, counter, delta));
 }
 
+/* The addition of an element that is in a set. */
+static struct sg_seq_id addition_of(const struct sg_doc *doc, sg_doc_node set,
+                                    const struct sg_value *value)
+{
+    const struct sg_cells *cells = &doc->replica->cells;
+    struct sg_column key = {.mem = doc->mem};
+    sg_cell_element_key(&key, value);
+    uint32_t at = sg_cells_find(cells, set, SG_CELL_ELEMENT, sg_column_bytes(&key));
+    sg_column_fini(&key);
+    if (at == SG_CELL_NONE || cells->cells[at].value_count == 0)
+        return SG_SEQ_NONE;
+    return cells->cells[at].values[cells->cells[at].value_count - 1].dot;
+}
+
 static sg_err change_set(struct sg_doc *doc, sg_doc_node set, const struct sg_doc_value *value,
                          bool is_add)
 {
@@ -159,6 +175,8 @@ static sg_err change_set(struct sg_doc *doc, sg_doc_node set, const struct sg_do
     struct sg_doc_undo undo = {.kind = is_add ? SG_UNDO_ADDED : SG_UNDO_REMOVED, .node = set};
     const struct sg_value in = sg_doc_value_in(value, buffer);
     bool had = sg_doc_has(doc, set, value);
+    undo.id = (struct sg_seq_id){doc->replica->txn.past.chain, doc->replica->txn.counter};
+    undo.before = had ? addition_of(doc, set, &in) : SG_SEQ_NONE;
     undo.bytes.mem = doc->mem;
     undo.value_kind = in.kind;
     sg_put_bytes(&undo.bytes, in.bytes); /* before the element goes, whose value it may be */

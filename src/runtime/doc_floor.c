@@ -100,7 +100,13 @@ sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_beh
     (void)sg_get_vector(&in, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
     struct sg_bytes state = sg_read_bytes(&in, in.left);
     SG_TRY(sg_reader_done(&in));
-    SG_TRY(decode(doc, state, &fresh));
+    /* nobody has vouched for it yet: the rest of it is not looked at */
+    SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
+    sg_err err = sg_state_decode_log(fresh, state);
+    if (err != SG_OK) {
+        sg_doc_replica_free(doc, fresh);
+        return err;
+    }
     *is_behind = !covers(&doc->replica->log, &fresh->log);
     sg_doc_replica_free(doc, fresh);
     return SG_OK;
@@ -111,7 +117,7 @@ static sg_err take_unsynced(struct sg_doc *doc, const struct sg_replica *floor,
                             struct sg_column *bundle)
 {
     const struct sg_log *log = &doc->replica->log;
-    struct sg_frontier_view view = {.end = log->count};
+    struct sg_frontier_view view = {.end = log->count, .chains = log->chain_count};
     uint32_t from = 0;
     view.upto = sg_mem_new(doc->mem, log->chain_count + 1u, sizeof(view.upto[0]));
     if (view.upto == NULL)
@@ -195,6 +201,17 @@ static sg_err replace(struct sg_doc *doc, struct sg_replica *fresh, struct sg_by
     return SG_OK;
 }
 
+/* All may be different: a view looks at everything again. */
+static void tell_all(struct sg_doc *doc)
+{
+    const struct sg_cells *cells = &doc->replica->cells;
+    for (uint32_t i = 0; doc->on_patch != NULL && i < cells->count; i++) {
+        const struct sg_doc_patch patch = {.node = i};
+        if (sg_cells_is_used(cells, i) && cells->cells[i].kind != SG_CELL_ELEMENT)
+            doc->on_patch(doc->user, &patch);
+    }
+}
+
 static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
 {
     struct sg_bytes floor;
@@ -217,9 +234,10 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
     if (doc->store != NULL)
-        return sg_doc_load(doc, true);
-    for (uint32_t i = 0; i < fresh->log.floor_count; i++)
+        SG_TRY(sg_doc_load(doc, true));
+    for (uint32_t i = 0; doc->store == NULL && i < fresh->log.floor_count; i++)
         fresh->log.chains[fresh->log.batches[i].chain].made_seq = fresh->log.batches[i].seq + 1;
+    tell_all(doc);
     return SG_OK;
 }
 

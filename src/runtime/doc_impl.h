@@ -12,9 +12,9 @@
 enum sg_doc_undo_kind {
     SG_UNDO_INSERTED, /* id, count: delete what is left of it */
     SG_UNDO_DELETED,  /* id, text: write it again where that element was */
-    SG_UNDO_SET,      /* value, or none: clear */
+    SG_UNDO_SET,      /* id: what set it; value, or none: clear */
     SG_UNDO_COUNTED,  /* delta */
-    SG_UNDO_ADDED,    /* value */
+    SG_UNDO_ADDED,    /* id: the addition; value */
     SG_UNDO_REMOVED   /* value */
 };
 
@@ -22,6 +22,7 @@ struct sg_doc_undo {
     enum sg_doc_undo_kind kind;
     sg_doc_node node;
     struct sg_seq_id id;
+    struct sg_seq_id before; /* SET: what had set the value before; REMOVED: the addition */
     uint32_t count;
     int64_t delta;
     bool has_value;
@@ -39,6 +40,7 @@ struct sg_doc {
     struct sg_identity *identity; /* NULL: nothing is signed */
     uint8_t author[SG_ID_LEN];
     bool is_lazy;
+    uint32_t loaded;   /* counts up when chains may have got other numbers */
     uint64_t base;     /* rows that the replica's floor stands for */
     uint32_t saved;    /* batches of the log that are in the store */
     uint64_t snapshot; /* rows that the stored snapshot stands for */
@@ -49,7 +51,10 @@ struct sg_doc {
     struct sg_column unsynced;    /* what it did not have, when there is no store */
     struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
     size_t trusted_count;
-    uint32_t unsigned_count;      /* own batches since the last checkpoint of this session */
+    uint32_t unsigned_count;      /* own batches since the last checkpoint of this session .. */
+    uint64_t unsigned_since;      /* .. the first of them, sg_clock_now */
+    bool is_bound;                /* to a topic .. */
+    struct sg_column fresh;       /* .. checkpoints that are to be told there, as records */
     struct sg_column checkpoints; /* records of those that are known, when there is no store */
     struct sg_doc_undo *undo;     /* [undo_count] */
     uint32_t undo_count, undo_cap, txn;
@@ -73,6 +78,15 @@ SG_MUST_USE sg_err sg_doc_keep_floor(struct sg_doc *doc, struct sg_bytes floor);
 /* Writes batches that are not in the store yet. */
 SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
 
+/* doc.c */
+/* Signs when the first unsigned batch is SG_CHECKPOINT_SECONDS old; *due_ms: when to look again,
+ * UINT64_MAX: not before the next commit. */
+SG_MUST_USE sg_err sg_doc_sign_due(struct sg_doc *doc, uint64_t *due_ms);
+
+/* doc_session.c */
+/* A state that the peer brings is taken over, if its signer is trusted. */
+void sg_doc_session_adopts(struct sg_doc_session *session);
+
 /* doc_sync.c */
 /* A bundle, packed or not: *plain; *unpacked is the callers memory to free, or NULL. */
 SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain,
@@ -81,8 +95,10 @@ SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes 
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
 /* Appends a record with floor and state, for somebody who is behind the floor. */
 SG_MUST_USE sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out);
-/* Appends all checkpoints. */
-SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out);
+/* Appends checkpoints that say something about what a view lacks, and the own author's, from number
+ * *after on (0 at first) until out has `most` bytes; *after: UINT64_MAX when that was all. */
+SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
+                                          uint64_t *after, size_t most, struct sg_column *out);
 /* A document that was opened by its snapshot loads the rest. */
 SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
 

@@ -105,6 +105,7 @@ void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh)
         move_own(&doc->replica->log, &fresh->log);
     sg_doc_replica_free(doc, doc->replica);
     doc->replica = fresh;
+    doc->loaded++;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -150,10 +151,10 @@ static sg_err import_rows(struct sg_doc *doc, struct sg_replica *r, uint64_t aft
 static sg_err load_checkpoints(struct sg_doc *doc, struct sg_replica *r)
 {
     bool has_row = true;
-    for (uint64_t at = 0; has_row; at++) {
+    for (uint64_t after = 0; has_row;) {
         uint8_t *bytes;
         size_t len;
-        SG_TRY(sg_docs_checkpoint(doc->store, at, &bytes, &len, &has_row));
+        SG_TRY(sg_docs_checkpoint(doc->store, &after, &bytes, &len, &has_row));
         sg_err err = has_row ? sg_checkpoint_take(r, sg_bytes(bytes, len)) : SG_OK;
         sg_mem_free(doc->mem, bytes);
         /* below a snapshot the batch is not known by name; that is no loss */
@@ -216,6 +217,7 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
     struct sg_replica *r;
     SG_TRY(sg_doc_replica_new(doc, genesis, &r));
     const struct sg_doc before = *doc;
+    r->is_loading = true;
     doc->on_patch = NULL;
     doc->floor = NULL;
     doc->floor_len = 0;
@@ -230,6 +232,7 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
         sg_doc_replica_free(doc, r);
         return err;
     }
+    r->is_loading = false;
     sg_doc_replace(doc, r);
     doc->saved = r->log.count;
     return SG_OK;

@@ -103,8 +103,29 @@ bool sg_doc_has(const struct sg_doc *doc, sg_doc_node set, const struct sg_doc_v
 
 /* ---- cursors --------------------------------------------------------------------------------- */
 
-/* author [32], counter (4 bytes, little-endian), kind u8: 0 = the end; the rest is zero. Of an
- * author who forked, the chain with the character is found by trying. */
+/* author [32], counter (4 bytes, little-endian), kind u8: 0 = the end, then the first 3 bytes of
+ * the name of the batch with the character, by which it is found where an author has forked (zero
+ * where that is below a floor: there the chain with such a character is found by trying). */
+#define CURSOR_NAME (SG_ID_LEN + 5)
+#define CURSOR_NAME_LEN 3
+
+/* The batch of a chain above the floor that has an operation, or SG_LOG_NONE. */
+static uint32_t batch_with(const struct sg_log *log, struct sg_seq_id id)
+{
+    const struct sg_log_chain *c = &log->chains[id.chain];
+    uint32_t low = 0;
+    uint32_t high = c->count;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (log->batches[c->batches[mid]].counter <= id.counter)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    uint32_t batch = low == 0 ? SG_LOG_NONE : c->batches[low - 1];
+    return batch != SG_LOG_NONE && batch >= log->floor_count ? batch : SG_LOG_NONE;
+}
+
 sg_err sg_doc_cursor_at(const struct sg_doc *doc, sg_doc_node text, uint32_t pos,
                         struct sg_doc_cursor *cursor)
 {
@@ -120,6 +141,9 @@ sg_err sg_doc_cursor_at(const struct sg_doc *doc, sg_doc_node text, uint32_t pos
     for (unsigned i = 0; i < 4; i++)
         cursor->b[SG_ID_LEN + i] = (uint8_t)(id.counter >> 8 * i);
     cursor->b[SG_ID_LEN + 4] = 1;
+    uint32_t batch = batch_with(&doc->replica->log, id);
+    if (batch != SG_LOG_NONE)
+        memcpy(cursor->b + CURSOR_NAME, doc->replica->log.batches[batch].name, CURSOR_NAME_LEN);
     return SG_OK;
 }
 
@@ -133,12 +157,24 @@ sg_err sg_doc_cursor_pos(const struct sg_doc *doc, sg_doc_node text,
         *pos = sg_doc_text_len(doc, text, SG_DOC_CHARS);
         return SG_OK;
     }
+    bool is_found = false;
     for (uint32_t i = 0; seq != NULL && i < log->chain_count; i++) {
         struct sg_seq_id id = {i, sg_load32(cursor->b + SG_ID_LEN)};
-        if (memcmp(log->chains[i].author, cursor->b, SG_ID_LEN) == 0 &&
-            sg_seq_pos_of(seq, id, pos, &is_visible))
-            return SG_OK;
+        uint32_t at;
+        if (memcmp(log->chains[i].author, cursor->b, SG_ID_LEN) != 0 ||
+            !sg_seq_pos_of(seq, id, &at, &is_visible))
+            continue;
+        uint32_t batch = batch_with(log, id);
+        bool is_it = batch != SG_LOG_NONE && memcmp(log->batches[batch].name,
+                                                    cursor->b + CURSOR_NAME, CURSOR_NAME_LEN) == 0;
+        if (!is_found || is_it)
+            *pos = at;
+        is_found = true;
+        if (is_it)
+            break;
     }
+    if (is_found)
+        return SG_OK;
     return SG_ERR_NOT_FOUND;
 }
 

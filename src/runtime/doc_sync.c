@@ -49,11 +49,12 @@ sg_err sg_doc_frontier_encode(struct sg_doc *doc, struct sg_doc_bytes *frontier)
     return give(&out, frontier);
 }
 
-sg_err sg_doc_frontier_compare(const struct sg_doc *doc, struct sg_bytes frontier, bool *has_news,
+sg_err sg_doc_frontier_compare(struct sg_doc *doc, struct sg_bytes frontier, bool *has_news,
                                bool *lacks)
 {
-    const struct sg_log *log = &doc->replica->log;
     struct sg_frontier_view view;
+    SG_TRY(sg_doc_load_history(doc)); /* within a snapshot no batch is known by its name */
+    const struct sg_log *log = &doc->replica->log;
     SG_TRY(sg_frontier_view(doc->replica, frontier, &view));
     *has_news = view.unknown > 0;
     *lacks = view.behind > 0;
@@ -65,18 +66,63 @@ sg_err sg_doc_frontier_compare(const struct sg_doc *doc, struct sg_bytes frontie
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
-/* Offset of the author and the seq in a checkpoint that was verified. */
-sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes)
+/* What a checkpoint that was verified is about. SG_ERR_NOT_FOUND: the batch is not in. */
+static sg_err read_checkpoint(const struct sg_doc *doc, struct sg_bytes bytes,
+                              struct sg_docs_checkpoint *out, uint32_t *chain)
 {
     struct sg_reader in = sg_reader(bytes);
+    uint8_t head[SG_ID_LEN];
     (void)sg_read_bytes(&in, 1 + SG_ID_LEN);
-    struct sg_bytes author = sg_read_bytes(&in, SG_ID_LEN);
-    uint32_t seq = sg_get_u32(&in, UINT32_MAX);
+    sg_read_copy(&in, out->author, SG_ID_LEN);
+    out->seq = sg_get_u32(&in, UINT32_MAX);
+    sg_read_copy(&in, head, SG_ID_LEN);
     SG_TRY(in.err);
+    uint32_t batch = sg_log_find(&doc->replica->log, head);
+    if (batch == SG_LOG_NONE)
+        return SG_ERR_NOT_FOUND;
+    *chain = doc->replica->log.batches[batch].chain;
+    memcpy(out->chain, doc->replica->log.chains[*chain].first, SG_ID_LEN);
+    out->bytes = bytes;
+    return SG_OK;
+}
+
+/* In memory: in the place of the one of the same chain, if there is one. */
+static sg_err keep_in_memory(struct sg_doc *doc, const struct sg_docs_checkpoint *fresh,
+                             uint32_t chain)
+{
+    struct sg_column kept = {.mem = doc->mem};
+    struct sg_reader in = sg_reader(sg_column_bytes(&doc->checkpoints));
+    bool is_newer = true;
+    while (in.left > 0 && in.err == SG_OK) {
+        struct sg_docs_checkpoint old;
+        uint32_t of = SG_LOG_NONE;
+        (void)sg_read_u8(&in);
+        struct sg_bytes bytes = sg_get_vector(&in, UINT32_MAX);
+        bool is_known = in.err == SG_OK && read_checkpoint(doc, bytes, &old, &of) == SG_OK;
+        bool is_same = is_known && of == chain;
+        is_newer = is_newer && !(is_same && old.seq >= fresh->seq);
+        if (!is_same || old.seq >= fresh->seq)
+            sg_bundle_put(&kept, SG_BUNDLE_CHECKPOINT, bytes);
+    }
+    if (is_newer)
+        sg_bundle_put(&kept, SG_BUNDLE_CHECKPOINT, fresh->bytes);
+    if (kept.has_failed) {
+        sg_column_fini(&kept);
+        return SG_ERR_NO_MEMORY;
+    }
+    sg_column_fini(&doc->checkpoints);
+    doc->checkpoints = kept;
+    return SG_OK;
+}
+
+sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes)
+{
+    struct sg_docs_checkpoint checkpoint;
+    uint32_t chain;
+    SG_TRY(read_checkpoint(doc, bytes, &checkpoint, &chain));
     if (doc->store != NULL)
-        return sg_docs_put_checkpoint(doc->store, author.data, seq, bytes);
-    sg_bundle_put(&doc->checkpoints, SG_BUNDLE_CHECKPOINT, bytes);
-    return doc->checkpoints.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+        return sg_docs_put_checkpoint(doc->store, &checkpoint);
+    return keep_in_memory(doc, &checkpoint, chain);
 }
 
 sg_err sg_doc_checkpoint(struct sg_doc *doc)
@@ -93,23 +139,54 @@ sg_err sg_doc_checkpoint(struct sg_doc *doc)
         err = sg_doc_keep_checkpoint(doc, sg_column_bytes(&bytes));
     if (err == SG_OK)
         doc->unsigned_count = 0;
+    if (err == SG_OK && doc->is_bound)
+        sg_bundle_put(&doc->fresh, SG_BUNDLE_CHECKPOINT, sg_column_bytes(&bytes));
     sg_column_fini(&bytes);
     return err;
 }
 
-sg_err sg_doc_put_checkpoints(struct sg_doc *doc, struct sg_column *out)
+/* Whether a checkpoint is worth sending: the other one lacks something of its chain, or it is the
+ * document's own author's, who may have signed what the other one has. */
+static bool is_wanted(const struct sg_doc *doc, const struct sg_frontier_view *view,
+                      struct sg_bytes bytes)
+{
+    struct sg_docs_checkpoint checkpoint;
+    uint32_t chain;
+    if (read_checkpoint(doc, bytes, &checkpoint, &chain) != SG_OK)
+        return false;
+    bool lacks = chain < view->chains && view->upto[chain] < doc->replica->log.chains[chain].end;
+    return lacks || memcmp(checkpoint.author, doc->author, SG_ID_LEN) == 0;
+}
+
+static void put_kept(const struct sg_doc *doc, const struct sg_frontier_view *view,
+                     struct sg_column *out)
+{
+    struct sg_reader in = sg_reader(sg_column_bytes(&doc->checkpoints));
+    while (in.left > 0 && in.err == SG_OK) {
+        (void)sg_read_u8(&in);
+        struct sg_bytes bytes = sg_get_vector(&in, UINT32_MAX);
+        if (in.err == SG_OK && is_wanted(doc, view, bytes))
+            sg_bundle_put(out, SG_BUNDLE_CHECKPOINT, bytes);
+    }
+}
+
+sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
+                              uint64_t *after, size_t most, struct sg_column *out)
 {
     bool has_row = doc->store != NULL;
-    sg_put_bytes(out, sg_column_bytes(&doc->checkpoints));
-    for (uint64_t at = 0; has_row; at++) {
+    if (doc->store == NULL)
+        put_kept(doc, view, out);
+    while (has_row && out->len < most) {
         uint8_t *bytes;
         size_t len;
-        SG_TRY(sg_docs_checkpoint(doc->store, at, &bytes, &len, &has_row));
-        if (has_row)
+        SG_TRY(sg_docs_checkpoint(doc->store, after, &bytes, &len, &has_row));
+        if (has_row && is_wanted(doc, view, sg_bytes(bytes, len)))
             sg_bundle_put(out, SG_BUNDLE_CHECKPOINT, sg_bytes(bytes, len));
         sg_mem_free(doc->mem, bytes);
     }
-    return SG_OK;
+    if (!has_row)
+        *after = UINT64_MAX;
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 /* ---- floors ---------------------------------------------------------------------------------- */
@@ -168,8 +245,9 @@ sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain, uint
     *plain = bundle;
     if (bundle.len == 0 || bundle.data[0] != PACKED)
         return SG_OK;
-    SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), UNPACKED_MAX,
-                     unpacked, &len));
+    size_t most = sg_unpacked_max(bundle.len, UNPACKED_MAX);
+    SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), most, unpacked,
+                     &len));
     *plain = sg_bytes(*unpacked, len);
     return SG_OK;
 }
@@ -196,7 +274,8 @@ static sg_err build(struct sg_doc *doc, const struct sg_frontier_view *view, str
     if (doc->floor != NULL && view->behind > 0)
         SG_TRY(sg_doc_put_state(doc, out));
     SG_TRY(sg_bundle_put_missing(doc->replica, view, &from, SIZE_MAX, out));
-    return sg_doc_put_checkpoints(doc, out);
+    uint64_t after = 0;
+    return sg_doc_put_checkpoints(doc, view, &after, SIZE_MAX, out);
 }
 
 sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_bytes frontier, bool pack,
@@ -229,6 +308,9 @@ struct keeper {
 static void keep(void *user, struct sg_bytes bytes)
 {
     struct keeper *keeper = user;
+    if (keeper->err ==
+        SG_OK) /* flushed first: a checkpoint of what is not on the disk says nothing */
+        keeper->err = sg_doc_flush(keeper->doc);
     if (keeper->err == SG_OK)
         keeper->err = sg_doc_keep_checkpoint(keeper->doc, bytes);
 }

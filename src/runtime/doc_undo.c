@@ -9,19 +9,29 @@ void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from)
     doc->undo_count = from;
 }
 
+/* The chain of another log that is this one; none: there is no such element, and nothing to be
+ * undone. */
+static uint32_t moved(const struct sg_log *from, const struct sg_log *to, uint32_t chain)
+{
+    return chain >= from->chain_count ? SG_LOG_NONE : sg_log_chain_like(to, &from->chains[chain]);
+}
+
 void sg_doc_undo_move(struct sg_doc *doc, const struct sg_log *from, const struct sg_log *to)
 {
     uint32_t old = SG_LOG_NONE; /* the chain looked up last */
     uint32_t found = SG_LOG_NONE;
     for (uint32_t i = 0; i < doc->undo_count; i++) {
         struct sg_doc_undo *undo = &doc->undo[i];
-        if (undo->kind != SG_UNDO_INSERTED && undo->kind != SG_UNDO_DELETED)
+        bool has_before = undo->kind == SG_UNDO_SET || undo->kind == SG_UNDO_REMOVED;
+        if (has_before && undo->before.chain != SG_SEQ_CHAIN_NONE)
+            undo->before.chain = moved(from, to, undo->before.chain);
+        if (undo->kind == SG_UNDO_COUNTED || undo->kind == SG_UNDO_REMOVED)
             continue;
         if (undo->id.chain != old) {
             old = undo->id.chain;
-            found = sg_log_chain_like(to, &from->chains[old]);
+            found = moved(from, to, old);
         }
-        undo->id.chain = found; /* none: there is no such element, and nothing to be undone */
+        undo->id.chain = found;
     }
 }
 
@@ -84,23 +94,79 @@ static sg_err undo_deleted(struct sg_doc *doc, const struct sg_doc_undo *undo)
     return sg_replica_insert(doc->replica, undo->node, pos, sg_column_bytes(&undo->bytes));
 }
 
-static sg_err undo_one(struct sg_doc *doc, const struct sg_doc_undo *undo)
+/* What is brought back is a new change: notes about the old one go by that from now on. */
+static void relink(struct sg_doc *doc, const struct sg_doc_undo *undo, enum sg_doc_undo_kind kind,
+                   struct sg_seq_id made)
+{
+    for (uint32_t i = 0; i < doc->undo_count; i++) {
+        struct sg_doc_undo *other = &doc->undo[i];
+        if (other->kind == kind && other->node == undo->node &&
+            sg_seq_id_equal(other->id, undo->before))
+            other->id = made;
+    }
+}
+
+/* What was set since by somebody else stays. */
+static sg_err undo_set(struct sg_doc *doc, const struct sg_doc_undo *undo)
 {
     const struct sg_value value = {undo->value_kind, sg_column_bytes(&undo->bytes)};
+    const struct sg_txn *txn = &doc->replica->txn;
+    const struct sg_seq_id made = {txn->past.chain, txn->counter};
+    const struct sg_cell *cell = &doc->replica->cells.cells[undo->node];
+    bool is_ours = true;
+    for (uint32_t i = 0; i < cell->value_count; i++)
+        is_ours = is_ours && sg_seq_id_equal(cell->values[i].dot, undo->id);
+    if (!is_ours)
+        return SG_OK;
+    if (!undo->has_value)
+        return sg_replica_clear(doc->replica, undo->node);
+    SG_TRY(sg_replica_set(doc->replica, undo->node, &value));
+    relink(doc, undo, SG_UNDO_SET, made);
+    return SG_OK;
+}
+
+static sg_err undo_removed(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    const struct sg_value value = {undo->value_kind, sg_column_bytes(&undo->bytes)};
+    const struct sg_txn *txn = &doc->replica->txn;
+    const struct sg_seq_id made = {txn->past.chain, txn->counter};
+    SG_TRY(sg_replica_add(doc->replica, undo->node, &value));
+    relink(doc, undo, SG_UNDO_ADDED, made);
+    return SG_OK;
+}
+
+/* An element that somebody else has added, too, stays. */
+static sg_err undo_added(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
+    const struct sg_value value = {undo->value_kind, sg_column_bytes(&undo->bytes)};
+    const struct sg_cells *cells = &doc->replica->cells;
+    struct sg_column key = {.mem = doc->mem};
+    sg_cell_element_key(&key, &value);
+    if (key.has_failed)
+        return SG_ERR_NO_MEMORY;
+    uint32_t at = sg_cells_find(cells, undo->node, SG_CELL_ELEMENT, sg_column_bytes(&key));
+    sg_column_fini(&key);
+    bool is_ours = at != SG_CELL_NONE;
+    for (uint32_t i = 0; is_ours && i < cells->cells[at].value_count; i++)
+        is_ours = sg_seq_id_equal(cells->cells[at].values[i].dot, undo->id);
+    return is_ours ? sg_replica_remove(doc->replica, undo->node, &value) : SG_OK;
+}
+
+static sg_err undo_one(struct sg_doc *doc, const struct sg_doc_undo *undo)
+{
     switch (undo->kind) {
     case SG_UNDO_INSERTED:
         return undo_inserted(doc, undo);
     case SG_UNDO_DELETED:
         return undo_deleted(doc, undo);
     case SG_UNDO_SET:
-        return undo->has_value ? sg_replica_set(doc->replica, undo->node, &value)
-                               : sg_replica_clear(doc->replica, undo->node);
+        return undo_set(doc, undo);
     case SG_UNDO_COUNTED:
         return sg_replica_count(doc->replica, undo->node, (int64_t)(0 - (uint64_t)undo->delta));
     case SG_UNDO_ADDED:
-        return sg_replica_remove(doc->replica, undo->node, &value);
+        return undo_added(doc, undo);
     case SG_UNDO_REMOVED:
-        return sg_replica_add(doc->replica, undo->node, &value);
+        return undo_removed(doc, undo);
     }
     return SG_OK;
 }

@@ -282,6 +282,11 @@ void sg_rt_run_watch(struct sg_node *node);
 /* The first address of hints as text [cap], "" when there is none. */
 void sg_rt_hint_text(const struct sg_hints *hints, char *text, size_t cap);
 
+/* ---- doc_bind.c ---- */
+
+/* Something happened to a session of a bound document. */
+void sg_rt_doc_event(struct sg_node *node, const struct sg_core_out *out);
+
 /* ---- contact_api.c ---- */
 
 /* Reads the contacts from the disk. Errors of sg_peers_contacts. */

@@ -213,6 +213,9 @@ static void carry_out(struct sg_node *node, const struct sg_core_out *out)
     case SG_CORE_OUT_TRANSFER:
         sg_rt_report_transfer(node, out);
         break;
+    case SG_CORE_OUT_DOC:
+        sg_rt_doc_event(node, out);
+        break;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
         begin_job(node, out);

@@ -172,6 +172,15 @@ void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *messag
     }
 }
 
+void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topic,
+                         const struct sg_message *message)
+{
+    for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
+        if (sub->takes_docs && sg_topic_id_equal(&sub->topic, topic))
+            subs->dropped += deliver(sub, message);
+    }
+}
+
 void sg_rt_subs_stop(struct sg_rt_subs *subs)
 {
     for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {

@@ -19,6 +19,7 @@ struct sg_subscription {
     struct sg_topic_id topic;
     struct sg_subscribe_options options;
     struct sg_subscription *next; /* in the registry */
+    bool takes_docs;              /* is told of sessions of documents, see doc_bind.c */
     struct sg_rt_past *past;      /* with since_ms; set before anybody reads */
     /* below: under wait */
     struct sg_rt_wait wait;
@@ -57,6 +58,9 @@ bool sg_rt_subs_remove(struct sg_rt_subs *subs, struct sg_subscription *sub);
 /* Copies the message into every subscription of its topic; own: only into those that want the
  * node's own messages. A copy that finds no memory counts as dropped. */
 void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *message, bool own);
+/* Copies a message into the queue of a binding of the topic, if there is one. */
+void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topic,
+                         const struct sg_message *message);
 /* Blocked readers return. */
 void sg_rt_subs_stop(struct sg_rt_subs *subs);
 

@@ -4,7 +4,9 @@
  *   batch       n INTEGER, name BLOB [32] unique, author INTEGER, seq, lamport, prev BLOB,
  *               rest BLOB
  *   author      id INTEGER, name BLOB [32] unique
- *   checkpoint  author INTEGER, seq, bytes BLOB
+ *   checkpoint  author INTEGER, seq, bytes BLOB: of older programs
+ *   signed      chain BLOB [32] unique, author, seq, bytes BLOB: the newest checkpoint of each
+ *               chain, for an author who forked has several; made when needed
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
  *   own         author INTEGER, name BLOB: the newest batch that was made here; made when needed
  *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
@@ -38,9 +40,8 @@ struct sg_docs {
 
 static const char schema[] =
     "CREATE TABLE doc(genesis BLOB NOT NULL) STRICT;"
-    "CREATE TABLE author(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = "
-    "32))"
-    " STRICT;"
+    "CREATE TABLE author(id INTEGER PRIMARY KEY,"
+    " name BLOB NOT NULL UNIQUE CHECK(length(name) = 32)) STRICT;"
     "CREATE TABLE batch(n INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = 32),"
     " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL, lamport INTEGER NOT NULL,"
     " prev BLOB, rest BLOB NOT NULL) STRICT;"
@@ -360,32 +361,56 @@ uint64_t sg_docs_last(const struct sg_docs *docs)
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
-static sg_err put_checkpoint(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint32_t seq,
-                             struct sg_bytes bytes)
+static sg_err has_signed(struct sg_docs *docs, bool *has)
+{
+    return has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", has);
+}
+
+/* Older programs kept one of each author: these count as of a chain with the author's name. */
+static sg_err make_signed(struct sg_docs *docs)
+{
+    bool has = false;
+    SG_TRY(has_signed(docs, &has));
+    if (has)
+        return SG_OK;
+    return sg_sql_exec(docs->db,
+                       "CREATE TABLE signed(n INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE,"
+                       " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL,"
+                       " bytes BLOB NOT NULL) STRICT;"
+                       "INSERT INTO signed(chain, author, seq, bytes)"
+                       " SELECT name, author, seq, bytes FROM checkpoint JOIN author"
+                       " ON id = author;"
+                       "DELETE FROM checkpoint");
+}
+
+static sg_err put_checkpoint(struct sg_docs *docs, const struct sg_docs_checkpoint *checkpoint)
 {
     sqlite3_stmt *stmt;
-    SG_TRY(name_author(docs, author));
+    SG_TRY(name_author(docs, checkpoint->author));
+    SG_TRY(make_signed(docs));
     SG_TRY(sg_sql_prepare(docs->db,
-                          "INSERT INTO checkpoint SELECT id, ?2, ?3 FROM author WHERE name = ?1"
-                          " ON CONFLICT(author) DO UPDATE SET seq = excluded.seq,"
+                          "INSERT INTO signed(chain, author, seq, bytes)"
+                          " SELECT ?4, id, ?2, ?3 FROM author WHERE name = ?1"
+                          " ON CONFLICT(chain) DO UPDATE SET seq = excluded.seq,"
                           " bytes = excluded.bytes WHERE excluded.seq > seq",
                           &stmt));
-    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(checkpoint->author, SG_ID_LEN));
     if (err == SG_OK)
-        err = sg_sql_bind_u64(stmt, 2, seq);
+        err = sg_sql_bind_u64(stmt, 2, checkpoint->seq);
     if (err == SG_OK)
-        err = sg_sql_bind_bytes(stmt, 3, bytes);
+        err = sg_sql_bind_bytes(stmt, 3, checkpoint->bytes);
+    if (err == SG_OK)
+        err = sg_sql_bind_bytes(stmt, 4, sg_bytes(checkpoint->chain, SG_ID_LEN));
     if (err == SG_OK)
         err = sg_sql_run(docs->db, stmt);
     (void)sqlite3_finalize(stmt);
     return err;
 }
 
-sg_err sg_docs_put_checkpoint(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint32_t seq,
-                              struct sg_bytes bytes)
+sg_err sg_docs_put_checkpoint(struct sg_docs *docs, const struct sg_docs_checkpoint *checkpoint)
 {
     SG_TRY(begin(docs->db));
-    return end(docs->db, put_checkpoint(docs, author, seq, bytes));
+    return end(docs->db, put_checkpoint(docs, checkpoint));
 }
 
 /* A copy of a column; NULL and no error when it is empty. */
@@ -401,20 +426,25 @@ static sg_err copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at, stru
     return SG_OK;
 }
 
-sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t at, uint8_t **out, size_t *len,
+sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out, size_t *len,
                           bool *has_row)
 {
     sqlite3_stmt *stmt;
     struct sg_bytes bytes = {0};
+    bool has = false;
+    SG_TRY(has_signed(docs, &has));
     SG_TRY(sg_sql_prepare(
         docs->db,
-        "SELECT bytes FROM checkpoint JOIN author ON id = author ORDER BY name LIMIT 1 OFFSET ?1",
+        has ? "SELECT n, bytes FROM signed WHERE n > ?1 ORDER BY n LIMIT 1"
+            : "SELECT author, bytes FROM checkpoint WHERE author > ?1 ORDER BY author LIMIT 1",
         &stmt));
-    sg_err err = sg_sql_bind_u64(stmt, 1, at);
+    sg_err err = sg_sql_bind_u64(stmt, 1, *after);
     if (err == SG_OK)
         err = sg_sql_step(docs->db, stmt, has_row);
-    if (err == SG_OK && *has_row)
-        err = copy_column(docs, stmt, 0, &bytes);
+    if (err == SG_OK && *has_row) {
+        *after = sg_sql_u64(stmt, 0);
+        err = copy_column(docs, stmt, 1, &bytes);
+    }
     *out = (uint8_t *)bytes.data;
     *len = bytes.len;
     (void)sqlite3_finalize(stmt);
@@ -502,6 +532,13 @@ sg_err sg_docs_forget_unsynced(struct sg_docs *docs)
     return sg_sql_exec(docs->db, "DELETE FROM unsynced WHERE n = (SELECT min(n) FROM unsynced)");
 }
 
+static sg_err drop_signed(struct sg_docs *docs)
+{
+    bool has = false;
+    SG_TRY(has_signed(docs, &has));
+    return has ? sg_sql_exec(docs->db, "DELETE FROM signed") : SG_OK;
+}
+
 sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_bytes floor,
                        struct sg_bytes unsynced)
 {
@@ -511,6 +548,8 @@ sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_by
     sg_err err = begin(docs->db);
     if (err == SG_OK) {
         err = sg_sql_exec(docs->db, "DELETE FROM batch; DELETE FROM checkpoint");
+        if (err == SG_OK)
+            err = drop_signed(docs);
         if (err == SG_OK)
             err = write_snapshot(docs, docs->last, sg_bytes(packed, len), floor);
         if (err == SG_OK)
@@ -556,15 +595,8 @@ void sg_docs_free_snapshot(struct sg_docs *docs, struct sg_docs_snapshot *snapsh
 sg_err sg_docs_limit_pages(struct sg_docs *docs, uint32_t pages)
 {
     /* 0 is what SQLite takes for "as it is"; its own limit is 2^32 - 2 */
-    char sql[64] = "PRAGMA max_page_count = ";
-    char *at = sql + strlen(sql);
-    char digits[16];
-    size_t count = 0;
-    uint32_t rest = pages == 0 ? 0xfffffffe : pages;
-    for (; rest > 0; rest /= 10)
-        digits[count++] = (char)('0' + rest % 10);
-    while (count > 0)
-        *at++ = digits[--count];
-    *at = 0;
+    char sql[64];
+    sqlite3_snprintf(sizeof(sql), sql, "PRAGMA max_page_count = %u",
+                     pages == 0 ? 0xfffffffe : pages);
     return sg_sql_exec(docs->db, sql);
 }

@@ -49,13 +49,19 @@ SG_MUST_USE sg_err sg_docs_rewind(struct sg_docs *docs, uint64_t after);
 /* Ends it before the end. */
 void sg_docs_stop(struct sg_docs *docs);
 SG_MUST_USE sg_err sg_docs_next(struct sg_docs *docs, struct sg_docs_batch *out, bool *has_row);
-/* The newest checkpoint of an author replaces older ones. */
-SG_MUST_USE sg_err sg_docs_put_checkpoint(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
-                                          uint32_t seq, struct sg_bytes bytes);
-/* Checkpoint number `at` in order of authors; *has_row false behind the last one. bytes are copied
- * to *out, owned by the caller. */
-SG_MUST_USE sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t at, uint8_t **out, size_t *len,
-                                      bool *has_row);
+struct sg_docs_checkpoint {
+    uint8_t chain[SG_ID_LEN]; /* name of its first batch */
+    uint8_t author[SG_ID_LEN];
+    uint32_t seq;
+    struct sg_bytes bytes; /* borrowed */
+};
+/* The newest checkpoint of a chain replaces older ones. */
+SG_MUST_USE sg_err sg_docs_put_checkpoint(struct sg_docs *docs,
+                                          const struct sg_docs_checkpoint *checkpoint);
+/* The next checkpoint after number *after (0 at first), whose number *after becomes; *has_row false
+ * behind the last one. bytes are copied to *out, owned by the caller. */
+SG_MUST_USE sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out,
+                                      size_t *len, bool *has_row);
 
 /* A snapshot stands for all rows up to number n. Only one is kept. */
 struct sg_docs_snapshot {

@@ -46,6 +46,18 @@ static sg_err inflate_all(const struct sg_mem *mem, z_stream *z, size_t max, uin
     }
 }
 
+/* What is packed may be a thousand times as long: that is fine for a page of blanks, and an attack
+ * on memory with gigabytes. */
+#define FREE_LEN ((size_t)64 << 20)
+#define RATIO_MAX 64
+
+size_t sg_unpacked_max(size_t packed_len, size_t max)
+{
+    size_t most = packed_len > max / RATIO_MAX ? max : packed_len * RATIO_MAX;
+    most = most < FREE_LEN ? FREE_LEN : most;
+    return most < max ? most : max;
+}
+
 sg_err sg_unpack(const struct sg_mem *mem, struct sg_bytes packed, size_t max, uint8_t **out,
                  size_t *len)
 {

@@ -14,4 +14,7 @@ SG_MUST_USE sg_err sg_pack(const struct sg_mem *mem, struct sg_bytes bytes, int 
 SG_MUST_USE sg_err sg_unpack(const struct sg_mem *mem, struct sg_bytes packed, size_t max,
                              uint8_t **out, size_t *len);
 
+/* How long what a stranger has packed to packed_len bytes may become, at most max. */
+size_t sg_unpacked_max(size_t packed_len, size_t max);
+
 #endif

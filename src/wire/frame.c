@@ -8,6 +8,7 @@ static const uint8_t versions[] = {
     [SG_FAMILY_SWIM] = SG_WIRE_SWIM_VERSION,
     [SG_FAMILY_RECONCILE] = SG_WIRE_RECONCILE_VERSION,
     [SG_FAMILY_LARGE] = SG_WIRE_LARGE_VERSION,
+    [SG_FAMILY_DOC] = SG_WIRE_DOC_VERSION,
 };
 
 bool sg_scope_is_base(const struct sg_topic_id *scope)

@@ -25,7 +25,8 @@ enum sg_family {
     SG_FAMILY_TOPIC = 3,
     SG_FAMILY_SWIM = 4,
     SG_FAMILY_RECONCILE = 5,
-    SG_FAMILY_LARGE = 6
+    SG_FAMILY_LARGE = 6,
+    SG_FAMILY_DOC = 7
 };
 
 /* The longest head: 2 bytes, a length and a TopicId. */

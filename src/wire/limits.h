@@ -11,6 +11,7 @@
 #define SG_WIRE_SWIM_VERSION 1
 #define SG_WIRE_RECONCILE_VERSION 1
 #define SG_WIRE_LARGE_VERSION 1
+#define SG_WIRE_DOC_VERSION 1
 
 /* Lane mship: the largest frame is a SHUFFLE of 16 entries with two hints each, about 1.3 KiB, or
  * a TOPICS list; 16 KiB leaves room for SWIM push/pull. */
@@ -30,6 +31,12 @@
 #define SG_CHUNKS_MAX 256
 /* Chunks one ASK can name: more than a neighbour has under way at a time. */
 #define SG_LARGE_ASK_MAX 8
+/* Documents: a part of a message is one bulk frame, as a chunk is. */
+#define SG_DOC_PART_MAX 65536
+/* A message of a session: a state as large as a payload may be, with what goes around it. */
+#define SG_DOC_MESSAGE_MAX (SG_LARGE_MAX + 65536)
+/* Messages that gather, all sessions of a node. */
+#define SG_DOC_GATHERED_MAX (3 * SG_DOC_MESSAGE_MAX)
 /* A topic name is a person's word for it; 255 is what fits one length byte in a config. */
 #define SG_TOPIC_NAME_MAX 255
 /* Names of networks likewise. */

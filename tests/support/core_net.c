@@ -243,6 +243,10 @@ static void execute(struct net *net, size_t node, struct sg_core_out *out)
         net->transfers[node] = *out;
         net->transfer_events[node]++;
         break;
+    case SG_CORE_OUT_DOC:
+        if (net->on_doc != NULL)
+            net->on_doc(net, node, out);
+        break;
     case SG_CORE_OUT_SIGN:
     case SG_CORE_OUT_VERIFY:
         execute_job(net, node, out);

@@ -69,6 +69,8 @@ struct net {
     /* Sees each frame before it arrives; false drops it. May be NULL. */
     bool (*filter)(struct net *net, const struct net_frame *frame);
     void *user;
+    /* Sees each DOC. May be NULL. */
+    void (*on_doc)(struct net *net, size_t node, const struct sg_core_out *out);
     /* with config.offload: jobs wait for net_finish_job instead of being done at once */
     bool jobs_wait;
     struct net_job jobs[NET_JOBS_MAX];

@@ -126,6 +126,41 @@ static void test_surplus_heads(void **state)
     replica_free(b);
 }
 
+/* Each author has seen all before him: what that takes is bounded, nothing is lost, and what is
+ * there already is loaded again. */
+static void test_seen(void **state)
+{
+    (void)state;
+    enum { AUTHORS = 120 };
+    struct sg_replica *all = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *small = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_column batches[AUTHORS];
+    enum sg_import result;
+    small->config.limits.seen_bytes = 100000;
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < AUTHORS; i++) {
+        begin(all, i);
+        assert_int_equal(sg_replica_count(all, cell_of(all, SG_CELL_COUNTER, "n"), 1), SG_OK);
+        batches[i] = batch_bytes(all, commit(all));
+        sg_err err = sg_replica_import(small, sg_column_bytes(&batches[i]), 1, &result);
+        refused += err == SG_ERR_LIMIT;
+        assert_true(err == SG_OK || err == SG_ERR_LIMIT);
+        assert_false(small->is_broken);
+    }
+    assert_true(small->log.seen <= 100000 && small->log.count > 60);
+    /* 32 + 8 bytes a pair at most */
+    assert_in_range(all->log.seen, AUTHORS * (AUTHORS - 1) / 2 * 30, AUTHORS * AUTHORS / 2 * 40);
+    assert_int_equal(refused, 1); /* the others wait for it */
+    small->is_loading = true;
+    for (uint32_t i = 0; i < AUTHORS; i++)
+        assert_int_equal(sg_replica_import(small, sg_column_bytes(&batches[i]), 1, &result), SG_OK);
+    assert_equal_state(all, small);
+    for (uint32_t i = 0; i < AUTHORS; i++)
+        sg_column_fini(&batches[i]);
+    replica_free(small);
+    replica_free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_surplus_heads),
+        cmocka_unit_test(test_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

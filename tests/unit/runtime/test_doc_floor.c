@@ -1,5 +1,8 @@
 /* runtime/doc_floor.c: taking over floors loses nothing, and is not for everybody. */
+#include "base/time.h"
 #include "doc_fixture.h"
+#include "runtime/doc_impl.h"
+#include "store/pack.h"
 
 /* A replica, by a file or in memory, that takes over floors of the identity in folder "id". */
 static struct sg_doc *joined(struct sg_bytes bundle, const char *name, uint8_t author)
@@ -259,13 +262,141 @@ static void test_waiting(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
 
+/* ---- what strangers send ---- */
+
+/* A page of zeros that would become gigabytes. */
+static void test_bomb(void **state)
+{
+    (void)state;
+    enum { ZEROS = 80 << 20 };
+    struct sg_doc *doc = create(NULL, 1);
+    struct sg_doc_import_result result;
+    uint8_t *zeros = calloc(ZEROS, 1);
+    struct sg_column bomb = {.mem = sg_mem_default()};
+    uint8_t *packed;
+    size_t len;
+    assert_non_null(zeros);
+    assert_int_equal(sg_pack(sg_mem_default(), sg_bytes(zeros, ZEROS), 6, &packed, &len), SG_OK);
+    free(zeros);
+    sg_put_u8(&bomb, 'Z');
+    sg_put_bytes(&bomb, sg_bytes(packed, len));
+    assert_true(bomb.len < 200000);
+    assert_int_equal(sg_doc_import(doc, sg_column_bytes(&bomb), 0, &result), SG_ERR_OVERSIZED);
+    assert_int_equal(sg_unpacked_max(100, 1 << 30), 64 << 20);
+    assert_int_equal(sg_unpacked_max(2 << 20, 1 << 30), 128 << 20);
+    assert_int_equal(sg_unpacked_max(1 << 30, 1 << 30), 1 << 30);
+    sg_mem_free(sg_mem_default(), packed);
+    sg_column_fini(&bomb);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* Of a state that nobody vouches for the contents are not even read. */
+static void test_forged_state(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("forged", "id");
+    struct sg_doc_import_result result;
+    size_t lost;
+    type(doc, 0, "one ");
+    struct sg_doc *friend = follow(doc, "forged2", 2);
+    type(doc, 4, "two");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    struct sg_doc_bytes bundle = export_for(doc, friend);
+    bundle.data[bundle.len - 1] ^= 0x40; /* of the last span */
+    assert_int_equal(sg_doc_import(friend, view_of(&bundle), 0, &result), SG_OK);
+    assert_true(result.has_floor);
+    assert_int_equal(adopt(friend, &bundle, &lost), SG_ERR_BAD_SIGNATURE);
+    assert_text(friend, "one ");
+    sg_doc_bytes_free(&bundle);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* A view is told to look at everything again. */
+static uint32_t looks;
+
+static void on_patch(void *user, const struct sg_doc_patch *patch)
+{
+    (void)user;
+    looks += !patch->is_text;
+}
+
+static void test_adopt_tells(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("tells", "id");
+    size_t lost;
+    type(doc, 0, "one ");
+    struct sg_doc *friend = follow(doc, "tells2", 2);
+    type(doc, 4, "two");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    struct sg_doc_bytes bundle = export_for(doc, friend);
+    sg_doc_on_patch(friend, on_patch, NULL);
+    looks = 0;
+    assert_int_equal(adopt(friend, &bundle, &lost), SG_OK);
+    assert_int_equal(looks, 2); /* the root and the text */
+    assert_text(friend, "one two");
+    sg_doc_bytes_free(&bundle);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* ---- checkpoints by time ---- */
+
+static void test_sign_due(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("due", "id");
+    struct sg_doc_log_entry entry;
+    uint64_t due_ms;
+    assert_int_equal(sg_doc_sign_due(doc, &due_ms), SG_OK);
+    assert_true(due_ms == UINT64_MAX);
+    type(doc, 0, "a");
+    type(doc, 1, "b");
+    assert_int_equal(sg_doc_sign_due(doc, &due_ms), SG_OK);
+    assert_in_range(due_ms, 20000, 30001);
+    assert_int_equal(sg_doc_log(doc, 1, &entry), SG_OK);
+    assert_true(entry.is_provisional);
+    doc->unsigned_since -= 31 * SG_NS_PER_S; /* time goes by */
+    type(doc, 2, "c");
+    assert_int_equal(sg_doc_log(doc, 2, &entry), SG_OK);
+    assert_false(entry.is_provisional);
+    assert_int_equal(sg_doc_sign_due(doc, &due_ms), SG_OK);
+    assert_true(due_ms == UINT64_MAX);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* What a snapshot stands for is no news. */
+static void test_compare_partial(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = create("partial", 1);
+    struct sg_doc_bytes early;
+    bool has_news;
+    bool lacks;
+    type(doc, 0, "a");
+    assert_int_equal(sg_doc_frontier_encode(doc, &early), SG_OK);
+    for (int i = 0; i < 300; i++)
+        type(doc, 0, "b");
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+    doc = reopen("partial", 1);
+    assert_true(doc->is_partial);
+    assert_int_equal(sg_doc_frontier_compare(doc, view_of(&early), &has_news, &lacks), SG_OK);
+    assert_false(has_news);
+    assert_true(lacks);
+    sg_doc_bytes_free(&early);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
         cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
         cmocka_unit_test(test_waiting),         cmocka_unit_test(test_partly_behind),
-        cmocka_unit_test(test_told_is_durable),
+        cmocka_unit_test(test_told_is_durable), cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_forged_state),    cmocka_unit_test(test_adopt_tells),
+        cmocka_unit_test(test_sign_due),        cmocka_unit_test(test_compare_partial),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

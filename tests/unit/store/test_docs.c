@@ -154,12 +154,26 @@ static void test_snapshots(void **state)
     assert_int_equal(snapshot.state.len, 200);
     assert_int_equal(snapshot.floor.len, 0);
     sg_docs_free_snapshot(docs, &snapshot);
-    assert_int_equal(sg_docs_put_checkpoint(docs, first.author, 5, SG_BYTES_LIT("five")), SG_OK);
-    assert_int_equal(sg_docs_put_checkpoint(docs, first.author, 3, SG_BYTES_LIT("three")), SG_OK);
-    assert_int_equal(sg_docs_checkpoint(docs, 0, &bytes, &len, &has_row), SG_OK);
+    /* the newest of each chain: an author who forked has two */
+    struct sg_docs_checkpoint five = {.chain = {1}, .seq = 5, .bytes = SG_BYTES_LIT("five")};
+    struct sg_docs_checkpoint three = {.chain = {1}, .seq = 3, .bytes = SG_BYTES_LIT("three")};
+    struct sg_docs_checkpoint fork = {.chain = {2}, .seq = 2, .bytes = SG_BYTES_LIT("2")};
+    uint64_t after = 0;
+    memcpy(five.author, first.author, SG_ID_LEN);
+    memcpy(three.author, first.author, SG_ID_LEN);
+    memcpy(fork.author, first.author, SG_ID_LEN);
+    assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+    assert_false(has_row);
+    assert_int_equal(sg_docs_put_checkpoint(docs, &five), SG_OK);
+    assert_int_equal(sg_docs_put_checkpoint(docs, &three), SG_OK);
+    assert_int_equal(sg_docs_put_checkpoint(docs, &fork), SG_OK);
+    assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
     assert_true(has_row && len == 4);
     sg_mem_free(sg_mem_default(), bytes);
-    assert_int_equal(sg_docs_checkpoint(docs, 1, &bytes, &len, &has_row), SG_OK);
+    assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+    assert_true(has_row && len == 1);
+    sg_mem_free(sg_mem_default(), bytes);
+    assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
     assert_false(has_row);
     assert_int_equal(sg_docs_unsynced(docs, &bytes, &len), SG_ERR_NOT_FOUND);
     assert_int_equal(

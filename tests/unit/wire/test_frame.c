@@ -56,7 +56,7 @@ static void bad_heads_have_an_error_each(void **state)
     (void)state;
     assert_int_equal(decode((const uint8_t *)"", 0, &head), SG_ERR_TRUNCATED);
     assert_int_equal(decode((const uint8_t *)"\x01\x01", 2, &head), SG_ERR_TRUNCATED);
-    assert_int_equal(decode((const uint8_t *)"\x07\x01\x00", 3, &head), SG_ERR_VERSION);
+    assert_int_equal(decode((const uint8_t *)"\x08\x01\x00", 3, &head), SG_ERR_VERSION);
     assert_int_equal(decode((const uint8_t *)"\x01\x00\x00", 3, &head), SG_ERR_VERSION);
     assert_int_equal(decode((const uint8_t *)"\x01\x01\x01\x05", 4, &head), SG_ERR_MALFORMED);
     assert_int_equal(decode((const uint8_t *)"\x01\x01\x21\x05", 4, &head), SG_ERR_OVERSIZED);

@@ -1,0 +1,52 @@
+#include "node/doc_ids.h"
+
+#include "crdt/log.h"
+
+void sg_doc_put_id(struct sg_column *out, uint64_t id)
+{
+    uint8_t bytes[8];
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(id >> 8 * i);
+    sg_put_bytes(out, sg_bytes(bytes, 8));
+}
+
+void sg_doc_put_bits(struct sg_column *out, const uint32_t *found, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at += 8) {
+        unsigned bits = 0;
+        for (uint32_t i = 0; i < 8 && at + i < count; i++)
+            bits |= found[at + i] == SG_LOG_NONE ? 0 : 1u << i;
+        sg_put_u8(out, (uint8_t)bits);
+    }
+}
+
+sg_err sg_doc_get_ids(const struct sg_mem *mem, struct sg_reader *r, uint64_t **ids,
+                      uint32_t *count)
+{
+    *ids = NULL;
+    *count = sg_get_u32(r, SG_DOC_ENTRIES_MAX);
+    struct sg_bytes bytes = sg_read_bytes(r, (size_t)*count * 8);
+    SG_TRY(r->err);
+    *ids = sg_mem_new(mem, *count + 1u, sizeof(**ids));
+    if (*ids == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < *count; i++) {
+        (*ids)[i] = sg_load64(bytes.data + (size_t)i * 8);
+        if (i > 0 && (*ids)[i] <= (*ids)[i - 1])
+            return SG_ERR_NOT_CANONICAL;
+    }
+    return SG_OK;
+}
+
+struct sg_bytes sg_doc_get_bits(struct sg_reader *r, uint32_t count)
+{
+    struct sg_bytes bits = sg_read_bytes(r, (count + 7u) / 8);
+    if (r->err == SG_OK && count % 8 > 0 && bits.data[bits.len - 1] >> count % 8 != 0)
+        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
+    return bits;
+}
+
+bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at)
+{
+    return (bits.data[at / 8] >> at % 8 & 1) != 0;
+}

@@ -1,0 +1,24 @@
+/* Short ids and sets of them in the messages of node/doc_compare. */
+#ifndef SG_NODE_DOC_IDS_H
+#define SG_NODE_DOC_IDS_H
+
+#include <stdbool.h>
+
+#include "crdt/columns.h"
+
+/* Ids that one message may name: chain ends of a document, 8 MiB. */
+#define SG_DOC_ENTRIES_MAX (UINT32_C(1) << 20)
+
+/* 8 bytes, the lowest first. */
+void sg_doc_put_id(struct sg_column *out, uint64_t id);
+/* Count and ids, rising -> *ids [*count], owned by the caller also after an error; NULL is allowed.
+ * SG_ERR_NOT_CANONICAL, SG_ERR_TRUNCATED, SG_ERR_OVERSIZED, SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_doc_get_ids(const struct sg_mem *mem, struct sg_reader *r, uint64_t **ids,
+                                  uint32_t *count);
+/* A bit for each of found [count] that is not SG_LOG_NONE: bit i % 8 of byte i / 8. */
+void sg_doc_put_bits(struct sg_column *out, const uint32_t *found, uint32_t count);
+/* The same as bytes, borrowed; bits behind the last are zero, or SG_ERR_NOT_CANONICAL. */
+struct sg_bytes sg_doc_get_bits(struct sg_reader *r, uint32_t count);
+bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at);
+
+#endif

@@ -1,0 +1,54 @@
+/* Documents that are bound to topics: when to sync with whom, and the transport of what sessions
+ * say to each other. What that means is the runtime's business: documents are on disk. See
+ * docflow.c for the essay. */
+#ifndef SG_NODE_DOCFLOW_H
+#define SG_NODE_DOCFLOW_H
+
+#include "base/bucket.h"
+#include "base/buf.h"
+#include "wire/doc_msg.h"
+
+struct sg_core;
+struct sg_core_in;
+struct sg_link;
+struct sg_scope;
+
+/* Parts under way at a time: with those of large payloads as many as a receiver keeps open. */
+#define SG_DOC_WINDOW 2
+/* Sessions of one topic that others have opened; of each peer one. */
+#define SG_DOC_SESSIONS_MAX 2
+
+/* Neighbours that are to be asked soon; more wait for their turn at random. */
+#define SG_DOC_TODO_MAX 8
+
+struct sg_doc_flow {
+    uint64_t handle; /* 0: no session */
+    struct sg_peer_id peer;
+    uint32_t number; /* the opener's */
+    bool is_mine;
+    /* outgoing */
+    struct sg_buf *message;   /* NULL: none */
+    uint32_t first, end;      /* its parts */
+    uint32_t sent;            /* parts below this were given out .. */
+    uint32_t taken;           /* .. and are taken */
+    sg_time_ns resend_at;     /* what was given out is lost; NEVER: nothing is */
+    uint64_t resend_pause_ns; /* doubles */
+    /* incoming */
+    struct sg_buf *gathered; /* NULL: nothing; larger than what is in it */
+    struct sg_buf *early;    /* frame of the part after the next one */
+    uint32_t next;           /* part that is expected */
+    bool is_full;            /* a message was given out and is not yet taken */
+    sg_time_ns heard_at;     /* or moved by this side */
+};
+
+struct sg_docflow_state {
+    struct sg_doc_flow mine;
+    struct sg_doc_flow theirs[SG_DOC_SESSIONS_MAX];
+    struct sg_bucket opens;                  /* by others */
+    sg_time_ns due;                          /* for a session of our own */
+    struct sg_peer_id todo[SG_DOC_TODO_MAX]; /* [todo_count] whom to ask soon, in this order */
+    uint32_t todo_count;
+    uint32_t failures; /* in a row */
+};
+
+#endif
