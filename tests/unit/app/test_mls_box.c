@@ -93,14 +93,21 @@ static void no_half_of_a_secret_is_left(void **state)
 /* The needle xored with MASK, so that this file does not hold it. */
 static const uint8_t masked[NEEDLE + 1] = "masked secret of a client";
 
+static bool is_needle(const uint8_t *at)
+{
+    size_t k = 0;
+    while (k < NEEDLE && at[k] == (masked[k] ^ MASK))
+        k++;
+    return k == NEEDLE;
+}
+
 static unsigned count_in(const uint8_t *data, size_t len)
 {
     unsigned found = 0;
-    for (size_t i = 0; i + NEEDLE <= len; i++) {
-        size_t k = 0;
-        while (k < NEEDLE && data[i + k] == (masked[k] ^ MASK))
-            k++;
-        found += k == NEEDLE;
+    const uint8_t *end = data + len, *at = data;
+    while ((at = memchr(at, masked[0] ^ MASK, (size_t)(end - at))) != NULL) {
+        found += end - at >= NEEDLE && is_needle(at);
+        at++;
     }
     return found;
 }

@@ -1,4 +1,4 @@
-/* runtime/mls_member.c, mls_more.c: what could not be given away leaves nothing behind.
+/* runtime/mls_more.c, mls_member.c: what could not be given away leaves nothing behind.
  *
  * LINK: --wrap=sg_mls_blob_copy */
 #include <setjmp.h>
