@@ -173,7 +173,7 @@ int sg_trace_view_list(const json_t *answers, size_t max, bool json)
     return code;
 }
 
-/* ---- one message ------------------------------------------------------------------------------ */
+/* ---- one message ---------------------------------------------------------------------------- */
 
 static int oldest_first(const void *a, const void *b)
 {

@@ -75,8 +75,7 @@ expect_text last.err "drop-oldest, drop-newest, block or disconnect"
 begin "trace shows the way of a message"
 expect_exit 0 saorsa pub --dir a --topic news --json hello
 id=$(json last.out 'o["id"]')
-knows() { saorsa trace "$id" --dir b >/dev/null 2>&1 && saorsa trace "$id" --dir c >/dev/null 2>&1; }
-wait_for "the message at b and c" knows
+for n in b c; do wait_for "the message at $n" saorsa trace "$id" --dir "$n"; done
 expect_exit 0 saorsa trace "$id" --dir a --dir b --socket "$PWD/c/control.sock"
 expect_text last.out "message $id"
 expect_text last.out "topic   news"
@@ -96,8 +95,8 @@ expect_exit 0 saorsa bench --dir a --subscriber b --subscriber "$PWD/c/control.s
     --count 200 --rate 400 --size 100 --json
 [ "$(json last.out 'o["published"], o["delivered"], o["dropped"]')" = "(200, 400, 0)" ] ||
     fail "messages are missing"
-[ "$(json last.out '0 < o["latency_ms"]["p50"] <= o["latency_ms"]["p99"] <= o["latency_ms"]["max"]')" \
-    = True ] || fail "latencies make no sense"
+[ "$(json last.out '0 < o["latency_ms"]["p50"] <= o["latency_ms"]["max"]')" = True ] ||
+    fail "latencies make no sense"
 [ "$(json last.out '[s["delivered"] for s in o["subscribers"]]')" = "[200, 200]" ] ||
     fail "a subscriber lacks some"
 expect_exit 0 saorsa bench --dir a --join 1 --count 300 --rate 0
@@ -152,7 +151,7 @@ while len(got) + dropped < published and not closed:
 assert got == sorted(set(got)), got[:10]
 print(policy, published, len(got), dropped, closed)
 assert closed == (policy == "disconnect")
-assert (dropped > 0) == policy.startswith("drop"), dropped
+assert (dropped > 0) == (policy != "block"), dropped
 assert (published < COUNT) == (policy == "block")
 if policy == "drop-oldest":
     assert got[-1] == COUNT - 1
