@@ -11,8 +11,9 @@
  * which the oldest go: what they told of is found by back-fill. Control is never dropped: a peer
  * that lets a megabyte of it wait does not read, and its link is closed.
  *
- * A message that has waited slow_ns makes the peer slow. Then everything that waits goes at once,
- * and nothing is pushed any more: the peer is told ids only, and what waits for it costs no memory.
+ * A message that has waited for slow_ns while nothing was acknowledged makes the peer slow, and so
+ * does one that has waited for patience_ns, whatever drains. Then everything that waits goes at
+ * once, and nothing is pushed any more: the peer is told ids only, and what waits for it costs no memory.
  * A slow peer comes back by a probe (traps.md 27): when all that was written before has been
  * acknowledged and the pause is over, one message goes through; acknowledged within slow_ns, it
  * opens the link again, else the pause doubles. A peer that is slow again soon after it was let in
@@ -38,6 +39,7 @@ struct sg_flow_config sg_flow_config_default(void)
                                    .control_count_max = 1024,
                                    .announce_bytes_max = 256 * KIB,
                                    .slow_ns = SG_NS_PER_S,
+                                   .patience_ns = 5 * SG_NS_PER_S,
                                    .pause_ns = SG_NS_PER_S,
                                    .pause_max_ns = 30 * SG_NS_PER_S};
 }
@@ -233,14 +235,26 @@ static sg_time_ns oldest_push(const struct sg_flow *f)
     return oldest;
 }
 
+/* When the peer becomes slow unless something happens. */
+static sg_time_ns slow_at(const struct sg_flow *f)
+{
+    sg_time_ns oldest = oldest_push(f);
+    sg_time_ns since = oldest > f->acked_at ? oldest : f->acked_at;
+    return sg_time_min(sg_time_add(since, f->config.slow_ns),
+                       sg_time_add(oldest, f->config.patience_ns));
+}
+
 void sg_flow_tick(struct sg_flow *f, sg_time_ns now, uint64_t unacked)
 {
     uint64_t acked = f->written > unacked ? f->written - unacked : 0;
+    if (acked > f->acked)
+        f->acked_at = now;
+    f->acked = acked;
     switch (f->state) {
     case SG_FLOW_OPEN:
         if (sg_time_since(now, f->open_at) >= TRUST_PAUSES * f->pause_ns)
             f->pause_ns = f->config.pause_ns;
-        if (f->push_bytes == 0 || sg_time_add(oldest_push(f), f->config.slow_ns) > now)
+        if (f->push_bytes == 0 || slow_at(f) > now)
             return;
         f->stats.slow++;
         become_slow(f, now);
@@ -266,7 +280,7 @@ sg_time_ns sg_flow_deadline(const struct sg_flow *f)
     if (f->state == SG_FLOW_PROBE)
         return f->at;
     if (f->state == SG_FLOW_OPEN && f->push_bytes > 0)
-        return sg_time_add(oldest_push(f), f->config.slow_ns);
+        return slow_at(f);
     return SG_TIME_NEVER;
 }
 

@@ -28,7 +28,9 @@ struct sg_flow_config {
     size_t control_bytes_max;   /* [1 MiB] behind 64 KiB in the lane: a peer that does not read */
     uint32_t control_count_max; /* [1024] */
     size_t announce_bytes_max;  /* [256 KiB] */
-    uint64_t slow_ns;           /* [1 s] a message that waits longer makes the peer slow */
+    uint64_t slow_ns;           /* [1 s] a message waits longer, and nothing was acknowledged for so
+                                 * long: the peer is slow .. */
+    uint64_t patience_ns;       /* [5 s] .. or it waits longer than this */
     uint64_t pause_ns;          /* [1 s] before the first probe, doubled with each that fails .. */
     uint64_t pause_max_ns;      /* [30 s] .. up to here */
 };
@@ -68,14 +70,16 @@ struct sg_flow_stats {
 struct sg_flow {
     struct sg_flow_config config;
     enum sg_flow_state state;
-    bool probe_is_open; /* PROBE: the message itself may still come */
-    uint32_t waiting;   /* frames, all classes */
-    size_t push_bytes;  /* of the last three classes */
-    uint64_t written;   /* bytes handed to the lane since ever .. */
-    uint64_t mark;      /* .. up to here they have to be acknowledged: SLOW, PROBE */
-    uint64_t pause_ns;  /* the next one */
-    sg_time_ns at;      /* SLOW: not before; PROBE: not after */
-    sg_time_ns open_at; /* OPEN: since */
+    bool probe_is_open;  /* PROBE: the message itself may still come */
+    uint32_t waiting;    /* frames, all classes */
+    size_t push_bytes;   /* of the last three classes */
+    uint64_t written;    /* bytes handed to the lane since ever .. */
+    uint64_t mark;       /* .. up to here they have to be acknowledged: SLOW, PROBE */
+    uint64_t pause_ns;   /* the next one */
+    sg_time_ns at;       /* SLOW: not before; PROBE: not after */
+    sg_time_ns open_at;  /* OPEN: since */
+    uint64_t acked;      /* of written .. */
+    sg_time_ns acked_at; /* .. and when that was seen to grow */
     struct sg_flow_stats stats;
     struct sg_flow_queue queue[SG_FLOW_CLASS_COUNT];
 };

@@ -216,6 +216,36 @@ static void slow_down(struct sg_flow *f)
     assert_int_equal(f->stats.slow, 1);
 }
 
+/* A peer that takes something now and then gets more time, but not for ever. */
+static void peer_that_drains_gets_patience(void **state)
+{
+    (void)state;
+    struct sg_flow f = make();
+    for (uint8_t i = 1; i <= 9; i++)
+        push(&f, SG_FLOW_NORMAL, i, 100);
+    assert_int_equal(next(&f), 1);
+    for (uint64_t i = 0; i < 9; i++) { /* a byte in 0.9 s, while message 2 waits */
+        sg_flow_tick(&f, i * 9 * S / 10, 102 - i);
+        assert_int_equal(f.state, i * 9 < 50 ? SG_FLOW_OPEN : SG_FLOW_SLOW);
+        if (f.state == SG_FLOW_SLOW)
+            break;
+        assert_true(sg_flow_deadline(&f) <= 5 * S);
+    }
+    assert_int_equal(f.state, SG_FLOW_SLOW);
+    sg_flow_clear(&f, sg_mem_default());
+    f = make();
+    push(&f, SG_FLOW_NORMAL, 1, 100);
+    push(&f, SG_FLOW_NORMAL, 2, 100);
+    assert_int_equal(next(&f), 1);
+    sg_flow_tick(&f, 9 * S / 10, 50);
+    assert_int_equal(sg_flow_deadline(&f), 19 * S / 10);
+    sg_flow_tick(&f, 19 * S / 10 - 1, 50);
+    assert_int_equal(f.state, SG_FLOW_OPEN);
+    sg_flow_tick(&f, 19 * S / 10, 50);
+    assert_int_equal(f.state, SG_FLOW_SLOW);
+    sg_flow_clear(&f, sg_mem_default());
+}
+
 /* Nothing is pushed, control and ids still go; what was written has to be acknowledged before the
  * probe, however long that takes. */
 static void slow_peer_is_told_ids_only(void **state)
@@ -333,6 +363,7 @@ int main(void)
         cmocka_unit_test(lowest_class_gives_way),
         cmocka_unit_test(control_that_does_not_fit_is_told),
         cmocka_unit_test(old_announcements_give_way),
+        cmocka_unit_test(peer_that_drains_gets_patience),
         cmocka_unit_test(slow_peer_is_told_ids_only),
         cmocka_unit_test(probe_opens_the_link),
         cmocka_unit_test(proofs_go_with_the_probe),
