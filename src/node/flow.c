@@ -13,11 +13,11 @@
  *
  * A message that has waited for slow_ns while nothing was acknowledged makes the peer slow, and so
  * does one that has waited for patience_ns, whatever drains. Then everything that waits goes at
- * once, and nothing is pushed any more: the peer is told ids only, and what waits for it costs no memory.
- * A slow peer comes back by a probe (traps.md 27): when all that was written before has been
- * acknowledged and the pause is over, one message goes through; acknowledged within slow_ns, it
- * opens the link again, else the pause doubles. A peer that is slow again soon after it was let in
- * waits longer, too. */
+ * once, and nothing is pushed any more: the peer is told ids only, and what waits for it costs no
+ * memory. A slow peer comes back by a probe (traps.md 27): when all that was written before has
+ * been acknowledged and the pause is over, one message goes through; acknowledged within slow_ns,
+ * it opens the link again, else the pause doubles. A peer that is slow again soon after it was let
+ * in waits longer, too. */
 #include "node/flow.h"
 
 #include <assert.h>
