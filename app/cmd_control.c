@@ -38,12 +38,13 @@ static void add_peer(struct sg_app_table *table, const json_t *peer)
     sg_app_table_add(table, "%s", sg_fmt_size(text, (double)sg_json_count(peer, "bytes_in")));
     sg_app_table_add(table, "%s", sg_fmt_size(text, (double)sg_json_count(peer, "bytes_out")));
     sg_app_table_add(table, "%s", sg_fmt_size(text, (double)sg_json_count(peer, "queued")));
+    sg_app_table_add(table, "%s", json_is_true(json_object_get(peer, "slow")) ? "yes" : "no");
 }
 
 static int print_peers(const json_t *answer)
 {
-    static const char *const HEAD[] = {"PEER", "ADDRESS", "OPENED", "ACTIVE", "TOPICS",
-                                       "RTT",  "UP",      "IN",     "OUT",    "QUEUED"};
+    static const char *const HEAD[] = {"PEER", "ADDRESS", "OPENED", "ACTIVE", "TOPICS", "RTT",
+                                       "UP",   "IN",      "OUT",    "QUEUED", "SLOW"};
     struct sg_app_table table;
     size_t index;
     json_t *peer;

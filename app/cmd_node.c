@@ -12,6 +12,7 @@
 #include "passphrase.h"
 #include "paths.h"
 #include "signals.h"
+#include "topic_words.h"
 
 #define REPEAT_NS UINT64_C(60000000000) /* the same complaint at most once a minute */
 /* Lines about members of one kind per minute: all that happens in a small network, and no more than
@@ -26,6 +27,8 @@ struct node_args {
     struct sg_opt_list seeds;
     struct sg_opt_list topics;
     struct sg_opt_list durables;
+    struct sg_opt_list criticals;
+    struct sg_opt_list bulks;
     uint64_t durable_ms;
     uint64_t durable_mib;
     struct sg_opt_list contacts;
@@ -102,6 +105,7 @@ static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list 
         struct sg_daemon_topic *topic = &daemon->topics[daemon->topic_count];
         topic->name = names->items[i];
         sg_err err = sg_topic_from_name(topic->name, &topic->id);
+        sg_app_topic_names_learn(&daemon->names, &topic->id, topic->name);
         if (err == SG_OK)
             err = sg_subscribe(daemon->node, &topic->id, &options, &topic->sub);
         if (err != SG_OK) {
@@ -111,6 +115,23 @@ static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list 
         daemon->topic_count++;
     }
     return true;
+}
+
+static int set_priorities(struct sg_daemon *daemon, const struct sg_opt_list *names,
+                          enum sg_priority priority)
+{
+    struct sg_topic_id topic;
+    for (size_t i = 0; i < names->count; i++) {
+        sg_err err = sg_topic_from_name(names->items[i], &topic);
+        if (err == SG_OK)
+            err = sg_topic_set_priority(daemon->node, &topic, priority);
+        if (err != SG_OK)
+            return sg_opt_usage_error(&sg_cmd_node, "--%s '%.80s': a topic has 1 to %d bytes",
+                                      sg_app_priority_word(priority), names->items[i],
+                                      SG_CTL_TOPIC_MAX);
+        sg_app_topic_names_learn(&daemon->names, &topic, names->items[i]);
+    }
+    return SG_EXIT_OK;
 }
 
 static void print_ready(const struct sg_daemon *daemon)
@@ -151,6 +172,7 @@ static int serve(struct sg_daemon *daemon, const struct node_args *args)
     for (size_t i = 0; i < daemon->topic_count; i++)
         sg_subscription_free(daemon->topics[i].sub);
     sg_app_neighbors_fini(&daemon->neighbors);
+    sg_app_topic_names_fini(&daemon->names);
     return code;
 }
 
@@ -160,6 +182,10 @@ static int run_daemon(const struct node_args *args, struct sg_daemon *daemon)
     if (code != SG_EXIT_OK)
         return code;
     code = add_contacts(daemon, &args->contacts);
+    if (code == SG_EXIT_OK)
+        code = set_priorities(daemon, &args->criticals, SG_PRIORITY_CRITICAL);
+    if (code == SG_EXIT_OK)
+        code = set_priorities(daemon, &args->bulks, SG_PRIORITY_BULK);
     if (code == SG_EXIT_OK)
         code = serve(daemon, args);
     sg_node_stop(daemon->node);
@@ -213,6 +239,11 @@ static int run(int argc, char **argv)
         {"durable-age", SG_OPT_TIME, &args.durable_ms, "TIME", "keep them so long [7d]", 1000, 0},
         {"durable-size", SG_OPT_COUNT, &args.durable_mib, "MIB",
          "keep so many MiB of them, over all topics [1024]", 1, 1 << 20},
+        {"critical", SG_OPT_LIST, &args.criticals, "NAME",
+         "messages of this topic go before others where a link is slow,\n"
+         "may be repeated; 'saorsa topic priority' changes it later",
+         0, 0},
+        {"bulk", SG_OPT_LIST, &args.bulks, "NAME", "likewise, behind others", 0, 0},
         {"contact", SG_OPT_LIST, &args.contacts, "ID[@ADDR:PORT]",
          "a peer you vouch for, may be repeated; kept in the state\n"
          "folder, see 'saorsa contact --help'",

@@ -97,6 +97,15 @@ static void add_traffic(struct sg_app_table *table, const json_t *stats)
                      (ull)sg_json_count(stats, "published"), (ull)sg_json_count(stats, "delivered"),
                      (ull)sg_json_count(stats, "payloads_duplicate"),
                      (ull)sg_json_count(stats, "subscriber_dropped"));
+    ull slow = (ull)sg_json_count(stats, "peers_slow");
+    ull slowed = (ull)sg_json_count(stats, "peers_slowed");
+    if (slowed > 0) {
+        row(table, "slow peers");
+        sg_app_table_add(table,
+                         "%llu now, %llu so far, %llu of them came back; %llu pushes dropped", slow,
+                         slowed, (ull)sg_json_count(stats, "slow_recovered"),
+                         (ull)sg_json_count(stats, "push_dropped"));
+    }
     row(table, "repairs");
     sg_app_table_add(table, "%llu recovered by GRAFT, %llu given up",
                      (ull)sg_json_count(stats, "recovered"), (ull)sg_json_count(stats, "given_up"));

@@ -15,6 +15,7 @@
 #include "peer_ref.h"
 #include "progress.h"
 #include "signals.h"
+#include "topic_words.h"
 
 struct sub {
     struct sg_app_path_options paths;
@@ -27,10 +28,11 @@ struct sub {
     bool raw;
     bool own;
     const char *output; /* a folder, or NULL */
+    const char *policy; /* of a full queue, NULL = the node's default */
     struct sg_progress progress;
     uint64_t seen;
     bool out_gone; /* whoever read our stdout is gone */
-    bool failed;   /* a file could not be written */
+    bool failed;   /* a file could not be written, or the node has ended the subscription */
     struct sg_ctl_client client;
 };
 
@@ -124,6 +126,10 @@ static void take_object(struct sub *sub, json_t *object)
              json_object_get(object, "topic") != NULL) /* else of progress */
         sg_complain("too slow: the node dropped %llu messages",
                     (unsigned long long)sg_json_count(object, "count"));
+    else if (event != NULL && strcmp(event, "closed") == 0) {
+        sg_complain("too slow: the node has ended the subscription, as --policy disconnect asks");
+        sub->failed = true;
+    }
     json_decref(object);
 }
 
@@ -186,7 +192,7 @@ static int follow(struct sub *sub)
 static int subscribe(struct sub *sub)
 {
     struct sg_ctl_request request = {
-        .op = SG_CTL_SUBSCRIBE, .own = sub->own, .since_ms = sub->since_ms};
+        .op = SG_CTL_SUBSCRIBE, .own = sub->own, .since_ms = sub->since_ms, .policy = sub->policy};
     json_t *answer;
     memcpy(request.topic, sub->topic, strlen(sub->topic) + 1);
     int code = SG_EXIT_OK;
@@ -228,6 +234,12 @@ static int run(int argc, char **argv)
          0, 0},
         {"from", SG_OPT_TEXT, &sub.from, "PEER",
          "only messages of this author: an id, or six or more characters\nat its beginning", 0, 0},
+        {"policy", SG_OPT_TEXT, &sub.policy, "WORD",
+         "when messages come faster than they are read and more than\n"
+         "1024 or 16 MiB wait: drop-oldest [the default], drop-newest,\n"
+         "block (they wait where the node keeps messages, up to 15\n"
+         "minutes or 16 MiB) or disconnect (exit code 1)",
+         0, 0},
         {"own", SG_OPT_FLAG, &sub.own, NULL, "messages of this node, too", 0, 0},
         {"raw", SG_OPT_FLAG, &sub.raw, NULL, "payloads as they are, without a newline after each",
          0, 0},
@@ -256,6 +268,10 @@ static int run(int argc, char **argv)
     if (sub.from != NULL && !is_reference(sub.from))
         return sg_opt_usage_error(&sg_cmd_sub,
                                   "--from wants an id, or six or more characters at its beginning");
+    enum sg_full_policy policy;
+    if (sub.policy != NULL && !sg_app_policy_of(sub.policy, &policy))
+        return sg_opt_usage_error(&sg_cmd_sub, "--policy is " SG_APP_POLICIES ", not '%.40s'",
+                                  sub.policy);
     if (sub.output != NULL && sub.raw)
         return sg_opt_usage_error(&sg_cmd_sub, "--raw and --output exclude each other");
     if (sub.output != NULL && !sg_app_payload_dir(sub.output))

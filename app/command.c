@@ -7,10 +7,11 @@
 #include "distance.h"
 
 static const struct sg_command *const COMMANDS[] = {
-    &sg_cmd_demo,  &sg_cmd_id,          &sg_cmd_node,   &sg_cmd_pub,     &sg_cmd_sub,
-    &sg_cmd_peers, &sg_cmd_members,     &sg_cmd_status, &sg_cmd_join,    &sg_cmd_contact,
-    &sg_cmd_meta,  &sg_cmd_force_leave, &sg_cmd_leave,  &sg_cmd_stop,    &sg_cmd_sim,
-    &sg_cmd_doc,   &sg_cmd_mls,         &sg_cmd_help,   &sg_cmd_version,
+    &sg_cmd_demo,   &sg_cmd_id,      &sg_cmd_node,    &sg_cmd_pub,   &sg_cmd_sub,
+    &sg_cmd_topic,  &sg_cmd_trace,   &sg_cmd_bench,   &sg_cmd_peers, &sg_cmd_members,
+    &sg_cmd_status, &sg_cmd_join,    &sg_cmd_contact, &sg_cmd_meta,  &sg_cmd_force_leave,
+    &sg_cmd_leave,  &sg_cmd_stop,    &sg_cmd_sim,     &sg_cmd_doc,   &sg_cmd_mls,
+    &sg_cmd_help,   &sg_cmd_version,
 };
 
 const struct sg_command *sg_command_at(size_t index)

@@ -6,6 +6,7 @@
 
 #include "base64.h"
 #include "json_out.h"
+#include "topic_words.h"
 
 static const char *const OP_NAMES[] = {
 #define SG_CTL_NAME_(name, text) [SG_CTL_##name] = (text),
@@ -39,7 +40,11 @@ static const char *members_of(enum sg_ctl_op op)
     case SG_CTL_PUBLISH:
         return "topic text base64 ";
     case SG_CTL_SUBSCRIBE:
-        return "topic own since_ms ";
+        return "topic own since_ms policy ";
+    case SG_CTL_PRIORITY:
+        return "topic priority ";
+    case SG_CTL_TRACE:
+        return "message ";
     case SG_CTL_JOIN:
         return "seed ";
     case SG_CTL_FORCE_LEAVE:
@@ -48,6 +53,7 @@ static const char *members_of(enum sg_ctl_op op)
         return "peer ";
     case SG_CTL_META_SET:
         return "text base64 ";
+    case SG_CTL_TOPICS:
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
     case SG_CTL_MEMBERS:
@@ -187,11 +193,42 @@ static sg_err read_since(const json_t *object, struct sg_ctl_request *request, c
     return SG_OK;
 }
 
+static sg_err read_policy(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    const json_t *policy = json_object_get(object, "policy");
+    if (policy == NULL)
+        return SG_OK;
+    if (json_is_string(policy) && sg_app_policy_of(json_string_value(policy), &request->full))
+        return SG_OK;
+    snprintf(text, SG_CTL_TEXT_CAP, "\"policy\" must be " SG_APP_POLICIES);
+    return SG_ERR_MALFORMED;
+}
+
+static sg_err read_priority(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    const char *word = json_string_value(json_object_get(object, "priority"));
+    sg_err err = read_name(object, "topic", request->topic, sizeof(request->topic), text);
+    if (err != SG_OK || (word != NULL && sg_app_priority_of(word, &request->priority)))
+        return err;
+    snprintf(text, SG_CTL_TEXT_CAP, "\"priority\" must be " SG_APP_PRIORITIES);
+    return SG_ERR_MALFORMED;
+}
+
+static sg_err read_trace(const json_t *object, struct sg_ctl_request *request, char *text)
+{
+    const json_t *message = json_object_get(object, "message");
+    if (message == NULL || (json_is_string(message) && json_string_length(message) == 0))
+        return SG_OK;
+    return read_name(object, "message", request->message, sizeof(request->message), text);
+}
+
 static sg_err read_subscribe(const json_t *object, struct sg_ctl_request *request, char *text)
 {
     sg_err err = read_name(object, "topic", request->topic, sizeof(request->topic), text);
     if (err == SG_OK)
         err = read_own(object, request, text);
+    if (err == SG_OK)
+        err = read_policy(object, request, text);
     return err != SG_OK ? err : read_since(object, request, text);
 }
 
@@ -204,6 +241,10 @@ static sg_err read_members(const json_t *object, struct sg_ctl_request *request,
         return err != SG_OK ? err : read_payload(object, request, text);
     case SG_CTL_SUBSCRIBE:
         return read_subscribe(object, request, text);
+    case SG_CTL_PRIORITY:
+        return read_priority(object, request, text);
+    case SG_CTL_TRACE:
+        return read_trace(object, request, text);
     case SG_CTL_JOIN:
         return read_name(object, "seed", request->seed, sizeof(request->seed), text);
     case SG_CTL_FORCE_LEAVE:
@@ -212,6 +253,7 @@ static sg_err read_members(const json_t *object, struct sg_ctl_request *request,
         return read_name(object, "peer", request->peer, sizeof(request->peer), text);
     case SG_CTL_META_SET:
         return read_meta(object, request, text);
+    case SG_CTL_TOPICS:
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
     case SG_CTL_MEMBERS:
@@ -280,7 +322,13 @@ static bool set_members(json_t *object, const struct sg_ctl_request *request)
     case SG_CTL_SUBSCRIBE:
         return set(object, "topic", json_string(request->topic)) &&
                set(object, "own", json_boolean(request->own)) &&
-               set(object, "since_ms", json_integer((json_int_t)request->since_ms));
+               set(object, "since_ms", json_integer((json_int_t)request->since_ms)) &&
+               (request->policy == NULL || set(object, "policy", json_string(request->policy)));
+    case SG_CTL_PRIORITY:
+        return set(object, "topic", json_string(request->topic)) &&
+               set(object, "priority", json_string(sg_app_priority_word(request->priority)));
+    case SG_CTL_TRACE:
+        return set(object, "message", json_string(request->message));
     case SG_CTL_JOIN:
         return set(object, "seed", json_string(request->seed));
     case SG_CTL_FORCE_LEAVE:
@@ -289,6 +337,7 @@ static bool set_members(json_t *object, const struct sg_ctl_request *request)
         return set(object, "peer", json_string(request->peer));
     case SG_CTL_META_SET:
         return sg_json_set_payload(object, payload);
+    case SG_CTL_TOPICS:
     case SG_CTL_EVENTS:
     case SG_CTL_PEERS:
     case SG_CTL_MEMBERS:

@@ -12,7 +12,12 @@
  * op           members besides op               answer besides ok and op
  * publish      topic, text or base64            id, sequence (text), neighbors, pushed, announced,
  *                                               published_ns (CLOCK_MONOTONIC before the call)
- * subscribe    topic, own (false), since_ms (0) then event "message" (received_ns), "dropped"
+ * subscribe    topic, own (false), since_ms     then event "message" (received_ns), "dropped"; and
+ *              (0), policy ("drop-oldest")      "closed" when policy "disconnect" has ended it
+ * topics       -                                topics, with their neighbours
+ * priority     topic, priority                  -
+ * trace        message ("": all): the           id (of the node), steps
+ *              beginning of an id
  * events       -                                then event "peer_up", "member_fail", ... with
  *                                               time_ms and at_ns (CLOCK_MONOTONIC), "dropped"
  * peers        -                                peers
@@ -51,6 +56,9 @@
 #define SG_CTL_OPS(X)                                                                              \
     X(PUBLISH, "publish")                                                                          \
     X(SUBSCRIBE, "subscribe")                                                                      \
+    X(TOPICS, "topics")                                                                            \
+    X(PRIORITY, "priority")                                                                        \
+    X(TRACE, "trace")                                                                              \
     X(EVENTS, "events")                                                                            \
     X(PEERS, "peers")                                                                              \
     X(MEMBERS, "members")                                                                          \
@@ -72,11 +80,15 @@ enum sg_ctl_op {
 
 struct sg_ctl_request {
     enum sg_ctl_op op;
-    char topic[SG_CTL_TOPIC_MAX + 1]; /* publish, subscribe */
+    char topic[SG_CTL_TOPIC_MAX + 1]; /* publish, subscribe, priority */
+    char message[SG_ID_TEXT_LEN + 1]; /* trace */
     char seed[SG_CTL_SEED_MAX + 1];   /* join */
     char peer[SG_CTL_PEER_MAX + 1];   /* force_leave, contact_add, contact_rm */
     bool own;                         /* subscribe: the node's own messages too */
     uint64_t since_ms;                /* subscribe: what is kept of so long, first */
+    const char *policy;               /* subscribe: a word, static; NULL = the default .. */
+    enum sg_full_policy full;         /* .. and what it means, after decoding */
+    enum sg_priority priority;        /* priority */
     const uint8_t *payload;           /* publish, meta_set [payload_len] */
     size_t payload_len;
     uint8_t *owned; /* what payload points to after decoding; freed by fini */

@@ -128,11 +128,23 @@ static void tell_dropped(struct sg_ctl_conn *conn, struct sg_ctl_conn_topic *top
     topic->dropped = dropped;
 }
 
+/* Policy "disconnect": the node has ended the subscription. */
+static void tell_closed(struct sg_ctl_conn *conn, struct sg_ctl_conn_topic *topic)
+{
+    if (topic->closed)
+        return;
+    topic->closed = true;
+    sg_ctl_conn_send(conn, json_pack("{s:s,s:s}", "event", "closed", "topic", topic->name));
+}
+
 /* Moves one message; false when none waits. */
 static bool pump_one(struct sg_ctl_conn *conn, struct sg_ctl_conn_topic *topic)
 {
     struct sg_message *message;
-    if (sg_subscription_next(topic->sub, 0, &message) != SG_OK)
+    sg_err err = sg_subscription_next(topic->sub, 0, &message);
+    if (err == SG_ERR_CLOSED)
+        tell_closed(conn, topic);
+    if (err != SG_OK)
         return false;
     json_int_t now = (json_int_t)sg_app_now_ns();
     tell_dropped(conn, topic);

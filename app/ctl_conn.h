@@ -15,6 +15,7 @@ struct sg_ctl_conn_topic {
     char *name; /* owned */
     struct sg_subscription *sub;
     uint64_t dropped; /* of the subscription, as the client was told */
+    bool closed;      /* the client was told that it has ended */
 };
 
 struct sg_ctl_conn {

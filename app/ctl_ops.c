@@ -56,6 +56,7 @@ static json_t *answer_publish(struct sg_daemon *daemon, const struct sg_ctl_requ
         err = sg_publish(daemon->node, &topic, payload, &result);
     if (err != SG_OK)
         return sg_ctl_failed(daemon, SG_CTL_PUBLISH, err);
+    sg_app_topic_names_learn(&daemon->names, &topic, request->topic);
     json_t *answer = sg_ctl_answer(SG_CTL_PUBLISH);
     bool ok = set(answer, "id", sg_json_id(result.id.b)) &&
               set(answer, "sequence", sg_json_large(result.sequence)) &&
@@ -73,7 +74,7 @@ static sg_err subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
     struct sg_ctl_conn_topic *slot = &conn->topics[conn->topic_count];
     struct sg_subscribe_options options = {.queue_max = 1024,
                                            .queue_bytes_max = SG_CTL_SERVER_SUB_BYTES_MAX,
-                                           .policy = SG_FULL_DROP_OLDEST,
+                                           .policy = request->full,
                                            .own_messages = request->own,
                                            .since_ms = request->since_ms};
     if (conn->topic_count == SG_CTL_SERVER_TOPICS_MAX)
@@ -85,6 +86,7 @@ static sg_err subscribe(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
     if (slot->name == NULL)
         return SG_ERR_NO_MEMORY;
     err = sg_subscribe(daemon->node, &topic, &options, &slot->sub);
+    sg_app_topic_names_learn(&daemon->names, &topic, request->topic);
     if (err == SG_OK)
         conn->topic_count++;
     else
@@ -230,6 +232,12 @@ static json_t *answer_for(struct sg_daemon *daemon, struct sg_ctl_conn *conn,
         return answer_publish(daemon, request);
     case SG_CTL_SUBSCRIBE:
         return answer_subscribe(daemon, conn, request);
+    case SG_CTL_TOPICS:
+        return sg_ctl_answer_topics(daemon);
+    case SG_CTL_PRIORITY:
+        return sg_ctl_answer_priority(daemon, request);
+    case SG_CTL_TRACE:
+        return sg_ctl_answer_trace(daemon, request);
     case SG_CTL_EVENTS:
         return answer_events(conn);
     case SG_CTL_PEERS:

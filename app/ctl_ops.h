@@ -1,4 +1,4 @@
-/* What the handlers of control requests share; for ctl_ops.c and ctl_members.c alone. */
+/* What the handlers of control requests share; for the files ctl_*.c alone. */
 #ifndef SG_APP_CTL_OPS_H
 #define SG_APP_CTL_OPS_H
 
@@ -19,5 +19,10 @@ json_t *sg_ctl_answer_contacts(struct sg_daemon *daemon);
 json_t *sg_ctl_answer_contact_add(struct sg_daemon *daemon, const struct sg_ctl_request *request);
 json_t *sg_ctl_answer_contact_rm(struct sg_daemon *daemon, const struct sg_ctl_request *request);
 json_t *sg_ctl_answer_meta_set(struct sg_daemon *daemon, const struct sg_ctl_request *request);
+
+/* ctl_topics.c: topics, and the ways of messages. */
+json_t *sg_ctl_answer_topics(struct sg_daemon *daemon);
+json_t *sg_ctl_answer_priority(struct sg_daemon *daemon, const struct sg_ctl_request *request);
+json_t *sg_ctl_answer_trace(struct sg_daemon *daemon, const struct sg_ctl_request *request);
 
 #endif

@@ -13,6 +13,7 @@
 #include "limiter.h"
 #include "member_list.h"
 #include "neighbors.h"
+#include "topic_names.h"
 
 #define SG_DAEMON_TOPICS_MAX 64
 /* How long a node that leaves waits for its goodbyes to arrive. */
@@ -29,6 +30,7 @@ struct sg_daemon {
     struct sg_node *node;
     struct sg_ctl_server *server;
     struct sg_app_neighbors neighbors;
+    struct sg_app_topic_names names;
     struct sg_app_limiter limiter;        /* of complaints */
     struct sg_app_limiter member_limiter; /* of lines about members */
     struct sg_daemon_topic topics[SG_DAEMON_TOPICS_MAX];

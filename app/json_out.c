@@ -50,13 +50,20 @@ static json_t *finished(json_t *object, bool ok)
     X(neighbors_eager)                                                                             \
     X(neighbors_lazy)                                                                              \
     X(bytes_queued)                                                                                \
+    X(peers_slow)                                                                                  \
     X(published)                                                                                   \
     X(delivered)                                                                                   \
     X(payloads_received)                                                                           \
     X(payloads_duplicate)                                                                          \
     X(payloads_sent)                                                                               \
     X(subscriber_dropped)                                                                          \
+    X(subscriber_closed)                                                                           \
+    X(subscriber_held)                                                                             \
     X(push_dropped)                                                                                \
+    X(announces_dropped)                                                                           \
+    X(peers_slowed)                                                                                \
+    X(slow_probes)                                                                                 \
+    X(slow_recovered)                                                                              \
     X(kept)                                                                                        \
     X(kept_bytes)                                                                                  \
     X(kept_dropped)                                                                                \
@@ -145,7 +152,9 @@ json_t *sg_json_peer(const struct sg_peer_info *peer)
               set(object, "up_ms", count(peer->up_ms)) &&
               set(object, "bytes_in", count(peer->bytes_in)) &&
               set(object, "bytes_out", count(peer->bytes_out)) &&
-              set(object, "queued", count(peer->queued));
+              set(object, "queued", count(peer->queued)) &&
+              set(object, "slow", json_boolean(peer->is_slow)) &&
+              set(object, "push_dropped", count(peer->push_dropped));
     return finished(object, ok);
 }
 

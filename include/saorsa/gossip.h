@@ -183,7 +183,14 @@ SG_API size_t sg_contacts(struct sg_node *node, struct sg_contact *contacts, siz
 enum sg_full_policy {
     SG_FULL_DROP_OLDEST, /* the oldest waiting message goes; counted in dropped */
     SG_FULL_DROP_NEWEST, /* the new message goes; counted in dropped */
-    SG_FULL_CLOSE        /* the subscription closes: reads give what waits, then SG_ERR_CLOSED */
+    SG_FULL_CLOSE,       /* the subscription closes: reads give what waits, then SG_ERR_CLOSED */
+    /* The queue takes nothing more until it has been read empty. What comes meanwhile waits where
+     * the node keeps messages for its neighbours anyway (15 minutes, 16 MiB over all topics; up to
+     * 65536 of one subscription), costs the node nothing, delays nobody, and follows in order,
+     * each message once, with last_hop zero. What is gone from there by then counts in dropped, as
+     * do payloads above 65536 bytes for which the queue's bytes have no room. With own_messages
+     * this node's own publisher waits for the reader: sg_publish says SG_ERR_WOULD_BLOCK. */
+    SG_FULL_BLOCK
 };
 
 struct sg_subscribe_options {
@@ -236,9 +243,30 @@ SG_API SG_MUST_USE sg_err sg_subscription_next(struct sg_subscription *sub, int 
 SG_API int sg_subscription_fd(const struct sg_subscription *sub);
 /* Messages dropped because the queue was full. */
 SG_API uint64_t sg_subscription_dropped(const struct sg_subscription *sub);
+/* Messages that wait outside the queue until it has been read (SG_FULL_BLOCK), now. */
+SG_API uint64_t sg_subscription_held(const struct sg_subscription *sub);
 /* Ends the subscription; the last one of a topic leaves its overlay. NULL is allowed. */
 SG_API void sg_subscription_free(struct sg_subscription *sub);
 SG_API void sg_message_free(struct sg_message *message);
+
+/* Whose messages go first where not all can go at once: to a neighbour that takes less than there
+ * is to send, messages of critical, normal and bulk topics get its link 16 : 4 : 1 while all three
+ * wait; when they do not fit, those of the lowest go first, and each leaves an announcement.
+ * Membership and the control of trees go before all of them. */
+enum sg_priority {
+    SG_PRIORITY_NORMAL = 0,
+    SG_PRIORITY_CRITICAL = 1,
+    SG_PRIORITY_BULK = 2 /* also what back-fill sends, of any topic */
+};
+/* Sets the priority of a topic at this node [SG_PRIORITY_NORMAL], for its own messages and those it
+ * passes on, from now on and until it ends, whether or not it is subscribed. Nobody else is told:
+ * set it at all nodes of the topic. sg_publish refuses bulk messages (SG_ERR_WOULD_BLOCK) when half
+ * of the send queues are full, normal ones at three quarters, critical ones nearly at the end.
+ * SG_ERR_INVALID_ARGUMENT, SG_ERR_LIMIT (257 topics that are not normal), SG_ERR_NO_MEMORY,
+ * SG_ERR_STOPPED. */
+SG_API SG_MUST_USE sg_err sg_topic_set_priority(struct sg_node *node,
+                                                const struct sg_topic_id *topic,
+                                                enum sg_priority priority);
 
 /* What became of an accepted message so far. */
 enum sg_publish_outcome {
@@ -270,8 +298,9 @@ struct sg_publish_result {
  * SG_OK: accepted; *result (may be NULL) says for how many neighbours. With no neighbour yet the
  * message is kept for 60 s and offered to those who come, and neighbors is 0.
  * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 1 088 messages or 4 MiB wait
- * for their signatures, or payloads above 65536 bytes that are in use fill 64 MiB: try again
- * later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED. */
+ * for their signatures, or payloads above 65536 bytes that are in use fill 64 MiB, or a
+ * subscription of this node with SG_FULL_BLOCK and own_messages is full: try again later),
+ * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
                                      struct sg_bytes payload, struct sg_publish_result *result);
 
@@ -326,6 +355,7 @@ struct sg_stats {
     uint32_t neighbors_eager; /* over all topics */
     uint32_t neighbors_lazy;
     uint64_t bytes_queued; /* in send queues */
+    uint32_t peers_slow;   /* peers that are told ids only, because their queues do not drain */
     /* messages */
     uint64_t published;
     uint64_t delivered;         /* to this node, own ones excluded */
@@ -333,7 +363,14 @@ struct sg_stats {
     uint64_t payloads_duplicate;
     uint64_t payloads_sent;
     uint64_t subscriber_dropped;
-    uint64_t push_dropped; /* lane full: announced instead */
+    uint64_t subscriber_closed; /* subscriptions that ended because they were full */
+    uint64_t subscriber_held;   /* messages that waited outside a full queue, SG_FULL_BLOCK */
+    uint64_t push_dropped;      /* queue full or peer slow: announced instead */
+    uint64_t announces_dropped; /* announcements to peers that do not even take those; back-fill
+                                 * brings what they told of */
+    uint64_t peers_slowed;      /* times that a peer became slow .. */
+    uint64_t slow_probes;       /* .. messages sent to see whether it still is .. */
+    uint64_t slow_recovered;    /* .. and that were acknowledged in time: it is pushed to again */
     /* back-fill and durable topics */
     uint64_t kept;              /* now: messages in memory for neighbours and since_ms */
     uint64_t kept_bytes;        /* now */
@@ -419,11 +456,74 @@ struct sg_peer_info {
     uint64_t up_ms;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t queued; /* bytes that wait to be sent or acknowledged */
+    uint64_t queued;       /* bytes that wait to be sent or acknowledged */
+    bool is_slow;          /* it is told ids only until a probe comes through */
+    uint64_t push_dropped; /* messages and proofs not sent for want of room or because it is slow */
 };
 
 /* Copies up to cap peers with an open link; returns how many there are. */
 SG_API size_t sg_node_peers(struct sg_node *node, struct sg_peer_info *peers, size_t cap);
+
+struct sg_topic_info {
+    struct sg_topic_id id;
+    uint32_t subscriptions; /* of this node; 0: it has published, and will leave the overlay soon */
+    bool is_durable;
+    enum sg_priority priority;
+    uint32_t neighbors;  /* of the topic's overlay .. */
+    uint32_t eager;      /* .. of these, those that get messages in full .. */
+    uint32_t lazy;       /* .. and those that are told ids */
+    uint32_t candidates; /* other subscribers it knows of */
+    uint64_t kept;       /* messages in memory for neighbours and since_ms */
+    uint64_t kept_bytes;
+    uint64_t received;   /* messages by the tree, since the node joined the topic */
+    uint64_t duplicates; /* copies too many */
+    uint64_t sent;       /* copies */
+    uint64_t recovered;  /* announced first, fetched by GRAFT or pushed late */
+};
+
+/* Copies up to cap topics whose overlays this node is in; returns how many there are. */
+SG_API size_t sg_node_topics(struct sg_node *node, struct sg_topic_info *topics, size_t cap);
+
+struct sg_topic_neighbor {
+    struct sg_peer_id id;
+    bool is_eager;
+    bool is_slow; /* see sg_peer_info */
+    uint64_t rtt_us;
+};
+
+/* Copies up to cap neighbours of a topic's overlay; returns how many there are, 0 for a topic that
+ * this node is not in. */
+SG_API size_t sg_topic_neighbors(struct sg_node *node, const struct sg_topic_id *topic,
+                                 struct sg_topic_neighbor *neighbors, size_t cap);
+
+/* ---- which way messages took ----------------------------------------------------------------- */
+
+enum sg_step_kind {
+    SG_STEP_PUBLISHED = 1, /* this node made it */
+    SG_STEP_FIRST,         /* the first copy, from peer after hops links */
+    SG_STEP_COPY,          /* one copy too many, from peer */
+    SG_STEP_ASKED,         /* GRAFT: it was announced and did not come, so peer was asked for it */
+    SG_STEP_PUSHED,        /* sent to peer, in full */
+    SG_STEP_DROPPED        /* peer's queue was full or peer is slow: it is told the id instead */
+};
+
+/* One thing that happened to one message at this node. */
+struct sg_trace_step {
+    struct sg_msg_id message;
+    struct sg_topic_id topic; /* PUBLISHED, FIRST; else zero */
+    struct sg_peer_id peer;   /* the neighbour; the author, of PUBLISHED */
+    enum sg_step_kind kind;
+    uint8_t hops;   /* FIRST, COPY: links it crossed on its way here; PUSHED: to peer */
+    uint16_t eager; /* PUBLISHED, FIRST: links of the topic then, pushed to .. */
+    uint16_t lazy;  /* .. and only told the id */
+    uint64_t at_us; /* microseconds since 1970, by this node's wall clock */
+};
+
+/* The steps that this node remembers, oldest first: of one message, or (id NULL) all of them. The
+ * last 4096 steps are kept in memory, a message makes about four. Copies up to cap; returns how
+ * many there are. A node knows steps of topics it is subscribed to or publishes on. */
+SG_API size_t sg_node_trace(struct sg_node *node, const struct sg_msg_id *id,
+                            struct sg_trace_step *steps, size_t cap);
 
 #ifdef __cplusplus
 }

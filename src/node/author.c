@@ -13,6 +13,11 @@
 
 #include <assert.h>
 
+/* Of the room for messages that wait for their signature, what a class may fill: who is more urgent
+ * finds room behind those that are less. */
+static const uint8_t ROOM_PERCENT[SG_FLOW_CLASS_COUNT] = {
+    [SG_FLOW_CRITICAL] = 125, [SG_FLOW_NORMAL] = 100, [SG_FLOW_BULK] = 50};
+
 static uint32_t ring_size(const struct sg_core *core)
 {
     return core->config.sign_jobs_max + 1;
@@ -290,9 +295,13 @@ static sg_err check_publish(const struct sg_core *core, const struct sg_core_pub
     if (is_base || in->ttl_ms > core->config.ttl_max_ms)
         return SG_ERR_INVALID_ARGUMENT;
     const struct sg_batch *batch = gathering(core);
+    const enum sg_flow_class klass = sg_scope_class(core, &in->topic);
+    const uint32_t percent = ROOM_PERCENT[klass];
+    const uint64_t bytes_max = core->config.unsigned_bytes_max * percent / 100;
     bool is_full = batch != NULL && batch->count == core->config.batch_max; /* jobs are, too */
-    bool has_bytes = core->author.bytes > 0 &&
-                     core->author.bytes + size_of(in) > core->config.unsigned_bytes_max;
+    if (klass == SG_FLOW_BULK && core->author.count > (ring_size(core) + 1) / 2)
+        is_full = true;
+    bool has_bytes = core->author.bytes > 0 && core->author.bytes + size_of(in) > bytes_max;
     return is_full || has_bytes ? SG_ERR_WOULD_BLOCK : SG_OK;
 }
 

@@ -143,6 +143,7 @@ void sg_core_free(struct sg_core *core)
     sg_swim_free(core->swim);
     sg_mem_free(mem, core->bans);
     sg_mem_free(mem, core->todo);
+    sg_mem_free(mem, core->priorities);
     sg_mem_free(mem, core);
 }
 
@@ -221,9 +222,9 @@ static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in
         sg_large_push_dropped(core, in);
         return;
     }
-    if (sg_scope_is_base(&in->topic)) { /* it carries no payload: this is a ROOT */
+    if (sg_scope_is_base(&in->topic)) { /* it carries no payload: this is a proof */
         if (link != NULL)
-            sg_push_root_dropped(core, link, &in->id);
+            sg_push_proof_dropped(link, &in->id);
         return;
     }
     core->stats.push_dropped++;
@@ -371,6 +372,8 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return input_subscribe(core, in);
     case SG_CORE_IN_UNSUBSCRIBE:
         return input_unsubscribe(core, in);
+    case SG_CORE_IN_PRIORITY:
+        return sg_scope_prioritise(core, &in->topic, in->klass);
     case SG_CORE_IN_CANDIDATE:
         return input_candidate(core, in);
     case SG_CORE_IN_CONTACT:

@@ -16,6 +16,7 @@
 #include "base/trace.h"
 #include "crypto/suite.h"
 #include "hyparview/hyparview.h"
+#include "node/flow.h"
 #include "plumtree/plumtree.h"
 #include "swim/swim.h"
 #include "wire/frame.h"
@@ -98,6 +99,7 @@ enum sg_core_in_kind {
                               * are given out by STORE */
     SG_CORE_IN_PAST,         /* topic, id, past: what STORE gave out before a restart */
     SG_CORE_IN_UNSUBSCRIBE,  /* topic */
+    SG_CORE_IN_PRIORITY,     /* topic, klass: of its messages from now on; SG_ERR_LIMIT */
     SG_CORE_IN_CANDIDATE,    /* peer, hints: an entry of the peer cache, the answer to NEED_CACHE */
     SG_CORE_IN_CONTACT,      /* peer, hints, on: is (no longer) a contact, see hyparview.h */
     SG_CORE_IN_META,         /* bytes [<= SG_SWIM_META_MAX]: new metadata of this node */
@@ -128,6 +130,7 @@ struct sg_core_in {
     enum sg_lane lane;
     bool dialled;
     bool on;
+    enum sg_flow_class klass; /* PRIORITY: CRITICAL, NORMAL or BULK */
     sg_err err;
     struct sg_bytes bytes;
     struct sg_buf *buf; /* FRAME: NULL, or a buffer of just these bytes, which may be kept by a
@@ -144,7 +147,7 @@ struct sg_core_in {
 };
 
 enum sg_core_out_kind {
-    SG_CORE_OUT_SEND,          /* peer, lane, buf (one reference), droppable, topic, id. On
+    SG_CORE_OUT_SEND,          /* peer, lane, klass, buf (one reference), droppable, topic, id. On
                                 * SG_LANE_DATAGRAM it may be lost without a word, SG_LANE_BULK is a
                                 * stream of its own */
     SG_CORE_OUT_DIAL,          /* peer, hints; answered by LINK_UP or LINK_DOWN */
@@ -200,6 +203,7 @@ struct sg_core_out {
     struct sg_topic_id topic;
     struct sg_msg_id id;
     enum sg_lane lane;
+    enum sg_flow_class klass; /* SEND on SG_LANE_PUBSUB; a push is in one of the last three */
     enum sg_close_reason reason;
     sg_err err;
     bool droppable;     /* a push: when the lane is full, drop it and feed PUSH_DROPPED */
@@ -341,6 +345,29 @@ void sg_core_root_name(const struct sg_buf *frame, uint8_t root[SG_ID_LEN]);
 /* The next one from *at on (0 at first), in no order; false at the end. */
 bool sg_core_past(const struct sg_core *core, const struct sg_topic_id *topic, uint32_t *at,
                   struct sg_core_kept *kept);
+/* Of a topic, see SG_CORE_IN_PRIORITY. O(topics of other than normal priority). */
+enum sg_flow_class sg_core_topic_class(const struct sg_core *core, const struct sg_topic_id *topic);
+/* The i-th topic, in order of joining; false when there are fewer. pt is borrowed until the next
+ * input. */
+struct sg_core_topic {
+    struct sg_topic_id id;
+    uint32_t subscriptions;
+    bool is_durable;
+    enum sg_flow_class klass;
+    uint32_t neighbors, eager, lazy, candidates;
+    uint64_t kept, kept_bytes;
+    const struct sg_pt_stats *pt;
+};
+bool sg_core_topic(const struct sg_core *core, uint32_t i, struct sg_core_topic *topic);
+/* Eager and lazy neighbours of a topic, 0 when it is not open. */
+void sg_core_degrees(const struct sg_core *core, const struct sg_topic_id *topic, size_t *eager,
+                     size_t *lazy);
+bool sg_core_is_eager(const struct sg_core *core, const struct sg_topic_id *topic,
+                      const struct sg_peer_id *peer);
+/* A message that the history of a topic keeps, as sg_core_past gives it; false: not, or not any
+ * more, or a large one. */
+bool sg_core_kept(const struct sg_core *core, const struct sg_topic_id *topic,
+                  const struct sg_msg_id *id, struct sg_core_message *message);
 /* Whether peer is in the base active view, and in how many topics' active views. */
 void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer, bool *base_active,
                       uint16_t *topics);

@@ -61,13 +61,20 @@ static bool is_news(uint64_t *ring, uint8_t *next, size_t size, uint64_t tag)
     return true;
 }
 
+/* What went in one class waits there: a message of another one could overtake it. */
+static uint64_t in_class(uint64_t tag, enum sg_flow_class klass)
+{
+    return tag + (uint64_t)klass;
+}
+
 /* Whether the key has to go in front; from then on it counts as sent. */
-static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held)
+static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held,
+                        enum sg_flow_class klass)
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     return proofs == NULL || /* sent once too often does no harm */
            is_news(proofs->keys_sent, &proofs->keys_next, SG_LINK_KEYS_MAX,
-                   sg_tag_of(held->author.b));
+                   in_class(sg_tag_of(held->author.b), klass));
 }
 
 static uint64_t root_tag(const struct sg_held *held)
@@ -78,32 +85,34 @@ static uint64_t root_tag(const struct sg_held *held)
 }
 
 /* The same for the root. A lone message's serves nobody else: it goes with every copy. */
-static bool root_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held)
+static bool root_is_news(struct sg_core *core, struct sg_link *link, const struct sg_held *held,
+                         enum sg_flow_class klass)
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     return proofs == NULL || !held->is_batched ||
            is_news(proofs->roots_sent, &proofs->roots_sent_next, SG_LINK_ROOTS_SENT_MAX,
-                   root_tag(held));
+                   in_class(root_tag(held), klass));
 }
 
 static void forget(uint64_t *ring, size_t size, uint64_t tag)
 {
     for (size_t i = 0; i < size; i++)
-        ring[i] = ring[i] == tag ? 0 : ring[i];
+        ring[i] = ring[i] - tag < SG_FLOW_CLASS_COUNT ? 0 : ring[i];
 }
 
-void sg_push_root_dropped(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *root)
+void sg_push_proof_dropped(struct sg_link *link, const struct sg_msg_id *what)
 {
-    (void)core;
-    if (link->proofs != NULL)
-        forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, sg_tag_of(root->b));
+    if (link->proofs == NULL)
+        return;
+    forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, sg_tag_of(what->b));
+    forget(link->proofs->keys_sent, SG_LINK_KEYS_MAX, sg_tag_of(what->b));
 }
 
-static void send_part(struct sg_core *core, const struct sg_scope *scope,
-                      const struct sg_peer_id *peer, struct sg_frame_wait part)
+static void send_part(struct sg_core *core, const struct sg_peer_id *peer,
+                      struct sg_frame_wait part)
 {
-    part.topic = scope->topic;
     part.lane = SG_LANE_PUBSUB;
+    part.droppable = true;
     (void)sg_buf_ref(part.buf);
     sg_link_send(core, peer, &part);
 }
@@ -116,35 +125,49 @@ static struct sg_buf *with_hop(struct sg_core *core, struct sg_held *held, uint8
     return sg_gossip_next(core, sg_buf_bytes(held->gossip), hop);
 }
 
+/* Of the base scope, as the next one: so they are told from messages. */
 static void send_root(struct sg_core *core, const struct sg_peer_id *peer,
-                      const struct sg_held *held)
+                      const struct sg_held *held, enum sg_flow_class klass)
 {
-    struct sg_frame_wait part = {.buf = sg_buf_ref(held->root), .lane = SG_LANE_PUBSUB};
+    struct sg_frame_wait part = {.buf = held->root, .klass = klass};
     struct sg_reader r = sg_frame_body(held->root);
-    part.droppable = true;
-    sg_read_copy(&r, part.id.b, SG_ID_LEN); /* of the base scope: so it is told from a message */
+    sg_read_copy(&r, part.id.b, SG_ID_LEN);
     core->stats.roots_sent++;
-    sg_link_send(core, peer, &part);
+    send_part(core, peer, part);
 }
 
-static void push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
-                 struct sg_held *held, uint8_t hop)
+static void send_key(struct sg_core *core, const struct sg_peer_id *peer,
+                     const struct sg_held *held, enum sg_flow_class klass)
 {
+    struct sg_frame_wait part = {.buf = held->key, .klass = klass};
+    memcpy(part.id.b, held->author.b, SG_ID_LEN);
+    core->stats.keys_sent++;
+    send_part(core, peer, part);
+}
+
+struct how {
+    uint8_t hop; /* to write into it */
+    enum sg_flow_class klass;
+};
+
+static void push(struct sg_core *core, const struct sg_scope *scope, const struct sg_peer_id *peer,
+                 struct sg_held *held, struct how how)
+{
+    const enum sg_flow_class klass = how.klass;
     struct sg_link *link = sg_link_find(core, peer);
     if (link == NULL)
         return;
-    struct sg_buf *frame = with_hop(core, held, hop);
+    struct sg_buf *frame = with_hop(core, held, how.hop);
     if (frame == NULL)
         return;
-    if (key_is_news(core, link, held)) {
-        core->stats.keys_sent++;
-        send_part(core, scope, peer, (struct sg_frame_wait){.buf = held->key});
-    }
-    sg_trace(&core->config.trace, SG_TRACE_PUSH, peer->b, held->id.b, hop);
-    if (root_is_news(core, link, held))
-        send_root(core, peer, held);
-    send_part(core, scope, peer,
-              (struct sg_frame_wait){.buf = frame, .id = held->id, .droppable = true});
+    if (key_is_news(core, link, held, klass))
+        send_key(core, peer, held, klass);
+    sg_trace(&core->config.trace, SG_TRACE_PUSH, peer->b, held->id.b, how.hop);
+    if (root_is_news(core, link, held, klass))
+        send_root(core, peer, held, klass);
+    send_part(core, peer,
+              (struct sg_frame_wait){
+                  .buf = frame, .topic = scope->topic, .id = held->id, .klass = klass});
     core->stats.payload_bytes_out += frame->len;
     sg_buf_unref(frame);
 }
@@ -154,13 +177,13 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
 {
     struct sg_held *held = sg_store_get(&scope->store, id);
     if (held != NULL) /* else it went early, for want of memory (sg_hold) */
-        push(core, scope, peer, held, hop);
+        push(core, scope, peer, held, (struct how){hop, scope->klass});
 }
 
 void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                   struct sg_held *held)
 {
-    push(core, scope, peer, held, held->hop);
+    push(core, scope, peer, held, (struct how){held->hop, SG_FLOW_BULK});
 }
 
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
@@ -179,7 +202,7 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
         forget(link->proofs->keys_sent, SG_LINK_KEYS_MAX, sg_tag_of(held->author.b));
         forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, root_tag(held));
     }
-    push(core, scope, &link->peer, held, held->hop);
+    push(core, scope, &link->peer, held, (struct how){held->hop, scope->klass});
 }
 
 /* ---- receiving ---- */

@@ -30,6 +30,7 @@ struct sg_frame_wait {
     struct sg_msg_id id;
     enum sg_lane lane;
     bool droppable;
+    enum sg_flow_class klass;
 };
 
 struct sg_root_wait {
@@ -155,6 +156,7 @@ struct sg_scope {
     struct sg_store store;
     struct sg_windows windows;
     bool is_durable;
+    enum sg_flow_class klass;      /* of its messages */
     struct sg_history *history;    /* NULL until the first message */
     struct sg_backfill *backfill;  /* NULL until the first neighbour */
     struct sg_docflow_state *docs; /* NULL: no document is bound to the topic */
@@ -185,6 +187,12 @@ struct sg_book {
 struct sg_ban {
     struct sg_peer_id peer;
     sg_time_ns until;
+};
+
+/* A topic that is not of normal priority. */
+struct sg_priority {
+    struct sg_topic_id topic;
+    enum sg_flow_class klass;
 };
 
 /* Peers that could not be reached while outputs were being executed. */
@@ -357,8 +365,10 @@ struct sg_core {
     struct sg_buf *own_record; /* NULL until there is something to say */
     uint8_t *meta;             /* [meta_len] */
     uint16_t meta_len;
-    uint8_t ladder;     /* the rung to try next while isolated */
-    uint32_t ladder_at; /* the member to begin with */
+    uint8_t ladder;                 /* the rung to try next while isolated */
+    uint32_t ladder_at;             /* the member to begin with */
+    struct sg_priority *priorities; /* [priority_cap], the first priority_count are used */
+    uint32_t priority_count, priority_cap;
     uint8_t contact_count;
     struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
 };
@@ -484,6 +494,12 @@ void sg_scope_free(struct sg_core *core, struct sg_scope *scope);
 /* One machine step with all its outputs. The error is the machine's. */
 sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in);
 sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in);
+/* Sets the class of a topic's messages, whether it is open or not. SG_ERR_LIMIT: scopes_max topics
+ * have one; SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_scope_prioritise(struct sg_core *core, const struct sg_topic_id *topic,
+                                       enum sg_flow_class klass);
+/* NORMAL unless somebody said otherwise. */
+enum sg_flow_class sg_scope_class(const struct sg_core *core, const struct sg_topic_id *topic);
 /* Makes contact with a subscriber of a topic: joins through it, or keeps it as a candidate;
  * as_bridge: the one that takes part in the next exchange. */
 void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
@@ -555,8 +571,9 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
 /* The same of a message that history keeps, with the hop it has. */
 void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                   struct sg_held *held);
-/* A ROOT did not find room in its lane: it goes in front of the next message again. */
-void sg_push_root_dropped(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *root);
+/* A ROOT or KEY did not find room in its lane: it goes in front of the next message again. what:
+ * the root, or the author. */
+void sg_push_proof_dropped(struct sg_link *link, const struct sg_msg_id *what);
 /* Encodes a GOSSIP frame of a topic; NULL when out of memory. */
 struct sg_buf *sg_gossip_frame(const struct sg_core *core, const struct sg_topic_id *topic,
                                const struct sg_gossip *msg);

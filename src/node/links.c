@@ -169,6 +169,7 @@ static void emit_send(struct sg_core *core, const struct sg_peer_id *peer,
     out->id = wait->id;
     out->lane = wait->lane;
     out->droppable = wait->droppable;
+    out->klass = wait->klass;
 }
 
 /* SG_ERR_NOT_FOUND: the peer cannot be dialled. SG_ERR_LIMIT: we have no room for it now, which is

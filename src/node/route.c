@@ -99,8 +99,14 @@ void sg_send_ihave(struct sg_core *core, struct sg_scope *scope, const struct sg
         sg_buf_unref(last->frame);
         *last = (struct sg_announce){ihave_frame(core, scope, out), out->have, out->count};
     }
-    if (last->frame != NULL)
-        sg_frame_send(core, &out->peer, SG_LANE_PUBSUB, &scope->topic, sg_buf_ref(last->frame));
+    struct sg_frame_wait wait = {.buf = last->frame,
+                                 .topic = scope->topic,
+                                 .lane = SG_LANE_PUBSUB,
+                                 .klass = SG_FLOW_ANNOUNCE};
+    if (last->frame == NULL)
+        return;
+    (void)sg_buf_ref(wait.buf);
+    sg_link_send(core, &out->peer, &wait);
 }
 
 void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_out *out)

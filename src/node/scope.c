@@ -83,6 +83,7 @@ sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, stru
         return SG_ERR_NO_MEMORY;
     scope->topic = *topic;
     scope->is_base = sg_scope_is_base(topic);
+    scope->klass = sg_scope_class(core, topic);
     scope->find_pause_ns = core->config.find_interval_ns;
     scope->find_at = scope->is_base ? SG_TIME_NEVER : core->now;
     scope->linger_until = sg_time_add(core->now, core->config.scope_linger_ns);

@@ -484,6 +484,15 @@ const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m)
     return &m->stats;
 }
 
+bool sg_pt_is_eager(const struct sg_pt *m, const struct sg_peer_id *peer)
+{
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        if (sg_peer_id_equal(&m->peers[i].id, peer))
+            return m->peers[i].is_eager;
+    }
+    return false;
+}
+
 void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy)
 {
     *eager = m->eager_count;

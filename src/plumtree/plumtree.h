@@ -151,6 +151,8 @@ enum sg_pt_known sg_pt_known(const struct sg_pt *m, const struct sg_msg_id *id);
 /* Whether an id is announced and still to come. O(1). */
 bool sg_pt_is_missing(const struct sg_pt *m, const struct sg_msg_id *id);
 const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m);
+/* Whether peer is a neighbour and eager. */
+bool sg_pt_is_eager(const struct sg_pt *m, const struct sg_peer_id *peer);
 /* Numbers of eager and lazy neighbours. */
 void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy);
 

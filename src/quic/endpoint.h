@@ -195,6 +195,10 @@ SG_MUST_USE sg_err sg_quic_write_datagram(struct sg_quic_endpoint *ep, sg_quic_c
 size_t sg_quic_lane_queued(const struct sg_quic_endpoint *ep, sg_quic_conn_id conn,
                            enum sg_lane lane);
 
+/* Of them, the unsent bytes of mship or pubsub; 0 for other lanes and unknown handles. */
+size_t sg_quic_lane_unsent(const struct sg_quic_endpoint *ep, sg_quic_conn_id conn,
+                           enum sg_lane lane);
+
 /* Opens a unidirectional bulk stream. SG_ERR_WOULD_BLOCK (the peer's stream limit; a WRITABLE
  * event for the bulk lane follows), SG_ERR_NOT_FOUND, SG_ERR_INVALID_STATE, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_quic_bulk_open(struct sg_quic_endpoint *ep, sg_quic_conn_id conn,

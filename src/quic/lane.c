@@ -227,3 +227,10 @@ size_t sg_quic_lane_queued(const struct sg_quic_endpoint *ep, sg_quic_conn_id id
     const struct sg_quic_conn *conn = sg_quic_conn_find(ep, id);
     return conn == NULL || (unsigned)lane >= SG_LANE_COUNT ? 0 : sg_quic_conn_queued(conn, lane);
 }
+
+size_t sg_quic_lane_unsent(const struct sg_quic_endpoint *ep, sg_quic_conn_id id, enum sg_lane lane)
+{
+    const struct sg_quic_conn *conn = sg_quic_conn_find(ep, id);
+    return conn == NULL || (unsigned)lane >= SG_FRAME_LANE_COUNT ? 0
+                                                                 : conn->lanes[lane].tx.unsent_len;
+}

@@ -84,11 +84,14 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
     SG_TRY(sg_rt_enter(node));
     sg_err err = SG_OK;
     in.wall_ms = node->wall_ms;
-    uint64_t queued = sg_rt_bytes_queued(node, &limit);
-    if (queued > 0 && queued >= limit)
+    enum sg_flow_class klass = sg_core_topic_class(node->core, topic);
+    uint64_t queued = sg_rt_bytes_queued(node, klass, &limit);
+    if ((queued > 0 && queued >= limit) || sg_rt_subs_block(&node->subs, topic, payload.len))
         err = SG_ERR_WOULD_BLOCK;
     if (err == SG_OK)
         err = sg_core_publish(node->core, node->now, &in, &done, &node->outbox);
+    if (err == SG_OK)
+        sg_rt_trace_published(node, topic, &done);
     sg_rt_run_outputs(node);
     if (err != SG_OK && err != SG_ERR_WOULD_BLOCK)
         sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));
@@ -192,13 +195,24 @@ sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
             return SG_OK;
         sg_rt_sub_past_ended(sub);
     }
-    return sg_rt_sub_next(sub, timeout_ms, message);
+    sg_err err;
+    do {
+        if (sub->options.policy == SG_FULL_BLOCK)
+            sg_rt_sub_catch_up(sub->node, sub);
+        err = sg_rt_sub_next(sub, timeout_ms, message);
+    } while (err == SG_ERR_NOT_FOUND); /* another reader was faster */
+    return err;
 }
 
 int sg_subscription_fd(const struct sg_subscription *sub)
 {
     /* The descriptor is made when it is first asked for: most readers just wait. */
     return sg_rt_sub_fd((struct sg_subscription *)(uintptr_t)sub);
+}
+
+uint64_t sg_subscription_held(const struct sg_subscription *sub)
+{
+    return sg_rt_sub_held((struct sg_subscription *)(uintptr_t)sub);
 }
 
 uint64_t sg_subscription_dropped(const struct sg_subscription *sub)

@@ -16,8 +16,15 @@ static void conn_free(struct sg_rt_links *t, struct sg_rt_conn *conn)
 
 static void link_clear(struct sg_rt_links *t, struct sg_rt_link *link)
 {
-    for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
-        sg_rt_frames_clear(&link->backlog[lane], t->mem);
+    sg_rt_frames_clear(&link->backlog, t->mem);
+    sg_flow_clear(&link->flow, t->mem);
+    sg_flow_stats_add(&t->flow_gone, &link->flow.stats);
+}
+
+static void flow_begin(struct sg_rt_link *link, sg_time_ns now)
+{
+    const struct sg_flow_config config = sg_flow_config_default();
+    sg_flow_init(&link->flow, &config, now);
 }
 
 void sg_rt_links_fini(struct sg_rt_links *t)
@@ -129,8 +136,8 @@ static sg_err link_new(struct sg_rt_links *t, sg_time_ns now, const struct sg_rt
     link->main = conn->id;
     link->boot = conn->boot;
     link->since = now;
-    for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
-        sg_rt_frames_init(&link->backlog[lane], SG_RT_BACKLOG_MAX, SG_RT_BACKLOG_BYTES_MAX);
+    sg_rt_frames_init(&link->backlog, SG_RT_BACKLOG_MAX, SG_RT_BACKLOG_BYTES_MAX);
+    flow_begin(link, now);
     t->links[t->link_count++] = link;
     return SG_OK;
 }
@@ -176,6 +183,7 @@ static void reborn(struct sg_rt_links *t, sg_time_ns now, struct sg_rt_link *lin
                    struct sg_rt_conn *conn, struct sg_rt_acts *acts)
 {
     link_clear(t, link);
+    flow_begin(link, now);
     link->main = conn->id;
     link->boot = conn->boot;
     link->since = now;

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "node/flow.h"
 #include "runtime/frames.h"
 #include "runtime/tiebreak.h"
 
@@ -33,7 +34,7 @@
 /* Of them datagrams: probes that overtook the HELLO. */
 #define SG_RT_HELD_DATAGRAMS_MAX 16
 #define SG_RT_HELD_BYTES_MAX (UINT32_C(128) << 10)
-/* Control frames that wait for room in a lane. Behind 256 KiB in the lane itself this is a peer
+/* Frames that wait for room in the mship lane. Behind 256 KiB in the lane itself this is a peer
  * that does not read. */
 #define SG_RT_BACKLOG_MAX 1024
 #define SG_RT_BACKLOG_BYTES_MAX (UINT32_C(1) << 20)
@@ -74,7 +75,8 @@ struct sg_rt_link {
     sg_time_ns since;
     sg_time_ns limbo_until;
     struct sg_rt_told told;
-    struct sg_rt_frames backlog[SG_FRAME_LANE_COUNT];
+    struct sg_rt_frames backlog; /* of mship */
+    struct sg_flow flow;         /* of pubsub */
 };
 
 struct sg_rt_links {
@@ -86,6 +88,7 @@ struct sg_rt_links {
     struct sg_rt_link **links; /* [link_count] */
     size_t link_count;
     size_t link_cap;
+    struct sg_flow_stats flow_gone; /* of links that are gone */
 };
 
 enum sg_rt_act_kind {

@@ -82,8 +82,11 @@ void sg_rt_write_socket(struct sg_node *node)
     for (unsigned i = 0; i < SG_RT_WRITES_PER_TURN; i++) {
         if (out->blocked || node->is_broken)
             return;
-        if (out->sent == out->count && !fill(node))
-            return;
+        if (out->sent == out->count && !fill(node)) {
+            if (!sg_rt_flow_pump(node))
+                return;
+            continue;
+        }
         size_t done = 0;
         sg_err err = sg_udp_send(node->udp, out->batch + out->sent, out->count - out->sent, &done);
         out->sent += done;

@@ -193,7 +193,6 @@ static sg_err make_endpoint(struct sg_node *node, const struct making *m)
     if (quic.limits.half_open_max > config->max_connections)
         quic.limits.half_open_max = config->max_connections;
     quic.idle_timeout_ns = config->idle_timeout_ms * SG_NS_PER_MS;
-    node->lane_budget = quic.limits.send_budget[SG_LANE_PUBSUB];
     quic.keep_alive_ns = config->keep_alive_ms * SG_NS_PER_MS;
     return sg_quic_endpoint_new(&quic, node->now, &node->quic);
 }
@@ -209,6 +208,7 @@ static sg_err make_core(struct sg_node *node, const struct making *m)
     core.boot = node->boot;
     core.links_max = config->max_connections;
     core.message_ttl_ms = config->message_ttl_ms;
+    core.trace = (struct sg_trace){sg_rt_on_trace, node};
     core.hpv.shuffle_interval_ns = config->shuffle_interval_ms * SG_NS_PER_MS;
     core.hpv.contact_slots = (uint8_t)config->contact_slots;
     core.swim.members_max = (uint16_t)config->members_max;
@@ -324,6 +324,7 @@ void sg_node_free(struct sg_node *node)
         sg_rt_sub_free(sub);
     }
     sg_rt_links_fini(&node->links);
+    sg_rt_journal_fini(&node->journal, node->mem);
     sg_rt_bulk_fini(&node->bulk);
     sg_quic_endpoint_free(node->quic);
     sg_core_outbox_clear(&node->outbox);

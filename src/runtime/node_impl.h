@@ -31,6 +31,7 @@
 #include "runtime/dials.h"
 #include "runtime/events.h"
 #include "runtime/fair_lock.h"
+#include "runtime/journal.h"
 #include "runtime/keystore.h"
 #include "runtime/links.h"
 #include "runtime/node_seams.h"
@@ -114,7 +115,6 @@ struct sg_node {
     bool dual_stack;
     bool is_broken; /* the socket's descriptor is gone: a bug somewhere in the program */
     struct sg_quic_endpoint *quic;
-    uint64_t lane_budget; /* of pubsub, per connection */
     struct sg_core *core;
     struct sg_core_outbox outbox;
     struct sg_rt_work work;
@@ -130,6 +130,7 @@ struct sg_node {
     struct sg_rt_paths paths;
     struct sg_rt_seeds seeds;
     struct sg_rt_subs subs;
+    struct sg_rt_journal journal;
     struct sg_rt_cache cache;     /* locks of its own, see there */
     struct sg_rt_archive archive; /* likewise */
     struct sg_rt_contacts contacts;
@@ -190,10 +191,40 @@ uint64_t sg_rt_age_us(uint64_t time_ms);
 void sg_rt_run_jobs(struct sg_node *node);
 /* Has what was published signed, and waits for it and all other jobs: before saying goodbye. */
 void sg_rt_finish_jobs(struct sg_node *node);
-/* Writes as much of a link's backlog as its lanes take. */
+/* Writes as much of a link's backlog as its mship lane takes. */
 void sg_rt_flush_backlog(struct sg_node *node, struct sg_rt_link *link);
-/* Bytes in send queues, and how many they may be before sg_publish refuses. */
-uint64_t sg_rt_bytes_queued(const struct sg_node *node, uint64_t *limit);
+/* Bytes in send queues, and how many they may be before sg_publish refuses a message of that
+ * class. */
+uint64_t sg_rt_bytes_queued(const struct sg_node *node, enum sg_flow_class klass, uint64_t *limit);
+
+/* ---- flow.c ---- */
+
+/* A frame for the pubsub lane; what finds no room and may be dropped is. false: it is control, and
+ * there is no room. */
+SG_MUST_USE bool sg_rt_flow_send(struct sg_node *node, struct sg_rt_link *link,
+                                 const struct sg_core_out *out);
+/* Writes what waits, as far as the lane takes it: the link is about to close. */
+void sg_rt_flow_flush(struct sg_node *node, struct sg_rt_link *link);
+/* Refills the lanes that have sent what they had; whether there was anything. */
+bool sg_rt_flow_pump(struct sg_node *node);
+/* Looks at the peers for which something waits: slow ones, and those that come back. */
+void sg_rt_flow_run(struct sg_node *node);
+sg_time_ns sg_rt_flow_deadline(const struct sg_node *node);
+void sg_rt_flow_stats(const struct sg_node *node, struct sg_stats *stats);
+
+/* ---- topics.c: the steps of messages ---- */
+
+/* The core's trace; user: the node. */
+void sg_rt_on_trace(void *user, enum sg_trace_event event, const uint8_t *peer, const uint8_t *id,
+                    uint64_t number);
+void sg_rt_trace_published(struct sg_node *node, const struct sg_topic_id *topic,
+                           const struct sg_core_publish *done);
+void sg_rt_trace_delivered(struct sg_node *node, const struct sg_core_out *out);
+
+/* ---- past.c ---- */
+
+/* Moves messages that waited outside a full queue into it (SG_FULL_BLOCK). */
+void sg_rt_sub_catch_up(struct sg_node *node, struct sg_subscription *sub);
 
 /* ---- net.c ---- */
 

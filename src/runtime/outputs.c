@@ -1,9 +1,10 @@
 /* Carrying out what the core decided, in order. */
 #include "runtime/node_impl.h"
 
-/* The lanes that carry the core's frames have budgets of their own (endpoint.h); this much of
- * them, over all links, may be in use before a publisher has to wait. */
-#define BUDGET_PERCENT 75
+/* The queues of messages are bounded for each link (node/flow.h); so much of them, over all links,
+ * may be in use before a publisher has to wait: who is more urgent finds room for longer. */
+static const uint8_t BUDGET_PERCENT[SG_FLOW_CLASS_COUNT] = {
+    [SG_FLOW_CRITICAL] = 95, [SG_FLOW_NORMAL] = 75, [SG_FLOW_BULK] = 50};
 
 /* The peer does not even take control frames: it goes, the others are not delayed. */
 static void overload(struct sg_node *node, const struct sg_peer_id *peer)
@@ -23,15 +24,25 @@ static void push_dropped(struct sg_node *node, const struct sg_core_out *out)
     sg_rt_tell(node, &in);
 }
 
-/* Control is shed last: it waits in a bounded queue, in order. */
-static void hold_back(struct sg_node *node, struct sg_rt_link *link, const struct sg_core_out *out)
+static void send_mship(struct sg_node *node, struct sg_rt_link *link, const struct sg_core_out *out)
 {
-    struct sg_rt_frames *backlog = &link->backlog[out->lane];
-    if (sg_rt_frames_push(backlog, node->mem, out->lane, out->buf) != SG_OK) {
-        overload(node, &out->peer);
+    sg_err err = SG_ERR_WOULD_BLOCK;
+    /* no WRITABLE event follows where memory was short: what waits is tried again first */
+    if (link->main != 0 && link->backlog.count != 0)
+        sg_rt_flush_backlog(node, link);
+    if (link->main != 0 && link->backlog.count == 0)
+        err = sg_quic_write_frame(node->quic, link->main, out->lane, out->buf);
+    if (err == SG_OK) {
+        sg_rt_watch(node);
         return;
     }
-    (void)sg_buf_ref(out->buf);
+    if (err != SG_ERR_WOULD_BLOCK && err != SG_ERR_NO_MEMORY)
+        return; /* closing: CLOSED follows */
+    /* Control is shed last: it waits in a bounded queue, in order. */
+    if (sg_rt_frames_push(&link->backlog, node->mem, out->lane, out->buf) == SG_OK)
+        (void)sg_buf_ref(out->buf);
+    else
+        overload(node, &out->peer);
 }
 
 /* What does not go at once is not worth sending later. */
@@ -72,41 +83,22 @@ static void send_frame(struct sg_node *node, const struct sg_core_out *out)
         return; /* the core learns in a moment that the link is gone */
     if (out->lane == SG_LANE_DATAGRAM)
         send_datagram(node, link, out);
-    if (out->lane == SG_LANE_BULK)
+    else if (out->lane == SG_LANE_BULK)
         send_bulk(node, link, out);
-    if (out->lane >= SG_FRAME_LANE_COUNT)
-        return;
-    sg_err err = SG_ERR_WOULD_BLOCK;
-    /* no WRITABLE event follows where memory was short: what waits is tried again first */
-    if (link->main != 0 && link->backlog[out->lane].count != 0)
-        sg_rt_flush_backlog(node, link);
-    if (link->main != 0 && link->backlog[out->lane].count == 0)
-        err = sg_quic_write_frame(node->quic, link->main, out->lane, out->buf);
-    if (err == SG_OK) {
-        sg_rt_watch(node);
-        return;
-    }
-    if (err != SG_ERR_WOULD_BLOCK && err != SG_ERR_NO_MEMORY)
-        return; /* closing: CLOSED follows */
-    if (out->droppable)
-        push_dropped(node, out);
-    else
-        hold_back(node, link, out);
+    else if (out->lane == SG_LANE_MSHIP)
+        send_mship(node, link, out);
+    else if (!sg_rt_flow_send(node, link, out))
+        overload(node, &out->peer);
 }
 
 void sg_rt_flush_backlog(struct sg_node *node, struct sg_rt_link *link)
 {
-    for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT && link->main != 0; lane++) {
-        struct sg_rt_frames *backlog = &link->backlog[lane];
-        for (;;) {
-            const struct sg_rt_frame *first = sg_rt_frames_first(backlog);
-            if (first == NULL)
-                break;
-            if (sg_quic_write_frame(node->quic, link->main, first->lane, first->buf) != SG_OK)
-                break;
-            sg_rt_frames_pop(backlog, node->mem);
-            sg_rt_watch(node);
-        }
+    const struct sg_rt_frame *first;
+    while (link->main != 0 && (first = sg_rt_frames_first(&link->backlog)) != NULL) {
+        if (sg_quic_write_frame(node->quic, link->main, first->lane, first->buf) != SG_OK)
+            return;
+        sg_rt_frames_pop(&link->backlog, node->mem);
+        sg_rt_watch(node);
     }
 }
 
@@ -114,8 +106,10 @@ static void close_link(struct sg_node *node, const struct sg_core_out *out)
 {
     struct sg_rt_acts acts;
     struct sg_rt_link *link = sg_rt_links_find(&node->links, &out->peer);
-    if (link != NULL)
+    if (link != NULL) {
         sg_rt_flush_backlog(node, link);
+        sg_rt_flow_flush(node, link);
+    }
     sg_rt_links_drop(&node->links, &out->peer, out->reason, &acts);
     sg_rt_dial_forget(node, &out->peer);
     sg_rt_run_acts(node, &acts);
@@ -150,6 +144,7 @@ static void deliver(struct sg_node *node, const struct sg_core_out *out)
                                        .len = in->payload.len,
                                        .payload = in->payload.data};
     bool own = in->hops == 0 && sg_peer_id_equal(&in->last_hop, &node->self);
+    sg_rt_trace_delivered(node, out);
     sg_rt_subs_deliver(&node->subs, &message, own);
 }
 
@@ -244,21 +239,18 @@ void sg_rt_run_outputs(struct sg_node *node)
     node->is_draining = false;
 }
 
-uint64_t sg_rt_bytes_queued(const struct sg_node *node, uint64_t *limit)
+uint64_t sg_rt_bytes_queued(const struct sg_node *node, enum sg_flow_class klass, uint64_t *limit)
 {
     uint64_t queued = 0;
     uint64_t budget = 0;
     for (size_t i = 0; i < node->links.link_count; i++) {
         const struct sg_rt_link *link = node->links.links[i];
-        for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT; lane++) {
-            enum sg_lane which = (enum sg_lane)lane;
-            queued += link->backlog[lane].bytes;
-            if (link->main != 0)
-                queued += sg_quic_lane_queued(node->quic, link->main, which);
-        }
-        budget += node->lane_budget;
+        queued += link->backlog.bytes + sg_flow_bytes(&link->flow);
+        for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT && link->main != 0; lane++)
+            queued += sg_quic_lane_queued(node->quic, link->main, (enum sg_lane)lane);
+        budget += link->flow.config.push_bytes_max;
     }
-    budget = budget / 100 * BUDGET_PERCENT;
-    *limit = budget < SG_RT_QUEUED_MAX ? budget : SG_RT_QUEUED_MAX;
+    budget = budget < SG_RT_QUEUED_MAX ? budget : SG_RT_QUEUED_MAX;
+    *limit = budget / 100 * BUDGET_PERCENT[klass];
     return queued;
 }

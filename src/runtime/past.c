@@ -266,3 +266,21 @@ sg_err sg_rt_past_next(struct sg_node *node, const struct sg_subscription *sub,
     *message = found;
     return SG_OK;
 }
+
+/* ---- for a subscription that was full -------------------------------------------------------- */
+
+void sg_rt_sub_catch_up(struct sg_node *node, struct sg_subscription *sub)
+{
+    struct sg_core_message kept;
+    struct sg_msg_id id;
+    if (!sg_rt_sub_is_behind(sub))
+        return;
+    sg_rt_enter_any(node);
+    for (int i = 0; i < SG_RT_PAST_PAGE && sg_rt_sub_behind(sub, &id); i++) {
+        struct sg_message *message = NULL;
+        if (sg_core_kept(node->core, &sub->topic, &id, &kept))
+            message = message_of(sub, &id, &kept);
+        sg_rt_sub_caught_up(&node->subs, sub, message);
+    }
+    sg_rt_leave_quiet(node);
+}

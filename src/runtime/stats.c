@@ -136,8 +136,11 @@ void sg_node_stats(struct sg_node *node, struct sg_stats *stats)
     stats->base_passive = now.base_passive;
     stats->neighbors_eager = now.eager;
     stats->neighbors_lazy = now.lazy;
-    stats->bytes_queued = sg_rt_bytes_queued(node, &limit);
+    stats->bytes_queued = sg_rt_bytes_queued(node, SG_FLOW_NORMAL, &limit);
+    sg_rt_flow_stats(node, stats);
     stats->subscriber_dropped = node->subs.dropped;
+    stats->subscriber_closed = node->subs.closed;
+    stats->subscriber_held = node->subs.held;
     fill_messages(stats, &core);
     stats->kept = now.history;
     stats->kept_bytes = now.history_bytes;
@@ -158,8 +161,9 @@ static void fill_peer(struct sg_node *node, const struct sg_rt_link *link, struc
     *out = (struct sg_peer_info){.id = link->peer};
     out->up_ms = sg_time_since(node->now, link->since) / SG_NS_PER_MS;
     sg_core_peer_use(node->core, &link->peer, &out->base_active, &out->topics);
-    for (size_t lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
-        out->queued += link->backlog[lane].bytes;
+    out->queued = link->backlog.bytes + sg_flow_bytes(&link->flow);
+    out->is_slow = link->flow.state != SG_FLOW_OPEN;
+    out->push_dropped = link->flow.stats.dropped;
     if (link->main == 0 || sg_quic_conn_info(node->quic, link->main, &info) != SG_OK)
         return;
     sg_addr_format(&info.remote, text);

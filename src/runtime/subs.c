@@ -3,6 +3,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "wire/limits.h"
+
+/* As many as the history of a topic keeps (core.h). */
+#define BEHIND_MAX 65536
 
 /* A message with its place in a queue; the public part points to the payload behind it. */
 struct sg_rt_message {
@@ -55,6 +59,7 @@ void sg_rt_sub_free(struct sg_subscription *sub)
         sg_mem_free(message->mem, message);
     }
     sg_rt_ready_fini(&sub->ready);
+    sg_mem_free(sub->mem, sub->behind);
     sg_mem_free(sub->mem, sub);
 }
 
@@ -100,6 +105,50 @@ struct sg_message *sg_rt_message_copy(const struct sg_mem *mem, const struct sg_
     return copy == NULL ? NULL : &copy->message;
 }
 
+/* ---- outside a full queue -------------------------------------------------------------------- */
+
+static bool grow_behind(struct sg_subscription *sub)
+{
+    uint32_t cap = sub->behind_cap == 0 ? 64 : sub->behind_cap * 2;
+    struct sg_msg_id *ids = sg_mem_new(sub->mem, cap, sizeof *ids);
+    if (ids == NULL)
+        return false;
+    for (uint32_t i = 0; i < sub->behind_count; i++)
+        ids[i] = sub->behind[(sub->behind_at + i) % sub->behind_cap];
+    sg_mem_free(sub->mem, sub->behind);
+    sub->behind = ids;
+    sub->behind_cap = cap;
+    sub->behind_at = 0;
+    return true;
+}
+
+/* The memory goes with the last one. */
+static void pop_behind(struct sg_subscription *sub)
+{
+    sub->behind_at = (sub->behind_at + 1) % sub->behind_cap;
+    if (--sub->behind_count > 0)
+        return;
+    sg_mem_free(sub->mem, sub->behind);
+    sub->behind = NULL;
+    sub->behind_cap = 0;
+    sub->behind_at = 0;
+}
+
+/* How many messages were dropped for it. */
+static uint64_t hold(struct sg_subscription *sub, const struct sg_msg_id *id)
+{
+    uint64_t gone = 0;
+    if (sub->behind_count == BEHIND_MAX) { /* the oldest are gone from the history first, too */
+        pop_behind(sub);
+        gone++;
+    }
+    if (sub->behind_count == sub->behind_cap && !grow_behind(sub))
+        return gone + 1;
+    sub->behind[(sub->behind_at + sub->behind_count++) % sub->behind_cap] = *id;
+    sg_rt_wait_signal(&sub->wait);
+    return gone;
+}
+
 static bool has_room(const struct sg_subscription *sub, size_t len)
 {
     return sub->count < sub->options.queue_max && len <= sub->options.queue_bytes_max &&
@@ -119,6 +168,7 @@ static uint64_t make_room(struct sg_subscription *sub, size_t len)
         }
         break;
     case SG_FULL_DROP_NEWEST:
+    case SG_FULL_BLOCK:
         break;
     case SG_FULL_CLOSE:
         sub->closed = true;
@@ -143,32 +193,84 @@ static void append(struct sg_subscription *sub, struct sg_rt_message *message)
 }
 
 /* How many messages were dropped. */
-static uint64_t deliver(struct sg_subscription *sub, const struct sg_message *message)
+static uint64_t take(struct sg_subscription *sub, const struct sg_message *message)
+{
+    uint64_t gone = 0;
+    bool room = has_room(sub, message->len);
+    if (!room) {
+        gone = make_room(sub, message->len);
+        room = !sub->closed && has_room(sub, message->len);
+    }
+    struct sg_rt_message *copy = room ? copy_of(sub->mem, message) : NULL;
+    if (copy == NULL)
+        return gone + 1;
+    append(sub, copy);
+    return gone;
+}
+
+/* Whether it has to wait outside the queue. Of a large payload only its announcement is kept. */
+static bool must_hold(const struct sg_subscription *sub, const struct sg_message *message)
+{
+    return sub->options.policy == SG_FULL_BLOCK && message->len <= SG_PAYLOAD_MAX &&
+           (sub->behind_count > 0 || !has_room(sub, message->len));
+}
+
+static void deliver(struct sg_rt_subs *subs, struct sg_subscription *sub,
+                    const struct sg_message *message)
+{
+    uint64_t gone = 0;
+    sg_rt_wait_lock(&sub->wait);
+    bool was_open = !has_ended(sub);
+    if (was_open && must_hold(sub, message)) {
+        gone = hold(sub, &message->id);
+        subs->held++;
+    } else if (was_open) {
+        gone = take(sub, message);
+    }
+    sub->dropped += gone;
+    subs->dropped += gone;
+    subs->closed += was_open && sub->closed;
+    sg_rt_wait_unlock(&sub->wait);
+}
+
+bool sg_rt_sub_is_behind(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    uint64_t gone = 0;
-    if (!has_ended(sub)) {
-        bool room = has_room(sub, message->len);
-        if (!room) {
-            gone = make_room(sub, message->len);
-            room = !sub->closed && has_room(sub, message->len);
-        }
-        struct sg_rt_message *copy = room ? copy_of(sub->mem, message) : NULL;
-        if (copy != NULL)
-            append(sub, copy);
-        else
-            gone++;
-        sub->dropped += gone;
+    bool is_behind = sub->count == 0 && sub->behind_count > 0;
+    sg_rt_wait_unlock(&sub->wait);
+    return is_behind;
+}
+
+bool sg_rt_sub_behind(struct sg_subscription *sub, struct sg_msg_id *id)
+{
+    sg_rt_wait_lock(&sub->wait);
+    bool any = sub->behind_count > 0 && has_room(sub, 0) && !has_ended(sub);
+    if (any)
+        *id = sub->behind[sub->behind_at];
+    sg_rt_wait_unlock(&sub->wait);
+    return any;
+}
+
+void sg_rt_sub_caught_up(struct sg_rt_subs *subs, struct sg_subscription *sub,
+                         struct sg_message *message)
+{
+    sg_rt_wait_lock(&sub->wait);
+    pop_behind(sub);
+    if (message == NULL) {
+        sub->dropped++;
+        subs->dropped++;
+    } else {
+        uint8_t *bytes = (uint8_t *)message - offsetof(struct sg_rt_message, message);
+        append(sub, (struct sg_rt_message *)(void *)bytes);
     }
     sg_rt_wait_unlock(&sub->wait);
-    return gone;
 }
 
 void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *message, bool own)
 {
     for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
         if (sg_topic_id_equal(&sub->topic, &message->topic) && (!own || sub->options.own_messages))
-            subs->dropped += deliver(sub, message);
+            deliver(subs, sub, message);
     }
 }
 
@@ -177,8 +279,28 @@ void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topi
 {
     for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
         if (sub->takes_docs && sg_topic_id_equal(&sub->topic, topic))
-            subs->dropped += deliver(sub, message);
+            deliver(subs, sub, message);
     }
+}
+
+static bool blocks(struct sg_subscription *sub, size_t len)
+{
+    sg_rt_wait_lock(&sub->wait);
+    bool is_full = len <= sub->options.queue_bytes_max && !has_ended(sub) &&
+                   (sub->behind_count > 0 || !has_room(sub, len));
+    sg_rt_wait_unlock(&sub->wait);
+    return is_full;
+}
+
+bool sg_rt_subs_block(struct sg_rt_subs *subs, const struct sg_topic_id *topic, size_t len)
+{
+    for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
+        const struct sg_subscribe_options *options = &sub->options;
+        if (options->policy == SG_FULL_BLOCK && options->own_messages &&
+            sg_topic_id_equal(&sub->topic, topic) && blocks(sub, len))
+            return true;
+    }
+    return false;
 }
 
 void sg_rt_subs_stop(struct sg_rt_subs *subs)
@@ -202,6 +324,8 @@ static sg_err wait_for_message(struct sg_subscription *sub, int timeout_ms)
             return SG_ERR_CLOSED;
         if (sub->wait.stopped)
             return SG_ERR_STOPPED;
+        if (sub->behind_count > 0)
+            return SG_ERR_NOT_FOUND;
         if (timeout_ms == 0)
             return SG_ERR_WOULD_BLOCK;
         if (!sg_rt_wait_once(&sub->wait, until) && sub->count == 0 && !has_ended(sub))
@@ -216,7 +340,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
     sg_err err = wait_for_message(sub, timeout_ms);
     if (err == SG_OK) {
         *message = &pop(sub)->message;
-        if (sub->count == 0 && !has_ended(sub))
+        if (sub->count == 0 && sub->behind_count == 0 && !has_ended(sub))
             sg_rt_ready_set(&sub->ready, false);
     }
     sg_rt_wait_unlock(&sub->wait);
@@ -226,7 +350,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
 void sg_rt_sub_past_ended(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    if (sub->has_past && sub->count == 0 && !has_ended(sub))
+    if (sub->has_past && sub->count == 0 && sub->behind_count == 0 && !has_ended(sub))
         sg_rt_ready_set(&sub->ready, false);
     sub->has_past = false;
     sg_rt_wait_unlock(&sub->wait);
@@ -235,7 +359,8 @@ void sg_rt_sub_past_ended(struct sg_subscription *sub)
 int sg_rt_sub_fd(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    int fd = sg_rt_ready_fd(&sub->ready, sub->has_past || sub->count > 0 || has_ended(sub));
+    bool is_ready = sub->has_past || sub->count > 0 || sub->behind_count > 0 || has_ended(sub);
+    int fd = sg_rt_ready_fd(&sub->ready, is_ready);
     sg_rt_wait_unlock(&sub->wait);
     return fd;
 }
@@ -246,6 +371,14 @@ uint64_t sg_rt_sub_dropped(struct sg_subscription *sub)
     uint64_t dropped = sub->dropped;
     sg_rt_wait_unlock(&sub->wait);
     return dropped;
+}
+
+uint64_t sg_rt_sub_held(struct sg_subscription *sub)
+{
+    sg_rt_wait_lock(&sub->wait);
+    uint64_t held = sub->behind_count;
+    sg_rt_wait_unlock(&sub->wait);
+    return held;
 }
 
 void sg_message_free(struct sg_message *message)

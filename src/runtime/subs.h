@@ -28,14 +28,19 @@ struct sg_subscription {
     size_t count;
     size_t bytes; /* of payload */
     uint64_t dropped;
-    bool closed;   /* SG_FULL_CLOSE: full once */
+    bool closed; /* SG_FULL_CLOSE: full once */
+    /* SG_FULL_BLOCK: messages that wait where the node keeps them, a ring in order */
+    struct sg_msg_id *behind; /* [behind_cap], NULL until there is one */
+    uint32_t behind_cap, behind_at, behind_count;
     bool has_past; /* there may be more in past */
     struct sg_rt_ready ready;
 };
 
 struct sg_rt_subs {
     struct sg_subscription *first;
-    uint64_t dropped; /* over all subscriptions, ended ones included */
+    uint64_t dropped; /* over all subscriptions, ended ones included; as the next ones */
+    uint64_t closed;
+    uint64_t held;
 };
 
 /* The defaults in the public header. */
@@ -61,13 +66,24 @@ void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *messag
 /* Copies a message into the queue of a binding of the topic, if there is one. */
 void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topic,
                          const struct sg_message *message);
+/* Whether a subscription that blocks has no room for this message of the node's own. */
+bool sg_rt_subs_block(struct sg_rt_subs *subs, const struct sg_topic_id *topic, size_t len);
 /* Blocked readers return. */
 void sg_rt_subs_stop(struct sg_rt_subs *subs);
 
-/* As the public functions of these names, from any thread. */
+/* For sg_rt_sub_catch_up, under the node's lock. The next id that waits outside the queue, if it
+ * has room; then what became of it: a copy that the queue takes over, or NULL: it is gone. */
+bool sg_rt_sub_is_behind(struct sg_subscription *sub); /* the queue is empty, others wait */
+bool sg_rt_sub_behind(struct sg_subscription *sub, struct sg_msg_id *id);
+void sg_rt_sub_caught_up(struct sg_rt_subs *subs, struct sg_subscription *sub,
+                         struct sg_message *message);
+
+/* As the public functions of these names, from any thread. next: SG_ERR_NOT_FOUND when messages
+ * wait outside the queue only. */
 SG_MUST_USE sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms,
                                   struct sg_message **message);
 int sg_rt_sub_fd(struct sg_subscription *sub);
 uint64_t sg_rt_sub_dropped(struct sg_subscription *sub);
+uint64_t sg_rt_sub_held(struct sg_subscription *sub);
 
 #endif

@@ -107,6 +107,7 @@ void sg_rt_turn(struct sg_node *node)
         sg_rt_run_watch(node);
         sg_rt_run_cache(node);
         sg_rt_run_archive(node);
+        sg_rt_flow_run(node);
     }
     sg_rt_write_socket(node);
     /* Writing ends connections that were waiting to say goodbye. */
@@ -127,6 +128,7 @@ sg_time_ns sg_rt_deadline(struct sg_node *node)
         at = sg_time_min(at, sg_rt_seeds_deadline(&node->seeds));
         at = sg_time_min(at, sg_rt_reseed_deadline(node));
         at = sg_time_min(at, sg_rt_dial_deadline(node));
+        at = sg_time_min(at, sg_rt_flow_deadline(node));
     }
     at = sg_time_min(at, sg_rt_archive_deadline(node));
     at = sg_time_min(at, sg_rt_links_deadline(&node->links));

@@ -320,6 +320,65 @@ static void test_every_op_has_a_name(void **state)
     }
 }
 
+static void test_topics(void **state)
+{
+    struct sg_ctl_request r;
+    (void)state;
+    assert_int_equal(decode("{\"op\":\"subscribe\",\"topic\":\"t\"}", &r), SG_OK);
+    assert_int_equal(r.full, SG_FULL_DROP_OLDEST);
+    static const struct {
+        const char *word;
+        enum sg_full_policy policy;
+    } POLICIES[] = {{"drop-oldest", SG_FULL_DROP_OLDEST},
+                    {"drop-newest", SG_FULL_DROP_NEWEST},
+                    {"block", SG_FULL_BLOCK},
+                    {"disconnect", SG_FULL_CLOSE}};
+    for (size_t i = 0; i < sizeof(POLICIES) / sizeof(POLICIES[0]); i++) {
+        r = (struct sg_ctl_request){
+            .op = SG_CTL_SUBSCRIBE, .topic = "t", .policy = POLICIES[i].word};
+        char *line = sg_ctl_request_encode(&r);
+        assert_non_null(line);
+        assert_int_equal(decode(line, &r), SG_OK);
+        assert_int_equal(r.full, POLICIES[i].policy);
+        free(line);
+    }
+    expect(SG_ERR_MALFORMED, "{\"op\":\"subscribe\",\"topic\":\"t\",\"policy\":\"wait\"}");
+    expect(SG_ERR_MALFORMED, "{\"op\":\"subscribe\",\"topic\":\"t\",\"policy\":1}");
+    expect(SG_ERR_MALFORMED,
+           "{\"op\":\"publish\",\"topic\":\"t\",\"text\":\"\",\"policy\":\"block\"}");
+
+    for (int i = SG_PRIORITY_NORMAL; i <= SG_PRIORITY_BULK; i++) {
+        r = (struct sg_ctl_request){
+            .op = SG_CTL_PRIORITY, .topic = "t", .priority = (enum sg_priority)i};
+        char *line = sg_ctl_request_encode(&r);
+        assert_non_null(line);
+        assert_int_equal(decode(line, &r), SG_OK);
+        assert_string_equal(r.topic, "t");
+        assert_int_equal(r.priority, i);
+        free(line);
+    }
+    expect(SG_ERR_MALFORMED, "{\"op\":\"priority\",\"topic\":\"t\"}");
+    expect(SG_ERR_MALFORMED, "{\"op\":\"priority\",\"topic\":\"t\",\"priority\":\"high\"}");
+    expect(SG_ERR_MALFORMED, "{\"op\":\"priority\",\"priority\":\"bulk\"}");
+
+    assert_int_equal(decode("{\"op\":\"trace\"}", &r), SG_OK);
+    assert_string_equal(r.message, "");
+    assert_int_equal(decode("{\"op\":\"trace\",\"message\":\"\"}", &r), SG_OK);
+    assert_int_equal(decode("{\"op\":\"trace\",\"message\":\"abcdef\"}", &r), SG_OK);
+    assert_string_equal(r.message, "abcdef");
+    char *line = sg_ctl_request_encode(&r);
+    assert_non_null(line);
+    assert_int_equal(decode(line, &r), SG_OK);
+    assert_string_equal(r.message, "abcdef");
+    free(line);
+    expect(SG_ERR_MALFORMED, "{\"op\":\"trace\",\"message\":7}");
+    expect(SG_ERR_MALFORMED,
+           "{\"op\":\"trace\",\"message\":"
+           "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"); /* 53 characters */
+    assert_int_equal(decode("{\"op\":\"topics\"}", &r), SG_OK);
+    expect(SG_ERR_MALFORMED, "{\"op\":\"topics\",\"topic\":\"t\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_encoded),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_every_op_has_a_name),
+        cmocka_unit_test(test_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
