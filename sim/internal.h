@@ -110,6 +110,7 @@ struct sg_sim_node {
     bool is_gone; /* its disk is lost: it never comes back */
     bool is_leaving;
     enum sg_sim_role role;
+    const struct sg_sim_adversary_line *line; /* of its role, NULL = honest */
     struct sg_sim_faults faults;
     struct sg_sim_disk *disk; /* NULL = empty */
     sg_time_ns alive_since;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "adversary.h"
 #include "lab_net.h"
 #include "lab_scenario.h"
 #include "metrics.h"
@@ -33,9 +34,10 @@ static void draw_roles(struct sg_sim *sim, const struct sg_sim_adversary_line *l
     /* seeds are honest: who joins only through attackers is lost anyway */
     for (uint32_t tries = 100 * first; want > 0 && tries > 0 && seeds < first; tries--) {
         uint32_t pick = seeds + (uint32_t)sg_prng_below(&sim->prng, first - seeds);
-        if (sim->nodes[pick].role != SG_SIM_HONEST)
+        if (sim->nodes[pick].role != SG_SIM_HONEST || pick == line->target)
             continue;
         sim->nodes[pick].role = line->role;
+        sim->nodes[pick].line = line;
         want--;
     }
 }
@@ -75,13 +77,9 @@ void sg_sim_scenario_begin(struct sg_sim *sim)
     if (scenario->has_publish)
         plan(sim, scenario->publish_from, SG_SIM_EV_PUBLISH, 0);
     for (uint32_t i = 0; i < sim->config.nodes; i++) {
-        sg_time_ns from = SG_TIME_NEVER;
-        for (uint32_t k = 0; k < scenario->role_count; k++) {
-            if (scenario->roles[k].role == sim->nodes[i].role)
-                from = sg_time_min(from, scenario->roles[k].from);
-        }
-        if (sim->nodes[i].role != SG_SIM_HONEST)
-            plan(sim, from, SG_SIM_EV_ADVERSARY, i);
+        const struct sg_sim_adversary_line *line = sim->nodes[i].line;
+        if (line != NULL)
+            plan(sim, sg_sim_is_sybil(line->role) ? 0 : line->from, SG_SIM_EV_ADVERSARY, i);
     }
 }
 

@@ -364,31 +364,69 @@ static void the_base_scope_carries_no_payload(void **state)
     net_fini(&net);
 }
 
+static void ask(size_t from, size_t to, const struct sg_msg_id *id)
+{
+    const struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    const struct sg_pt_graft graft = {.has_id = true, .id = *id};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_write_u8(&w, SG_PT_GRAFT);
+    sg_pt_graft_encode(&w, &graft);
+    if (net.is_linked[from][to])
+        net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+}
+
+#define ASKED 100
+
 static void grafts_are_answered_within_a_budget(void **state)
 {
     static uint8_t big[SG_PAYLOAD_MAX];
-    uint8_t frame[128];
+    static struct sg_msg_id ids[ASKED];
     struct sg_core_publish result;
     struct sg_core_stats stats;
-    struct sg_writer w = sg_writer(frame, sizeof(frame));
-    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < ASKED; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+        ids[i] = result.id;
+        net_run(&net, 10 * SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    uint64_t pushed = stats.payload_bytes_out;
+    for (size_t i = 0; i < 10 * ASKED; i++) {
+        ask(1, 0, &ids[i % ASKED]);
+        if (i % 10 == 0)
+            net_run(&net, SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    /* of 64 MiB that were asked for */
+    assert_in_range(stats.payload_bytes_out - pushed, 3 << 20, 5 << 20);
+    assert_true(stats.repairs_refused > 900);
+    net_fini(&net);
+}
+
+/* threats.md 13: ten thousand a second for one message. */
+static void a_message_is_served_three_times(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
     (void)state;
     net_init(&net, 2, NULL);
     net_settle(&net, &topic);
     assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
     net_run(&net, 10 * SG_NS_PER_MS);
-    struct sg_pt_graft graft = {.has_id = true, .id = result.id};
-    sg_frame_head_encode(&w, &head);
-    sg_write_u8(&w, SG_PT_GRAFT);
-    sg_pt_graft_encode(&w, &graft);
     for (int i = 0; i < 10000; i++) {
-        net_inject(&net, 1, 0, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+        ask(1, 0, &result.id);
         if (i % 10 == 0)
             net_run(&net, SG_NS_PER_MS);
     }
     sg_core_stats(net.core[0], &stats);
-    assert_in_range(stats.payload_bytes_out, 4 << 20, 6 << 20); /* of 640 MiB that were asked for */
-    assert_true(stats.repairs_refused > 9000);
+    assert_in_range(stats.payload_bytes_out, SG_PAYLOAD_MAX, 3 * (SG_PAYLOAD_MAX + 256));
+    assert_true(stats.pt.grafts_refused > 0);
+    assert_int_equal(stats.peers_banned, 1); /* and its sender is gone */
     net_fini(&net);
 }
 
@@ -433,6 +471,7 @@ int main(void)
         cmocka_unit_test(late_and_early_messages_cost_an_honest_relay_nothing),
         cmocka_unit_test(the_base_scope_carries_no_payload),
         cmocka_unit_test(grafts_are_answered_within_a_budget),
+        cmocka_unit_test(a_message_is_served_three_times),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
