@@ -229,25 +229,15 @@ void sg_sim_node_publish(struct sg_sim *sim, uint32_t at)
 
 /* ---- life and death ---- */
 
-/* The same after a restart: the next honest nodes on a ring, so that contacts alone hold all
- * together, and others drawn from the seed. */
 static void name_contacts(struct sg_sim *sim, uint32_t at)
 {
-    uint32_t nodes = sim->scenario->first_nodes;
-    uint64_t word = sg_sim_mix(sim->config.seed, at);
-    uint32_t peer = at;
+    const uint32_t *list = &sim->contacts[(size_t)at * sim->scenario->contacts];
     for (uint32_t i = 0; i < sim->scenario->contacts && sim->err == SG_OK; i++) {
         struct sg_core_in in = {.kind = SG_CORE_IN_CONTACT, .on = true};
-        word = sg_sim_mix(word, i);
-        if (i > 0)
-            peer = (uint32_t)(word % nodes);
-        do
-            peer = (peer + 1) % nodes;
-        while (sim->nodes[peer].role != SG_SIM_HONEST);
-        if (peer == at)
+        if (list[i] == SG_SIM_NONE || list[i] == at)
             continue;
-        in.peer = sim->nodes[peer].id;
-        sg_sim_hints(sim, peer, &in.hints);
+        in.peer = sim->nodes[list[i]].id;
+        sg_sim_hints(sim, list[i], &in.hints);
         (void)sg_sim_feed(sim, at, &in);
     }
 }
@@ -278,7 +268,7 @@ void sg_sim_node_start(struct sg_sim *sim, uint32_t at)
         return;
     }
     sim->alive++;
-    if (sim->scenario != NULL && node->role == SG_SIM_HONEST)
+    if (sim->contacts != NULL)
         name_contacts(sim, at);
     sg_sim_plan_seed(sim, at);
 }

@@ -152,8 +152,10 @@ static sg_err read_metric(struct sg_sim_line *line)
 static sg_err read_contacts(struct sg_sim_line *line)
 {
     uint64_t count = 0;
-    if (line->count != 2 || !sg_sim_word_count(line->word[1], SG_HPV_CONTACTS_MAX, &count))
-        return sg_sim_line_bad(line, "write: contacts N, at most %d", SG_HPV_CONTACTS_MAX);
+    if (line->count != 2 || !sg_sim_word_count(line->word[1], SG_HPV_CONTACTS_MAX, &count) ||
+        count % 2 != 0)
+        return sg_sim_line_bad(line, "write: contacts N, an even number, at most %d",
+                               SG_HPV_CONTACTS_MAX);
     line->scenario->contacts = (uint32_t)count;
     return SG_OK;
 }

@@ -5,6 +5,14 @@
 /* The timer is so many times the longest lead of late; both make early pulls rare. */
 #define LEAD_MARGIN 2
 #define LEAD_MEMORY_MS UINT64_C(600000)
+/* Somebody was asked in vain: for so long the tree is not waited for longer than a round trip.
+ * Where neighbours withhold messages, others repair what they lack, so that leads are long and say
+ * nothing; a copy too many costs less than a message late. */
+#define WARY_NS (30 * SG_NS_PER_S)
+/* For so long after a repair, or after somebody was asked in vain, nobody is taken into the tree
+ * for the short path that it tells of: who withholds messages tells of the shortest ones. */
+#define STEADY_NS (60 * SG_NS_PER_S)
+#define DOUBT_NS (600 * SG_NS_PER_S)
 /* A GRAFT that waits for the neighbour's earlier answers is tried again after this. */
 #define HOLD_NS (100 * SG_NS_PER_MS)
 
@@ -129,6 +137,8 @@ static uint32_t take_entry(struct sg_pt_missing_set *set)
 static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
     uint64_t wait = sg_pt_peer_patience(m, peer);
+    if (m->now < m->wary_until)
+        return wait;
     if (wait < LEAD_MARGIN * m->lead_ns)
         wait = LEAD_MARGIN * m->lead_ns;
     return sg_time_min(wait, m->config.graft_max_ns);
@@ -280,6 +290,20 @@ static bool has_announced(struct sg_pt *m, const struct sg_pt_missing *miss, uin
     return false;
 }
 
+/* It should have pushed, or was not even told. */
+static bool has_failed(struct sg_pt *m, const struct sg_pt_missing *miss,
+                       const struct sg_pt_peer *peer)
+{
+    return peer->score.since <= miss->since || !has_announced(m, miss, peer->tag);
+}
+
+/* The tree is not optimised for a while. */
+static void stay_as_it_is(struct sg_pt *m, uint64_t ns)
+{
+    if (m->steady_at < sg_time_add(m->now, ns))
+        m->steady_at = sg_time_add(m->now, ns);
+}
+
 /* Who was asked and did not answer, though there was time, has to be asked last. */
 static void blame_silent(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t parent,
                          struct sg_pt_outbox *out)
@@ -290,6 +314,8 @@ static void blame_silent(struct sg_pt *m, const struct sg_pt_missing *miss, uint
         bool is_late = i != miss->last || m->now >= miss->due;
         if (peer == NULL || peer->tag == parent || !is_late || (miss->grafted >> i & 1) == 0)
             continue;
+        m->wary_until = sg_time_add(m->now, WARY_NS);
+        stay_as_it_is(m, DOUBT_NS);
         sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
         sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
     }
@@ -304,9 +330,15 @@ static void blame(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t pa
         struct sg_pt_peer *peer = &m->peers[i];
         if (peer->tag == parent)
             sg_pt_conduct_answered(m, peer);
-        else if (peer->is_eager && !has_announced(m, miss, peer->tag))
+        else if (peer->is_eager && has_failed(m, miss, peer))
             sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
     }
+}
+
+static bool is_credible(struct sg_pt *m, const struct sg_pt_missing *miss)
+{
+    const struct sg_pt_peer *first = sg_pt_peer_by_tag(m, miss->owner);
+    return first == NULL || sg_pt_conduct_reaches(m, first, SG_PT_GOOD_MIN);
 }
 
 void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
@@ -317,10 +349,13 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
         return;
     blame_silent(m, miss, entry->parent, out);
     if (was_asked(m, miss, entry->parent)) {
+        stay_as_it_is(m, STEADY_NS);
         blame(m, miss, entry->parent, out);
     } else {
-        /* only what comes by itself tells how late the tree is */
-        observe_lead(m, sg_time_since(m->now, miss->since));
+        /* only what comes by itself tells how late the tree is, and only after those who are to be
+         * believed have announced it */
+        if (is_credible(m, miss))
+            observe_lead(m, sg_time_since(m->now, miss->since));
         if (miss->tries > 0)
             m->stats.grafts_early++;
     }

@@ -143,24 +143,31 @@ static bool is_too_early(const struct sg_pt *m, const struct sg_pt_peer *peer)
     return sg_time_add(m->now, slack) < peer->backoff_until;
 }
 
+/* It wants to be pushed to, which does not say that it will bring anything. */
+static void feed(struct sg_pt *m, struct sg_pt_peer *peer)
+{
+    sg_pt_peer_set_eager(m, peer, true);
+    peer->is_eager = false;
+    peer->is_fed = true;
+}
+
 void sg_pt_peer_grafts_us(struct sg_pt *m, struct sg_pt_peer *peer, bool lacks,
                           struct sg_pt_outbox *out)
 {
     if (sg_pt_peer_is_linked(peer))
         return;
-    if (!is_too_early(m, peer)) {
-        sg_pt_peer_set_eager(m, peer, true);
+    if (lacks || !is_too_early(m, peer)) {
+        feed(m, peer);
         return;
     }
-    if (!lacks && m->now < peer->quiet_until)
+    if (m->now < peer->quiet_until)
         return; /* sent before it heard of our PRUNE, which makes it lazy as well */
-    m->stats.grafts_in_backoff += lacks ? 0 : 1;
+    m->stats.grafts_in_backoff++;
     if (sg_pt_peer_may_return(m, peer)) {
-        sg_pt_peer_set_eager(m, peer, true);
+        feed(m, peer);
         return;
     }
-    if (!lacks)
-        sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
+    sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
     sg_pt_peer_prune(m, peer, out);
 }
 

@@ -70,6 +70,28 @@
  *    copies a message with 1 000 nodes that exchange a link every two minutes. A node that has seen
  *    no message from an eager neighbour yet, or has lost an eager one since, starts links eager and
  *    says so by a GRAFT; before the first message of all nobody is settled, and it floods.
+ * 11. A pruned link stays pruned for backoff_ns at both ends (GossipSub v1.1), but for a
+ *    message that is missing: a GRAFT with the id of one that was never sent there always
+ *    counts. Other returns, by rescue, by optimisation or by a message that it brings, are
+ *    three at once and then one each back-off; a GRAFT beyond that is a fault and is answered
+ *    by PRUNE, so that both ends agree. With a strict back-off the tree of many senders cannot
+ *    follow them: 15.9 hops in place of 10.8.
+ * 12. While a large message is being verified the neighbours in the tree are told that no copy
+ *    is wanted (IDONTWANT), if copies came in the last 30 s. Who is told announces it instead,
+ *    and cuts the link as the copy would have done. In a tree without cycles nothing is said.
+ * 13. Each neighbour has a score (score.h) for what it does here. In a tree, unlike in a mesh,
+ *    most neighbours never bring anything: they are behind us. So silence costs no points. But
+ *    who brought nothing for 5 minutes, or for 20 s and 32 messages, is not eager any more,
+ *    whatever its score: it is fed, that is pushed to as it asked, and nothing is expected of
+ *    it. Points are lost for messages that had to be pulled past an eager neighbour or from it
+ *    in vain, promises broken (one id of each IHAVE is watched), faults and invalid messages.
+ *    Bad neighbours are asked last, are the ones to be cut out of a cycle, are told nothing,
+ *    get nothing of our own, and in the end are put away.
+ * 14. Optimisation believes what neighbours say of their paths, which is what an attacker
+ *    wants. After a repair the tree stays as it is for a minute, after a GRAFT in vain for ten;
+ *    in that case the timer is the round trip alone for 30 s. Forty nodes among forty Sybils
+ *    that announce all and send nothing: 2.1 s at the 99th percentile without these rules, 0.6
+ *    s with them.
  *
  * Memory: arrays grow as they fill, up to the config's limits, and do not shrink. Without memory a
  * message is refused, an announcement is not taken note of, and a message that could not be
@@ -259,9 +281,9 @@ static void optimise(struct sg_pt *m, struct sg_pt_seen *entry, struct sg_pt_pee
                      uint8_t hop, struct sg_pt_outbox *out)
 {
     uint32_t threshold = m->config.optimise_threshold;
-    if (threshold == 0 || peer == NULL || entry->hop < hop + threshold)
+    if (threshold == 0 || peer == NULL || entry->hop < hop + threshold || m->now < m->steady_at)
         return;
-    if (sg_pt_peer_is_linked(peer) || !sg_pt_conduct_reaches(m, peer, SG_PT_GOOD_MIN))
+    if (sg_pt_peer_is_linked(peer) || !sg_pt_conduct_reaches(m, peer, SG_PT_PARENT_MIN))
         return;
     struct sg_pt_peer *parent = sg_pt_peer_by_tag(m, entry->parent);
     if (parent == NULL || !sg_pt_peer_is_linked(parent))

@@ -22,6 +22,8 @@
 #define SG_PT_PROMISES_MAX 4
 /* Below this a neighbour is not chosen for the tree, if there is another one. */
 #define SG_PT_GOOD_MIN (-10)
+/* Below this it is not taken for its short path. */
+#define SG_PT_PARENT_MIN 0
 
 /* Missing entries in the order of their announcement. */
 struct sg_pt_queue {
@@ -144,6 +146,8 @@ struct sg_pt {
     sg_time_ns lead_at;   /* .. as of this time */
     uint32_t last_tag;
     uint64_t total, own;  /* messages of others, of this node */
+    sg_time_ns wary_until;  /* see first_wait */
+    sg_time_ns steady_at;   /* the tree may be optimised from then on */
     sg_time_ns copy_at;   /* the last copy came, or the machine began */
     sg_time_ns review_at; /* the neighbours are looked at with the next message from then on */
     sg_time_ns median_at; /* a better one may be grafted from then on */

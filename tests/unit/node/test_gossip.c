@@ -424,9 +424,10 @@ static void a_message_is_served_three_times(void **state)
             net_run(&net, SG_NS_PER_MS);
     }
     sg_core_stats(net.core[0], &stats);
-    assert_in_range(stats.payload_bytes_out, SG_PAYLOAD_MAX, 3 * (SG_PAYLOAD_MAX + 256));
+    /* its sender is put away each time; this network lets it come back at once */
+    assert_true(stats.pt.put_away >= 1 && stats.peers_banned == stats.pt.put_away);
+    assert_true(stats.pt.payloads_sent <= 3 * (stats.pt.put_away + 1));
     assert_true(stats.pt.grafts_refused > 0);
-    assert_int_equal(stats.peers_banned, 1); /* and its sender is gone */
     net_fini(&net);
 }
 

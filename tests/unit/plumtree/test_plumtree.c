@@ -191,7 +191,7 @@ static void test_outbox_of_each_input(void **state)
     EXPECT(p, "b graft m3", "push b m3/3\n");
     EXPECT(p, "b graft m2", "");
     EXPECT(p, "d refused m5", "forget m3\n");
-    EXPECT(p, "show", "eager: b c\nlazy: a d\n");
+    EXPECT(p, "show", "eager: c\nlazy: a d\nfed: b\n");
     EXPECT(p, "down b c", "graft a\n");
     EXPECT(p, "down d", "");
 }
