@@ -145,12 +145,12 @@ struct sg_pt {
     uint64_t lead_ns;     /* IHAVE lead over payload, near the longest of late .. */
     sg_time_ns lead_at;   /* .. as of this time */
     uint32_t last_tag;
-    uint64_t total, own;  /* messages of others, of this node */
-    sg_time_ns wary_until;  /* see first_wait */
-    sg_time_ns steady_at;   /* the tree may be optimised from then on */
-    sg_time_ns copy_at;   /* the last copy came, or the machine began */
-    sg_time_ns review_at; /* the neighbours are looked at with the next message from then on */
-    sg_time_ns median_at; /* a better one may be grafted from then on */
+    uint64_t total, own;   /* messages of others, of this node */
+    sg_time_ns wary_until; /* see first_wait */
+    sg_time_ns steady_at;  /* the tree may be optimised from then on */
+    sg_time_ns copy_at;    /* the last copy came, or the machine began */
+    sg_time_ns review_at;  /* the neighbours are looked at with the next message from then on */
+    sg_time_ns median_at;  /* a better one may be grafted from then on */
     struct sg_prng prng;
     struct sg_pt_stats stats;
 };

@@ -431,6 +431,70 @@ static void a_message_is_served_three_times(void **state)
     net_fini(&net);
 }
 
+static size_t dontwants;
+
+static bool count_dontwants(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    if (frame->buf == NULL)
+        return true;
+    struct sg_reader r = sg_reader(sg_buf_bytes(frame->buf));
+    struct sg_frame_head head;
+    if (frame->lane == SG_LANE_PUBSUB && sg_frame_head_decode(&r, &head) == SG_OK &&
+        head.family == SG_FAMILY_PLUMTREE && sg_read_u8(&r) == SG_PT_DONTWANT)
+        dontwants++;
+    return true;
+}
+
+static void with_jobs(struct sg_core_config *config)
+{
+    config->offload = true;
+}
+
+/* While a large message is being verified nobody need send another one. */
+static void large_messages_are_wanted_once(void **state)
+{
+    static const uint8_t big[2048] = {1};
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
+    (void)state;
+    dontwants = 0;
+    net_init(&net, 4, with_jobs);
+    net_settle(&net, &topic);
+    net.filter = count_dontwants;
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    assert_true(dontwants > 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(net_delivered(&net, i, &result.id), 1);
+        sg_core_stats(net.core[i], &stats);
+        assert_int_equal(stats.refused_malformed, 0);
+    }
+    net.filter = NULL;
+    net_fini(&net);
+}
+
+static void slow_link(struct sg_core_config *config)
+{
+    config->byte_rate = 64;
+}
+
+/* Bytes have a bucket of their own: 64 KiB/s here, twice that at once. */
+static void bytes_are_bounded_per_link(void **state)
+{
+    static uint8_t junk[60000];
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 2, slow_link);
+    net_settle(&net, &topic);
+    sg_core_stats(net.core[1], &before);
+    for (int i = 0; i < 10; i++)
+        net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_bytes(junk, sizeof(junk)));
+    sg_core_stats(net.core[1], &after);
+    assert_in_range(after.refused_overload - before.refused_overload, 7, 10);
+    net_fini(&net);
+}
+
 static void little_memory(struct sg_core_config *config)
 {
     config->held_bytes_max = UINT64_C(1) << 20;
@@ -473,6 +537,8 @@ int main(void)
         cmocka_unit_test(the_base_scope_carries_no_payload),
         cmocka_unit_test(grafts_are_answered_within_a_budget),
         cmocka_unit_test(a_message_is_served_three_times),
+        cmocka_unit_test(large_messages_are_wanted_once),
+        cmocka_unit_test(bytes_are_bounded_per_link),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
