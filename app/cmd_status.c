@@ -121,6 +121,19 @@ static void add_traffic(struct sg_app_table *table, const json_t *stats)
                      (ull)sg_json_count(stats, "handshakes_failed"));
 }
 
+/* How neighbours behave, when any of them did not. */
+static void add_conduct(struct sg_app_table *table, const json_t *stats)
+{
+    ull faults = (ull)sg_json_count(stats, "faults");
+    ull broken = (ull)sg_json_count(stats, "promises_broken");
+    ull away = (ull)sg_json_count(stats, "put_away");
+    if (faults + broken + away == 0)
+        return;
+    row(table, "conduct");
+    sg_app_table_add(table, "%llu faults, %llu promises broken, %llu neighbours put away", faults,
+                     broken, away);
+}
+
 /* What was refused, when anything was: a sign of trouble or of an attack. */
 static void add_refused(struct sg_app_table *table, const json_t *stats)
 {
@@ -147,6 +160,7 @@ static int print_status(const json_t *status)
     add_overlay(&table, status, stats);
     add_members(&table, status, stats);
     add_traffic(&table, stats);
+    add_conduct(&table, stats);
     add_refused(&table, stats);
     sg_app_table_print(&table, "", stdout);
     sg_app_table_fini(&table);

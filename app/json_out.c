@@ -93,6 +93,21 @@ static json_t *finished(json_t *object, bool ok)
     X(prunes_received)                                                                             \
     X(recovered)                                                                                   \
     X(given_up)                                                                                    \
+    X(dontwants_sent)                                                                              \
+    X(dontwants_received)                                                                          \
+    X(pushes_spared)                                                                               \
+    X(faults)                                                                                      \
+    X(grafts_in_backoff)                                                                           \
+    X(grafts_refused)                                                                              \
+    X(repairs_refused)                                                                             \
+    X(ihaves_refused)                                                                              \
+    X(asks_held)                                                                                   \
+    X(promises_kept)                                                                               \
+    X(promises_broken)                                                                             \
+    X(sources_lost)                                                                                \
+    X(median_grafts)                                                                               \
+    X(cut_by_score)                                                                                \
+    X(put_away)                                                                                    \
     X(signatures_made)                                                                             \
     X(signatures_verified)                                                                         \
     X(refused_signature)                                                                           \

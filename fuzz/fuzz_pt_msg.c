@@ -1,4 +1,4 @@
-/* wire/pt_msg: IHAVE and GRAFT that decode encode to the same bytes. */
+/* wire/pt_msg: IHAVE, GRAFT and IDONTWANT that decode encode to the same bytes. */
 #include <assert.h>
 
 #include "wire/pt_msg.h"
@@ -29,9 +29,23 @@ static void check_graft(struct sg_bytes input)
     assert(w.err == SG_OK && sg_bytes_equal(sg_bytes(out, w.len), input));
 }
 
+static void check_dontwant(struct sg_bytes input)
+{
+    struct sg_msg_id ids[SG_PT_DONTWANT_MAX];
+    size_t count = 0;
+    struct sg_reader r = sg_reader(input);
+    struct sg_writer w = sg_writer(out, sizeof(out));
+    if (sg_pt_dontwant_decode(&r, ids, &count) != SG_OK)
+        return;
+    assert(count >= 1 && count <= SG_PT_DONTWANT_MAX);
+    sg_pt_dontwant_encode(&w, ids, count);
+    assert(w.err == SG_OK && sg_bytes_equal(sg_bytes(out, w.len), input));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     check_ihave(sg_bytes(data, size));
     check_graft(sg_bytes(data, size));
+    check_dontwant(sg_bytes(data, size));
     return 0;
 }

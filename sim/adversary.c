@@ -94,6 +94,8 @@ static bool hold(struct sg_sim *sim, uint32_t at, uint32_t peer, enum sg_lane la
 bool sg_sim_adversary_sees(struct sg_sim *sim, uint32_t at, uint32_t peer, enum sg_lane lane,
                            struct sg_bytes frame)
 {
+    if (sg_sim_is_sybil(sim->nodes[at].role))
+        return peer != SG_SIM_NONE && sg_sim_sybil_keeps(sim, at, lane, frame);
     if (sim->nodes[at].role != SG_SIM_REPLAY || sim->zero == SG_TIME_NEVER || !is_membership(frame))
         return false;
     record(sim, lane, frame);
@@ -148,6 +150,9 @@ static void attack(struct sg_sim *sim, uint32_t at, uint32_t peer)
     case SG_SIM_FLAPPER:
         sg_sim_forge_flap(sim, at, peer);
         return;
+    case SG_SIM_SYBIL:
+    case SG_SIM_CENSOR:
+    case SG_SIM_DEGRADE: /* they act by what they keep */
     case SG_SIM_HONEST:
         return;
     }
@@ -183,6 +188,10 @@ void sg_sim_adversary_act(struct sg_sim *sim, const struct sg_sim_event *event)
         sim->now >= sim->zero + sim->scenario->safety_ns)
         return;
     sim->adversaries->turns++;
+    if (sg_sim_is_sybil(node->role)) {
+        sg_sim_sybil_intrude(sim, at);
+        return;
+    }
     for (; count < node->link_count && count < LINKS_MAX; count++)
         peers[count] = node->links[count].peer;
     if (node->role == SG_SIM_REPLAY)

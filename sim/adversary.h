@@ -37,4 +37,13 @@ void sg_sim_forge_ghosts(struct sg_sim *sim, uint32_t at, uint32_t peer);
 void sg_sim_forge_storm(struct sg_sim *sim, uint32_t at, uint32_t peer);
 void sg_sim_forge_flap(struct sg_sim *sim, uint32_t at, uint32_t peer);
 
+/* adversary_sybil.c */
+bool sg_sim_is_sybil(enum sg_sim_role role);
+/* Whether attackers act at a time. */
+bool sg_sim_is_attacked(const struct sg_sim *sim, sg_time_ns at);
+/* A frame that it is about to send. True: nobody gets it. */
+bool sg_sim_sybil_keeps(struct sg_sim *sim, uint32_t at, enum sg_lane lane, struct sg_bytes frame);
+void sg_sim_sybil_config(struct sg_core_config *config);
+void sg_sim_sybil_intrude(struct sg_sim *sim, uint32_t at);
+
 #endif

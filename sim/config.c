@@ -1,4 +1,5 @@
 /* Limits of a run, and cores as small as the run allows. */
+#include "adversary.h"
 #include "internal.h"
 
 #define NODES_MAX 100000
@@ -85,6 +86,8 @@ void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_
     shrink(sim, node < sim->seeds, config);
     if (sim->scenario != NULL)
         sg_sim_knobs_apply(sim->scenario, config);
+    if (sg_sim_is_sybil(self->role))
+        sg_sim_sybil_config(config);
     config->suite = extra->suite;
     config->signer = sg_sim_signer(extra->suite, self->public_key);
     config->self = self->id;

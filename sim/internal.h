@@ -110,6 +110,7 @@ struct sg_sim_node {
     bool is_gone; /* its disk is lost: it never comes back */
     bool is_leaving;
     enum sg_sim_role role;
+    const struct sg_sim_adversary_line *line; /* of its role, NULL = honest */
     struct sg_sim_faults faults;
     struct sg_sim_disk *disk; /* NULL = empty */
     sg_time_ns alive_since;
@@ -211,6 +212,7 @@ struct sg_sim {
     struct sg_sim_metrics *metrics; /* of the scenario, else NULL */
     sg_time_ns zero;                /* of the scenario; SG_TIME_NEVER = not begun */
     sg_time_ns converged_at;
+    uint32_t *contacts;     /* [nodes][scenario->contacts], SG_SIM_NONE = none; NULL */
     uint32_t spare_next;    /* the next identity for a lost disk */
     uint32_t active_target; /* of the cores */
     struct sg_sim_adversaries *adversaries;

@@ -111,7 +111,7 @@ static sg_err feed(struct sg_lab_pt *lab, uint32_t at, const struct sg_pt_in *in
     if (err != SG_OK)
         return err;
     for (size_t i = 0; i < out.count; i++) {
-        if (out.out[i].kind != SG_PT_OUT_FORGET)
+        if (out.out[i].kind != SG_PT_OUT_FORGET && out.out[i].kind != SG_PT_OUT_PUT_AWAY)
             send(lab, at, &out.out[i]);
     }
     return SG_OK;
@@ -153,7 +153,12 @@ static void arrive(struct sg_lab_pt *lab, const struct frame *f)
     case SG_PT_OUT_PRUNE:
         in.kind = SG_PT_IN_PRUNE;
         break;
+    case SG_PT_OUT_DONTWANT:
+        in.kind = SG_PT_IN_DONTWANT;
+        in.id = f->id;
+        break;
     case SG_PT_OUT_FORGET:
+    case SG_PT_OUT_PUT_AWAY:
         return;
     }
     sg_err err = feed(lab, f->to, &in);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "metrics.h"
 
 /* Nodes keep a message for the retention's time; who has not asked by then, and some, never will.
  * */
@@ -150,9 +151,11 @@ void sg_sim_ledger_delivered(struct sg_sim *sim, uint32_t node, const struct sg_
     if (message->hops_max < out->message.hops)
         message->hops_max = out->message.hops;
     /* who came back later and catches up is another matter */
-    if (sim->nodes[node].alive_since > message->at)
+    if (sim->nodes[node].alive_since > message->at || sim->nodes[node].role != SG_SIM_HONEST)
         return;
     uint64_t latency = sim->now - message->at;
+    if (sim->metrics != NULL)
+        sg_sim_metrics_latency(sim, message->at, (double)latency / 1e9);
     ledger->hist[hist_place(latency)]++;
     if (latency > ledger->latency_max)
         ledger->latency_max = latency;

@@ -67,6 +67,10 @@
     X(PROBE_SHARE, "probe_share", "%", "of that over e/(e-1) (lab swim)")                          \
     X(FP_SHARE, "fp_share", "%", "fp over that of plain SWIM (lab lifeguard)")                     \
     X(FP_HEALTHY_SHARE, "fp_healthy_share", "%", "the same for fp_healthy (lab lifeguard)")        \
+    X(EAGER_HOSTILE, "eager_hostile", "%",                                                         \
+      "eager neighbours of honest nodes that attack, at the end")                                  \
+    X(ATTACK_SHARE, "attack_share", "%", "latency_attack p99 over latency_calm p99")               \
+    X(LATE_SHARE, "late_share", "%", "latency_late p99 over latency_calm p99")                     \
     X(OUTSIDE, "outside", "", "honest nodes outside the largest honest part (lab eclipse)")        \
     X(SYBIL_SHARE, "sybil_share", "%", "of the places in active views (lab eclipse)")
 
@@ -74,6 +78,9 @@
     X(FIRST_SUSPECT, "first_suspect", "s", "crash to the first suspicion anywhere")                \
     X(FIRST_FAIL, "first_fail", "s", "crash to the first verdict anywhere")                        \
     X(KNOWN_BY_ALL, "known_by_all", "s", "crash to the last survivor's verdict")                   \
+    X(LATENCY_CALM, "latency_calm", "s", "publish to delivery, while nobody attacks")              \
+    X(LATENCY_ATTACK, "latency_attack", "s", "publish to delivery, during an attack")              \
+    X(LATENCY_LATE, "latency_late", "s", "the same, from its second minute on")                    \
     X(REACH, "reach", "%", "of each message")
 
 #define SG_SIM_SERIES(X)                                                                           \
@@ -190,6 +197,8 @@ void sg_sim_metrics_out(struct sg_sim *sim, uint32_t node, const struct sg_core_
 /* Just before it crashes, and when it is back. */
 void sg_sim_metrics_crash(struct sg_sim *sim, uint32_t node);
 void sg_sim_metrics_start(struct sg_sim *sim, uint32_t node);
+/* A timely delivery at an honest node, of a message published at a time. */
+void sg_sim_metrics_latency(struct sg_sim *sim, sg_time_ns published, double seconds);
 /* A partition has ended. */
 void sg_sim_metrics_healed(struct sg_sim *sim);
 void sg_sim_metrics_sample(struct sg_sim *sim);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adversary.h"
 #include "metrics.h"
 
 #define ROW (1 + SG_SIM_SER_COUNT)
@@ -205,6 +206,59 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* ---- attacks ---- */
+
+/* The attack is old news after this. */
+#define LATE_NS (60 * SG_NS_PER_S)
+
+void sg_sim_metrics_latency(struct sg_sim *sim, sg_time_ns published, double seconds)
+{
+    if (sim->scenario->role_count == 0 || sim->zero == SG_TIME_NEVER)
+        return;
+    if (!sg_sim_is_attacked(sim, published)) {
+        sg_sim_metrics_add(sim, SG_SIM_SPREAD_LATENCY_CALM, seconds);
+        return;
+    }
+    sg_sim_metrics_add(sim, SG_SIM_SPREAD_LATENCY_ATTACK, seconds);
+    if (published >= sg_time_add(sim->zero, LATE_NS) &&
+        sg_sim_is_attacked(sim, published - LATE_NS))
+        sg_sim_metrics_add(sim, SG_SIM_SPREAD_LATENCY_LATE, seconds);
+}
+
+static double spread_value(const struct sg_sim_spread *spread, enum sg_sim_stat stat);
+
+/* Of the neighbours that honest nodes expect messages from. */
+static double hostile_share(const struct sg_sim *sim)
+{
+    struct sg_peer_id peers[SG_HPV_ACTIVE_HARD];
+    uint32_t all = 0;
+    uint32_t hostile = 0;
+    for (uint32_t i = 0; i < sim->config.nodes; i++) {
+        if (sim->nodes[i].core == NULL || sim->nodes[i].role != SG_SIM_HONEST)
+            continue;
+        size_t count = sg_core_sources(sim->nodes[i].core, &sim->topic, peers, SG_HPV_ACTIVE_HARD);
+        for (size_t k = 0; k < count; k++) {
+            uint32_t peer = sg_sim_node_of(sim, &peers[k]);
+            all++;
+            hostile += peer != SG_MAP_NONE && sim->nodes[peer].role != SG_SIM_HONEST ? 1 : 0;
+        }
+    }
+    return all > 0 ? (double)hostile / all : NAN;
+}
+
+static void finish_attacks(struct sg_sim *sim)
+{
+    struct sg_sim_metrics *m = sim->metrics;
+    if (sim->scenario->role_count == 0)
+        return;
+    double calm = spread_value(&m->spreads[SG_SIM_SPREAD_LATENCY_CALM], SG_SIM_P99);
+    double attack = spread_value(&m->spreads[SG_SIM_SPREAD_LATENCY_ATTACK], SG_SIM_P99);
+    double late = spread_value(&m->spreads[SG_SIM_SPREAD_LATENCY_LATE], SG_SIM_P99);
+    m->figures[SG_SIM_FIG_ATTACK_SHARE] = attack / calm;
+    m->figures[SG_SIM_FIG_LATE_SHARE] = late / calm;
+    m->figures[SG_SIM_FIG_EAGER_HOSTILE] = hostile_share(sim);
+}
+
 void sg_sim_metrics_finish(struct sg_sim *sim, const struct sg_sim_report *report)
 {
     struct sg_sim_metrics *m = sim->metrics;
@@ -226,6 +280,7 @@ void sg_sim_metrics_finish(struct sg_sim *sim, const struct sg_sim_report *repor
         if (m->spreads[i].count > 0)
             qsort(m->spreads[i].values, m->spreads[i].count, sizeof(double), compare);
     }
+    finish_attacks(sim);
 }
 
 static double spread_value(const struct sg_sim_spread *spread, enum sg_sim_stat stat)

@@ -230,6 +230,19 @@ void sg_sim_node_publish(struct sg_sim *sim, uint32_t at)
 
 /* ---- life and death ---- */
 
+static void name_contacts(struct sg_sim *sim, uint32_t at)
+{
+    const uint32_t *list = &sim->contacts[(size_t)at * sim->scenario->contacts];
+    for (uint32_t i = 0; i < sim->scenario->contacts && sim->err == SG_OK; i++) {
+        struct sg_core_in in = {.kind = SG_CORE_IN_CONTACT, .on = true};
+        if (list[i] == SG_SIM_NONE || list[i] == at)
+            continue;
+        in.peer = sim->nodes[list[i]].id;
+        sg_sim_hints(sim, list[i], &in.hints);
+        (void)sg_sim_feed(sim, at, &in);
+    }
+}
+
 void sg_sim_node_start(struct sg_sim *sim, uint32_t at)
 {
     struct sg_sim_node *node = &sim->nodes[at];
@@ -256,6 +269,8 @@ void sg_sim_node_start(struct sg_sim *sim, uint32_t at)
         return;
     }
     sim->alive++;
+    if (sim->contacts != NULL)
+        name_contacts(sim, at);
     sg_sim_plan_seed(sim, at);
 }
 

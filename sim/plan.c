@@ -8,6 +8,8 @@
 /* Views are given this much after the last join, and up to that much to get into one piece. */
 #define SETTLE_MIN_NS (5 * SG_NS_PER_S)
 #define SETTLE_MAX_NS (120 * SG_NS_PER_S)
+/* Attackers that are there first are among themselves for so long. */
+#define FIRST_NS (15 * SG_NS_PER_S)
 #define RESTART_NS (10 * SG_NS_PER_S)
 #define DISK_SECONDS 60
 
@@ -47,6 +49,11 @@ static void draw_faults(struct sg_sim *sim)
     draw_nodes(sim, sim->victims, sim->victim_count);
 }
 
+static bool is_first(const struct sg_sim *sim, uint32_t node)
+{
+    return sim->nodes[node].line != NULL && sim->nodes[node].line->is_first;
+}
+
 sg_err sg_sim_plan_init(struct sg_sim *sim)
 {
     uint32_t nodes = sim->config.nodes;
@@ -68,9 +75,15 @@ sg_err sg_sim_plan_init(struct sg_sim *sim)
     sim->interval_ns = (uint64_t)(1e9 / sim->config.rate);
     if (pause > JOIN_PAUSE_NS && sim->scenario == NULL)
         pause = JOIN_PAUSE_NS;
+    uint64_t wait = 0; /* of those who come after the attackers that are there first */
     for (uint32_t i = 0; i < first; i++)
-        plan(sim, SG_NS_PER_S + i * pause, SG_SIM_EV_JOIN, i);
-    sim->settle_until = SG_NS_PER_S + first * pause + settle;
+        if (is_first(sim, i))
+            wait = FIRST_NS;
+    for (uint32_t i = 0; i < first; i++) {
+        bool waits = i >= sim->seeds && !is_first(sim, i);
+        plan(sim, SG_NS_PER_S + i * pause + (waits ? wait : 0), SG_SIM_EV_JOIN, i);
+    }
+    sim->settle_until = SG_NS_PER_S + first * pause + wait + settle;
     plan(sim, SG_SIM_TICK_NS, SG_SIM_EV_TICK, 0);
     return SG_OK;
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "adversary.h"
 #include "lab_net.h"
 #include "lab_scenario.h"
 #include "metrics.h"
@@ -33,11 +34,56 @@ static void draw_roles(struct sg_sim *sim, const struct sg_sim_adversary_line *l
     /* seeds are honest: who joins only through attackers is lost anyway */
     for (uint32_t tries = 100 * first; want > 0 && tries > 0 && seeds < first; tries--) {
         uint32_t pick = seeds + (uint32_t)sg_prng_below(&sim->prng, first - seeds);
-        if (sim->nodes[pick].role != SG_SIM_HONEST)
+        if (sim->nodes[pick].role != SG_SIM_HONEST || pick == line->target)
             continue;
         sim->nodes[pick].role = line->role;
+        sim->nodes[pick].line = line;
         want--;
     }
+}
+
+/* Honest nodes know each other along random rings: mutual, and all hang together. */
+static void draw_ring(struct sg_sim *sim, struct sg_prng *prng, uint32_t *order, uint32_t column)
+{
+    uint32_t width = sim->scenario->contacts;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sim->scenario->first_nodes; i++) {
+        if (sim->nodes[i].role == SG_SIM_HONEST)
+            order[count++] = i;
+    }
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t pick = (uint32_t)sg_prng_below(prng, i);
+        uint32_t picked = order[pick];
+        order[pick] = order[i - 1];
+        order[i - 1] = picked;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *list = &sim->contacts[(size_t)order[i] * width + column];
+        list[0] = order[(i + 1) % count];
+        list[1] = order[(i + count - 1) % count];
+    }
+}
+
+static sg_err draw_contacts(struct sg_sim *sim)
+{
+    size_t nodes = sim->config.nodes;
+    uint32_t width = sim->scenario->contacts;
+    struct sg_prng prng;
+    if (width == 0)
+        return SG_OK;
+    uint32_t *order = sg_mem_new(sim->mem, nodes, sizeof(*order));
+    sim->contacts = sg_mem_new(sim->mem, nodes * width, sizeof(*sim->contacts));
+    if (order == NULL || sim->contacts == NULL) {
+        sg_mem_free(sim->mem, order);
+        return SG_ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < nodes * width; i++)
+        sim->contacts[i] = SG_SIM_NONE;
+    sg_prng_init(&prng, sim->config.seed);
+    for (uint32_t column = 0; column < width; column += 2)
+        draw_ring(sim, &prng, order, column);
+    sg_mem_free(sim->mem, order);
+    return SG_OK;
 }
 
 sg_err sg_sim_scenario_init(struct sg_sim *sim)
@@ -50,6 +96,7 @@ sg_err sg_sim_scenario_init(struct sg_sim *sim)
         sim->check_every = CHECK_EVERY;
     for (uint32_t i = 0; i < scenario->role_count; i++)
         draw_roles(sim, &scenario->roles[i]);
+    SG_TRY(draw_contacts(sim));
     return scenario->role_count > 0 ? sg_sim_adversary_init(sim) : SG_OK;
 }
 
@@ -57,6 +104,7 @@ void sg_sim_scenario_fini(struct sg_sim *sim)
 {
     sg_sim_adversary_fini(sim);
     sg_sim_metrics_fini(sim);
+    sg_mem_free(sim->mem, sim->contacts);
 }
 
 static void plan(struct sg_sim *sim, sg_time_ns at, enum sg_sim_event_kind kind, uint32_t index)
@@ -75,13 +123,9 @@ void sg_sim_scenario_begin(struct sg_sim *sim)
     if (scenario->has_publish)
         plan(sim, scenario->publish_from, SG_SIM_EV_PUBLISH, 0);
     for (uint32_t i = 0; i < sim->config.nodes; i++) {
-        sg_time_ns from = SG_TIME_NEVER;
-        for (uint32_t k = 0; k < scenario->role_count; k++) {
-            if (scenario->roles[k].role == sim->nodes[i].role)
-                from = sg_time_min(from, scenario->roles[k].from);
-        }
-        if (sim->nodes[i].role != SG_SIM_HONEST)
-            plan(sim, from, SG_SIM_EV_ADVERSARY, i);
+        const struct sg_sim_adversary_line *line = sim->nodes[i].line;
+        if (line != NULL)
+            plan(sim, sg_sim_is_sybil(line->role) ? 0 : line->from, SG_SIM_EV_ADVERSARY, i);
     }
 }
 

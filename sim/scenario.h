@@ -68,13 +68,19 @@ enum sg_sim_role {
     SG_SIM_GHOST,
     SG_SIM_REPLAY,
     SG_SIM_STORM,
-    SG_SIM_FLAPPER
+    SG_SIM_FLAPPER,
+    SG_SIM_SYBIL,  /* passes no payload on */
+    SG_SIM_CENSOR, /* none of one author */
+    SG_SIM_DEGRADE /* half of it */
 };
 
 struct sg_sim_adversary_line {
     enum sg_sim_role role;
     struct sg_sim_who who;
-    sg_time_ns from;
+    sg_time_ns from, until; /* until 0 = to the end */
+    bool is_always;         /* before time 0 as well */
+    bool is_first;          /* starts before the honest nodes */
+    uint32_t target;        /* the node it is after, SG_SIM_NONE = all */
 };
 
 enum sg_sim_op { SG_SIM_LT, SG_SIM_LE, SG_SIM_EQ, SG_SIM_GE, SG_SIM_GT, SG_SIM_NE };
@@ -124,6 +130,7 @@ struct sg_sim_scenario {
     uint64_t converge_ns;                   /* .. and so long convergence is waited for; 0 = not */
     uint64_t sample_ns;
     bool wants_graph, wants_heap;
+    uint32_t contacts; /* honest ones of each honest node */
     struct sg_sim_lab lab;
     struct sg_sim_action actions[SG_SIM_ACTIONS_MAX];
     uint32_t action_count;

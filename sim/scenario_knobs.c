@@ -61,6 +61,8 @@ static const struct {
     KNOB("retention.bytes", COUNT, retention_bytes_max),
     KNOB("retention.messages", COUNT, retention_max),
     KNOB("backfill.interval", TIME, backfill_interval_ns),
+    KNOB("pt.backoff", TIME, pt.backoff_ns),
+    KNOB("pt.threshold", COUNT, pt.optimise_threshold),
     KNOB("links", COUNT, links_max),
     KNOB("link.linger", TIME, link_linger_ns),
     KNOB("ban", TIME, ban_ns),

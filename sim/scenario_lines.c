@@ -149,24 +149,61 @@ static sg_err read_metric(struct sg_sim_line *line)
     return SG_OK;
 }
 
+static sg_err read_contacts(struct sg_sim_line *line)
+{
+    uint64_t count = 0;
+    if (line->count != 2 || !sg_sim_word_count(line->word[1], SG_HPV_CONTACTS_MAX, &count) ||
+        count % 2 != 0)
+        return sg_sim_line_bad(line, "write: contacts N, an even number, at most %d",
+                               SG_HPV_CONTACTS_MAX);
+    line->scenario->contacts = (uint32_t)count;
+    return SG_OK;
+}
+
+/* What follows the kind of an attacker, one or two words at a time; 0: it makes no sense. */
+static uint32_t read_adversary_word(const struct sg_sim_line *line, uint32_t at,
+                                    struct sg_sim_adversary_line *adversary)
+{
+    struct sg_sim_who who;
+    if (is(line, at, "always") || is(line, at, "first")) {
+        adversary->is_always = true;
+        adversary->is_first = is(line, at, "first");
+        return 1;
+    }
+    if (at + 1 >= line->count)
+        return 0;
+    const char *value = line->word[at + 1];
+    if (is(line, at, "from") && sg_sim_word_time(value, &adversary->from))
+        return 2;
+    if (is(line, at, "until") && sg_sim_word_time(value, &adversary->until))
+        return 2;
+    if (!is(line, at, "at") || !sg_sim_word_who(value, &who) || who.kind != SG_SIM_WHO_NODE)
+        return 0;
+    adversary->target = who.count;
+    return 2;
+}
+
 static sg_err read_adversary(struct sg_sim_line *line)
 {
-    static const char *const names[] = {"honest", "liar", "ghost", "replay", "storm", "flapper"};
+    static const char *const names[] = {"honest",  "liar",  "ghost",  "replay", "storm",
+                                        "flapper", "sybil", "censor", "degrade"};
     struct sg_sim_scenario *scenario = line->scenario;
-    struct sg_sim_adversary_line adversary = {.role = SG_SIM_HONEST};
+    struct sg_sim_adversary_line adversary = {.role = SG_SIM_HONEST, .target = SG_SIM_NONE};
     bool ok = line->count >= 3 && sg_sim_word_who(line->word[1], &adversary.who) &&
               adversary.who.kind <= SG_SIM_WHO_COUNT;
     for (size_t i = 1; ok && i < sizeof(names) / sizeof(names[0]); i++) {
         if (is(line, 2, names[i]))
             adversary.role = (enum sg_sim_role)i;
     }
-    if (line->count == 5)
-        ok = ok && is(line, 3, "from") && sg_sim_word_time(line->word[4], &adversary.from);
-    else
-        ok = ok && line->count == 3;
+    for (uint32_t at = 3; ok && at < line->count;) {
+        uint32_t words = read_adversary_word(line, at, &adversary);
+        ok = words > 0;
+        at += words;
+    }
     if (!ok || adversary.role == SG_SIM_HONEST)
-        return sg_sim_line_bad(line, "write: adversary 10%% liar|ghost|replay|storm|flapper "
-                                     "[from TIME]");
+        return sg_sim_line_bad(line, "write: adversary 10%% liar|ghost|replay|storm|flapper|sybil|"
+                                     "censor|degrade [always|first|from TIME] [until TIME] "
+                                     "[at node:N]");
     if (scenario->role_count == SG_SIM_ROLES_MAX)
         return sg_sim_line_bad(line, "more than %d lines 'adversary'", SG_SIM_ROLES_MAX);
     scenario->roles[scenario->role_count++] = adversary;
@@ -222,11 +259,12 @@ sg_err sg_sim_line_read(struct sg_sim_line *line)
         const char *name;
         sg_err (*read)(struct sg_sim_line *line);
     } commands[] = {
-        {"nodes", read_nodes},   {"seeds", read_seeds},    {"link", read_link},
-        {"join", read_join},     {"settle", read_settle},  {"publish", read_publish},
-        {"at", sg_sim_line_at},  {"set", sg_sim_line_set}, {"adversary", read_adversary},
-        {"phase", read_phase},   {"expect", read_expect},  {"sample", read_sample},
-        {"metric", read_metric}, {"check", read_check},    {"lab", sg_sim_line_lab},
+        {"nodes", read_nodes},       {"seeds", read_seeds},    {"link", read_link},
+        {"join", read_join},         {"settle", read_settle},  {"publish", read_publish},
+        {"at", sg_sim_line_at},      {"set", sg_sim_line_set}, {"adversary", read_adversary},
+        {"phase", read_phase},       {"expect", read_expect},  {"sample", read_sample},
+        {"metric", read_metric},     {"check", read_check},    {"lab", sg_sim_line_lab},
+        {"contacts", read_contacts},
     };
     char list[160] = "";
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

@@ -401,8 +401,24 @@ struct sg_stats {
     uint64_t grafts_received;
     uint64_t prunes_sent;
     uint64_t prunes_received;
-    uint64_t recovered; /* messages that came by GRAFT */
-    uint64_t given_up;  /* announced messages that never came */
+    uint64_t recovered;      /* messages that came by GRAFT */
+    uint64_t given_up;       /* announced messages that never came */
+    uint64_t dontwants_sent; /* IDONTWANT: a large message has come, spare me the copy */
+    uint64_t dontwants_received;
+    uint64_t pushes_spared; /* copies not sent because of them */
+    /* conduct of neighbours, see docs/pubsub.md section 6 */
+    uint64_t faults;            /* too much of something, or a GRAFT that was not due */
+    uint64_t grafts_in_backoff; /* received for a link pruned of late, without a missing message */
+    uint64_t grafts_refused;    /* for a message that was sent there three times */
+    uint64_t repairs_refused;   /* above a link's byte budget of repairs */
+    uint64_t ihaves_refused;    /* ids above a link's rate, or by neighbours not believed */
+    uint64_t asks_held;         /* own GRAFTs that waited for a neighbour's earlier answers */
+    uint64_t promises_kept;     /* announced ids that were watched, and came */
+    uint64_t promises_broken;   /* .. and did not */
+    uint64_t sources_lost;      /* neighbours in a tree that brought nothing any more */
+    uint64_t median_grafts;     /* a better neighbour was added, because most were bad */
+    uint64_t cut_by_score;      /* links cut in place of a better one */
+    uint64_t put_away;          /* neighbours closed for their score */
     /* verification */
     uint64_t signatures_made;
     uint64_t signatures_verified;

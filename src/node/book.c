@@ -152,3 +152,33 @@ void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, stru
     else
         get_small(&book->entries[at], hints);
 }
+
+/* Private, shared, link-local, loopback and unspecified networks: RFC 6890. */
+static bool is_public4(const uint8_t *a)
+{
+    return a[0] != 0 && a[0] != 10 && a[0] != 127 && !(a[0] == 100 && (a[1] & 0xc0) == 64) &&
+           !(a[0] == 169 && a[1] == 254) && !(a[0] == 172 && (a[1] & 0xf0) == 16) &&
+           !(a[0] == 192 && a[1] == 168);
+}
+
+/* 2000::/3 is all there is. */
+static bool is_public6(const uint8_t *a)
+{
+    return (a[0] & 0xe0) == 0x20;
+}
+
+uint64_t sg_book_group(const struct sg_book *book, const struct sg_peer_id *peer)
+{
+    struct sg_hints hints;
+    sg_book_get(book, peer, &hints);
+    if (hints.count == 0)
+        return 0;
+    const uint8_t *hint = hints.hint[0].b;
+    const uint8_t *a = hint + 1;
+    if (hints.hint[0].len == 7 && hint[0] == 4 && is_public4(a))
+        return UINT64_C(4) << 56 | (uint64_t)a[0] << 16 | (uint64_t)a[1] << 8 | a[2];
+    if (hints.hint[0].len == 19 && hint[0] == 6 && is_public6(a))
+        return UINT64_C(6) << 56 | (uint64_t)a[0] << 40 | (uint64_t)a[1] << 32 |
+               (uint64_t)a[2] << 24 | (uint64_t)a[3] << 16 | (uint64_t)a[4] << 8 | a[5];
+    return 0;
+}

@@ -89,3 +89,26 @@ void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_i
     if (points != SG_CHARGE_NONE)
         sg_charge(core, link, points);
 }
+
+bool sg_link_may_send(struct sg_core *core, struct sg_link *link, enum sg_lane lane, size_t len)
+{
+    bool is_pubsub = lane == SG_LANE_PUBSUB;
+    uint32_t rate = is_pubsub ? core->config.pubsub_rate : core->config.frame_rate;
+    uint32_t bytes = core->config.byte_rate;
+    uint64_t cost = (uint64_t)len * 1000 / 1024;
+    uint32_t byte_burst = FRAME_BURST_SECONDS * bytes;
+    if (sg_bucket_level(&link->bytes, core->now, bytes, byte_burst) < cost)
+        return false;
+    link->bytes.milli -= cost;
+    return sg_bucket_take(is_pubsub ? &link->pubsub : &link->frames, core->now, rate,
+                          FRAME_BURST_SECONDS * rate);
+}
+
+void sg_note_invalid(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                     sg_err err)
+{
+    const struct sg_pt_in in = {.kind = SG_PT_IN_CONDUCT, .peer = *peer, .event = SG_SCORE_INVALID};
+    bool is_late = err == SG_ERR_EXPIRED || err == SG_ERR_FUTURE;
+    if (sg_err_class_of(err) == SG_ERR_CLASS_PEER && !is_late)
+        (void)sg_scope_pt(core, scope, &in);
+}

@@ -44,6 +44,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .waiting_bytes_max = UINT64_C(8) << 20,
         .frame_rate = 20000,
         .pubsub_rate = 200000,
+        .byte_rate = 262144,
         .repair_rate = 1024,
         .repair_burst = 4096,
         .message_ttl_ms = 60000,
@@ -166,13 +167,6 @@ void sg_core_end(struct sg_core *core)
     core->out = NULL;
 }
 
-static bool may_send(const struct sg_core *core, struct sg_link *link, enum sg_lane lane)
-{
-    bool is_pubsub = lane == SG_LANE_PUBSUB;
-    uint32_t rate = is_pubsub ? core->config.pubsub_rate : core->config.frame_rate;
-    return sg_bucket_take(is_pubsub ? &link->pubsub : &link->frames, core->now, rate, 2 * rate);
-}
-
 static void input_frame(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_link *link = sg_link_find(core, &in->peer);
@@ -181,7 +175,7 @@ static void input_frame(struct sg_core *core, const struct sg_core_in *in)
     core->stats.frames_in++;
     core->stats.bytes_in += in->bytes.len;
     sg_members_heard(core, link);
-    if (may_send(core, link, in->lane))
+    if (sg_link_may_send(core, link, in->lane, in->bytes.len))
         sg_route_frame(core, link, in);
     else
         sg_refuse(core, link, NULL, SG_ERR_LIMIT);
@@ -311,6 +305,11 @@ static sg_err input_contact(struct sg_core *core, const struct sg_core_in *in)
     } else {
         sg_book_pin(&core->book, &in->peer, false);
         core->contacts[at] = core->contacts[--core->contact_count];
+    }
+    for (uint32_t i = 1; i < core->scope_count; i++) {
+        sg_scope_about(core, core->scopes[i], &in->peer);
+        if (!in->on)
+            sg_scope_part(core, core->scopes[i], &in->peer);
     }
     return sg_scope_hpv(core, core->scopes[0], &contact);
 }
@@ -550,6 +549,21 @@ size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *t
     for (uint16_t i = 0; i < scope->hpv.active_count && i < cap; i++)
         peers[i] = scope->hpv.active[i].id;
     return scope->hpv.active_count;
+}
+
+size_t sg_core_sources(const struct sg_core *core, const struct sg_topic_id *topic,
+                       struct sg_peer_id *peers, size_t cap)
+{
+    const struct sg_scope *scope = sg_scope_find(core, topic);
+    size_t count = 0;
+    for (uint16_t i = 0; scope != NULL && i < scope->hpv.active_count; i++) {
+        if (!sg_pt_is_source(scope->pt, &scope->hpv.active[i].id))
+            continue;
+        if (count < cap)
+            peers[count] = scope->hpv.active[i].id;
+        count++;
+    }
+    return count < cap ? count : cap;
 }
 
 size_t sg_core_hello(const struct sg_core *core, uint8_t frame[SG_HELLO_MAX])

@@ -64,6 +64,7 @@ struct sg_core_config {
                                     * quarter */
     uint32_t frame_rate;           /* [20000] frames per second and link, see charge.c */
     uint32_t pubsub_rate;          /* [200000] the same of the pubsub lane */
+    uint32_t byte_rate;            /* [262144] KiB per second and link, of all lanes */
     uint32_t repair_rate;          /* [1024] KiB of messages per second and link for GRAFTs .. */
     uint32_t repair_burst;         /* [4096] .. and at once */
     uint64_t message_ttl_ms;       /* [60000] <= ttl_max_ms */
@@ -374,6 +375,10 @@ void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer,
 /* Active view of a scope (NULL topic: base): copies up to cap ids, returns how many there are. */
 size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *topic,
                          struct sg_peer_id *peers, size_t cap);
+
+/* Those of a topic's neighbours that messages are expected from. */
+size_t sg_core_sources(const struct sg_core *core, const struct sg_topic_id *topic,
+                       struct sg_peer_id *peers, size_t cap);
 
 /* The i-th known member, living ones first, without this node; false when there are fewer. meta is
  * borrowed until the next input. The order holds until then. */

@@ -279,6 +279,7 @@ static void verify_later(struct sg_core *core, struct sg_scope *scope,
 {
     struct sg_pt_have have = {.id = *id, .hop = 1};
     struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = *peer, .have = &have, .count = 1};
+    in.is_postponed = true;
     core->stats.refused_overload++;
     sg_trace(&core->config.trace, SG_TRACE_REFUSE, peer->b, id->b, (uint64_t)-SG_ERR_LIMIT);
     (void)sg_scope_pt(core, scope, &in);
@@ -294,8 +295,10 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
         sg_backfill_again(core, scope);
     else if (err == SG_ERR_LIMIT)
         verify_later(core, scope, peer, id);
-    else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER && link != NULL)
+    else if (sg_err_class_of(err) == SG_ERR_CLASS_PEER && link != NULL) {
+        sg_note_invalid(core, scope, peer, err);
         sg_refuse(core, link, id, err);
+    }
     if (err == SG_ERR_EXPIRED)
         never_again(core, scope, peer, id);
 }
@@ -367,6 +370,15 @@ static struct sg_copy copy_of(const struct sg_link *link, const struct sg_arriva
     return (struct sg_copy){.peer = link->peer, .hop = a->msg.hop, .is_past = a->is_past};
 }
 
+/* While its root is being verified a large message need not come again. */
+static void is_coming(struct sg_core *core, struct sg_scope *scope, const struct sg_arrival *a,
+                      struct sg_bytes frame, const struct sg_copy *copy)
+{
+    const struct sg_pt_in in = {.kind = SG_PT_IN_ARRIVING, .peer = copy->peer, .id = a->id};
+    if (frame.len > SG_PT_DONTWANT_LEN && !copy->is_past)
+        (void)sg_scope_pt(core, scope, &in); /* no neighbour: it crossed with a DISCONNECT */
+}
+
 /* A message that was not seen before. */
 static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                           const struct sg_arrival *a, struct sg_bytes frame)
@@ -380,8 +392,11 @@ static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_
     SG_TRY(check_time(core, &a->msg));
     SG_TRY(check_number(scope, &copy, &a->msg.author, a->msg.sequence));
     sg_err err = sg_proof_check(core, link, a, &held);
-    if (err == SG_ERR_WOULD_BLOCK)
-        return sg_check_wait(core, link, scope, a, frame);
+    if (err == SG_ERR_WOULD_BLOCK) {
+        SG_TRY(sg_check_wait(core, link, scope, a, frame));
+        is_coming(core, scope, a, frame, &copy);
+        return SG_OK;
+    }
     if (err == SG_OK) {
         held.gossip = sg_gossip_next(core, frame, held.hop);
         err = held.gossip == NULL ? SG_ERR_NO_MEMORY : SG_OK;
@@ -398,6 +413,7 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     struct sg_arrival a;
     sg_err err = sg_gossip_decode(r, &a.msg);
     if (err != SG_OK) {
+        sg_note_invalid(core, scope, &link->peer, err);
         sg_refuse(core, link, NULL, err);
         return;
     }

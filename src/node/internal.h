@@ -64,8 +64,8 @@ struct sg_link {
     struct sg_peer_id peer;
     enum sg_link_state state;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
-    struct sg_bucket frames, pubsub;
-    struct sg_bucket repair;       /* KiB sent in answer to GRAFTs */
+    struct sg_bucket frames, pubsub, bytes; /* bytes: in KiB, of all lanes */
+    struct sg_bucket repair;                /* KiB sent in answer to GRAFTs */
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     uint32_t early_count, queue_count;
     struct sg_bucket verify;
@@ -402,6 +402,10 @@ void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer);
 void sg_book_prefetch(const struct sg_book *book, const struct sg_peer_id *peer, unsigned stage);
 /* No hints: count 0. */
 void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, struct sg_hints *hints);
+
+/* The network that a peer's address is in: /24, /48; 0 = not known, or not of the public internet,
+ * where addresses say nothing about who is who. */
+uint64_t sg_book_group(const struct sg_book *book, const struct sg_peer_id *peer);
 
 /* ---- links.c ---- */
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer);
@@ -764,6 +768,13 @@ void sg_topics_find(struct sg_core *core, struct sg_scope *scope);
 /* Base neighbours that said they have the topic become contacts. */
 void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope);
 
+/* ---- scope.c, more ---- */
+bool sg_core_is_contact(const struct sg_core *core, const struct sg_peer_id *peer);
+/* A contact does not share the topic any more, or is none any more. */
+void sg_scope_part(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer);
+/* Tells the tree who a neighbour is: its group of addresses, and whether it is a contact. */
+void sg_scope_about(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer);
+
 /* ---- charge.c ---- */
 enum sg_charge {
     SG_CHARGE_MALFORMED = 20, /* bytes no correct peer sends */
@@ -775,6 +786,11 @@ enum sg_charge {
 };
 /* At 100 points the link is doomed and its peer banned for a while. */
 void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points);
+/* Whether a frame of len bytes is within the link's rates of frames and bytes. */
+bool sg_link_may_send(struct sg_core *core, struct sg_link *link, enum sg_lane lane, size_t len);
+/* A bad message of a topic counts against its neighbour's place there, too. */
+void sg_note_invalid(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
+                     sg_err err);
 bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Counts a refused frame by its error and charges the peer. id may be NULL. */
 void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *id, sg_err err);

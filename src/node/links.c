@@ -120,6 +120,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->news = (struct sg_bucket){UINT64_C(512) * 1000, core->now};
     link->strangers = (struct sg_bucket){UINT64_C(64) * 1000, core->now};
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
+    link->bytes = (struct sg_bucket){(uint64_t)core->config.byte_rate * 2000, core->now};
     link->repair = (struct sg_bucket){(uint64_t)core->config.repair_burst * 1000, core->now};
     link->pubsub = (struct sg_bucket){(uint64_t)core->config.pubsub_rate * 2000, core->now};
     core->links[core->link_count] = link;

@@ -121,6 +121,10 @@ void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt
         sg_write_u8(&w, SG_PT_GRAFT);
         sg_pt_graft_encode(&w, &graft);
         sg_trace(&core->config.trace, SG_TRACE_GRAFT, out->peer.b, out->id.b, out->has_id);
+    } else if (out->kind == SG_PT_OUT_DONTWANT) {
+        sg_write_u8(&w, SG_PT_DONTWANT);
+        sg_pt_dontwant_encode(&w, &out->id, 1);
+        sg_trace(&core->config.trace, SG_TRACE_DONTWANT, out->peer.b, out->id.b, 0);
     } else {
         sg_write_u8(&w, SG_PT_PRUNE);
         sg_trace(&core->config.trace, SG_TRACE_PRUNE, out->peer.b, NULL, 0);
@@ -214,10 +218,27 @@ static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_sc
         sg_refuse(core, link, NULL, err);
         return;
     }
-    bool has_id = graft.has_id && may_repair(core, link, scope, &graft.id);
     struct sg_pt_in in = {
-        .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = has_id, .id = graft.id};
+        .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = graft.has_id, .id = graft.id};
+    in.is_over_budget = graft.has_id && !may_repair(core, link, scope, &graft.id);
     (void)sg_scope_pt(core, scope, &in);
+}
+
+static void route_dontwant(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                           struct sg_reader *r)
+{
+    struct sg_msg_id ids[SG_PT_DONTWANT_MAX];
+    struct sg_pt_in in = {.kind = SG_PT_IN_DONTWANT, .peer = link->peer};
+    size_t count = 0;
+    sg_err err = sg_pt_dontwant_decode(r, ids, &count);
+    if (err != SG_OK) {
+        sg_refuse(core, link, NULL, err);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        in.id = ids[i];
+        (void)sg_scope_pt(core, scope, &in);
+    }
 }
 
 static void route_prune(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
@@ -255,6 +276,8 @@ static void route_scoped(struct sg_core *core, struct sg_link *link, struct sg_s
         route_graft(core, link, scope, r);
     else if (kind == SG_PT_PRUNE)
         route_prune(core, link, scope, r);
+    else if (kind == SG_PT_DONTWANT)
+        route_dontwant(core, link, scope, r);
     else if (kind == SG_PT_PROOF_WANT)
         route_proof_want(core, link, scope, r);
     else

@@ -156,6 +156,23 @@ static void neighbor_event(struct sg_core *core, const struct sg_scope *scope,
     sg_emit(core, &out);
 }
 
+bool sg_core_is_contact(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    for (uint8_t i = 0; i < core->contact_count; i++) {
+        if (sg_peer_id_equal(&core->contacts[i], peer))
+            return true;
+    }
+    return false;
+}
+
+void sg_scope_about(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
+{
+    struct sg_pt_in in = {.kind = SG_PT_IN_ABOUT, .peer = *peer};
+    in.group = sg_book_group(&core->book, peer);
+    in.is_trusted = sg_core_is_contact(core, peer);
+    (void)sg_scope_pt(core, scope, &in); /* SG_ERR_PROTOCOL: no neighbour here */
+}
+
 static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                         bool renewed)
 {
@@ -165,6 +182,7 @@ static void neighbor_up(struct sg_core *core, struct sg_scope *scope, const stru
     sg_err err = sg_scope_pt(core, scope, &in);
     assert(err == SG_OK); /* the tree has room for every active view (core.c) */
     (void)err;
+    sg_scope_about(core, scope, peer);
     if (link != NULL && link->srtt_ns > 0) {
         in.kind = SG_PT_IN_RTT;
         in.srtt_ns = link->srtt_ns;
@@ -252,6 +270,16 @@ sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct s
     return SG_OK;
 }
 
+/* The tree's graylist is the core's: the link is closed and the peer refused for a while. */
+static void put_away(struct sg_core *core, const struct sg_scope *scope,
+                     const struct sg_peer_id *peer)
+{
+    struct sg_link *link = sg_link_find(core, peer);
+    sg_trace(&core->config.trace, SG_TRACE_PUT_AWAY, peer->b, scope->topic.b, 0);
+    if (link != NULL)
+        sg_charge(core, link, SG_CHARGE_FORGED);
+}
+
 sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in)
 {
     struct sg_pt_outbox box;
@@ -269,6 +297,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
             break;
         case SG_PT_OUT_GRAFT:
         case SG_PT_OUT_PRUNE:
+        case SG_PT_OUT_DONTWANT:
             sg_send_pt(core, scope, out);
             break;
         case SG_PT_OUT_FORGET:
@@ -276,23 +305,39 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
             sg_store_forget(&scope->store, &out->id);
             sg_large_forget(core, &out->id);
             break;
+        case SG_PT_OUT_PUT_AWAY:
+            put_away(core, scope, &out->peer);
+            break;
         }
     }
     sg_buf_unref(announce.frame);
     return SG_OK;
 }
 
+void sg_scope_part(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer)
+{
+    const struct sg_hpv_in in = {.kind = SG_HPV_IN_CONTACT, .peer = *peer, .on = false};
+    (void)sg_scope_hpv(core, scope, &in);
+}
+
 void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                    bool as_bridge)
 {
-    bool alone = scope->hpv.active_count == 0 && scope->hpv.pending_count == 0;
+    const struct sg_hpv_in contact = {.kind = SG_HPV_IN_CONTACT, .peer = *peer, .on = true};
+    struct sg_hpv *hpv = &scope->hpv;
+    if (sg_peer_id_equal(peer, &core->config.self))
+        return;
+    if (sg_core_is_contact(core, peer)) /* it shares the topic: it keeps a place there, too */
+        (void)sg_scope_hpv(core, scope, &contact);
+    if (sg_hpv_is_active(hpv, peer) || sg_hpv_is_pending(hpv, peer))
+        return;
+    bool alone = hpv->active_count == 0 && hpv->pending_count == 0;
     struct sg_hpv_in in = {.kind = alone ? SG_HPV_IN_JOIN : SG_HPV_IN_CANDIDATES,
                            .peer = *peer,
                            .on = as_bridge,
                            .peers = peer,
                            .count = 1};
-    if (!sg_peer_id_equal(peer, &core->config.self) && !sg_hpv_is_active(&scope->hpv, peer))
-        (void)sg_scope_hpv(core, scope, &in);
+    (void)sg_scope_hpv(core, scope, &in);
 }
 
 /* Whether a topic has a free place and nobody to ask but those who failed before. */

@@ -177,6 +177,8 @@ static void receive_topics(struct sg_core *core, struct sg_link *link,
     for (uint32_t i = 1; i < core->scope_count; i++) {
         if (has_topic(core, link, &core->scopes[i]->topic))
             sg_scope_meet(core, core->scopes[i], &link->peer, true);
+        else if (sg_core_is_contact(core, &link->peer))
+            sg_scope_part(core, core->scopes[i], &link->peer);
     }
 }
 

@@ -20,11 +20,16 @@ static void check_peers(const struct sg_pt *m)
 {
     uint32_t eager = 0;
     uint32_t waiting = 0;
+    uint32_t slots = 0;
     assert(m->peers_count <= m->config.peers_max);
     for (uint32_t i = 0; i < m->peers_count; i++) {
         const struct sg_pt_peer *peer = &m->peers[i];
         check_peer(m, peer);
-        eager += peer->is_eager ? 1 : 0;
+        eager += sg_pt_peer_is_linked(peer) ? 1 : 0;
+        assert(!peer->is_eager || !peer->is_fed);
+        assert((peer->score.since != SG_TIME_NEVER) == sg_pt_peer_is_linked(peer));
+        assert((slots >> peer->slot & 1) == 0);
+        slots |= UINT32_C(1) << peer->slot;
         waiting += peer->queued;
         for (uint32_t j = 0; j < i; j++) {
             assert(!sg_peer_id_equal(&peer->id, &m->peers[j].id));
@@ -32,7 +37,7 @@ static void check_peers(const struct sg_pt *m)
             assert(peer->queue == NULL || peer->queue != m->peers[j].queue);
         }
     }
-    assert(eager == m->eager_count);
+    assert(eager == m->eager_count && slots == m->slots);
     assert((waiting == 0) == (m->lazy_at == SG_TIME_NEVER));
 }
 

@@ -62,9 +62,11 @@ static void flush_full(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_ou
 
 /* Flushing after the last id that fits, not before the first that does not: an input adds at most
  * one id to a queue, or fills an empty one, so what an outbox points at is never overwritten. */
-void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_seen *entry,
                       struct sg_pt_outbox *out)
 {
+    if (!sg_pt_conduct_reaches(m, peer, m->config.weights.gossip_min))
+        return;
     if (push(m, peer, entry))
         flush_full(m, peer, out);
     else

@@ -5,6 +5,16 @@
 /* The timer is so many times the longest lead of late; both make early pulls rare. */
 #define LEAD_MARGIN 2
 #define LEAD_MEMORY_MS UINT64_C(600000)
+/* Somebody was asked in vain: for so long the tree is not waited for longer than a round trip.
+ * Where neighbours withhold messages, others repair what they lack, so that leads are long and say
+ * nothing; a copy too many costs less than a message late. */
+#define WARY_NS (30 * SG_NS_PER_S)
+/* For so long after a repair, or after somebody was asked in vain, nobody is taken into the tree
+ * for the short path that it tells of: who withholds messages tells of the shortest ones. */
+#define STEADY_NS (60 * SG_NS_PER_S)
+#define DOUBT_NS (600 * SG_NS_PER_S)
+/* A GRAFT that waits for the neighbour's earlier answers is tried again after this. */
+#define HOLD_NS (100 * SG_NS_PER_MS)
 
 void sg_pt_missing_init(struct sg_pt *m)
 {
@@ -127,6 +137,8 @@ static uint32_t take_entry(struct sg_pt_missing_set *set)
 static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
     uint64_t wait = sg_pt_peer_patience(m, peer);
+    if (m->now < m->wary_until)
+        return wait;
     if (wait < LEAD_MARGIN * m->lead_ns)
         wait = LEAD_MARGIN * m->lead_ns;
     return sg_time_min(wait, m->config.graft_max_ns);
@@ -170,22 +182,49 @@ static struct sg_pt_missing *add(struct sg_pt *m, struct sg_pt_peer *peer,
     return miss;
 }
 
-/* Remembers that peer has it, in the order of announcements; when the list is full, in the place of
- * a neighbour that is gone. */
-static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss, uint32_t tag, uint8_t hop)
+/* Whom to ask first: contacts, those with nothing against them, those in the tree, because asking
+ * them adds no link. */
+static int rank_of(const struct sg_pt *m, const struct sg_pt_peer *peer)
+{
+    return (peer->score.is_trusted ? 4 : 0) +
+           (sg_pt_conduct_reaches(m, peer, SG_PT_GOOD_MIN) ? 2 : 0) +
+           (sg_pt_peer_is_linked(peer) ? 1 : 0);
+}
+
+/* Place in a full list for a neighbour of a rank, or count: in the place of one that is gone, of
+ * one that was asked in vain, or of a worse one. Those who announce everything first and send
+ * nothing must not be all who are asked. */
+static uint32_t place_in_full_list(struct sg_pt *m, const struct sg_pt_missing *miss, int rank)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    uint32_t at = miss->count;
+    for (uint32_t i = 0; i < miss->count; i++) {
+        const struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
+        if (peer == NULL)
+            return i;
+        int other = (miss->grafted >> i & 1) != 0 ? -1 : rank_of(m, peer);
+        if (other >= rank)
+            continue;
+        at = i;
+        rank = other;
+    }
+    return at;
+}
+
+/* Remembers that peer has it, in the order of announcements. */
+static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss,
+                           const struct sg_pt_peer *peer, uint8_t hop)
 {
     struct sg_pt_advertiser *list = advertisers_of(m, miss);
     for (uint32_t i = 0; i < miss->count; i++)
-        if (list[i].tag == tag)
+        if (list[i].tag == peer->tag)
             return;
     uint32_t at = miss->count;
     if (at == m->config.advertisers_max)
-        for (at = 0; at < miss->count; at++)
-            if (sg_pt_peer_by_tag(m, list[at].tag) == NULL)
-                break;
+        at = place_in_full_list(m, miss, rank_of(m, peer));
     if (at == m->config.advertisers_max)
         return;
-    list[at] = (struct sg_pt_advertiser){tag, hop};
+    list[at] = (struct sg_pt_advertiser){peer->tag, hop};
     miss->asked = (uint16_t)(miss->asked & ~(1U << at));
     miss->grafted = (uint16_t)(miss->grafted & ~(1U << at));
     if (at == miss->count)
@@ -211,8 +250,8 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
         miss = add(m, peer, &have->id);
     if (miss == NULL)
         return;
-    add_advertiser(m, miss, peer->tag, have->hop);
-    if (peer->is_eager && miss->tries == 0)
+    add_advertiser(m, miss, peer, have->hop);
+    if (sg_pt_peer_is_linked(peer) && miss->tries == 0)
         hurry(m, miss, peer);
 }
 
@@ -238,7 +277,7 @@ struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_i
     const struct sg_pt_advertiser *list = advertisers_of(m, miss);
     for (uint32_t i = 0; i < miss->count; i++) {
         struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
-        if (peer == NULL || peer->is_eager || (best != NULL && list[i].hop >= *hop))
+        if (peer == NULL || sg_pt_peer_is_linked(peer) || (best != NULL && list[i].hop >= *hop))
             continue;
         best = peer;
         *hop = list[i].hop;
@@ -255,14 +294,81 @@ static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_
     return false;
 }
 
-void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry)
+static bool has_announced(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++)
+        if (list[i].tag == tag)
+            return true;
+    return false;
+}
+
+/* It should have pushed, or was not even told. */
+static bool has_failed(struct sg_pt *m, const struct sg_pt_missing *miss,
+                       const struct sg_pt_peer *peer)
+{
+    return peer->score.since <= miss->since || !has_announced(m, miss, peer->tag);
+}
+
+/* The tree is not optimised for a while. */
+static void stay_as_it_is(struct sg_pt *m, uint64_t ns)
+{
+    if (m->steady_at < sg_time_add(m->now, ns))
+        m->steady_at = sg_time_add(m->now, ns);
+}
+
+/* Who was asked and did not answer, though there was time, has to be asked last. */
+static void blame_silent(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t parent,
+                         struct sg_pt_outbox *out)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint8_t i = 0; i < miss->count; i++) {
+        struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
+        bool is_late = i != miss->last || m->now >= miss->due;
+        if (peer == NULL || peer->tag == parent || !is_late || (miss->grafted >> i & 1) == 0)
+            continue;
+        m->wary_until = sg_time_add(m->now, WARY_NS);
+        stay_as_it_is(m, DOUBT_NS);
+        sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
+        sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
+    }
+}
+
+/* A message was pulled: those in the tree who neither brought nor announced it had not done their
+ * part, or those behind them had not. */
+static void blame(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t parent,
+                  struct sg_pt_outbox *out)
+{
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        struct sg_pt_peer *peer = &m->peers[i];
+        if (peer->tag == parent)
+            sg_pt_conduct_answered(m, peer);
+        else if (peer->is_eager && has_failed(m, miss, peer))
+            sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
+    }
+}
+
+static bool is_credible(struct sg_pt *m, const struct sg_pt_missing *miss)
+{
+    const struct sg_pt_peer *first = sg_pt_peer_by_tag(m, miss->owner);
+    return first == NULL || sg_pt_conduct_reaches(m, first, SG_PT_GOOD_MIN);
+}
+
+void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
+                           struct sg_pt_outbox *out)
 {
     struct sg_pt_missing *miss = find(m, &entry->id);
     if (miss == NULL)
         return;
-    if (!was_asked(m, miss, entry->parent)) {
-        /* only what comes by itself tells how late the tree is */
-        observe_lead(m, sg_time_since(m->now, miss->since));
+    blame_silent(m, miss, entry->parent, out);
+    if (was_asked(m, miss, entry->parent)) {
+        stay_as_it_is(m, STEADY_NS);
+        blame(m, miss, entry->parent, out);
+    } else {
+        /* only what comes by itself tells how late the tree is, and only after those who are to be
+         * believed have announced it */
+        if (is_credible(m, miss))
+            observe_lead(m, sg_time_since(m->now, miss->since));
         if (miss->tries > 0)
             m->stats.grafts_early++;
     }
@@ -270,22 +376,21 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry)
     drop(m, miss);
 }
 
-/* Place of the advertiser to ask next in this round, or count: the first eager neighbour, because
- * asking it adds no link to the tree, otherwise the first. */
+/* Place of the advertiser to ask next in this round, or count. */
 static uint8_t pick(struct sg_pt *m, const struct sg_pt_missing *miss)
 {
     const struct sg_pt_advertiser *list = advertisers_of(m, miss);
-    uint8_t first = miss->count;
+    uint8_t best = miss->count;
+    int best_rank = -1;
     for (uint8_t i = 0; i < miss->count; i++) {
-        const struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
-        if (peer == NULL || (miss->asked >> i & 1) != 0)
+        struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
+        if (peer == NULL || (miss->asked >> i & 1) != 0 || rank_of(m, peer) <= best_rank ||
+            !sg_pt_conduct_may_ask(m, peer))
             continue;
-        if (peer->is_eager)
-            return i;
-        if (first == miss->count)
-            first = i;
+        best = i;
+        best_rank = rank_of(m, peer);
     }
-    return first;
+    return best;
 }
 
 /* NULL when none is a neighbour any more. */
@@ -300,7 +405,25 @@ static struct sg_pt_peer *next_advertiser(struct sg_pt *m, struct sg_pt_missing 
         return NULL;
     miss->asked = (uint16_t)(miss->asked | 1U << at);
     miss->grafted = (uint16_t)(miss->grafted | 1U << at);
+    miss->last = at;
     return sg_pt_peer_by_tag(m, advertisers_of(m, miss)[at].tag);
+}
+
+/* Some advertiser is still there: it has not been asked for want of tokens only. */
+static bool has_advertiser(struct sg_pt *m, const struct sg_pt_missing *miss)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint8_t i = 0; i < miss->count; i++)
+        if (sg_pt_peer_by_tag(m, list[i].tag) != NULL)
+            return true;
+    return false;
+}
+
+static void hold_back(struct sg_pt *m, struct sg_pt_missing *miss)
+{
+    m->stats.asks_held++;
+    miss->due = sg_time_add(m->now, HOLD_NS);
+    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
 }
 
 /* Asks the next advertiser, or gives up. */
@@ -309,6 +432,10 @@ static void ask(struct sg_pt *m, struct sg_pt_missing *miss, struct sg_pt_outbox
     struct sg_pt_peer *peer = NULL;
     if (miss->tries < m->config.graft_tries_max)
         peer = next_advertiser(m, miss);
+    if (peer == NULL && miss->tries < m->config.graft_tries_max && has_advertiser(m, miss)) {
+        hold_back(m, miss);
+        return;
+    }
     if (peer == NULL) {
         m->stats.missing_given_up++;
         drop(m, miss);
@@ -322,6 +449,7 @@ static void ask(struct sg_pt *m, struct sg_pt_missing *miss, struct sg_pt_outbox
     miss->tries++;
     miss->due = sg_time_add(m->now, sg_time_min(pause, m->config.graft_max_ns));
     sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
+    sg_pt_conduct_asked(m, peer);
     sg_pt_peer_graft(m, peer, &miss->id, out);
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "plumtree/score.h"
 #include "wire/pt_msg.h"
 
 /* The most neighbours a config may ask for. */
@@ -18,6 +19,8 @@
  * one slice of announcements, grafts and expired ids. More work than fits leaves the deadline at
  * once. */
 #define SG_PT_OUT_MAX 128
+/* A message goes to one neighbour at most so often (threats.md 13). */
+#define SG_PT_SENT_MAX 3
 
 struct sg_pt_config {
     const struct sg_mem *mem;
@@ -36,6 +39,15 @@ struct sg_pt_config {
     uint64_t graft_min_ns;       /* [50 ms] bounds of the missing-message timer, whose value is */
     uint64_t graft_max_ns;       /* [2 s]   max(2 SRTT + 4 var of the advertiser, observed lead) */
     uint8_t graft_tries_max;     /* [8] then the message is forgotten until announced again */
+    uint64_t backoff_ns;         /* [60 s] a pruned link is not grafted without a message that is
+                                  * missing; 0 = no back-off */
+    uint64_t dontwant_ns;        /* [10 s] how long an IDONTWANT holds */
+    uint64_t promise_ns;         /* [6 s] an announced id has come by then, from whomever */
+    uint32_t ihave_frames; /* [10] a second and neighbour, and one per message that comes .. */
+    uint32_t ihave_ids;    /* [5000] .. the same of ids; twice as many at once */
+    uint32_t asks;         /* [10] GRAFTs with an id a second to one neighbour; each answer
+                                  * allows for two more */
+    struct sg_score_weights weights;
 };
 
 struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem);
@@ -54,7 +66,12 @@ enum sg_pt_in_kind {
     SG_PT_IN_GRAFT,         /* peer, has_id, id */
     SG_PT_IN_PRUNE,         /* peer */
     SG_PT_IN_RTT,           /* peer, srtt_ns, rttvar_ns */
-    SG_PT_IN_PUSH_DROPPED   /* peer, id: the lane was full, so leave an IHAVE instead */
+    SG_PT_IN_PUSH_DROPPED,  /* peer, id: the lane was full, so leave an IHAVE instead */
+    SG_PT_IN_ARRIVING,      /* peer, id: the first copy of a large message has come and is being
+                             * verified: nobody need send another one */
+    SG_PT_IN_DONTWANT,      /* peer, id */
+    SG_PT_IN_CONDUCT,       /* peer, event: the node has something against it */
+    SG_PT_IN_ABOUT          /* peer, group (0 = unknown), is_trusted: who a neighbour is */
 };
 
 struct sg_pt_in {
@@ -67,6 +84,11 @@ struct sg_pt_in {
     size_t count;
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
+    bool is_postponed;         /* IHAVE: the message itself came, but could not be looked at */
+    bool is_over_budget;       /* GRAFT: the message is not to be sent now */
+    enum sg_score_event event; /* CONDUCT: INVALID or FAULT */
+    uint64_t group;            /* ABOUT: of its address */
+    bool is_trusted;           /* ABOUT: a contact */
 };
 
 enum sg_pt_out_kind {
@@ -74,7 +96,9 @@ enum sg_pt_out_kind {
     SG_PT_OUT_IHAVE,  /* peer, have [count]: points into the machine, valid until the next input */
     SG_PT_OUT_GRAFT,  /* peer, has_id, id */
     SG_PT_OUT_PRUNE,  /* peer */
-    SG_PT_OUT_FORGET  /* id: no longer cached, the node lets its payload go */
+    SG_PT_OUT_FORGET, /* id: no longer cached, the node lets its payload go */
+    SG_PT_OUT_DONTWANT, /* peer, id */
+    SG_PT_OUT_PUT_AWAY  /* peer: its score is below accept_min; told once */
 };
 
 struct sg_pt_out {
@@ -105,7 +129,9 @@ struct sg_pt_stats {
     uint64_t prunes_sent;
     uint64_t prunes_received;
     uint64_t grafts_served;     /* GRAFTs with an id answered by the message */
-    uint64_t grafts_repeated;   /* of these, for an id already served three times or more */
+    uint64_t grafts_refused;    /* with an id this neighbour was sent SG_PT_SENT_MAX times */
+    uint64_t grafts_in_backoff; /* received, without a message that is missing there: after three,
+                                 * one each backoff_ns, they are faults */
     uint64_t grafts_early;      /* pulled, but the tree brought it after all: timer too short */
     uint64_t missing_recovered; /* announced first, then received (pushed or pulled) */
     uint64_t missing_given_up;  /* asked everybody for it, or the last advertiser is gone */
@@ -114,6 +140,17 @@ struct sg_pt_stats {
     uint64_t seen_overflow;     /* forgotten before seen_ns because seen_max were newer */
     uint64_t optimisations;     /* parents exchanged for a shorter path */
     uint64_t rescues;           /* the last eager neighbour was lost, a lazy one grafted */
+    uint64_t dontwants_sent;
+    uint64_t dontwants_received;
+    uint64_t pushes_spared;  /* not wanted: announced instead */
+    uint64_t ihaves_refused; /* ids above the rate, or of a neighbour below gossip_min */
+    uint64_t asks_held;      /* GRAFTs that waited: the neighbour's answers are due first */
+    uint64_t promises_kept, promises_broken;
+    uint64_t faults;        /* of neighbours, all kinds */
+    uint64_t sources_lost;  /* eager neighbours that brought nothing any more */
+    uint64_t median_grafts; /* neighbours in the tree were bad: a better one was grafted */
+    uint64_t cut_by_score;  /* cycles cut at the worse link */
+    uint64_t put_away;
 };
 
 enum sg_pt_known { SG_PT_UNKNOWN, SG_PT_SEEN, SG_PT_CACHED };
@@ -153,7 +190,13 @@ bool sg_pt_is_missing(const struct sg_pt *m, const struct sg_msg_id *id);
 const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m);
 /* Whether peer is a neighbour and eager. */
 bool sg_pt_is_eager(const struct sg_pt *m, const struct sg_peer_id *peer);
-/* Numbers of eager and lazy neighbours. */
+/* Numbers of neighbours that messages are pushed to, and of those that are told ids. */
 void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy);
+
+/* Neighbours that messages are expected from; whether one is. */
+size_t sg_pt_sources(const struct sg_pt *m);
+bool sg_pt_is_source(const struct sg_pt *m, const struct sg_peer_id *peer);
+/* What a neighbour's conduct is worth now; 0 for who is none. */
+int32_t sg_pt_score(const struct sg_pt *m, const struct sg_peer_id *peer);
 
 #endif

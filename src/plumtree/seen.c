@@ -145,6 +145,24 @@ static bool is_past(const struct sg_pt *m, const struct sg_pt_seen *entry, uint6
     return sg_time_add(entry->at, after_ns) <= m->now;
 }
 
+void sg_pt_seen_count_sent(struct sg_pt_seen *entry, uint8_t slot)
+{
+    if (sg_pt_seen_sent(entry, slot) < SG_PT_SENT_MAX)
+        entry->sent += UINT64_C(1) << (2 * slot);
+}
+
+void sg_pt_seen_uncount_sent(struct sg_pt_seen *entry, uint8_t slot)
+{
+    if (sg_pt_seen_sent(entry, slot) > 0)
+        entry->sent -= UINT64_C(1) << (2 * slot);
+}
+
+void sg_pt_seen_clear_slot(struct sg_pt *m, uint8_t slot)
+{
+    for (uint32_t age = 0; age < m->seen.held; age++)
+        sg_pt_seen_recent(m, age)->sent &= ~(UINT64_C(3) << (2 * slot));
+}
+
 void sg_pt_seen_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
 {
     for (int i = 0; i < SG_PT_FORGET_SLICE && m->seen.held > 0; i++) {

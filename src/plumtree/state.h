@@ -3,6 +3,7 @@
 #ifndef SG_PLUMTREE_STATE_H
 #define SG_PLUMTREE_STATE_H
 
+#include "base/bucket.h"
 #include "base/index.h"
 #include "plumtree/plumtree.h"
 
@@ -16,8 +17,13 @@
 #define SG_PT_GRAFT_SLICE 32
 #define SG_PT_FORGET_SLICE 64
 #define SG_PT_EVICT_SLICE 1024
-/* A GRAFT for an id served so often before counts as repeated (threats.md 13). */
-#define SG_PT_SERVED_FREELY 3
+/* Ids that one neighbour does not want to be sent, and announcements of one that are watched. */
+#define SG_PT_UNWANTED_MAX 32
+#define SG_PT_PROMISES_MAX 4
+/* Below this a neighbour is not chosen for the tree, if there is another one. */
+#define SG_PT_GOOD_MIN (-10)
+/* Below this it is not taken for its short path. */
+#define SG_PT_PARENT_MIN 0
 
 /* Missing entries in the order of their announcement. */
 struct sg_pt_queue {
@@ -26,25 +32,53 @@ struct sg_pt_queue {
     uint32_t count;
 };
 
+struct sg_pt_unwanted {
+    uint64_t word; /* first of the id */
+    sg_time_ns until;
+};
+
+struct sg_pt_promise {
+    struct sg_msg_id id;
+    sg_time_ns due;
+};
+
+/* What is kept of a neighbour that has announced or does not want something: most never do. */
+struct sg_pt_extra {
+    struct sg_bucket frames, ids; /* IHAVE */
+    struct sg_bucket asks;        /* GRAFTs with an id, to it */
+    uint64_t credited;            /* messages that have given their tokens */
+    struct sg_pt_promise promises[SG_PT_PROMISES_MAX];
+    struct sg_pt_unwanted *unwanted; /* [SG_PT_UNWANTED_MAX], a ring, NULL = none so far */
+    uint8_t promise_count, unwanted_next;
+};
+
 struct sg_pt_peer {
     struct sg_peer_id id;
     uint32_t tag;
-    bool is_eager;
+    bool is_eager; /* in the tree, and messages are expected from it */
+    bool is_fed;   /* in the tree, but it is only pushed to */
+    bool is_put_away;
+    uint8_t slot;               /* place in sg_pt_seen.sent */
     uint16_t queued, queue_cap; /* ids: waiting, and room; <= ihave_queue_max */
     struct sg_pt_have *queue;   /* [queue_cap], announced at latest .. */
     sg_time_ns queued_since;    /* .. ihave_flush_ns after this */
     uint64_t srtt_ns;           /* 0 = not known */
     uint64_t rttvar_ns;
-    sg_time_ns quiet_until;     /* what it pushes may have been sent before our PRUNE reached it */
+    sg_time_ns quiet_until;   /* what it pushes may have been sent before our PRUNE reached it */
+    sg_time_ns backoff_until; /* the link was pruned at either end */
+    sg_time_ns returns_at;    /* bucket of returns within a back-off, full at this time */
+    uint64_t group;           /* of its address, 0 = not known */
+    struct sg_score score;
+    struct sg_pt_extra *extra;
     struct sg_pt_queue missing; /* what it was the first to announce */
 };
 
 struct sg_pt_seen {
     struct sg_msg_id id;
     sg_time_ns at;
+    uint64_t sent;   /* two bits per neighbour's slot: how often it was sent there */
     uint32_t parent; /* tag of who gave it, SG_PT_TAG_NONE for our own */
     uint8_t hop;     /* links travelled to reach us */
-    uint8_t served;  /* GRAFTs answered, saturating */
     bool is_held;    /* false: refused, only seen */
 };
 
@@ -77,6 +111,7 @@ struct sg_pt_missing {
     uint16_t asked;   /* .. in this round */
     uint8_t count;    /* advertisers */
     uint8_t tries;    /* GRAFTs sent */
+    uint8_t last;     /* advertiser asked last */
 };
 
 struct sg_pt_missing_set {
@@ -98,9 +133,10 @@ struct sg_pt {
     struct sg_pt_peer *peers; /* [peers_max], insertion order */
     uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
-    uint32_t eager_count;
-    bool is_settled;    /* has its place in a tree: essay 10 */
-    sg_time_ns lazy_at; /* the first queue is announced */
+    uint32_t eager_count; /* neighbours in the tree: eager or fed */
+    uint32_t slots;       /* a bit per slot that a neighbour has */
+    bool is_settled;      /* has its place in a tree: essay 10 */
+    sg_time_ns lazy_at;   /* the first queue is announced */
     struct sg_pt_seen_ring seen;
     struct sg_index_keys keys; /* of both indexes */
     struct sg_pt_missing_set missing;
@@ -109,6 +145,12 @@ struct sg_pt {
     uint64_t lead_ns;     /* IHAVE lead over payload, near the longest of late .. */
     sg_time_ns lead_at;   /* .. as of this time */
     uint32_t last_tag;
+    uint64_t total, own;   /* messages of others, of this node */
+    sg_time_ns wary_until; /* see first_wait */
+    sg_time_ns steady_at;  /* the tree may be optimised from then on */
+    sg_time_ns copy_at;    /* the last copy came, or the machine began */
+    sg_time_ns review_at;  /* the neighbours are looked at with the next message from then on */
+    sg_time_ns median_at;  /* a better one may be grafted from then on */
     struct sg_prng prng;
     struct sg_pt_stats stats;
 };
@@ -118,7 +160,7 @@ struct sg_pt {
 struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
                              const struct sg_peer_id *peer);
 /* Pushes the message of entry to peer. */
-void sg_pt_push(struct sg_pt *m, const struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+void sg_pt_push(struct sg_pt *m, const struct sg_pt_peer *peer, struct sg_pt_seen *entry,
                 struct sg_pt_outbox *out);
 
 /* peers.c: neighbours, who is eager, and the moves between the two sets */
@@ -127,6 +169,22 @@ struct sg_pt_peer *sg_pt_peer_by_tag(struct sg_pt *m, uint32_t tag);
 struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id);
 void sg_pt_peer_remove(struct sg_pt *m, struct sg_pt_peer *peer);
 void sg_pt_peer_set_eager(struct sg_pt *m, struct sg_pt_peer *peer, bool is_eager);
+/* Messages are pushed to it: eager or fed. */
+static inline bool sg_pt_peer_is_linked(const struct sg_pt_peer *peer)
+{
+    return peer->is_eager || peer->is_fed;
+}
+/* The link was pruned of late, so that this node must not graft it without need. */
+bool sg_pt_peer_is_in_backoff(const struct sg_pt *m, const struct sg_pt_peer *peer);
+/* One of the few returns of a pruned link into the tree that are free within a back-off. */
+bool sg_pt_peer_may_return(const struct sg_pt *m, struct sg_pt_peer *peer);
+/* Its GRAFT; lacks: it names a message that it was never sent. */
+void sg_pt_peer_grafts_us(struct sg_pt *m, struct sg_pt_peer *peer, bool lacks,
+                          struct sg_pt_outbox *out);
+/* Its PRUNE. */
+void sg_pt_peer_prunes_us(struct sg_pt *m, struct sg_pt_peer *peer);
+/* A new message by a neighbour outside the tree. */
+void sg_pt_peer_pushes_us(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
 void sg_pt_peer_set_rtt(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in);
 /* How long an answer of peer may take: 2 SRTT + 4 var, between the bounds of the graft timer. */
 uint64_t sg_pt_peer_patience(const struct sg_pt *m, const struct sg_pt_peer *peer);
@@ -157,11 +215,20 @@ SG_MUST_USE sg_err sg_pt_seen_reserve(struct sg_pt *m);
 /* A new id after sg_pt_seen_reserve; the caller fills parent and hop. The oldest make room. */
 struct sg_pt_seen *sg_pt_seen_add(struct sg_pt *m, const struct sg_msg_id *id, bool is_held,
                                   struct sg_pt_outbox *out);
+/* How often it was sent to the neighbour of a slot, up to SG_PT_SENT_MAX. */
+static inline unsigned sg_pt_seen_sent(const struct sg_pt_seen *entry, uint8_t slot)
+{
+    return (unsigned)(entry->sent >> (2 * slot)) & 3;
+}
+void sg_pt_seen_count_sent(struct sg_pt_seen *entry, uint8_t slot);
+void sg_pt_seen_uncount_sent(struct sg_pt_seen *entry, uint8_t slot);
+/* The slot's neighbour is gone. O(held). */
+void sg_pt_seen_clear_slot(struct sg_pt *m, uint8_t slot);
 void sg_pt_seen_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_seen_deadline(const struct sg_pt *m);
 
 /* lazy.c: announcements waiting for each neighbour */
-void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_seen *entry,
                       struct sg_pt_outbox *out);
 /* The same when there is no room in the lane for a push. */
 void sg_pt_lazy_queue_dropped(struct sg_pt *m, struct sg_pt_peer *peer,
@@ -193,9 +260,45 @@ struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_i
 bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
                            const struct sg_pt_peer *peer);
 /* entry came from its parent: no longer missing. */
-void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry);
+void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
+                           struct sg_pt_outbox *out);
 void sg_pt_missing_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_missing_deadline(const struct sg_pt *m);
+
+/* conduct.c: what neighbours do with their links, and what follows from it */
+/* NULL when out of memory. */
+struct sg_pt_extra *sg_pt_conduct_extra(struct sg_pt *m, struct sg_pt_peer *peer);
+void sg_pt_conduct_free(struct sg_pt *m, struct sg_pt_peer *peer);
+int32_t sg_pt_conduct_value(const struct sg_pt *m, const struct sg_pt_peer *peer);
+/* Whether its value is at least min. Cheap for those with nothing against them. */
+bool sg_pt_conduct_reaches(const struct sg_pt *m, const struct sg_pt_peer *peer, int32_t min);
+/* Counts an event; a bad one may put the neighbour away. */
+void sg_pt_conduct_note(struct sg_pt *m, struct sg_pt_peer *peer, enum sg_score_event event,
+                        struct sg_pt_outbox *out);
+/* Whether an IHAVE with so many ids is within the neighbour's rate. */
+bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t count,
+                                struct sg_pt_outbox *out);
+/* Watches an announced id that has not come. */
+void sg_pt_conduct_promise(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
+/* The id came, though not through the tree. */
+void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id);
+/* Whether it may be asked for one more message; taken: it is asked. */
+bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer);
+void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer);
+/* It has answered. */
+void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer);
+/* From time to time, with a message: who brings nothing is not eager, and the tree is mended where
+ * its links are bad. */
+void sg_pt_conduct_review(struct sg_pt *m, struct sg_pt_outbox *out);
+/* Counts the neighbours of each group of addresses. */
+void sg_pt_conduct_crowds(struct sg_pt *m);
+
+/* unwanted.c: IDONTWANT */
+void sg_pt_unwanted_tell(struct sg_pt *m, const struct sg_pt_peer *but, const struct sg_msg_id *id,
+                         struct sg_pt_outbox *out);
+void sg_pt_unwanted_add(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
+bool sg_pt_unwanted_has(const struct sg_pt *m, const struct sg_pt_peer *peer,
+                        const struct sg_msg_id *id);
 
 /* queue.c: missing entries in the order of their announcement */
 void sg_pt_queue_init(struct sg_pt_queue *queue);

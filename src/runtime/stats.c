@@ -27,6 +27,26 @@ static void fill_messages(struct sg_stats *out, const struct sg_core_stats *core
     out->given_up = pt->missing_given_up;
 }
 
+static void fill_conduct(struct sg_stats *out, const struct sg_core_stats *core)
+{
+    const struct sg_pt_stats *pt = &core->pt;
+    out->dontwants_sent = pt->dontwants_sent;
+    out->dontwants_received = pt->dontwants_received;
+    out->pushes_spared = pt->pushes_spared;
+    out->faults = pt->faults;
+    out->grafts_in_backoff = pt->grafts_in_backoff;
+    out->grafts_refused = pt->grafts_refused;
+    out->repairs_refused = core->repairs_refused;
+    out->ihaves_refused = pt->ihaves_refused;
+    out->asks_held = pt->asks_held;
+    out->promises_kept = pt->promises_kept;
+    out->promises_broken = pt->promises_broken;
+    out->sources_lost = pt->sources_lost;
+    out->median_grafts = pt->median_grafts;
+    out->cut_by_score = pt->cut_by_score;
+    out->put_away = pt->put_away;
+}
+
 static void fill_large(struct sg_stats *out, const struct sg_core_stats *core,
                        const struct sg_core_gauges *now)
 {
@@ -142,6 +162,7 @@ void sg_node_stats(struct sg_node *node, struct sg_stats *stats)
     stats->subscriber_closed = node->subs.closed;
     stats->subscriber_held = node->subs.held;
     fill_messages(stats, &core);
+    fill_conduct(stats, &core);
     stats->kept = now.history;
     stats->kept_bytes = now.history_bytes;
     stats->stored = node->archive.stored;

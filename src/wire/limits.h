@@ -67,6 +67,10 @@
 
 /* protocol.md 4: IHAVE batches of at most 1 024 ids. */
 #define SG_PT_IHAVE_MAX 1024
+/* IDONTWANT: as many as one signature covers. */
+#define SG_PT_DONTWANT_MAX 64
+/* A GOSSIP frame above this is worth an IDONTWANT (45 bytes) per neighbour. */
+#define SG_PT_DONTWANT_LEN 1024
 /* Hops are a hint for tree optimisation; a path longer than this is not a tree of ours. */
 #define SG_PT_HOP_MAX 255
 /* protocol.md 4: one signature for up to 64 messages; their ids take 2 KiB beside its 3.3 KB. */

@@ -46,3 +46,24 @@ sg_err sg_pt_graft_decode(struct sg_reader *r, struct sg_pt_graft *msg)
         sg_read_copy(r, msg->id.b, SG_ID_LEN);
     return sg_reader_done(r);
 }
+
+void sg_pt_dontwant_encode(struct sg_writer *w, const struct sg_msg_id *ids, size_t count)
+{
+    size_t mark = sg_write_vector_begin(w);
+    for (size_t i = 0; i < count; i++)
+        sg_write_bytes(w, sg_bytes(ids[i].b, SG_ID_LEN));
+    sg_write_vector_end(w, mark);
+}
+
+sg_err sg_pt_dontwant_decode(struct sg_reader *r, struct sg_msg_id *ids, size_t *count)
+{
+    struct sg_bytes list = sg_read_vector(r, SG_PT_DONTWANT_MAX * SG_ID_LEN);
+    struct sg_reader entries = sg_reader(list);
+    SG_TRY(sg_reader_done(r));
+    if (list.len == 0 || list.len % SG_ID_LEN != 0)
+        return SG_ERR_MALFORMED;
+    *count = list.len / SG_ID_LEN;
+    for (size_t i = 0; i < *count; i++)
+        sg_read_copy(&entries, ids[i].b, SG_ID_LEN);
+    return sg_reader_done(&entries);
+}

@@ -117,6 +117,38 @@ static void no_memory_for_more(void **state)
     assert_int_equal(f.live, 0);
 }
 
+static uint64_t group4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    const struct sg_peer_id peer = {{1}};
+    struct sg_hints hints = {.count = 1};
+    struct sg_book book;
+    const uint8_t bytes[] = {4, a, b, c, d, 0x10, 0x00};
+    hints.hint[0].len = sizeof(bytes);
+    memcpy(hints.hint[0].b, bytes, sizeof(bytes));
+    sg_book_init(&book, sg_mem_default(), 8, &keys);
+    sg_book_learn(&book, &peer, &hints, true);
+    uint64_t group = sg_book_group(&book, &peer);
+    sg_book_fini(&book);
+    return group;
+}
+
+/* Only public networks tell who belongs together. */
+static void groups_are_public_networks(void **state)
+{
+    (void)state;
+    assert_int_not_equal(group4(198, 51, 100, 7), 0);
+    assert_int_equal(group4(198, 51, 100, 7), group4(198, 51, 100, 99));
+    assert_int_not_equal(group4(198, 51, 100, 7), group4(198, 51, 101, 7));
+    assert_int_equal(group4(127, 0, 0, 1), 0);
+    assert_int_equal(group4(10, 1, 2, 3), 0);
+    assert_int_equal(group4(172, 20, 2, 3), 0);
+    assert_int_not_equal(group4(172, 32, 2, 3), 0);
+    assert_int_equal(group4(192, 168, 2, 3), 0);
+    assert_int_equal(group4(169, 254, 2, 3), 0);
+    assert_int_equal(group4(100, 64, 2, 3), 0);
+    assert_int_equal(group4(0, 0, 2, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +156,7 @@ int main(void)
         cmocka_unit_test(hints_of_every_length_are_kept),
         cmocka_unit_test(no_memory_for_more),
         cmocka_unit_test(a_full_book_forgets_its_oldest_entry),
+        cmocka_unit_test(groups_are_public_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,7 +162,7 @@ static inline uint64_t delay_between(const struct node *node, uint16_t to)
 /* False when the lane has no room for a push. */
 static inline bool send_out(struct cluster *c, uint16_t from, const struct sg_pt_out *o)
 {
-    if (o->kind == SG_PT_OUT_FORGET)
+    if (o->kind == SG_PT_OUT_FORGET || o->kind == SG_PT_OUT_PUT_AWAY)
         return true;
     uint16_t to = node_of(&o->peer);
     uint64_t delay = delay_between(&c->nodes[from], to);
@@ -272,6 +272,8 @@ static inline void receive(struct cluster *c, struct event *e)
     case SG_PT_OUT_PRUNE:
         in.kind = SG_PT_IN_PRUNE;
         break;
+    case SG_PT_OUT_DONTWANT:
+    case SG_PT_OUT_PUT_AWAY:
     case SG_PT_OUT_FORGET:
         fail();
     }

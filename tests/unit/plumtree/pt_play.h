@@ -3,6 +3,7 @@
  *
  *     new [seed=1] [peers=] [seen=] [cache=] [missing=] [advertisers=] [queue=] [onup=]
  *         [threshold=] [tries=] [cache_ms=] [seen_ms=] [flush_ms=] [min_ms=] [max_ms=]
+ *         [backoff_ms=] [dontwant_ms=] [promise_ms=]
  *     up PEER..., down PEER...  IN_NEIGHBOR_UP, IN_NEIGHBOR_DOWN
  *     broadcast ID              IN_BROADCAST
  *     PEER gossip ID [HOP]      IN_GOSSIP; HOP is 1 unless given, here and below
@@ -13,6 +14,11 @@
  *     PEER prune                IN_PRUNE
  *     PEER rtt MS [VAR_MS]      IN_RTT
  *     PEER dropped ID           IN_PUSH_DROPPED
+ *     PEER arriving ID          IN_ARRIVING
+ *     PEER dontwant ID          IN_DONTWANT
+ *     PEER invalid, PEER fault  IN_CONDUCT
+ *     PEER about GROUP [1]      IN_ABOUT; 1: is trusted
+ *     score PEER...             sg_pt_score
  *     wait MS                   time passes, no input
  *     run MS                    time passes with IN_TIMEOUT at each deadline
  *     next                      IN_TIMEOUT at the next deadline
@@ -102,6 +108,12 @@ static inline void pt_print_out(struct pt_play *p, const struct sg_pt_out *o)
     case SG_PT_OUT_FORGET:
         pt_print(p, "forget %s\n", id);
         break;
+    case SG_PT_OUT_DONTWANT:
+        pt_print(p, "dontwant %s %s\n", peer, id);
+        break;
+    case SG_PT_OUT_PUT_AWAY:
+        pt_print(p, "put_away %s\n", peer);
+        break;
     }
 }
 
@@ -152,6 +164,9 @@ static inline bool pt_new(struct pt_play *p, char *const words[], size_t count)
     c.ihave_flush_ns = pt_setting_ms(words, count, "flush_ms", c.ihave_flush_ns);
     c.graft_min_ns = pt_setting_ms(words, count, "min_ms", c.graft_min_ns);
     c.graft_max_ns = pt_setting_ms(words, count, "max_ms", c.graft_max_ns);
+    c.backoff_ns = pt_setting_ms(words, count, "backoff_ms", c.backoff_ns);
+    c.dontwant_ns = pt_setting_ms(words, count, "dontwant_ms", c.dontwant_ns);
+    c.promise_ns = pt_setting_ms(words, count, "promise_ms", c.promise_ns);
     sg_pt_free(p->pt);
     p->pt = NULL;
     p->now = 0;
@@ -200,11 +215,11 @@ static inline void pt_next(struct pt_play *p)
 
 /* ---- looking ---- */
 
-static inline void pt_show_set(struct pt_play *p, const char *name, bool is_eager)
+static inline void pt_show_set(struct pt_play *p, const char *name, bool is_eager, bool is_fed)
 {
     pt_print(p, "%s:", name);
     for (uint32_t i = 0; i < p->pt->peers_count; i++)
-        if (p->pt->peers[i].is_eager == is_eager)
+        if (p->pt->peers[i].is_eager == is_eager && p->pt->peers[i].is_fed == is_fed)
             pt_print(p, " %s", (const char *)p->pt->peers[i].id.b);
     pt_print(p, "\n");
 }
@@ -238,10 +253,13 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
         const char *verb;
         enum sg_pt_in_kind kind;
     } verbs[] = {
-        {"gossip", SG_PT_IN_GOSSIP},   {"copy", SG_PT_IN_DUPLICATE},
-        {"refused", SG_PT_IN_REFUSED}, {"ihave", SG_PT_IN_IHAVE},
-        {"graft", SG_PT_IN_GRAFT},     {"prune", SG_PT_IN_PRUNE},
-        {"rtt", SG_PT_IN_RTT},         {"dropped", SG_PT_IN_PUSH_DROPPED},
+        {"gossip", SG_PT_IN_GOSSIP},     {"copy", SG_PT_IN_DUPLICATE},
+        {"refused", SG_PT_IN_REFUSED},   {"ihave", SG_PT_IN_IHAVE},
+        {"graft", SG_PT_IN_GRAFT},       {"prune", SG_PT_IN_PRUNE},
+        {"rtt", SG_PT_IN_RTT},           {"dropped", SG_PT_IN_PUSH_DROPPED},
+        {"arriving", SG_PT_IN_ARRIVING}, {"dontwant", SG_PT_IN_DONTWANT},
+        {"invalid", SG_PT_IN_CONDUCT},   {"fault", SG_PT_IN_CONDUCT},
+        {"about", SG_PT_IN_ABOUT},
     };
     struct sg_pt_have have[PT_PLAY_IDS_MAX];
     struct sg_pt_in in = {.peer = pt_peer(words[0]), .have = have, .count = count - 2, .hop = 1};
@@ -251,6 +269,9 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
     if (i == sizeof(verbs) / sizeof(verbs[0]))
         return false;
     in.kind = verbs[i].kind;
+    in.event = strcmp(words[1], "invalid") == 0 ? SG_SCORE_INVALID : SG_SCORE_FAULT;
+    in.group = in.kind == SG_PT_IN_ABOUT ? strtoull(words[2], NULL, 10) : 0;
+    in.is_trusted = in.kind == SG_PT_IN_ABOUT && count > 3;
     if (!pt_has_ids(&in, words + 2, count - 2, have))
         return false;
     if (count > 2) {
@@ -273,8 +294,10 @@ static inline bool pt_command_of_one(struct pt_play *p, const char *word)
     } else if (strcmp(word, "timeout") == 0) {
         pt_timeout(p);
     } else if (strcmp(word, "show") == 0) {
-        pt_show_set(p, "eager", true);
-        pt_show_set(p, "lazy", false);
+        pt_show_set(p, "eager", true, false);
+        pt_show_set(p, "lazy", false, false);
+        if (sg_pt_sources(p->pt) < p->pt->eager_count)
+            pt_show_set(p, "fed", false, true);
     } else {
         return false;
     }
@@ -301,6 +324,11 @@ static inline bool pt_command(struct pt_play *p, char *const words[], size_t cou
         for (size_t i = 1; i < count; i++) {
             in.peer = pt_peer(words[i]);
             pt_input(p, &in);
+        }
+    } else if (strcmp(words[0], "score") == 0) {
+        for (size_t i = 1; i < count; i++) {
+            struct sg_peer_id id = pt_peer(words[i]);
+            pt_print(p, "%s %" PRId32 "\n", words[i], sg_pt_score(p->pt, &id));
         }
     } else if (strcmp(words[0], "known") == 0) {
         for (size_t i = 1; i < count; i++)

@@ -139,9 +139,10 @@ static void test_errors_change_nothing(void **state)
     static struct sg_pt_have have[SG_PT_IHAVE_MAX + 1];
     struct pt_play *p = *state;
     const enum sg_pt_in_kind of_peers[] = {
-        SG_PT_IN_NEIGHBOR_DOWN, SG_PT_IN_GOSSIP, SG_PT_IN_DUPLICATE,
-        SG_PT_IN_REFUSED,       SG_PT_IN_IHAVE,  SG_PT_IN_GRAFT,
-        SG_PT_IN_PRUNE,         SG_PT_IN_RTT,    SG_PT_IN_PUSH_DROPPED,
+        SG_PT_IN_NEIGHBOR_DOWN, SG_PT_IN_GOSSIP,   SG_PT_IN_DUPLICATE, SG_PT_IN_REFUSED,
+        SG_PT_IN_IHAVE,         SG_PT_IN_GRAFT,    SG_PT_IN_PRUNE,     SG_PT_IN_RTT,
+        SG_PT_IN_PUSH_DROPPED,  SG_PT_IN_ARRIVING, SG_PT_IN_DONTWANT,  SG_PT_IN_CONDUCT,
+        SG_PT_IN_ABOUT,
     };
     DO(p, "new peers=2");
     DO(p, "up a b");
@@ -172,7 +173,7 @@ static void test_errors_change_nothing(void **state)
 static void test_outbox_of_each_input(void **state)
 {
     struct pt_play *p = *state;
-    DO(p, "new onup=2 cache=2 queue=2 threshold=2");
+    DO(p, "new onup=2 cache=2 queue=2 threshold=2 backoff_ms=0");
     EXPECT(p, "up a b c", "");
     EXPECT(p, "broadcast m1", "push a m1/1\npush b m1/1\npush c m1/1\n");
     EXPECT(p, "a gossip m2 4", "push b m2/5\npush c m2/5\n");
@@ -190,7 +191,7 @@ static void test_outbox_of_each_input(void **state)
     EXPECT(p, "b graft m3", "push b m3/3\n");
     EXPECT(p, "b graft m2", "");
     EXPECT(p, "d refused m5", "forget m3\n");
-    EXPECT(p, "show", "eager: b c\nlazy: a d\n");
+    EXPECT(p, "show", "eager: c\nlazy: a d\nfed: b\n");
     EXPECT(p, "down b c", "graft a\n");
     EXPECT(p, "down d", "");
 }
@@ -216,7 +217,7 @@ static void test_stats(void **state)
     DO(p, "broadcast m6");
     const struct sg_pt_stats expected = {.payloads_new = 2,
                                          .payloads_duplicate = 1,
-                                         .payloads_sent = 13,
+                                         .payloads_sent = 11,
                                          .ihaves_sent = 2,
                                          .ihaves_received = 3,
                                          .grafts_sent = 2,
@@ -224,8 +225,10 @@ static void test_stats(void **state)
                                          .grafts_unanswerable = 1,
                                          .prunes_sent = 1,
                                          .prunes_received = 1,
-                                         .grafts_served = 4,
-                                         .grafts_repeated = 1,
+                                         .grafts_served = 2,
+                                         .grafts_refused = 2,
+                                         .grafts_in_backoff = 1,
+                                         .faults = 2,
                                          .missing_recovered = 1,
                                          .missing_given_up = 1,
                                          .missing_overflow = 1,
@@ -248,7 +251,7 @@ static void feed_numbered(struct pt_play *p, const char *format, int count)
 {
     char line[64];
     for (int i = 0; i < count; i++) {
-        snprintf(line, sizeof(line), format, i);
+        snprintf(line, sizeof(line), format, i, i, i, i);
         DO(p, line);
     }
 }
@@ -261,7 +264,7 @@ static void test_timeouts_come_in_slices(void **state)
     feed_numbered(p, "up peer%02d", 32);
     feed_numbered(p, "peer%02d prune", 31);
     feed_numbered(p, "peer31 gossip n%02d", 70);
-    feed_numbered(p, "peer00 ihave m%02d", 40);
+    feed_numbered(p, "peer00 ihave ma%02d mb%02d mc%02d md%02d", 10);
     p->now = 200 * SG_NS_PER_S;
     DO(p, "timeout");
     assert_int_equal(count_of(p, SG_PT_OUT_IHAVE), 31);
@@ -278,7 +281,7 @@ static void test_timeouts_come_in_slices(void **state)
 static void test_fullest_gossip(void **state)
 {
     struct pt_play *p = *state;
-    DO(p, "new peers=32 queue=1 cache=1 threshold=1");
+    DO(p, "new peers=32 queue=1 cache=1 threshold=1 backoff_ms=0");
     feed_numbered(p, "up peer%02d", 32);
     feed_numbered(p, "peer%02d prune", 16);
     DO(p, "broadcast m1");

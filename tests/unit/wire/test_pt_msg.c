@@ -101,6 +101,58 @@ static void bad_grafts_have_an_error_each(void **state)
     assert_int_equal(decode_graft("\x02", 1, &graft), SG_ERR_MALFORMED);
 }
 
+static sg_err decode_dontwant(size_t len, struct sg_msg_id *ids, size_t *count)
+{
+    struct sg_reader r = sg_reader(sg_bytes(out, len));
+    return sg_pt_dontwant_decode(&r, ids, count);
+}
+
+static size_t encode_dontwant(const struct sg_msg_id *ids, size_t count)
+{
+    struct sg_writer w = sg_writer(out, sizeof(out));
+    sg_pt_dontwant_encode(&w, ids, count);
+    assert_int_equal(sg_writer_done(&w), SG_OK);
+    return w.len;
+}
+
+static void dontwants_have_these_bytes(void **state)
+{
+    static struct sg_msg_id ids[SG_PT_DONTWANT_MAX], ids_back[SG_PT_DONTWANT_MAX];
+    size_t count = 0;
+    (void)state;
+    ids[0].b[0] = 0xa1;
+    assert_int_equal(encode_dontwant(ids, 1), 33);
+    assert_memory_equal(out, "\x20\xa1\x00", 3);
+    ids[1].b[31] = 0xb2;
+    assert_int_equal(encode_dontwant(ids, 2), 66);
+    assert_memory_equal(out, "\x40\x40\xa1\x00", 4);
+    assert_int_equal(out[65], 0xb2);
+    size_t len = encode_dontwant(ids, SG_PT_DONTWANT_MAX);
+    assert_int_equal(decode_dontwant(len, ids_back, &count), SG_OK);
+    assert_int_equal(count, SG_PT_DONTWANT_MAX);
+    assert_memory_equal(ids, ids_back, sizeof(ids));
+}
+
+static void bad_dontwants_have_an_error_each(void **state)
+{
+    struct sg_msg_id ids[SG_PT_DONTWANT_MAX] = {{{1}}};
+    size_t count = 0;
+    (void)state;
+    size_t len = encode_dontwant(ids, 2);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(decode_dontwant(cut, ids, &count), SG_ERR_TRUNCATED);
+    out[len] = 0;
+    assert_int_equal(decode_dontwant(len + 1, ids, &count), SG_ERR_TRAILING);
+    out[0] = 0;
+    assert_int_equal(decode_dontwant(1, ids, &count), SG_ERR_MALFORMED); /* no ids */
+    out[0] = 0x1f;
+    assert_int_equal(decode_dontwant(32, ids, &count), SG_ERR_MALFORMED); /* no whole id */
+    memcpy(out, "\x48\x20", 2);                                           /* 65 ids */
+    assert_int_equal(decode_dontwant(2 + 65 * 32, ids, &count), SG_ERR_OVERSIZED);
+    memcpy(out, "\x40\x20", 2);
+    assert_int_equal(decode_dontwant(34, ids, &count), SG_ERR_NOT_CANONICAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +161,8 @@ int main(void)
         cmocka_unit_test(bad_ihaves_have_an_error_each),
         cmocka_unit_test(grafts_come_back_with_and_without_id),
         cmocka_unit_test(bad_grafts_have_an_error_each),
+        cmocka_unit_test(dontwants_have_these_bytes),
+        cmocka_unit_test(bad_dontwants_have_an_error_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
