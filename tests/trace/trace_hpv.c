@@ -1,7 +1,7 @@
 /* Scenarios for HyParView. The machine under test is "self"; other peers are any words.
  *
  *     new [seed=1] [at=0] [target=] [max=] [passive=] [arwl=] [prwl=] [ttl=] [ka=] [kp=] [jitter=]
- *         [chosen=0] [slots=2] [youngest=0] [shuffle=] [rotate=] [evict=0]  seconds
+ *         [chosen=0] [slots=2] [youngest=0] [shuffle=] [rotate=] [first=300] [evict=0]  seconds
  *     join PEER                 IN_JOIN
  *     candidates PEER...        IN_CANDIDATES
  *     failed PEER               IN_FAILED
@@ -69,6 +69,7 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
     uint16_t seed = 1, at = 0, jitter = 0, arwl = config.arwl, prwl = config.prwl;
     uint16_t ttl = config.shuffle_ttl, ka = config.shuffle_active, kp = config.shuffle_passive;
     uint16_t shuffle = 30, rotate = 300, evict = 0;
+    uint16_t first = 300; /* out of the way of all else */
     uint16_t chosen = 0, slots = config.contact_slots, youngest = 0;
     const struct setting settings[] = {
         {"seed", &seed},
@@ -81,6 +82,7 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
         {"kp", &kp},
         {"shuffle", &shuffle},
         {"rotate", &rotate},
+        {"first", &first},
         {"evict", &evict},
         {"chosen", &chosen},
         {"slots", &slots},
@@ -100,6 +102,7 @@ static bool scenario_new(struct scenario *s, char *const words[], size_t count)
     config.shuffle_passive = (uint8_t)kp;
     config.shuffle_interval_ns = shuffle * SG_NS_PER_S;
     config.rotate_interval_ns = rotate * SG_NS_PER_S;
+    config.rotate_first_ns = first * SG_NS_PER_S;
     config.evict_interval_ns = evict * SG_NS_PER_S;
     config.evict_youngest = youngest != 0;
     config.chosen_min = (uint8_t)chosen;
