@@ -20,11 +20,11 @@ bool sg_doc_read_all(const char *name, struct sg_doc_bytes *out)
         if (got == 0)
             break;
         if (out->len == cap) {
-            cap *= 2;
-            uint8_t *grown = realloc(out->data, cap);
+            uint8_t *grown = realloc(out->data, 2 * cap);
             if (grown == NULL)
-                break;
+                break; /* len == cap says so */
             out->data = grown;
+            cap *= 2;
         }
     }
     bool is_good = file != NULL && out->data != NULL && !ferror(file) && out->len < cap;
@@ -58,7 +58,7 @@ bool sg_doc_write_all(const char *name, const struct sg_doc_bytes *bytes, bool m
         return false;
     }
     FILE *file = fopen(whole, may_replace ? "wb" : "wbx");
-    bool is_good = file != NULL && write_to(file, bytes);
+    bool is_good = file != NULL && write_to(file, bytes) && fsync(fileno(file)) == 0;
     if (file != NULL)
         is_good = fclose(file) == 0 && is_good;
     if (is_good && may_replace)

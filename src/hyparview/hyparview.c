@@ -355,11 +355,13 @@ static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv
         sg_hpv_join(m, &in->peer, out);
         break;
     case SG_HPV_IN_CANDIDATES:
+        /* one known already says the same again, and is not chosen for it */
+        if (in->on && in->count > 0 && sg_hpv_passive_find(m, &in->peers[0]) == SG_HPV_NONE) {
+            m->bridge = in->peers[0];
+            m->has_bridge = true;
+        }
         for (size_t i = 0; i < in->count; i++)
             sg_hpv_passive_add(m, &in->peers[i], 0);
-        if (in->on && in->count > 0)
-            m->bridge = in->peers[0];
-        m->has_bridge = m->has_bridge || (in->on && in->count > 0);
         break;
     case SG_HPV_IN_FAILED:
         sg_hpv_on_failed(m, &in->peer, out);

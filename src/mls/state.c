@@ -448,7 +448,8 @@ static void set_stored(struct sg_mls_group *group)
 
 static sg_err collect(const struct sg_mls_group *group, struct batch *batch)
 {
-    if (!group->is_state_stored || group->is_pending_stored != (group->pending != NULL))
+    if (!group->is_state_stored || group->is_pending_stored != (group->pending != NULL) ||
+        group->discarded_stored != discarded_bits(group))
         SG_TRY(push(batch, SG_MLS_RECORD_STATE, 0, write_state, group));
     SG_TRY(push_nodes(group, batch));
     SG_TRY(push_epochs(group, batch));

@@ -363,7 +363,7 @@ static sg_err load_state(struct loading *l)
     SG_TRY(get(l, SG_MLS_RECORD_STATE, 0, &value));
     struct sg_reader r = sg_reader(value);
     if (sg_read_u8(&r) != VERSION)
-        return SG_ERR_CORRUPT;
+        return SG_ERR_UNSUPPORTED;
     const struct sg_mls_suite *suite = sg_mls_config_suite(l->config, sg_read_u16(&r));
     if (suite == NULL)
         return SG_ERR_UNSUPPORTED;

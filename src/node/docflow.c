@@ -28,6 +28,7 @@
 #define PATIENCE_NS (60 * SG_NS_PER_S)
 #define RESEND_NS (2 * SG_NS_PER_S)
 /* The lane was full. */
+#define RESEND_MAX_NS (30 * SG_NS_PER_S)
 #define DROPPED_NS (100 * SG_NS_PER_MS)
 #define OPENS_RATE 1
 #define OPENS_BURST 16
@@ -140,7 +141,7 @@ static void push(struct sg_core *core, const struct sg_scope *scope, struct sg_d
 
 static void resend(struct sg_core *core, const struct sg_scope *scope, struct sg_doc_flow *f)
 {
-    f->resend_pause_ns *= 2;
+    f->resend_pause_ns = sg_time_min(2 * f->resend_pause_ns, RESEND_MAX_NS);
     f->sent = f->taken;
     push(core, scope, f);
 }

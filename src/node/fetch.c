@@ -222,6 +222,7 @@ sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope, const st
         .kind = SG_PT_IN_REFUSED, .peer = from->peer, .id = held->id, .hop = from->hop};
     if (sg_pt_is_missing(scope->pt, &held->id))
         (void)sg_scope_pt(core, scope, &seen);
+    sg_pt_came(scope->pt, &held->id);
     if (scope->backfill == NULL)
         return SG_OK;
     scope->backfill->tell_left = scope->hpv.active_count;

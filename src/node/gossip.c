@@ -299,7 +299,8 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
         sg_note_invalid(core, scope, peer, err);
         sg_refuse(core, link, id, err);
     }
-    if (err == SG_ERR_EXPIRED)
+    /* one from the future comes by back-fill when its time has come */
+    if (err == SG_ERR_EXPIRED || err == SG_ERR_FUTURE)
         never_again(core, scope, peer, id);
 }
 

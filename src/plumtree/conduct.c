@@ -53,9 +53,11 @@ bool sg_pt_conduct_reaches(const struct sg_pt *m, const struct sg_pt_peer *peer,
  * one of them counts. */
 static bool is_to_go(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
-    if (sg_pt_conduct_value(m, peer) >= m->config.weights.accept_min)
-        return false;
-    return !peer->score.is_trusted || peer->score.invalid > 0;
+    struct sg_score now = peer->score;
+    sg_score_decay(&now, m->now);
+    if (now.is_trusted)
+        now = (struct sg_score){.invalid = now.invalid, .since = SG_TIME_NEVER};
+    return sg_score_value(&now, &m->config.weights, m->now) < m->config.weights.accept_min;
 }
 
 void sg_pt_conduct_note(struct sg_pt *m, struct sg_pt_peer *peer, enum sg_score_event event,
@@ -132,10 +134,12 @@ bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t
     credit(m, extra);
     if (extra->promise_count > 0)
         settle(m, peer, out);
-    bool is_slow = spend(&extra->frames, m->now, m->config.ihave_frames, 1) &&
-                   spend(&extra->ids, m->now, m->config.ihave_ids, count);
-    if (!is_slow)
+    /* many small frames are what an honest neighbour sends while nothing comes from elsewhere */
+    bool is_slow = spend(&extra->frames, m->now, m->config.ihave_frames, 1);
+    if (is_slow && !spend(&extra->ids, m->now, m->config.ihave_ids, count)) {
+        is_slow = false;
         sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
+    }
     if (is_slow && sg_pt_conduct_reaches(m, peer, m->config.weights.gossip_min))
         return true;
     m->stats.ihaves_refused += count;
@@ -161,6 +165,21 @@ static void keep(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg
             extra->promises[kept++] = extra->promises[i];
     }
     extra->promise_count = kept;
+}
+
+/* Nothing was read meanwhile, so nothing can be held against anybody. */
+void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns)
+{
+    for (uint32_t i = 0; i < m->peers_count; i++) {
+        struct sg_pt_extra *extra = m->peers[i].extra;
+        for (uint8_t k = 0; extra != NULL && k < extra->promise_count; k++)
+            extra->promises[k].due = sg_time_add(extra->promises[k].due, ns);
+    }
+}
+
+void sg_pt_came(struct sg_pt *m, const struct sg_msg_id *id)
+{
+    sg_pt_conduct_kept(m, id);
 }
 
 void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id)

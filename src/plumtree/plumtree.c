@@ -107,6 +107,8 @@
 #include "base/prefetch.h"
 #include "plumtree/state.h"
 
+/* Who heard nothing for so long has slept, or nobody had anything to say. */
+#define SLEPT_NS (2 * SG_NS_PER_S)
 #define TIMER_MAX_NS (3600 * SG_NS_PER_S)
 #define RATE_MAX 1000000
 
@@ -138,7 +140,7 @@ struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
         .backoff_ns = 60 * SG_NS_PER_S,
         .dontwant_ns = 10 * SG_NS_PER_S,
         .promise_ns = 6 * SG_NS_PER_S,
-        .ihave_frames = 10,
+        .ihave_frames = 200,
         .ihave_ids = 5000,
         .asks = 10,
         .weights = sg_score_weights_default(),
@@ -444,10 +446,10 @@ static void on_neighbor_up(struct sg_pt *m, const struct sg_pt_in *in, struct sg
 
 static void on_neighbor_down(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
 {
-    bool was_eager = sg_pt_peer_is_linked(peer);
+    bool was_linked = sg_pt_peer_is_linked(peer);
+    m->is_settled = m->is_settled && !peer->is_eager;
     sg_pt_peer_remove(m, peer);
-    m->is_settled = m->is_settled && !was_eager;
-    if (was_eager)
+    if (was_linked)
         sg_pt_peer_rescue(m, NULL, out);
 }
 
@@ -519,6 +521,8 @@ sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
     struct sg_pt_peer *peer = sg_pt_peer_find(m, &in->peer);
     SG_TRY(verify(m, in, peer));
     out->count = 0;
+    if (sg_time_since(now, m->now) > SLEPT_NS)
+        sg_pt_conduct_slept(m, sg_time_since(now, m->now));
     if (m->now < now)
         m->now = now;
     switch (in->kind) {

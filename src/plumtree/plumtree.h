@@ -43,7 +43,7 @@ struct sg_pt_config {
                                   * missing; 0 = no back-off */
     uint64_t dontwant_ns;        /* [10 s] how long an IDONTWANT holds */
     uint64_t promise_ns;         /* [6 s] an announced id has come by then, from whomever */
-    uint32_t ihave_frames; /* [10] a second and neighbour, and one per message that comes .. */
+    uint32_t ihave_frames; /* [200] a second and neighbour, and one per message that comes .. */
     uint32_t ihave_ids;    /* [5000] .. the same of ids; twice as many at once */
     uint32_t asks;         /* [10] GRAFTs with an id a second to one neighbour; each answer
                                   * allows for two more */
@@ -190,6 +190,8 @@ bool sg_pt_is_missing(const struct sg_pt *m, const struct sg_msg_id *id);
 const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m);
 /* Whether peer is a neighbour and eager. */
 bool sg_pt_is_eager(const struct sg_pt *m, const struct sg_peer_id *peer);
+/* A message came another way: who announced it has kept its word. O(neighbours). */
+void sg_pt_came(struct sg_pt *m, const struct sg_msg_id *id);
 /* Numbers of neighbours that messages are pushed to, and of those that are told ids. */
 void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy);
 

@@ -18,6 +18,8 @@
 #define BROKEN_FREE 1
 #define FAULT_FREE 8
 #define CROWD_FREE 2
+/* More would only be held against it for longer. */
+#define MISSING_MAX (40 * SG_SCORE_ONE)
 #define NS_PER_MINUTE (60 * SG_NS_PER_S)
 
 struct sg_score_weights sg_score_weights_default(void)
@@ -72,7 +74,8 @@ void sg_score_note(struct sg_score *s, sg_time_ns now, enum sg_score_event event
         s->first_no = total;
         return;
     case SG_SCORE_MISSING:
-        count(&s->missing);
+        if (s->missing < MISSING_MAX)
+            count(&s->missing);
         return;
     case SG_SCORE_INVALID:
         count(&s->invalid);
@@ -130,10 +133,14 @@ static int64_t square_above(uint32_t counter, uint32_t is_free, int32_t weight)
 static int64_t blame(const struct sg_score *s, const struct sg_score_weights *w)
 {
     int64_t crowd = s->crowd > CROWD_FREE ? s->crowd - CROWD_FREE : 0;
-    return capped((int64_t)s->missing * w->missing / SG_SCORE_ONE, w->missing_cap) +
-           square_above(s->invalid, 0, w->invalid) +
+    int64_t unproven = capped((int64_t)s->missing * w->missing / SG_SCORE_ONE, w->missing_cap) +
+                       capped(crowd * w->crowd, w->crowd_cap);
+    /* neither alone nor together are they reason enough to stop talking with it */
+    if (w->gossip_min < 0 && unproven > -(int64_t)w->gossip_min - 1)
+        unproven = -(int64_t)w->gossip_min - 1;
+    return unproven + square_above(s->invalid, 0, w->invalid) +
            square_above(s->broken, BROKEN_FREE, w->broken) +
-           square_above(s->fault, FAULT_FREE, w->fault) + capped(crowd * w->crowd, w->crowd_cap);
+           square_above(s->fault, FAULT_FREE, w->fault);
 }
 
 static int64_t praise(const struct sg_score *s, const struct sg_score_weights *w, sg_time_ns now)

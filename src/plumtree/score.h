@@ -1,5 +1,5 @@
 /* What a neighbour's conduct on one topic is worth. Pure arithmetic over counters; who counts what
- * and what follows from it is plumtree.c's essay, 11. After GossipSub v1.1's score (P1 .. P7), with
+ * and what follows from it is plumtree.c's essay, 13. After GossipSub v1.1's score (P1 .. P7), with
  * one difference in kind: praise never pays for a fault, see sg_score_value. */
 #ifndef SG_PLUMTREE_SCORE_H
 #define SG_PLUMTREE_SCORE_H

@@ -76,6 +76,9 @@ struct sg_pt_seen *sg_pt_seen_recent(const struct sg_pt *m, uint32_t age)
     return &m->seen.entries[place_of(m, m->seen.count - 1 - age)];
 }
 
+/* So far back at most: who grinds small ids makes each copy of one cost no more. */
+#define SMALLEST_MAX 256
+
 /* Stops at the first smaller one: after a few entries, but for the smallest. */
 bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entry,
                             uint64_t window_ns)
@@ -85,6 +88,8 @@ bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entr
         if (sg_time_since(entry->at, other->at) >= window_ns)
             break;
         if (memcmp(other->id.b, entry->id.b, SG_ID_LEN) < 0)
+            return false;
+        if (age == SMALLEST_MAX)
             return false;
     }
     return true;

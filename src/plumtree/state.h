@@ -282,6 +282,8 @@ bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t
 void sg_pt_conduct_promise(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* The id came, though not through the tree. */
 void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id);
+/* No input came for so long: promises get the time back. */
+void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns);
 /* Whether it may be asked for one more message; taken: it is asked. */
 bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer);
 void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer);

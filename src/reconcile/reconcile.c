@@ -279,18 +279,23 @@ static void ask_list(struct sg_rec *m, struct sg_rec_outbox *out)
     (void)emit(m, out, SG_REC_LIST);
 }
 
+static sg_err reserve(struct sg_rec *m, uint64_t **list, uint32_t *cap, uint32_t count)
+{
+    if (count <= *cap)
+        return SG_OK;
+    void *larger = sg_mem_resize(m->config.mem, *list, count, sizeof(**list));
+    if (larger == NULL)
+        return SG_ERR_NO_MEMORY;
+    *list = larger;
+    *cap = count;
+    return SG_OK;
+}
+
+/* Twice in a session: for what symbols gave, and, when that is wrong, for whole lists. */
 static sg_err reserve_lists(struct sg_rec *m, uint32_t theirs, uint32_t ours)
 {
-    if (theirs > m->theirs_cap) {
-        void *list = sg_mem_resize(m->config.mem, m->theirs, theirs, sizeof(*m->theirs));
-        if (list == NULL)
-            return SG_ERR_NO_MEMORY;
-        m->theirs = list;
-        m->theirs_cap = theirs;
-    }
-    if (m->ours == NULL && ours > 0)
-        m->ours = sg_mem_new(m->config.mem, ours, sizeof(*m->ours));
-    return m->ours == NULL && ours > 0 ? SG_ERR_NO_MEMORY : SG_OK;
+    SG_TRY(reserve(m, &m->theirs, &m->theirs_cap, theirs));
+    return reserve(m, &m->ours, &m->ours_cap, ours);
 }
 
 /* Heap sort: no stack, no worst case. */

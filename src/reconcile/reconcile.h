@@ -87,7 +87,7 @@ struct sg_rec {
     struct sg_rec_symbol *pending; /* [pending_count] of pending_cap, received, not yet decoded */
     uint32_t pending_count, pending_cap;
     uint64_t *theirs, *ours; /* the difference, by value */
-    uint32_t theirs_count, ours_count, theirs_cap;
+    uint32_t theirs_count, ours_count, theirs_cap, ours_cap;
     struct sg_rec_symbol *piece; /* [SG_REC_OUT_MAX * SG_REC_PIECE_MAX] behind outputs */
     uint64_t *id_piece;          /* [SG_REC_IDS_MAX] */
 };

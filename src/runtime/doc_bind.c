@@ -223,16 +223,21 @@ static sg_err take_broadcast(struct sg_doc_binding *b, const struct sg_message *
     struct sg_doc_import_result got = {0};
     struct sg_doc_bytes unsynced = {0};
     const struct sg_bytes bundle = sg_bytes(message->payload, message->len);
-    sg_err err = sg_doc_import(b->doc, bundle, sg_load32(message->author.b), &got);
+    sg_err err = SG_ERR_MALFORMED;
+    if (!sg_doc_is_packed(bundle))
+        err = sg_doc_import(b->doc, bundle, sg_load32(message->author.b), &got);
     if (sg_err_class_of(err) == SG_ERR_CLASS_PEER) {
         news->refused++;
         news->refusal = news->refusal == SG_OK ? err : news->refusal;
+        add_up(news, &got); /* what came before it */
         return SG_OK;
     }
-    if (err == SG_OK && got.has_floor && sg_doc_adopt(b->doc, bundle, &unsynced) == SG_OK) {
-        got.has_floor = false;
-        news->has_adopted = true;
+    if (err == SG_OK && got.has_floor) {
+        sg_err adopted = sg_doc_adopt(b->doc, bundle, &unsynced);
+        got.has_floor = adopted != SG_OK;
+        news->has_adopted = news->has_adopted || adopted == SG_OK;
         sg_doc_bytes_free(&unsynced); /* the store keeps it */
+        err = sg_err_class_of(adopted) == SG_ERR_CLASS_IO ? adopted : SG_OK;
     }
     add_up(news, &got);
     if (got.pending > 0)

@@ -91,6 +91,8 @@ void sg_doc_session_adopts(struct sg_doc_session *session);
 /* A bundle, packed or not: *plain; *unpacked is the callers memory to free, or NULL. */
 SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain,
                                         uint8_t **unpacked);
+/* Whether it is. Nodes send plain ones: a packed one from the network could unpack to gigabytes. */
+bool sg_doc_is_packed(struct sg_bytes bundle);
 /* A checkpoint was verified: it is kept. */
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
 /* Appends a record with floor and state, for somebody who is behind the floor. */

@@ -138,19 +138,21 @@ void sg_doc_session_adopts(struct sg_doc_session *s)
 
 static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
 {
-    struct sg_doc_import_result got;
+    struct sg_doc_import_result got = {0};
     struct sg_doc_import_result *sum = &s->result;
     /* before it knows what differs, nobody sends */
     if (!s->compare.has_differed || s->peer_done)
         return SG_ERR_PROTOCOL;
-    SG_TRY(sg_doc_import(s->doc, body, s->source, &got));
+    if (sg_doc_is_packed(body))
+        return SG_ERR_MALFORMED;
+    sg_err err = sg_doc_import(s->doc, body, s->source, &got);
     sum->applied += got.applied;
     sum->known += got.known;
     sum->pending = s->doc->replica->pending.count;
     sum->refused += got.refused;
     sum->refusal = sum->refusal == SG_OK ? got.refusal : sum->refusal;
     sum->has_floor = sum->has_floor || got.has_floor;
-    return got.has_floor && s->adopts ? adopt(s, body) : SG_OK;
+    return err == SG_OK && got.has_floor && s->adopts ? adopt(s, body) : err;
 }
 
 sg_err sg_doc_session_input(struct sg_doc_session *s, struct sg_bytes message)

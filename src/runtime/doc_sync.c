@@ -238,12 +238,17 @@ sg_err sg_doc_compact(struct sg_doc *doc)
 
 /* ---- bundles --------------------------------------------------------------------------------- */
 
+bool sg_doc_is_packed(struct sg_bytes bundle)
+{
+    return bundle.len > 0 && bundle.data[0] == PACKED;
+}
+
 sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes *plain, uint8_t **unpacked)
 {
     size_t len;
     *unpacked = NULL;
     *plain = bundle;
-    if (bundle.len == 0 || bundle.data[0] != PACKED)
+    if (!sg_doc_is_packed(bundle))
         return SG_OK;
     size_t most = sg_unpacked_max(bundle.len, UNPACKED_MAX);
     SG_TRY(sg_unpack(sg_mem_default(), sg_bytes(bundle.data + 1, bundle.len - 1), most, unpacked,

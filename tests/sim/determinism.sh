@@ -15,7 +15,7 @@ trap 'exit 130' INT TERM
 
 cmake -DIN="$PWD/scenarios" -DOUT="$dir/scenario_data.c" -P cmake/SgEmbed.cmake
 SOURCES="$(ls sim/*.c src/base/*.c src/wire/*.c src/node/*.c src/hyparview/*.c src/plumtree/*.c \
-    src/swim/*.c src/reconcile/*.c)
+    src/swim/*.c src/reconcile/*.c src/crdt/*.c)
 src/crypto/ids.c tests/sim/hash_main.c $dir/scenario_data.c"
 
 build() { # COMPILER NAME FLAGS...
