@@ -14,7 +14,7 @@
  *
  * Bounded: one session of our own and two of others per topic, of each peer one, openings per
  * second, bytes of a message, bytes of all that is gathered, parts out of order, and the time in
- * which nothing moves. A session that ends early costs nothing: the next one goes on. */
+ * which nothing moves and which all takes. A session that ends early costs nothing: the next one goes on. */
 #include <assert.h>
 
 #include "node/internal.h"
@@ -26,9 +26,11 @@
 #define RETRIES 5
 /* Nothing moves for so long: the program may have a large state to take in. */
 #define PATIENCE_NS (60 * SG_NS_PER_S)
+/* A session, however it goes on: who sends a byte a minute does not hold its place for ever. */
+#define SESSION_NS (600 * SG_NS_PER_S)
 #define RESEND_NS (2 * SG_NS_PER_S)
-/* The lane was full. */
 #define RESEND_MAX_NS (30 * SG_NS_PER_S)
+/* The lane was full. */
 #define DROPPED_NS (100 * SG_NS_PER_MS)
 #define OPENS_RATE 1
 #define OPENS_BURST 16
@@ -242,6 +244,8 @@ static sg_err reserve(struct sg_core *core, struct sg_doc_flow *f, size_t more)
     if (have + more <= cap)
         return SG_OK;
     size_t want = have + more > 2 * cap ? have + more : 2 * cap;
+    if (want > SG_DOC_MESSAGE_MAX)
+        want = SG_DOC_MESSAGE_MAX;
     if (core->docs_bytes - cap + want > SG_DOC_GATHERED_MAX)
         return SG_ERR_LIMIT;
     struct sg_buf *grown = sg_buf_new(core->config.mem, want);
@@ -341,7 +345,12 @@ static sg_err receive_taken(struct sg_core *core, const struct sg_scope *scope,
 static void begin(struct sg_core *core, struct sg_doc_flow *f, const struct sg_peer_id *peer)
 {
     *f = (struct sg_doc_flow){
-        .handle = ++core->job, .peer = *peer, .resend_at = SG_TIME_NEVER, .heard_at = core->now};
+        .handle = ++core->job,
+        .peer = *peer,
+        .resend_at = SG_TIME_NEVER,
+        .heard_at = core->now,
+        .begun_at = core->now,
+    };
 }
 
 /* A place for a session that a peer opens, NULL: none now. A second one takes the place of its
@@ -548,6 +557,12 @@ static void open_session(struct sg_core *core, struct sg_scope *scope)
     emit(core, scope, &docs->mine, &out);
 }
 
+static sg_time_ns ends_at(const struct sg_doc_flow *f)
+{
+    return sg_time_min(sg_time_add(f->heard_at, PATIENCE_NS),
+                       sg_time_add(f->begun_at, SESSION_NS));
+}
+
 void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope)
 {
     struct sg_docflow_state *docs = scope->docs;
@@ -555,7 +570,7 @@ void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope)
         struct sg_doc_flow *f = flow_at(docs, i);
         if (f->handle == 0)
             continue;
-        if (sg_time_since(core->now, f->heard_at) >= PATIENCE_NS) {
+        if (ends_at(f) <= core->now) {
             send_close(core, scope, f, SG_DOC_GAVE_UP);
             end(core, scope, f, SG_ERR_TIMEOUT);
         } else if (f->resend_at <= core->now) {
@@ -576,7 +591,7 @@ sg_time_ns sg_docflow_deadline(const struct sg_scope *scope)
         const struct sg_doc_flow *f = flow_at(docs, i);
         if (f->handle == 0)
             continue;
-        at = sg_time_min(at, sg_time_add(f->heard_at, PATIENCE_NS));
+        at = sg_time_min(at, ends_at(f));
         at = sg_time_min(at, f->resend_at);
     }
     return at;

@@ -39,6 +39,7 @@ struct sg_doc_flow {
     uint32_t next;           /* part that is expected */
     bool is_full;            /* a message was given out and is not yet taken */
     sg_time_ns heard_at;     /* or moved by this side */
+    sg_time_ns begun_at;
 };
 
 struct sg_docflow_state {

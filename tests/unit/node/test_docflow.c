@@ -275,6 +275,31 @@ static void what_breaks_the_rules_ends_it(void **state)
     }
 }
 
+/* A byte now and then, never the last one: its place is free again after ten minutes. */
+static void a_slow_message_ends(void **state)
+{
+    static const uint8_t byte[1] = {1};
+    (void)state;
+    begin(2);
+    assert_int_equal(bind(1, true), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(input(1, SG_CORE_IN_DOC_CLOSE, sg_bytes(NULL, 0), SG_OK), SG_OK);
+    struct sg_docflow_state *docs = sg_scope_find(net.core[1], &topic)->docs;
+    docs->due = SG_TIME_NEVER; /* none of its own meanwhile */
+    struct sg_doc_msg part = {
+        .kind = SG_DOC_PART, .session = 77, .by_opener = true, .bytes = {byte, 1}};
+    for (; part.number < 12; part.number++) {
+        send_raw(0, &part, SG_LANE_BULK);
+        net_run(&net, 49 * SG_NS_PER_S);
+        assert_true(docs->theirs[0].handle != 0 || docs->theirs[1].handle != 0);
+    }
+    send_raw(0, &part, SG_LANE_BULK);
+    net_run(&net, 15 * SG_NS_PER_S);
+    assert_true(docs->theirs[0].handle == 0 && docs->theirs[1].handle == 0);
+    assert_int_equal(seen.messages[1], 0);
+    net_fini(&net);
+}
+
 /* Many openings: few are accepted, one at a time. */
 static void a_flood_of_sessions(void **state)
 {
@@ -305,6 +330,7 @@ int main(void)
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_silent_peer),
         cmocka_unit_test(what_breaks_the_rules_ends_it),
+        cmocka_unit_test(a_slow_message_ends),
         cmocka_unit_test(a_flood_of_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
