@@ -179,14 +179,11 @@ static void a_crash_is_noticed_and_given_up(void **state)
     struct sg_member member;
     (void)wait_member(a, SG_EVENT_MEMBER_JOIN, &id);
     (void)wait_member(b, SG_EVENT_MEMBER_JOIN, &id);
-    uint64_t begin = now_ms();
     atomic_store(&is_mute, true);
     assert_int_equal(sg_node_force_leave(a, &id), SG_ERR_NOT_FOUND); /* it lives, so far */
     struct sg_event event = wait_member(a, SG_EVENT_MEMBER_FAIL, &id);
     assert_string_equal(event.text, "has failed");
-    (void)wait_member(b, SG_EVENT_MEMBER_FAIL, &id);
-    uint64_t took = now_ms() - begin;
-    assert_true(took < 15000); /* 5 s on an idle machine: measured elsewhere */
+    (void)wait_member(b, SG_EVENT_MEMBER_FAIL, &id); /* how soon is measured elsewhere */
     assert_true(find_member(a, &id, &member));
     assert_int_equal(member.state, SG_MEMBER_FAILED);
     assert_false(member.is_linked || member.is_neighbor);
