@@ -14,7 +14,8 @@
  *
  * Bounded: one session of our own and two of others per topic, of each peer one, openings per
  * second, bytes of a message, bytes of all that is gathered, parts out of order, and the time in
- * which nothing moves and which all takes. A session that ends early costs nothing: the next one goes on. */
+ * which nothing moves and which all takes. A session that ends early costs nothing: the next one
+ * goes on. */
 #include <assert.h>
 
 #include "node/internal.h"
@@ -559,8 +560,7 @@ static void open_session(struct sg_core *core, struct sg_scope *scope)
 
 static sg_time_ns ends_at(const struct sg_doc_flow *f)
 {
-    return sg_time_min(sg_time_add(f->heard_at, PATIENCE_NS),
-                       sg_time_add(f->begun_at, SESSION_NS));
+    return sg_time_min(sg_time_add(f->heard_at, PATIENCE_NS), sg_time_add(f->begun_at, SESSION_NS));
 }
 
 void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope)
