@@ -66,23 +66,6 @@ static sg_err end(sqlite3 *db, sg_err err)
     return err;
 }
 
-/* Whose file is it? Writes nothing. */
-static sg_err identify(sqlite3 *db, bool *is_empty)
-{
-    int64_t id = 0;
-    int64_t version = 0;
-    int64_t tables = 0;
-    SG_TRY(sg_sql_int(db, "PRAGMA application_id", &id));
-    SG_TRY(sg_sql_int(db, "PRAGMA user_version", &version));
-    SG_TRY(sg_sql_int(db, "SELECT count(*) FROM sqlite_schema", &tables));
-    *is_empty = id == 0 && version == 0 && tables == 0;
-    if (*is_empty)
-        return SG_OK;
-    if (id != APPLICATION_ID || version < 1)
-        return SG_ERR_CORRUPT;
-    return version > VERSION ? SG_ERR_UNSUPPORTED : SG_OK;
-}
-
 /* That the tables are whole enough to be read: every batch is checked by its name when it is. */
 static sg_err verify(sqlite3 *db)
 {
@@ -116,12 +99,13 @@ static sg_err make_tables(sqlite3 *db, struct sg_bytes genesis)
 
 static sg_err prepare_database(sqlite3 *db, struct sg_bytes genesis)
 {
+    const struct sg_sql_file file = {.application_id = APPLICATION_ID, .version = VERSION};
     bool is_empty = false;
     (void)sqlite3_extended_result_codes(db, 1);
     (void)sqlite3_busy_timeout(db, 1000);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    SG_TRY(identify(db, &is_empty));
+    SG_TRY(sg_sql_identify(db, &file, &is_empty));
     if (is_empty && genesis.len == 0)
         return SG_ERR_NOT_FOUND;
     if (!is_empty && genesis.len > 0)

@@ -133,8 +133,7 @@ static sg_err make_file(const struct sg_sql_file *file, const char *dir,
     return err == SG_ERR_EXISTS ? SG_OK : err;
 }
 
-/* Whose file is it? Writes nothing. */
-static sg_err identify(sqlite3 *db, const struct sg_sql_file *file, bool *is_empty)
+sg_err sg_sql_identify(sqlite3 *db, const struct sg_sql_file *file, bool *is_empty)
 {
     int64_t id = 0;
     int64_t version = 0;
@@ -181,7 +180,7 @@ static sg_err prepare_database(sqlite3 *db, const struct sg_sql_file *file)
     (void)sqlite3_busy_timeout(db, file->busy_ms);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    SG_TRY(identify(db, file, &is_empty));
+    SG_TRY(sg_sql_identify(db, file, &is_empty));
     if (!is_empty)
         SG_TRY(verify(db, file));
     SG_TRY(sg_sql_exec(db, file->pragmas));

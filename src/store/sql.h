@@ -20,6 +20,9 @@ struct sg_sql_file {
     int busy_ms;               /* longest wait for another process */
 };
 
+/* Whose file is it? Writes nothing; of the file only id and version are looked at. SG_ERR_CORRUPT:
+ * another program's; SG_ERR_UNSUPPORTED: of a later version; and errors of the disk. */
+SG_MUST_USE sg_err sg_sql_identify(sqlite3 *db, const struct sg_sql_file *file, bool *is_empty);
 /* Opens the file in dir (there already), or makes an empty one of mode 0600. A file that is not
  * ours, damaged, or newer stays as it is. The caller closes *db by sqlite3_close; NULL on an error.
  * SG_ERR_CORRUPT, SG_ERR_UNSUPPORTED (newer), SG_ERR_TOO_LARGE (the path), and those below. */
