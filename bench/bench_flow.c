@@ -354,6 +354,18 @@ static uint64_t delivered(struct receiver *subs)
     return sum;
 }
 
+/* All nodes are honest: whoever bans one is wrong. */
+static uint64_t bans(const struct receiver *subs)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < STORM_SUBS; i++) {
+        struct sg_stats stats;
+        sg_node_stats(subs[i].node, &stats);
+        sum += stats.peers_banned;
+    }
+    return sum;
+}
+
 /* Offers rate messages a second, 0 = waits whenever it is told to; messages accepted per second. */
 static double offer(struct sg_node *author, double seconds, double rate, uint64_t *offered)
 {
@@ -423,9 +435,11 @@ static void run_storm(double seconds)
     pthread_join(p.thread, NULL);
     struct sg_stats stats;
     sg_node_stats(author, &stats);
-    printf("delivered %llu; at the author: %.2f MiB queued, %llu pushes dropped, slow %llu times\n",
+    printf("delivered %llu; at the author: %.2f MiB queued, %llu pushes dropped, slow %llu times; "
+           "banned by all %llu times\n",
            (unsigned long long)delivered(subs), (double)stats.bytes_queued / 1048576,
-           (unsigned long long)stats.push_dropped, (unsigned long long)stats.peers_slowed);
+           (unsigned long long)stats.push_dropped, (unsigned long long)stats.peers_slowed,
+           (unsigned long long)bans(subs));
     for (int i = 0; i < STORM_SUBS; i++)
         stop_receiver(&subs[i]);
     sg_node_free(author);

@@ -65,7 +65,8 @@ void sg_pt_conduct_note(struct sg_pt *m, struct sg_pt_peer *peer, enum sg_score_
 {
     sg_score_note(&peer->score, m->now, event, m->total);
     m->stats.faults += event == SG_SCORE_FAULT ? 1 : 0;
-    if (event == SG_SCORE_FIRST || event == SG_SCORE_MISSING || peer->is_put_away)
+    bool is_bad = event != SG_SCORE_FIRST && event != SG_SCORE_KEPT;
+    if (!is_bad || event == SG_SCORE_MISSING || peer->is_put_away)
         return;
     if (!is_to_go(m, peer))
         return;
@@ -113,8 +114,11 @@ static void settle(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox
     uint8_t kept = 0;
     for (uint8_t i = 0; i < extra->promise_count; i++) {
         struct sg_pt_promise promise = extra->promises[i];
-        if (sg_pt_seen_find(m, &promise.id) != NULL) {
+        const struct sg_pt_seen *entry = sg_pt_seen_find(m, &promise.id);
+        if (entry != NULL) {
             m->stats.promises_kept++;
+            if (entry->parent == peer->tag)
+                sg_pt_conduct_note(m, peer, SG_SCORE_KEPT, out);
         } else if (promise.due <= m->now) {
             m->stats.promises_broken++;
             sg_pt_conduct_note(m, peer, SG_SCORE_BROKEN, out);
@@ -146,15 +150,6 @@ bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t
     return false;
 }
 
-void sg_pt_conduct_promise(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
-{
-    struct sg_pt_extra *extra = peer->extra;
-    if (extra == NULL || extra->promise_count == SG_PT_PROMISES_MAX)
-        return;
-    extra->promises[extra->promise_count++] =
-        (struct sg_pt_promise){*id, sg_time_add(m->now, m->config.promise_ns)};
-}
-
 static void keep(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
 {
     uint8_t kept = 0;
@@ -182,6 +177,15 @@ void sg_pt_came(struct sg_pt *m, const struct sg_msg_id *id)
     sg_pt_conduct_kept(m, id);
 }
 
+/* Its other answers wait behind this one, in vain as well. */
+void sg_pt_conduct_postponed(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
+{
+    sg_time_ns due = sg_time_add(m->now, m->config.promise_ns);
+    sg_pt_conduct_kept(m, id);
+    for (uint8_t k = 0; peer->extra != NULL && k < peer->extra->promise_count; k++)
+        peer->extra->promises[k].due = due;
+}
+
 void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id)
 {
     for (uint32_t i = 0; i < m->peers_count; i++) {
@@ -196,11 +200,27 @@ bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer)
     return extra == NULL || sg_bucket_level(&extra->asks, m->now, m->config.asks, ASKS_MAX) >= 1000;
 }
 
-void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer)
+/* An id counts as promised when the neighbour is asked for it: what this node had no time to ask
+ * for nobody could keep. */
+static void watch(const struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
 {
-    (void)m;
-    if (peer->extra != NULL && peer->extra->asks.milli >= 1000)
-        peer->extra->asks.milli -= 1000;
+    for (uint8_t i = 0; i < extra->promise_count; i++) {
+        if (sg_msg_id_equal(&extra->promises[i].id, id))
+            return;
+    }
+    if (extra->promise_count < SG_PT_PROMISES_MAX)
+        extra->promises[extra->promise_count++] =
+            (struct sg_pt_promise){*id, sg_time_add(m->now, m->config.promise_ns)};
+}
+
+void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
+{
+    struct sg_pt_extra *extra = peer->extra;
+    if (extra == NULL)
+        return;
+    if (extra->asks.milli >= 1000)
+        extra->asks.milli -= 1000;
+    watch(m, extra, id);
 }
 
 void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer)

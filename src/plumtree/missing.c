@@ -449,7 +449,7 @@ static void ask(struct sg_pt *m, struct sg_pt_missing *miss, struct sg_pt_outbox
     miss->tries++;
     miss->due = sg_time_add(m->now, sg_time_min(pause, m->config.graft_max_ns));
     sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
-    sg_pt_conduct_asked(m, peer);
+    sg_pt_conduct_asked(m, peer, &miss->id);
     sg_pt_peer_graft(m, peer, &miss->id, out);
 }
 

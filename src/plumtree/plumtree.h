@@ -42,7 +42,8 @@ struct sg_pt_config {
     uint64_t backoff_ns;         /* [60 s] a pruned link is not grafted without a message that is
                                   * missing; 0 = no back-off */
     uint64_t dontwant_ns;        /* [10 s] how long an IDONTWANT holds */
-    uint64_t promise_ns;         /* [6 s] an announced id has come by then, from whomever */
+    uint64_t promise_ns;         /* [6 s] an announced id has come so long after the neighbour was
+                                  * asked for it, from whomever */
     uint32_t ihave_frames; /* [200] a second and neighbour, and one per message that comes .. */
     uint32_t ihave_ids;    /* [5000] .. the same of ids; twice as many at once */
     uint32_t asks;         /* [10] GRAFTs with an id a second to one neighbour; each answer

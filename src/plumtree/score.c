@@ -14,6 +14,9 @@
 #define SILENT_MIN_NS (20 * SG_NS_PER_S)
 /* .. or after one message, and this time (threats.md 11). */
 #define SILENT_MAX_NS (300 * SG_NS_PER_S)
+/* Kept promises that make up for a broken one. Who sheds load drops some of what it announced;
+ * whose only purpose is to be asked in vain has to bring four messages for it. */
+#define KEPT_PER_BROKEN 4
 /* Free of charge. */
 #define BROKEN_FREE 1
 #define FAULT_FREE 8
@@ -82,6 +85,10 @@ void sg_score_note(struct sg_score *s, sg_time_ns now, enum sg_score_event event
         return;
     case SG_SCORE_BROKEN:
         count(&s->broken);
+        return;
+    case SG_SCORE_KEPT:
+        s->broken -=
+            s->broken < SG_SCORE_ONE / KEPT_PER_BROKEN ? s->broken : SG_SCORE_ONE / KEPT_PER_BROKEN;
         return;
     case SG_SCORE_FAULT:
         count(&s->fault);

@@ -21,7 +21,8 @@ struct sg_score_weights {
     int32_t missing;     /* [1] per message that had to be pulled past it (P3) .. */
     int32_t missing_cap; /* [20] .. at most: an honest neighbour behind a bad one lacks them, too */
     int32_t invalid;     /* [40] times the square of the invalid messages (P4) */
-    int32_t broken;      /* [10] times the square of the promises broken above 1 */
+    int32_t broken;      /* [10] times the square of the promises broken above 1, less a quarter of
+                          * those that the neighbour has kept itself since */
     int32_t fault;       /* [1] times the square of the faults above 8 (P7) */
     int32_t crowd;       /* [5] per neighbour above 2 of its group of addresses (P6) .. */
     int32_t crowd_cap;   /* [15] .. at most: a house full of honest nodes is no attack */
@@ -46,7 +47,8 @@ enum sg_score_event {
     SG_SCORE_FIRST,   /* a verified message, by it before anybody else */
     SG_SCORE_MISSING, /* a message had to be pulled from another neighbour */
     SG_SCORE_INVALID,
-    SG_SCORE_BROKEN, /* it announced an id that never came */
+    SG_SCORE_BROKEN, /* it announced an id, was asked for it, and it never came */
+    SG_SCORE_KEPT,   /* .. and it brought the message */
     SG_SCORE_FAULT   /* GRAFT inside a back-off, too much of something */
 };
 

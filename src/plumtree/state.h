@@ -278,15 +278,16 @@ void sg_pt_conduct_note(struct sg_pt *m, struct sg_pt_peer *peer, enum sg_score_
 /* Whether an IHAVE with so many ids is within the neighbour's rate. */
 bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t count,
                                 struct sg_pt_outbox *out);
-/* Watches an announced id that has not come. */
-void sg_pt_conduct_promise(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
+/* The neighbour has brought a message that this node had no time to look at, or another one has:
+ * whoever announced it does have it. */
+void sg_pt_conduct_postponed(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* The id came, though not through the tree. */
 void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id);
 /* No input came for so long: promises get the time back. */
 void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns);
 /* Whether it may be asked for one more message; taken: it is asked. */
 bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer);
-void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer);
+void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* It has answered. */
 void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer);
 /* From time to time, with a message: who brings nothing is not eager, and the tree is mended where

@@ -259,7 +259,7 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
         {"rtt", SG_PT_IN_RTT},           {"dropped", SG_PT_IN_PUSH_DROPPED},
         {"arriving", SG_PT_IN_ARRIVING}, {"dontwant", SG_PT_IN_DONTWANT},
         {"invalid", SG_PT_IN_CONDUCT},   {"fault", SG_PT_IN_CONDUCT},
-        {"about", SG_PT_IN_ABOUT},
+        {"about", SG_PT_IN_ABOUT},       {"postponed", SG_PT_IN_IHAVE},
     };
     struct sg_pt_have have[PT_PLAY_IDS_MAX];
     struct sg_pt_in in = {.peer = pt_peer(words[0]), .have = have, .count = count - 2, .hop = 1};
@@ -269,6 +269,7 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
     if (i == sizeof(verbs) / sizeof(verbs[0]))
         return false;
     in.kind = verbs[i].kind;
+    in.is_postponed = strcmp(words[1], "postponed") == 0;
     in.event = strcmp(words[1], "invalid") == 0 ? SG_SCORE_INVALID : SG_SCORE_FAULT;
     in.group = in.kind == SG_PT_IN_ABOUT ? strtoull(words[2], NULL, 10) : 0;
     in.is_trusted = in.kind == SG_PT_IN_ABOUT && count > 3;

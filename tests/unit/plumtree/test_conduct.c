@@ -135,7 +135,7 @@ static void test_honest_announcements(void **state)
     assert_int_equal(score(p, "b"), 0);
 }
 
-/* Announced by one neighbour, come by another: no promise is broken. */
+/* Announced and asked for, come by another: no promise is broken. */
 static void test_promises_are_kept_by_anybody(void **state)
 {
     struct pt_play *p = *state;
@@ -143,19 +143,50 @@ static void test_promises_are_kept_by_anybody(void **state)
     DO(p, "up a b c");
     DO(p, "b prune");
     DO(p, "b ihave m1 m2 m3");
+    assert_true(run(p, 500 * SG_NS_PER_MS) > 0);
     DO(p, "a gossip m1");
     DO(p, "a gossip m2");
     DO(p, "a refused m3");
-    DO(p, "wait 2000");
     DO(p, "b ihave m4");
-    assert_int_equal(stats(p)->promises_kept, 1);
-    DO(p, "wait 2000");
+    (void)run(p, 3 * SG_NS_PER_S);
     DO(p, "b ihave m5");
+    assert_int_equal(stats(p)->promises_kept, 3);
     assert_int_equal(stats(p)->promises_broken, 1);
+    (void)run(p, 500 * SG_NS_PER_MS);
     DO(p, "b copy m5"); /* the node has it by back-fill */
-    DO(p, "wait 2000");
-    DO(p, "b ihave m1");
-    assert_int_equal(stats(p)->promises_kept, 2);
+    assert_int_equal(stats(p)->promises_kept, 4);
+}
+
+/* What this node never asked for cannot come. */
+static void test_only_what_is_asked_for_is_promised(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new promise_ms=1000");
+    DO(p, "up a b");
+    DO(p, "b prune");
+    DO(p, "b ihave m1 m2 m3 m4 m5");
+    DO(p, "wait 2000"); /* its timers did not run: it was busy */
+    DO(p, "b ihave m6");
+    assert_int_equal(stats(p)->promises_broken, 0);
+}
+
+/* It brings them, but faster than they can be verified: here is the fault, not there. */
+static void test_no_time_to_verify(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new promise_ms=1000");
+    DO(p, "up a b");
+    DO(p, "b prune");
+    DO(p, "b ihave m1 m2 m3 m4 m5");
+    for (int i = 0; i < 20; i++) {
+        (void)run(p, 500 * SG_NS_PER_MS);
+        DO(p, "b postponed m1");
+    }
+    DO(p, "b ihave m6");
+    assert_int_equal(stats(p)->promises_broken, 0);
+    (void)run(p, 2 * SG_NS_PER_S);
+    DO(p, "b ihave m7");
+    assert_true(stats(p)->promises_broken > 0);
 }
 
 /* A neighbour that answers is asked as fast as it does. */
@@ -416,6 +447,8 @@ int main(void)
         PT_TEST(test_rate_of_announcements),
         PT_TEST(test_honest_announcements),
         PT_TEST(test_promises_are_kept_by_anybody),
+        PT_TEST(test_only_what_is_asked_for_is_promised),
+        PT_TEST(test_no_time_to_verify),
         PT_TEST(test_answers_pay_for_questions),
         PT_TEST(test_graft_flood),
         PT_TEST(test_flapper_shakes_nobody),

@@ -43,6 +43,25 @@ static void test_defaults(void **state)
     assert_int_equal(value_after(SG_SCORE_FAULT, 17), -81);
 }
 
+/* Who brings four of what it announced may lack one; who brings fewer is put away in the end. */
+static void test_kept_promises_count(void **state)
+{
+    const struct sg_score_weights w = sg_score_weights_default();
+    struct sg_score honest, liar;
+    (void)state;
+    sg_score_init(&honest, 0);
+    sg_score_init(&liar, 0);
+    for (int i = 0; i < 100; i++) {
+        note(&honest, 0, SG_SCORE_BROKEN, 1);
+        note(&honest, 0, SG_SCORE_KEPT, 4);
+        note(&liar, 0, SG_SCORE_BROKEN, 1);
+        note(&liar, 0, SG_SCORE_KEPT, 3);
+    }
+    assert_int_equal(honest.broken, 0);
+    assert_int_equal(sg_score_value(&honest, &w, 0), 0);
+    assert_true(sg_score_value(&liar, &w, 0) < w.accept_min);
+}
+
 static void test_time_and_crowds(void **state)
 {
     const struct sg_score_weights w = sg_score_weights_default();
@@ -179,11 +198,9 @@ static void test_sources(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_time_and_crowds),
-        cmocka_unit_test(test_decay),
-        cmocka_unit_test(test_praise_never_pays),
-        cmocka_unit_test(test_counters_saturate),
+        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_kept_promises_count),
+        cmocka_unit_test(test_time_and_crowds),   cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_praise_never_pays), cmocka_unit_test(test_counters_saturate),
         cmocka_unit_test(test_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
