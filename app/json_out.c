@@ -95,6 +95,7 @@ static json_t *finished(json_t *object, bool ok)
     X(given_up)                                                                                    \
     X(dontwants_sent)                                                                              \
     X(dontwants_received)                                                                          \
+    X(donthaves_received)                                                                          \
     X(pushes_spared)                                                                               \
     X(faults)                                                                                      \
     X(grafts_in_backoff)                                                                           \

@@ -31,14 +31,14 @@ static void check_graft(struct sg_bytes input)
 
 static void check_dontwant(struct sg_bytes input)
 {
-    struct sg_msg_id ids[SG_PT_DONTWANT_MAX];
+    struct sg_msg_id ids[SG_PT_IDS_MAX];
     size_t count = 0;
     struct sg_reader r = sg_reader(input);
     struct sg_writer w = sg_writer(out, sizeof(out));
-    if (sg_pt_dontwant_decode(&r, ids, &count) != SG_OK)
+    if (sg_pt_ids_decode(&r, ids, &count) != SG_OK)
         return;
-    assert(count >= 1 && count <= SG_PT_DONTWANT_MAX);
-    sg_pt_dontwant_encode(&w, ids, count);
+    assert(count >= 1 && count <= SG_PT_IDS_MAX);
+    sg_pt_ids_encode(&w, ids, count);
     assert(w.err == SG_OK && sg_bytes_equal(sg_bytes(out, w.len), input));
 }
 

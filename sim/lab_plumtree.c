@@ -153,6 +153,10 @@ static void arrive(struct sg_lab_pt *lab, const struct frame *f)
     case SG_PT_OUT_PRUNE:
         in.kind = SG_PT_IN_PRUNE;
         break;
+    case SG_PT_OUT_DONTHAVE:
+        in.kind = SG_PT_IN_DONTHAVE;
+        in.id = f->id;
+        break;
     case SG_PT_OUT_DONTWANT:
         in.kind = SG_PT_IN_DONTWANT;
         in.id = f->id;

@@ -405,7 +405,8 @@ struct sg_stats {
     uint64_t given_up;       /* announced messages that never came */
     uint64_t dontwants_sent; /* IDONTWANT: a large message has come, spare me the copy */
     uint64_t dontwants_received;
-    uint64_t pushes_spared; /* copies not sent because of them */
+    uint64_t donthaves_received; /* IDONTHAVE: asked for, but kept no longer */
+    uint64_t pushes_spared;      /* copies not sent because of them */
     /* conduct of neighbours, see docs/pubsub.md section 6 */
     uint64_t faults;            /* too much of something, or a GRAFT that was not due */
     uint64_t grafts_in_backoff; /* received for a link pruned of late, without a missing message */

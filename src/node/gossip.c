@@ -176,8 +176,13 @@ void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_
              const struct sg_msg_id *id, uint8_t hop)
 {
     struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held != NULL) /* else it went early, for want of memory (sg_hold) */
+    if (held == NULL) /* it went early, for want of memory (sg_hold) */
+        held = sg_history_get(scope, id);
+    const struct sg_pt_out no = {.kind = SG_PT_OUT_DONTHAVE, .peer = *peer, .id = *id};
+    if (held != NULL)
         push(core, scope, peer, held, (struct how){hop, scope->klass});
+    else
+        sg_send_pt(core, scope, &no);
 }
 
 void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,

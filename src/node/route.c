@@ -121,9 +121,13 @@ void sg_send_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt
         sg_write_u8(&w, SG_PT_GRAFT);
         sg_pt_graft_encode(&w, &graft);
         sg_trace(&core->config.trace, SG_TRACE_GRAFT, out->peer.b, out->id.b, out->has_id);
+    } else if (out->kind == SG_PT_OUT_DONTHAVE) {
+        sg_write_u8(&w, SG_PT_DONTHAVE);
+        sg_pt_ids_encode(&w, &out->id, 1);
+        sg_trace(&core->config.trace, SG_TRACE_DONTHAVE, out->peer.b, out->id.b, 0);
     } else if (out->kind == SG_PT_OUT_DONTWANT) {
         sg_write_u8(&w, SG_PT_DONTWANT);
-        sg_pt_dontwant_encode(&w, &out->id, 1);
+        sg_pt_ids_encode(&w, &out->id, 1);
         sg_trace(&core->config.trace, SG_TRACE_DONTWANT, out->peer.b, out->id.b, 0);
     } else {
         sg_write_u8(&w, SG_PT_PRUNE);
@@ -224,13 +228,14 @@ static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_sc
     (void)sg_scope_pt(core, scope, &in);
 }
 
-static void route_dontwant(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
-                           struct sg_reader *r)
+/* DONTWANT, DONTHAVE. */
+static void route_ids(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                      struct sg_reader *r, enum sg_pt_in_kind kind)
 {
-    struct sg_msg_id ids[SG_PT_DONTWANT_MAX];
-    struct sg_pt_in in = {.kind = SG_PT_IN_DONTWANT, .peer = link->peer};
+    struct sg_msg_id ids[SG_PT_IDS_MAX];
+    struct sg_pt_in in = {.kind = kind, .peer = link->peer};
     size_t count = 0;
-    sg_err err = sg_pt_dontwant_decode(r, ids, &count);
+    sg_err err = sg_pt_ids_decode(r, ids, &count);
     if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
         return;
@@ -277,7 +282,9 @@ static void route_scoped(struct sg_core *core, struct sg_link *link, struct sg_s
     else if (kind == SG_PT_PRUNE)
         route_prune(core, link, scope, r);
     else if (kind == SG_PT_DONTWANT)
-        route_dontwant(core, link, scope, r);
+        route_ids(core, link, scope, r, SG_PT_IN_DONTWANT);
+    else if (kind == SG_PT_DONTHAVE)
+        route_ids(core, link, scope, r, SG_PT_IN_DONTHAVE);
     else if (kind == SG_PT_PROOF_WANT)
         route_proof_want(core, link, scope, r);
     else

@@ -298,6 +298,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
         case SG_PT_OUT_GRAFT:
         case SG_PT_OUT_PRUNE:
         case SG_PT_OUT_DONTWANT:
+        case SG_PT_OUT_DONTHAVE:
             sg_send_pt(core, scope, out);
             break;
         case SG_PT_OUT_FORGET:

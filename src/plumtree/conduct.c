@@ -29,8 +29,10 @@ struct sg_pt_extra *sg_pt_conduct_extra(struct sg_pt *m, struct sg_pt_peer *peer
 
 void sg_pt_conduct_free(struct sg_pt *m, struct sg_pt_peer *peer)
 {
-    if (peer->extra != NULL)
+    if (peer->extra != NULL) {
+        m->promises -= peer->extra->promise_count;
         sg_mem_free(m->config.mem, peer->extra->unwanted);
+    }
     sg_mem_free(m->config.mem, peer->extra);
     peer->extra = NULL;
 }
@@ -65,8 +67,7 @@ void sg_pt_conduct_note(struct sg_pt *m, struct sg_pt_peer *peer, enum sg_score_
 {
     sg_score_note(&peer->score, m->now, event, m->total);
     m->stats.faults += event == SG_SCORE_FAULT ? 1 : 0;
-    bool is_bad = event != SG_SCORE_FIRST && event != SG_SCORE_KEPT;
-    if (!is_bad || event == SG_SCORE_MISSING || peer->is_put_away)
+    if (event == SG_SCORE_FIRST || event == SG_SCORE_MISSING || peer->is_put_away)
         return;
     if (!is_to_go(m, peer))
         return;
@@ -107,26 +108,30 @@ static bool spend(struct sg_bucket *bucket, sg_time_ns now, uint32_t rate, uint6
     return true;
 }
 
-/* A promise is kept when the id has come, from whomever. */
+/* Takes an id off the list; false: it is not on it. */
+static bool unwatch(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
+{
+    uint8_t i = 0;
+    while (i < extra->promise_count && !sg_msg_id_equal(&extra->promises[i].id, id))
+        i++;
+    if (i == extra->promise_count)
+        return false;
+    extra->promises[i] = extra->promises[--extra->promise_count];
+    m->promises--;
+    return true;
+}
+
 static void settle(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
 {
     struct sg_pt_extra *extra = peer->extra;
-    uint8_t kept = 0;
-    for (uint8_t i = 0; i < extra->promise_count; i++) {
-        struct sg_pt_promise promise = extra->promises[i];
-        const struct sg_pt_seen *entry = sg_pt_seen_find(m, &promise.id);
-        if (entry != NULL) {
-            m->stats.promises_kept++;
-            if (entry->parent == peer->tag)
-                sg_pt_conduct_note(m, peer, SG_SCORE_KEPT, out);
-        } else if (promise.due <= m->now) {
-            m->stats.promises_broken++;
-            sg_pt_conduct_note(m, peer, SG_SCORE_BROKEN, out);
-        } else {
-            extra->promises[kept++] = promise;
-        }
+    for (uint8_t i = extra->promise_count; i-- > 0;) {
+        if (extra->promises[i].due > m->now)
+            continue;
+        extra->promises[i] = extra->promises[--extra->promise_count];
+        m->promises--;
+        m->stats.promises_broken++;
+        sg_pt_conduct_note(m, peer, SG_SCORE_BROKEN, out);
     }
-    extra->promise_count = kept;
 }
 
 bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t count,
@@ -150,18 +155,6 @@ bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t
     return false;
 }
 
-static void keep(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
-{
-    uint8_t kept = 0;
-    for (uint8_t i = 0; i < extra->promise_count; i++) {
-        if (sg_msg_id_equal(&extra->promises[i].id, id))
-            m->stats.promises_kept++;
-        else
-            extra->promises[kept++] = extra->promises[i];
-    }
-    extra->promise_count = kept;
-}
-
 /* Nothing was read meanwhile, so nothing can be held against anybody. */
 void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns)
 {
@@ -174,23 +167,27 @@ void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns)
 
 void sg_pt_came(struct sg_pt *m, const struct sg_msg_id *id)
 {
-    sg_pt_conduct_kept(m, id);
+    sg_pt_conduct_kept(m, id, SG_PT_TAG_NONE);
 }
 
 /* Its other answers wait behind this one, in vain as well. */
 void sg_pt_conduct_postponed(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
 {
     sg_time_ns due = sg_time_add(m->now, m->config.promise_ns);
-    sg_pt_conduct_kept(m, id);
+    sg_pt_conduct_kept(m, id, SG_PT_TAG_NONE);
     for (uint8_t k = 0; peer->extra != NULL && k < peer->extra->promise_count; k++)
         peer->extra->promises[k].due = due;
 }
 
-void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id)
+void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id, uint32_t by)
 {
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        if (m->peers[i].extra != NULL)
-            keep(m, m->peers[i].extra, id);
+    for (uint32_t i = 0; i < m->peers_count && m->promises > 0; i++) {
+        struct sg_pt_peer *peer = &m->peers[i];
+        if (peer->extra == NULL || !unwatch(m, peer->extra, id))
+            continue;
+        m->stats.promises_kept++;
+        if (peer->tag == by)
+            sg_score_note(&peer->score, m->now, SG_SCORE_KEPT, m->total);
     }
 }
 
@@ -202,15 +199,17 @@ bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer)
 
 /* An id counts as promised when the neighbour is asked for it: what this node had no time to ask
  * for nobody could keep. */
-static void watch(const struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
+static void watch(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
 {
     for (uint8_t i = 0; i < extra->promise_count; i++) {
         if (sg_msg_id_equal(&extra->promises[i].id, id))
             return;
     }
-    if (extra->promise_count < SG_PT_PROMISES_MAX)
-        extra->promises[extra->promise_count++] =
-            (struct sg_pt_promise){*id, sg_time_add(m->now, m->config.promise_ns)};
+    if (extra->promise_count == SG_PT_PROMISES_MAX)
+        return;
+    extra->promises[extra->promise_count++] =
+        (struct sg_pt_promise){*id, sg_time_add(m->now, m->config.promise_ns)};
+    m->promises++;
 }
 
 void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
@@ -221,6 +220,14 @@ void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
     if (extra->asks.milli >= 1000)
         extra->asks.milli -= 1000;
     watch(m, extra, id);
+}
+
+/* Neither kept nor broken: an honest neighbour under load lets go of what it announced. Who says so
+ * of everything gives up what answers earn: it is asked ten times a second, and last. */
+void sg_pt_conduct_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
+{
+    if (peer->extra != NULL)
+        (void)unwatch(m, peer->extra, id);
 }
 
 void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer)

@@ -246,6 +246,7 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have)
 {
     struct sg_pt_missing *miss = find(m, &have->id);
+    sg_pt_conduct_denied(m, peer, &have->id); /* was asked: its answer had no room in the queue */
     if (miss == NULL)
         miss = add(m, peer, &have->id);
     if (miss == NULL)
@@ -253,6 +254,33 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
     add_advertiser(m, miss, peer, have->hop);
     if (sg_pt_peer_is_linked(peer) && miss->tries == 0)
         hurry(m, miss, peer);
+}
+
+static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
+{
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    for (uint32_t i = 0; i < miss->count; i++)
+        if (list[i].tag == tag)
+            return (miss->grafted >> i & 1) != 0;
+    return false;
+}
+
+void sg_pt_missing_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
+{
+    struct sg_pt_missing *miss = find(m, id);
+    sg_pt_conduct_denied(m, peer, id);
+    if (miss == NULL || !was_asked(m, miss, peer->tag))
+        return;
+    struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    uint8_t at = 0;
+    while (list[at].tag != peer->tag)
+        at++;
+    list[at].tag = SG_PT_TAG_NONE;
+    m->stats.donthaves_received++;
+    if (at != miss->last)
+        return;
+    miss->due = m->now; /* the next one is asked */
+    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
 }
 
 bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
@@ -283,15 +311,6 @@ struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_i
         *hop = list[i].hop;
     }
     return best;
-}
-
-static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
-{
-    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
-    for (uint32_t i = 0; i < miss->count; i++)
-        if (list[i].tag == tag)
-            return (miss->grafted >> i & 1) != 0;
-    return false;
 }
 
 static bool has_announced(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
@@ -358,6 +377,8 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
                            struct sg_pt_outbox *out)
 {
     struct sg_pt_missing *miss = find(m, &entry->id);
+    /* now: in a storm the id may be forgotten before the time is up */
+    sg_pt_conduct_kept(m, &entry->id, entry->parent);
     if (miss == NULL)
         return;
     blame_silent(m, miss, entry->parent, out);

@@ -363,7 +363,7 @@ static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
     m->stats.payloads_duplicate++;
     m->copy_at = m->now;
     if (entry == NULL) /* the node has it by back-fill */
-        sg_pt_conduct_kept(m, &in->id);
+        sg_pt_conduct_kept(m, &in->id, peer->tag);
     if (entry != NULL && entry->parent == peer->tag)
         return;
     if (m->now < peer->quiet_until)
@@ -405,10 +405,11 @@ static void on_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
     bool lacks = is_held && sg_pt_seen_sent(entry, peer->slot) == 0;
     m->stats.grafts_received++;
     sg_pt_peer_grafts_us(m, peer, lacks, out);
-    if (!in->has_id || in->is_over_budget)
+    if (!in->has_id)
         return;
-    if (!is_held) {
-        m->stats.grafts_unanswerable++;
+    if (!is_held || in->is_over_budget) {
+        m->stats.grafts_unanswerable += is_held ? 0 : 1;
+        sg_pt_emit(out, SG_PT_OUT_DONTHAVE, &peer->id)->id = in->id; /* it asks others at once */
     } else if (sg_pt_seen_sent(entry, peer->slot) >= SG_PT_SENT_MAX) {
         m->stats.grafts_refused++;
         sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
@@ -502,6 +503,7 @@ static sg_err verify(struct sg_pt *m, const struct sg_pt_in *in, const struct sg
     case SG_PT_IN_PUSH_DROPPED:
     case SG_PT_IN_ARRIVING:
     case SG_PT_IN_DONTWANT:
+    case SG_PT_IN_DONTHAVE:
     case SG_PT_IN_CONDUCT:
     case SG_PT_IN_ABOUT:
         break;
@@ -561,6 +563,9 @@ sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
         break;
     case SG_PT_IN_DONTWANT:
         sg_pt_unwanted_add(m, peer, &in->id);
+        break;
+    case SG_PT_IN_DONTHAVE:
+        sg_pt_missing_denied(m, peer, &in->id);
         break;
     case SG_PT_IN_CONDUCT:
         sg_pt_conduct_note(m, peer, in->event, out);

@@ -71,6 +71,7 @@ enum sg_pt_in_kind {
     SG_PT_IN_ARRIVING,      /* peer, id: the first copy of a large message has come and is being
                              * verified: nobody need send another one */
     SG_PT_IN_DONTWANT,      /* peer, id */
+    SG_PT_IN_DONTHAVE,      /* peer, id: the answer to a GRAFT for what it cannot send */
     SG_PT_IN_CONDUCT,       /* peer, event: the node has something against it */
     SG_PT_IN_ABOUT          /* peer, group (0 = unknown), is_trusted: who a neighbour is */
 };
@@ -99,6 +100,7 @@ enum sg_pt_out_kind {
     SG_PT_OUT_PRUNE,  /* peer */
     SG_PT_OUT_FORGET, /* id: no longer cached, the node lets its payload go */
     SG_PT_OUT_DONTWANT, /* peer, id */
+    SG_PT_OUT_DONTHAVE, /* peer, id */
     SG_PT_OUT_PUT_AWAY  /* peer: its score is below accept_min; told once */
 };
 
@@ -143,9 +145,10 @@ struct sg_pt_stats {
     uint64_t rescues;           /* the last eager neighbour was lost, a lazy one grafted */
     uint64_t dontwants_sent;
     uint64_t dontwants_received;
-    uint64_t pushes_spared;  /* not wanted: announced instead */
-    uint64_t ihaves_refused; /* ids above the rate, or of a neighbour below gossip_min */
-    uint64_t asks_held;      /* GRAFTs that waited: the neighbour's answers are due first */
+    uint64_t donthaves_received; /* that were due: the neighbour had been asked */
+    uint64_t pushes_spared;      /* not wanted: announced instead */
+    uint64_t ihaves_refused;     /* ids above the rate, or of a neighbour below gossip_min */
+    uint64_t asks_held;          /* GRAFTs that waited: the neighbour's answers are due first */
     uint64_t promises_kept, promises_broken;
     uint64_t faults;        /* of neighbours, all kinds */
     uint64_t sources_lost;  /* eager neighbours that brought nothing any more */

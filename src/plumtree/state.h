@@ -145,6 +145,7 @@ struct sg_pt {
     uint64_t lead_ns;     /* IHAVE lead over payload, near the longest of late .. */
     sg_time_ns lead_at;   /* .. as of this time */
     uint32_t last_tag;
+    uint32_t promises;     /* watched, of all neighbours */
     uint64_t total, own;   /* messages of others, of this node */
     sg_time_ns wary_until; /* see first_wait */
     sg_time_ns steady_at;  /* the tree may be optimised from then on */
@@ -256,6 +257,8 @@ void sg_pt_missing_orphan(struct sg_pt *m, const struct sg_pt_peer *peer);
 /* The lazy neighbour that announced id with the fewest hops, or NULL. */
 struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_id *id,
                                           uint8_t *hop);
+/* peer does not have what it was asked for: the next advertiser is asked. Ignored if it was not. */
+void sg_pt_missing_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* Whether peer has announced entry, before it came, and need not hear of it from here. */
 bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
                            const struct sg_pt_peer *peer);
@@ -281,13 +284,15 @@ bool sg_pt_conduct_may_announce(struct sg_pt *m, struct sg_pt_peer *peer, size_t
 /* The neighbour has brought a message that this node had no time to look at, or another one has:
  * whoever announced it does have it. */
 void sg_pt_conduct_postponed(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
-/* The id came, though not through the tree. */
-void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id);
+/* The id came, from the neighbour with the tag by, or another way: SG_PT_TAG_NONE. */
+void sg_pt_conduct_kept(struct sg_pt *m, const struct sg_msg_id *id, uint32_t by);
 /* No input came for so long: promises get the time back. */
 void sg_pt_conduct_slept(struct sg_pt *m, uint64_t ns);
 /* Whether it may be asked for one more message; taken: it is asked. */
 bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer);
 void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
+/* It has said that it cannot send it. */
+void sg_pt_conduct_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* It has answered. */
 void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer);
 /* From time to time, with a message: who brings nothing is not eager, and the tree is mended where

@@ -32,6 +32,7 @@ static void fill_conduct(struct sg_stats *out, const struct sg_core_stats *core)
     const struct sg_pt_stats *pt = &core->pt;
     out->dontwants_sent = pt->dontwants_sent;
     out->dontwants_received = pt->dontwants_received;
+    out->donthaves_received = pt->donthaves_received;
     out->pushes_spared = pt->pushes_spared;
     out->faults = pt->faults;
     out->grafts_in_backoff = pt->grafts_in_backoff;

@@ -67,8 +67,8 @@
 
 /* protocol.md 4: IHAVE batches of at most 1 024 ids. */
 #define SG_PT_IHAVE_MAX 1024
-/* IDONTWANT: as many as one signature covers. */
-#define SG_PT_DONTWANT_MAX 64
+/* IDONTWANT, IDONTHAVE: as many as one signature covers. */
+#define SG_PT_IDS_MAX 64
 /* A GOSSIP frame above this is worth an IDONTWANT (45 bytes) per neighbour. */
 #define SG_PT_DONTWANT_LEN 1024
 /* Hops are a hint for tree optimisation; a path longer than this is not a tree of ours. */

@@ -47,7 +47,7 @@ sg_err sg_pt_graft_decode(struct sg_reader *r, struct sg_pt_graft *msg)
     return sg_reader_done(r);
 }
 
-void sg_pt_dontwant_encode(struct sg_writer *w, const struct sg_msg_id *ids, size_t count)
+void sg_pt_ids_encode(struct sg_writer *w, const struct sg_msg_id *ids, size_t count)
 {
     size_t mark = sg_write_vector_begin(w);
     for (size_t i = 0; i < count; i++)
@@ -55,9 +55,9 @@ void sg_pt_dontwant_encode(struct sg_writer *w, const struct sg_msg_id *ids, siz
     sg_write_vector_end(w, mark);
 }
 
-sg_err sg_pt_dontwant_decode(struct sg_reader *r, struct sg_msg_id *ids, size_t *count)
+sg_err sg_pt_ids_decode(struct sg_reader *r, struct sg_msg_id *ids, size_t *count)
 {
-    struct sg_bytes list = sg_read_vector(r, SG_PT_DONTWANT_MAX * SG_ID_LEN);
+    struct sg_bytes list = sg_read_vector(r, SG_PT_IDS_MAX * SG_ID_LEN);
     struct sg_reader entries = sg_reader(list);
     SG_TRY(sg_reader_done(r));
     if (list.len == 0 || list.len % SG_ID_LEN != 0)

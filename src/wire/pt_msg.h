@@ -18,7 +18,8 @@ enum sg_pt_kind {
     SG_PT_ROOT = 5,
     SG_PT_KEY = 6,
     SG_PT_PROOF_WANT = 7,
-    SG_PT_DONTWANT = 8
+    SG_PT_DONTWANT = 8,
+    SG_PT_DONTHAVE = 9
 };
 
 /* One announced message: with it the receiver would be at this hop, 1 .. SG_PT_HOP_MAX. */
@@ -43,10 +44,12 @@ struct sg_pt_graft {
 void sg_pt_graft_encode(struct sg_writer *w, const struct sg_pt_graft *msg);
 SG_MUST_USE sg_err sg_pt_graft_decode(struct sg_reader *r, struct sg_pt_graft *msg);
 
-/* IDONTWANT: ids [count] of messages that need not be sent, 1 <= count <= SG_PT_DONTWANT_MAX. */
-void sg_pt_dontwant_encode(struct sg_writer *w, const struct sg_msg_id *ids, size_t count);
-/* ids [SG_PT_DONTWANT_MAX] is filled; *count says how many. */
-SG_MUST_USE sg_err sg_pt_dontwant_decode(struct sg_reader *r, struct sg_msg_id *ids, size_t *count);
+/* IDONTWANT: ids [count] of messages that need not be sent. IDONTHAVE: of messages that were asked
+ * for and will not be sent, because they are kept no longer or the link has had its share of
+ * repairs. 1 <= count <= SG_PT_IDS_MAX. */
+void sg_pt_ids_encode(struct sg_writer *w, const struct sg_msg_id *ids, size_t count);
+/* ids [SG_PT_IDS_MAX] is filled; *count says how many. */
+SG_MUST_USE sg_err sg_pt_ids_decode(struct sg_reader *r, struct sg_msg_id *ids, size_t *count);
 
 /* PRUNE has an empty body: the caller checks sg_reader_done. */
 

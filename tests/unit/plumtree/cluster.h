@@ -272,6 +272,9 @@ static inline void receive(struct cluster *c, struct event *e)
     case SG_PT_OUT_PRUNE:
         in.kind = SG_PT_IN_PRUNE;
         break;
+    case SG_PT_OUT_DONTHAVE:
+        in.kind = SG_PT_IN_DONTHAVE;
+        break;
     case SG_PT_OUT_DONTWANT:
     case SG_PT_OUT_PUT_AWAY:
     case SG_PT_OUT_FORGET:

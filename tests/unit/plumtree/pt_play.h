@@ -16,6 +16,7 @@
  *     PEER dropped ID           IN_PUSH_DROPPED
  *     PEER arriving ID          IN_ARRIVING
  *     PEER dontwant ID          IN_DONTWANT
+ *     PEER donthave ID          IN_DONTHAVE
  *     PEER invalid, PEER fault  IN_CONDUCT
  *     PEER about GROUP [1]      IN_ABOUT; 1: is trusted
  *     score PEER...             sg_pt_score
@@ -110,6 +111,9 @@ static inline void pt_print_out(struct pt_play *p, const struct sg_pt_out *o)
         break;
     case SG_PT_OUT_DONTWANT:
         pt_print(p, "dontwant %s %s\n", peer, id);
+        break;
+    case SG_PT_OUT_DONTHAVE:
+        pt_print(p, "donthave %s %s\n", peer, id);
         break;
     case SG_PT_OUT_PUT_AWAY:
         pt_print(p, "put_away %s\n", peer);
@@ -260,6 +264,7 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
         {"arriving", SG_PT_IN_ARRIVING}, {"dontwant", SG_PT_IN_DONTWANT},
         {"invalid", SG_PT_IN_CONDUCT},   {"fault", SG_PT_IN_CONDUCT},
         {"about", SG_PT_IN_ABOUT},       {"postponed", SG_PT_IN_IHAVE},
+        {"donthave", SG_PT_IN_DONTHAVE},
     };
     struct sg_pt_have have[PT_PLAY_IDS_MAX];
     struct sg_pt_in in = {.peer = pt_peer(words[0]), .have = have, .count = count - 2, .hop = 1};

@@ -170,6 +170,37 @@ static void test_only_what_is_asked_for_is_promised(void **state)
     assert_int_equal(stats(p)->promises_broken, 0);
 }
 
+/* Who lets go of what it announced says so: the next one is asked at once, and nothing is broken.
+ * */
+static void test_denied(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new promise_ms=1000");
+    DO(p, "up a b c");
+    DO(p, "b prune");
+    DO(p, "c prune");
+    DO(p, "b donthave m1"); /* nobody asked */
+    DO(p, "b ihave m1");
+    DO(p, "c ihave m1");
+    DO(p, "c donthave m1"); /* not yet asked */
+    DO(p, "next");
+    assert_non_null(strstr(p->text, "graft b m1"));
+    DO(p, "b donthave m1");
+    assert_int_equal(stats(p)->donthaves_received, 1);
+    assert_int_equal(sg_pt_deadline(p->pt), p->now);
+    DO(p, "timeout");
+    assert_non_null(strstr(p->text, "graft c m1"));
+    DO(p, "c donthave m1");
+    DO(p, "timeout");
+    assert_int_equal(stats(p)->missing_given_up, 1);
+    (void)run(p, 3 * SG_NS_PER_S);
+    DO(p, "b ihave m2");
+    assert_int_equal(stats(p)->promises_broken, 0);
+    DO(p, "b graft m9"); /* never heard of */
+    assert_non_null(strstr(p->text, "donthave b m9"));
+    sg_pt_check(p->pt);
+}
+
 /* It brings them, but faster than they can be verified: here is the fault, not there. */
 static void test_no_time_to_verify(void **state)
 {
@@ -297,8 +328,8 @@ static void lazy_life(struct pt_play *p, struct sg_prng *prng)
         int32_t before = score(p, "taker");
         const enum sg_pt_in_kind kinds[] = {SG_PT_IN_DUPLICATE, SG_PT_IN_GRAFT,    SG_PT_IN_PRUNE,
                                             SG_PT_IN_ARRIVING,  SG_PT_IN_DONTWANT, SG_PT_IN_RTT,
-                                            SG_PT_IN_REFUSED};
-        struct sg_pt_in in = {.kind = kinds[sg_prng_below(prng, 7)], .hop = 1, .has_id = true};
+                                            SG_PT_IN_REFUSED,   SG_PT_IN_DONTHAVE};
+        struct sg_pt_in in = {.kind = kinds[sg_prng_below(prng, 8)], .hop = 1, .has_id = true};
         number(&in.id, in.kind == SG_PT_IN_REFUSED ? 1000000 + n : sg_prng_below(prng, n));
         (void)feed(p, "taker", in, SG_PT_OUT_GRAFT);
         (void)ihave(p, "taker", 5000 + n, 1);
@@ -448,6 +479,7 @@ int main(void)
         PT_TEST(test_honest_announcements),
         PT_TEST(test_promises_are_kept_by_anybody),
         PT_TEST(test_only_what_is_asked_for_is_promised),
+        PT_TEST(test_denied),
         PT_TEST(test_no_time_to_verify),
         PT_TEST(test_answers_pay_for_questions),
         PT_TEST(test_graft_flood),

@@ -142,7 +142,7 @@ static void test_errors_change_nothing(void **state)
         SG_PT_IN_NEIGHBOR_DOWN, SG_PT_IN_GOSSIP,   SG_PT_IN_DUPLICATE, SG_PT_IN_REFUSED,
         SG_PT_IN_IHAVE,         SG_PT_IN_GRAFT,    SG_PT_IN_PRUNE,     SG_PT_IN_RTT,
         SG_PT_IN_PUSH_DROPPED,  SG_PT_IN_ARRIVING, SG_PT_IN_DONTWANT,  SG_PT_IN_CONDUCT,
-        SG_PT_IN_ABOUT,
+        SG_PT_IN_ABOUT,         SG_PT_IN_DONTHAVE,
     };
     DO(p, "new peers=2");
     DO(p, "up a b");
@@ -189,7 +189,7 @@ static void test_outbox_of_each_input(void **state)
     EXPECT(p, "c ihave k4/1", "");
     EXPECT(p, "a gossip k4 3", "forget m2\ngraft c\nprune a\n");
     EXPECT(p, "b graft m3", "push b m3/3\n");
-    EXPECT(p, "b graft m2", "");
+    EXPECT(p, "b graft m2", "donthave b m2\n");
     EXPECT(p, "d refused m5", "forget m3\n");
     EXPECT(p, "show", "eager: c\nlazy: a d\nfed: b\n");
     EXPECT(p, "down b c", "graft a\n");
@@ -230,6 +230,7 @@ static void test_stats(void **state)
                                          .grafts_in_backoff = 1,
                                          .faults = 2,
                                          .missing_recovered = 1,
+                                         .promises_kept = 1,
                                          .missing_given_up = 1,
                                          .missing_overflow = 1,
                                          .pushes_dropped = 1,

@@ -104,20 +104,20 @@ static void bad_grafts_have_an_error_each(void **state)
 static sg_err decode_dontwant(size_t len, struct sg_msg_id *ids, size_t *count)
 {
     struct sg_reader r = sg_reader(sg_bytes(out, len));
-    return sg_pt_dontwant_decode(&r, ids, count);
+    return sg_pt_ids_decode(&r, ids, count);
 }
 
 static size_t encode_dontwant(const struct sg_msg_id *ids, size_t count)
 {
     struct sg_writer w = sg_writer(out, sizeof(out));
-    sg_pt_dontwant_encode(&w, ids, count);
+    sg_pt_ids_encode(&w, ids, count);
     assert_int_equal(sg_writer_done(&w), SG_OK);
     return w.len;
 }
 
 static void dontwants_have_these_bytes(void **state)
 {
-    static struct sg_msg_id ids[SG_PT_DONTWANT_MAX], ids_back[SG_PT_DONTWANT_MAX];
+    static struct sg_msg_id ids[SG_PT_IDS_MAX], ids_back[SG_PT_IDS_MAX];
     size_t count = 0;
     (void)state;
     ids[0].b[0] = 0xa1;
@@ -127,15 +127,15 @@ static void dontwants_have_these_bytes(void **state)
     assert_int_equal(encode_dontwant(ids, 2), 66);
     assert_memory_equal(out, "\x40\x40\xa1\x00", 4);
     assert_int_equal(out[65], 0xb2);
-    size_t len = encode_dontwant(ids, SG_PT_DONTWANT_MAX);
+    size_t len = encode_dontwant(ids, SG_PT_IDS_MAX);
     assert_int_equal(decode_dontwant(len, ids_back, &count), SG_OK);
-    assert_int_equal(count, SG_PT_DONTWANT_MAX);
+    assert_int_equal(count, SG_PT_IDS_MAX);
     assert_memory_equal(ids, ids_back, sizeof(ids));
 }
 
 static void bad_dontwants_have_an_error_each(void **state)
 {
-    struct sg_msg_id ids[SG_PT_DONTWANT_MAX] = {{{1}}};
+    struct sg_msg_id ids[SG_PT_IDS_MAX] = {{{1}}};
     size_t count = 0;
     (void)state;
     size_t len = encode_dontwant(ids, 2);
