@@ -116,6 +116,8 @@ void sg_mls_group_trim(struct sg_mls_group *group);
 void sg_mls_group_forget_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch);
 /* Frees the epochs whose records have gone. */
 void sg_mls_group_free_gone(struct sg_mls_group *group);
+/* Where the next resumption PSK goes: in the place of the oldest, when the ring is full. */
+struct sg_mls_resumption *sg_mls_group_next_resumption(struct sg_mls_group *group);
 /* Notes the resumption PSK of the current epoch. */
 void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */

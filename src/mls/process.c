@@ -150,13 +150,25 @@ static sg_err tell_leaf(struct sg_mls_event *event, struct sg_mls_leaves *leaves
     return SG_OK;
 }
 
-/* The node that a pending commit leaves at leaf, and is this the entry that puts it there? */
-static bool is_last(const struct sg_mls_tree_log *log, uint32_t i)
+/* Which entry of a log is the last one of a leaf: [leaves] its index + 1; 0: there is none. */
+static sg_err find_last(struct sg_mls_arena *arena, const struct sg_mls_tree_log *log,
+                        uint32_t **last)
 {
-    for (uint32_t j = i + 1; j < log->count; j++)
-        if (log->entries[j].node == log->entries[i].node)
-            return false;
-    return true;
+    uint32_t leaves = 0;
+    for (uint32_t i = 0; i < log->count; i++) {
+        uint32_t node = log->entries[i].node;
+        if (node != UINT32_MAX && sg_mls_is_leaf(node) && node / 2 >= leaves)
+            leaves = node / 2 + 1;
+    }
+    *last = sg_mls_arena_new(arena, leaves, sizeof(**last));
+    if (*last == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < log->count; i++) {
+        uint32_t node = log->entries[i].node;
+        if (node != UINT32_MAX && sg_mls_is_leaf(node))
+            (*last)[node / 2] = i + 1;
+    }
+    return SG_OK;
 }
 
 /* What our pending commit does to a leaf: where the new node comes from tells. */
@@ -185,9 +197,12 @@ static sg_err take_own_commit(struct intake *in)
     struct sg_mls_group *group = in->group;
     const struct sg_mls_pending *pending = group->pending;
     bool is_external = sg_mls_group_leaf(group) == UINT32_MAX;
+    uint32_t *last;
+    SG_TRY(find_last(&event->arena, &pending->log, &last));
     for (uint32_t i = 0; i < pending->log.count; i++) {
         const struct sg_mls_log_entry *entry = &pending->log.entries[i];
-        if (entry->node != UINT32_MAX && sg_mls_is_leaf(entry->node) && is_last(&pending->log, i))
+        if (entry->node != UINT32_MAX && sg_mls_is_leaf(entry->node) &&
+            last[entry->node / 2] == i + 1)
             SG_TRY(tell_change(in, entry));
     }
     event->kind = SG_MLS_EVENT_COMMIT;
