@@ -50,6 +50,7 @@ struct sg_mls_pending {
     struct sg_mls_epoch *epoch; /* the state after it */
     struct sg_mls_tree_log log; /* redoes it */
     struct sg_mls_closing closing;
+    bool has_hash; /* a private one, which we cannot open; of a public one epoch tells enough */
     uint8_t hash[SG_MLS_HASH_MAX]; /* of the message */
     bool is_stored;
 };

@@ -290,6 +290,7 @@ static sg_err apply_one(struct apply *a, const struct sg_mls_list *list,
                         const struct sg_mls_listed *listed)
 {
     const struct sg_mls_proposal *proposal = listed->proposal;
+    a->rules.is_verified = listed->cached != NULL;
     switch (proposal->type) {
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         return note_extensions(a, proposal);

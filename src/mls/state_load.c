@@ -427,9 +427,11 @@ static sg_err load_pending(struct loading *l)
         return SG_ERR_NO_MEMORY;
     group->is_pending_stored = true;
     struct sg_bytes hash = sg_mls_read_vector(&r);
-    if (hash.len != group->suite->hash_len)
+    group->pending->has_hash = hash.len > 0;
+    if (group->pending->has_hash && hash.len != group->suite->hash_len)
         return SG_ERR_CORRUPT;
-    memcpy(group->pending->hash, hash.data, hash.len);
+    if (group->pending->has_hash)
+        memcpy(group->pending->hash, hash.data, hash.len);
     SG_TRY(read_closing(&r, l, &group->pending->closing));
     SG_TRY(read_epoch(&r, l, &group->pending->epoch));
     SG_TRY(read_ratchets(&r, l, &group->pending->epoch->ratchets));

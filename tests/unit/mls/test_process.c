@@ -210,6 +210,31 @@ static void a_pending_commit_changes_nothing(void **state)
     tear_down(&s);
 }
 
+/* Our own commit comes back with any byte changed, the tags too: it is not taken for it. */
+static void a_pending_commit_that_was_changed(void **state)
+{
+    struct scene s;
+    (void)state;
+    set_up(&s);
+    for (unsigned is_private = 0; is_private < 2; is_private++) {
+        struct sg_mls_commit_options options = {
+            .send = {.is_private = is_private == 1, .now = WORLD_NOW}};
+        struct sg_mls_commit_result ours;
+        assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &ours), SG_OK);
+        uint8_t *data = (uint8_t *)(uintptr_t)ours.commit.data;
+        for (size_t i = 0; i < ours.commit.len; i++) {
+            data[i] ^= 1;
+            assert_int_not_equal(process(&s.a, ours.commit), SG_OK);
+            assert_non_null(s.a.group->pending);
+            data[i] ^= 1;
+        }
+        assert_int_equal(give(&s.a, ours.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_int_equal(give(&s.b, ours.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_same_epoch(&s.a, &s.b);
+    }
+    tear_down(&s);
+}
+
 /* ---- what another state of ours has made, or another time ---- */
 
 static void our_own_that_are_unknown(void **state)
@@ -460,6 +485,7 @@ int main(void)
         cmocka_unit_test(external_commits_that_are_refused),
         cmocka_unit_test(welcomes_that_are_refused),
         cmocka_unit_test(a_pending_commit_changes_nothing),
+        cmocka_unit_test(a_pending_commit_that_was_changed),
         cmocka_unit_test(our_own_that_are_unknown),
         cmocka_unit_test(a_closed_group_takes_no_commits),
         cmocka_unit_test(a_commit_of_long_ago_is_followed),
