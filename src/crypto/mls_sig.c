@@ -307,8 +307,8 @@ static bool is_der(struct sg_bytes signature, size_t len)
 /* ---- verifying ---- */
 
 /* The public key that a thread verified with last. A key package is signed twice with one key, the
- * members of a group sign many messages in a row, and to read an ML-DSA key takes a twentieth of the
- * time of a verification. */
+ * members of a group sign many messages in a row, and to read an ML-DSA key takes a twentieth of
+ * the time of a verification. */
 struct verifier {
     EVP_PKEY *key;
     uint16_t sig_id;

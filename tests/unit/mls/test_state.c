@@ -270,8 +270,8 @@ static void a_config_may_keep_less_than_before(void **state)
     tear_down(&p);
 }
 
-/* The PSKs of epochs that are kept no longer go with the first save, not with the next commit; and a
- * load after which nothing goes has nothing to save. */
+/* The PSKs of epochs that are kept no longer go with the first save, not with the next commit; and
+ * a load after which nothing goes has nothing to save. */
 static void fewer_resumption_psks_than_before(void **state)
 {
     struct pair p;
