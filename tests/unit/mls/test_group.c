@@ -1,6 +1,5 @@
 /* mls/group.c and what is above it. What a receiver says of bad input: one error for each kind of
  * it, nothing has changed, and no secret is left in what was freed on the way out. */
- * secret is left in what was freed on the way out. */
 #include <stdlib.h>
 
 #include "mls_scene.h"
