@@ -8,9 +8,9 @@
  *   - the tree has the hash that the epoch says, and its parents' hashes are valid;
  *   - members in the same epoch of the same history have the same authenticator.
  *
- * With an odd last byte the suite is the one of tests/support/mls_clear.h, which takes any signature
- * and tag: then what is damaged gets to all that is behind those, as from a member who lies, and is
- * taken where nothing else is wrong with it. */
+ * With an odd last byte the suite is the one of tests/support/mls_clear.h, which takes any
+ * signature and tag: then what is damaged gets to all that is behind those, as from a member who
+ * lies, and is taken where nothing else is wrong with it. */
 #include <assert.h>
 #include <string.h>
 

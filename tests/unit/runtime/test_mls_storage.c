@@ -212,8 +212,8 @@ static unsigned epochs_kept(const struct scene *s)
     return count;
 }
 
-/* Secrets that the config keeps no longer go when the group is loaded; where nothing can be written,
- * with the first step that can. */
+/* Secrets that the config keeps no longer go when the group is loaded; where nothing can be
+ * written, with the first step that can. */
 static void less_is_kept_than_before(void **state)
 {
     struct scene s;
