@@ -199,7 +199,8 @@ SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *clie
                                                       const struct sg_mls_external_request *request,
                                                       struct sg_mls_member **out,
                                                       struct sg_mls_blob *commit);
-/* From storage. SG_ERR_NOT_FOUND; SG_ERR_CORRUPT; SG_ERR_INVALID_STATE: no storage. */
+/* From storage; what the config keeps no longer is deleted there. SG_ERR_NOT_FOUND; SG_ERR_CORRUPT;
+ * SG_ERR_INVALID_STATE: no storage. */
 SG_API SG_MUST_USE sg_err sg_mls_member_load(struct sg_mls_client *client, struct sg_bytes group_id,
                                              struct sg_mls_member **out);
 /* Forgets it in memory; storage keeps it. NULL is allowed. */

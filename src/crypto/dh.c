@@ -206,3 +206,46 @@ sg_err sg_dh_shared(enum sg_dh_group group, const struct sg_dh_pair *own, struct
         sg_wipe(out, sg_dh_sizes(group)->shared_len);
     return err;
 }
+
+/* One object for both halves of the work. */
+static sg_err x_ephemeral(enum sg_dh_group group, const uint8_t *private_key, struct sg_bytes peer,
+                          uint8_t *public_key, uint8_t *out)
+{
+    const struct sg_mls_evp *evp;
+    size_t want = sg_dh_sizes(group)->public_len, len = want;
+    SG_TRY(sg_mls_evp_begin(&evp));
+    EVP_PKEY *own = EVP_PKEY_new_raw_private_key_ex(NULL, name_of(group), NULL, private_key, want);
+    EVP_PKEY *other =
+        EVP_PKEY_new_raw_public_key_ex(NULL, name_of(group), NULL, peer.data, peer.len);
+    bool ok = own != NULL && other != NULL &&
+              EVP_PKEY_get_raw_public_key(own, public_key, &len) == 1 && len == want &&
+              x_derive(own, other, out, sg_dh_sizes(group)->shared_len);
+    EVP_PKEY_free(own);
+    EVP_PKEY_free(other);
+    return ok ? SG_OK : sg_evp_error(SG_ERR_CRYPTO);
+}
+
+sg_err sg_dh_ephemeral(enum sg_dh_group group, const struct sg_mls_random *random,
+                       struct sg_bytes peer, uint8_t *public_key, uint8_t *out)
+{
+    const struct sg_dh_sizes *sizes = sg_dh_sizes(group);
+    uint8_t private_key[SG_DH_PRIVATE_MAX];
+    struct sg_dh_pair own = {sg_bytes(private_key, sizes->private_len),
+                             sg_bytes(public_key, sizes->public_len)};
+    sg_err err = sg_dh_check(group, peer);
+    if (err == SG_OK && is_montgomery(group)) {
+        err = random->fill(random->state, private_key, sizes->private_len);
+        if (err == SG_OK)
+            err = x_ephemeral(group, private_key, peer, public_key, out);
+    } else if (err == SG_OK) {
+        err = sg_dh_generate(group, random, private_key, public_key);
+        if (err == SG_OK)
+            err = sg_dh_shared(group, &own, peer, out);
+    }
+    sg_wipe(private_key, sizeof(private_key));
+    if (err == SG_OK)
+        return SG_OK;
+    sg_wipe(public_key, sizes->public_len);
+    sg_wipe(out, sizes->shared_len);
+    return err;
+}

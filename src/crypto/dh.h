@@ -53,4 +53,9 @@ struct sg_dh_pair {
 SG_MUST_USE sg_err sg_dh_shared(enum sg_dh_group group, const struct sg_dh_pair *own,
                                 struct sg_bytes peer, uint8_t *out);
 
+/* A fresh key pair and what it shares with peer [any] -> public_key [public_len], out [shared_len];
+ * its private key goes at once. Errors of sg_dh_generate and sg_dh_shared. */
+SG_MUST_USE sg_err sg_dh_ephemeral(enum sg_dh_group group, const struct sg_mls_random *random,
+                                   struct sg_bytes peer, uint8_t *public_key, uint8_t *out);
+
 #endif

@@ -57,14 +57,33 @@ static sg_err kdf_begin(const struct sg_hpke_suite *suite, struct sg_hpke_kdf *k
     return sg_hpke_kdf_begin(kdf, suite->hash, sg_bytes(suite_id, sizeof(suite_id)));
 }
 
-static sg_err make_context(const struct sg_hpke_suite *suite, const struct sg_hpke_kdf *kdf,
-                           struct sg_bytes info, struct schedule_context *out)
+/* psk_id_hash || info_hash -> out [2 * hash_len] */
+static sg_err hash_info(const struct sg_hpke_suite *suite, const struct sg_hpke_kdf *kdf,
+                        struct sg_bytes info, uint8_t *out)
 {
     const struct sg_bytes none = {NULL, 0};
-    out->b[0] = MODE_BASE;
-    SG_TRY(sg_hpke_extract(kdf, none, SG_MLS_PARTS(SG_BYTES_LIT("psk_id_hash")), out->b + 1));
+    SG_TRY(sg_hpke_extract(kdf, none, SG_MLS_PARTS(SG_BYTES_LIT("psk_id_hash")), out));
     return sg_hpke_extract(kdf, none, SG_MLS_PARTS(SG_BYTES_LIT("info_hash"), info),
-                           out->b + 1 + suite->hash_len);
+                           out + suite->hash_len);
+}
+
+sg_err sg_hpke_prepare(const struct sg_hpke_suite *suite, struct sg_bytes info, uint8_t *out)
+{
+    struct sg_hpke_kdf kdf;
+    SG_TRY(kdf_begin(suite, &kdf));
+    sg_err err = hash_info(suite, &kdf, info, out);
+    sg_hpke_kdf_end(&kdf);
+    return err;
+}
+
+static sg_err make_context(const struct sg_hpke *h, const struct sg_hpke_kdf *kdf,
+                           struct sg_bytes info, struct schedule_context *out)
+{
+    out->b[0] = MODE_BASE;
+    if (h->prepared == NULL)
+        return hash_info(h->suite, kdf, info, out->b + 1);
+    memcpy(out->b + 1, h->prepared, 2 * (size_t)h->suite->hash_len);
+    return SG_OK;
 }
 
 static sg_err expand_secret(struct sg_hpke *h, const struct sg_hpke_kdf *kdf,
@@ -89,7 +108,7 @@ static sg_err schedule(struct sg_hpke *h, struct sg_bytes shared_secret, struct 
     struct schedule_context context;
     uint8_t secret[SG_HASH_ALG_LEN_MAX];
     SG_TRY(kdf_begin(h->suite, &kdf));
-    sg_err err = make_context(h->suite, &kdf, info, &context);
+    sg_err err = make_context(h, &kdf, info, &context);
     if (err == SG_OK)
         err = sg_hpke_extract(&kdf, shared_secret, SG_MLS_PARTS(SG_BYTES_LIT("secret")), secret);
     if (err == SG_OK)

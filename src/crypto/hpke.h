@@ -23,15 +23,22 @@ struct sg_hpke_suite {
 SG_MUST_USE sg_err sg_hpke_suite_init(struct sg_hpke_suite *suite, uint16_t kem_id, uint16_t kdf_id,
                                       uint16_t aead_id);
 
+/* What the key schedule makes of info [any] -> out [2 * hash_len], for many setups under the same
+ * one: a long info is hashed once. SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
+SG_MUST_USE sg_err sg_hpke_prepare(const struct sg_hpke_suite *suite, struct sg_bytes info,
+                                   uint8_t *out);
+
 /* What a context is for; the key schedule leaves the rest out. */
 enum sg_hpke_use { SG_HPKE_MESSAGES = 1, SG_HPKE_EXPORTS = 2, SG_HPKE_BOTH = 3 };
 
-/* One side of a conversation. Suite and use are set by the caller, the rest by a setup. Secret:
+/* One side of a conversation. Suite, use and prepared are set by the caller, the rest by a
+ * setup; where prepared is set, that setup does not read its info. Secret:
  * sg_hpke_wipe it when it is no longer needed. */
 struct sg_hpke {
     const struct sg_hpke_suite *suite; /* borrowed */
     enum sg_hpke_use use;
-    uint64_t seq; /* of the next message */
+    const uint8_t *prepared; /* of the info, by sg_hpke_prepare; borrowed. NULL: none */
+    uint64_t seq;            /* of the next message */
     uint8_t key[SG_AEAD_KEY_LEN];
     uint8_t base_nonce[SG_AEAD_NONCE_LEN];
     uint8_t exporter_secret[SG_HASH_ALG_LEN_MAX];

@@ -93,18 +93,11 @@ static sg_err shared_secret(const struct sg_hpke_kem *kem, struct sg_bytes dh, s
 static sg_err dh_encaps(const struct sg_hpke_kem *kem, const struct sg_mls_random *random,
                         struct sg_bytes public_key, uint8_t *enc, uint8_t *secret)
 {
-    uint8_t ephemeral[SG_DH_PRIVATE_MAX];
     uint8_t dh[SG_DH_SHARED_MAX];
-    sg_err err = sg_dh_generate(kem->dh, random, ephemeral, enc);
-    if (err == SG_OK) {
-        struct sg_dh_pair own = {sg_bytes(ephemeral, kem->private_len),
-                                 sg_bytes(enc, kem->enc_len)};
-        err = sg_dh_shared(kem->dh, &own, public_key, dh);
-    }
+    sg_err err = sg_dh_ephemeral(kem->dh, random, public_key, enc, dh);
     if (err == SG_OK)
         err = shared_secret(kem, sg_bytes(dh, sg_dh_sizes(kem->dh)->shared_len),
                             sg_bytes(enc, kem->enc_len), public_key, secret);
-    sg_wipe(ephemeral, sizeof(ephemeral));
     sg_wipe(dh, sizeof(dh));
     return err;
 }

@@ -125,7 +125,6 @@ static sg_err combine(const struct sg_hpke_kem *kem, const struct secrets *secre
 static sg_err hybrid_encaps(const struct sg_hpke_kem *kem, const struct sg_mls_random *random,
                             struct sg_bytes public_key, uint8_t *enc, uint8_t *secret)
 {
-    uint8_t ephemeral[SG_DH_PRIVATE_MAX];
     struct secrets secrets;
     struct sg_bytes peer = dh_part(kem, public_key);
     struct sg_bytes enc_part = dh_part(kem, sg_bytes(enc, kem->enc_len));
@@ -133,14 +132,9 @@ static sg_err hybrid_encaps(const struct sg_hpke_kem *kem, const struct sg_mls_r
     sg_err err =
         sg_hpke_ml_ops.encaps(ml_row(kem), random, ml_part(kem, public_key), enc, secrets.ml);
     if (err == SG_OK)
-        err = sg_dh_generate(kem->dh, random, ephemeral, enc_dh);
-    if (err == SG_OK) {
-        struct sg_dh_pair own = {sg_bytes(ephemeral, sg_dh_sizes(kem->dh)->private_len), enc_part};
-        err = sg_dh_shared(kem->dh, &own, peer, secrets.dh);
-    }
+        err = sg_dh_ephemeral(kem->dh, random, peer, enc_dh, secrets.dh);
     if (err == SG_OK)
         err = combine(kem, &secrets, enc_part, peer, secret);
-    sg_wipe(ephemeral, sizeof(ephemeral));
     sg_wipe(&secrets, sizeof(secrets));
     return err;
 }

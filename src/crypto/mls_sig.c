@@ -4,6 +4,9 @@
  * takes its nonce from the key and the message (RFC 6979), ML-DSA's hedging gets 32 bytes. */
 #include "crypto/mls_sig.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/obj_mac.h>
@@ -301,6 +304,69 @@ static bool is_der(struct sg_bytes signature, size_t len)
     return take_integer(&rest, len) && take_integer(&rest, len) && rest.len == 0;
 }
 
+/* ---- verifying ---- */
+
+/* The public key that a thread verified with last. A key package is signed twice with one key, the
+ * members of a group sign many messages in a row, and to read an ML-DSA key takes a twentieth of
+ * the time of a verification. */
+struct verifier {
+    EVP_PKEY *key;
+    uint16_t sig_id;
+    uint8_t of[SG_MLS_SIG_PUBLIC_MAX];
+};
+
+static pthread_key_t verifier_key;
+static pthread_once_t verifier_once = PTHREAD_ONCE_INIT;
+static bool has_verifier_key;
+
+static void verifier_free(void *ptr)
+{
+    struct verifier *v = ptr;
+    EVP_PKEY_free(v->key);
+    free(v);
+}
+
+static void make_verifier_key(void)
+{
+    has_verifier_key = pthread_key_create(&verifier_key, verifier_free) == 0;
+}
+
+/* This thread's, or NULL: then nothing is kept. */
+static struct verifier *thread_verifier(void)
+{
+    if (pthread_once(&verifier_once, make_verifier_key) != 0 || !has_verifier_key)
+        return NULL;
+    struct verifier *v = pthread_getspecific(verifier_key);
+    if (v != NULL)
+        return v;
+    v = calloc(1, sizeof(*v));
+    if (v != NULL && pthread_setspecific(verifier_key, v) != 0) {
+        free(v);
+        return NULL;
+    }
+    return v;
+}
+
+/* The key object of public_key, which the caller frees. */
+static sg_err verifying_key(const struct sg_mls_suite *suite, struct sg_bytes public_key,
+                            EVP_PKEY **out)
+{
+    struct verifier *v = thread_verifier();
+    bool is_last = v != NULL && v->key != NULL && v->sig_id == suite->sig_id &&
+                   sg_bytes_equal(public_key, sg_bytes(v->of, suite->sig_public_len));
+    if (!is_last) {
+        SG_TRY(public_new(suite, public_key, out));
+        if (v == NULL)
+            return SG_OK;
+        EVP_PKEY_free(v->key);
+        v->key = *out;
+        v->sig_id = suite->sig_id;
+        memcpy(v->of, public_key.data, public_key.len);
+    }
+    *out = v->key;
+    return EVP_PKEY_up_ref(v->key) == 1 ? SG_OK : sg_evp_error(SG_ERR_CRYPTO);
+}
+
 /* What EVP_PKEY_verify said of a signature of the right form: 1, 0, or less when it could not tell.
  * That is for want of memory, about which it may be silent. */
 static sg_err verdict(int result)
@@ -320,7 +386,7 @@ sg_err sg_mls_sig_verify(const struct sg_mls_suite *suite, struct sg_bytes publi
     if (!has_form)
         return SG_ERR_BAD_SIGNATURE;
     SG_TRY(algorithm_of(scheme_of(suite), &algorithm));
-    sg_err err = public_new(suite, public_key, &key);
+    sg_err err = verifying_key(suite, public_key, &key);
     if (err != SG_OK)
         return err == SG_ERR_MALFORMED ? SG_ERR_BAD_SIGNATURE : err;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);

@@ -101,12 +101,25 @@ static sg_err start(const struct sg_mls_suite *suite, struct sg_hpke_suite *hpke
     return sg_hpke_suite_init(hpke, suite->kem_id, suite->kdf_id, suite->aead_id);
 }
 
+static sg_err do_hpke_prepare(const struct sg_mls_suite *suite, struct sg_bytes info,
+                              struct sg_mls_hpke_info *out)
+{
+    struct sg_hpke_suite hpke;
+    sg_err err = sg_hpke_suite_init(&hpke, suite->kem_id, suite->kdf_id, suite->aead_id);
+    if (err == SG_OK)
+        err = sg_hpke_prepare(&hpke, info, out->b);
+    if (err != SG_OK)
+        sg_wipe(out, sizeof(*out));
+    return err;
+}
+
 static sg_err do_hpke_seal(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                            const struct sg_mls_hpke_to *to, uint8_t *enc, uint8_t *out)
 {
     struct sg_hpke_suite hpke;
     struct sg_hpke h;
     SG_TRY(start(suite, &hpke, SG_HPKE_MESSAGES, &h));
+    h.prepared = to->prepared == NULL ? NULL : to->prepared->b;
     sg_err err = sg_hpke_setup_send(&h, random, to->public_key, to->info, enc);
     if (err == SG_OK)
         err = sg_hpke_seal(&h, to->aad, to->plain, out);
@@ -142,6 +155,7 @@ static sg_err do_hpke_send_export(const struct sg_mls_suite *suite,
     struct sg_hpke_suite hpke;
     struct sg_hpke h;
     SG_TRY(start(suite, &hpke, SG_HPKE_EXPORTS, &h));
+    h.prepared = to->prepared == NULL ? NULL : to->prepared->b;
     sg_err err = sg_hpke_setup_send(&h, random, to->public_key, to->info, enc);
     if (err == SG_OK)
         err = sg_hpke_export(&h, export->context, export->out, export->len);
@@ -209,10 +223,10 @@ static bool do_equal(struct sg_bytes a, struct sg_bytes b)
     .id = (id_), .name = (name_), .hash = do_hash, .hmac = do_hmac, .extract = do_hmac,            \
     .expand = do_expand, .aead_seal = do_aead_seal, .aead_open = do_aead_open,                     \
     .kem_derive = do_kem_derive, .kem_generate = do_kem_generate, .kem_public = do_kem_public,     \
-    .kem_check = do_kem_check, .hpke_seal = do_hpke_seal, .hpke_open = do_hpke_open,               \
-    .hpke_send_export = do_hpke_send_export, .hpke_receive_export = do_hpke_receive_export,        \
-    .sig_generate = sg_mls_sig_generate, .sig_public = sg_mls_sig_public,                          \
-    .sig_check = sg_mls_sig_check, .sign = sg_mls_sig_sign,                                        \
+    .kem_check = do_kem_check, .hpke_prepare = do_hpke_prepare, .hpke_seal = do_hpke_seal,         \
+    .hpke_open = do_hpke_open, .hpke_send_export = do_hpke_send_export,                            \
+    .hpke_receive_export = do_hpke_receive_export, .sig_generate = sg_mls_sig_generate,            \
+    .sig_public = sg_mls_sig_public, .sig_check = sg_mls_sig_check, .sign = sg_mls_sig_sign,       \
     .sign_ready_fini = sg_mls_sig_ready_fini, .verify = sg_mls_sig_verify, .wipe = sg_wipe,        \
     .equal = do_equal
 

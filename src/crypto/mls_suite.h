@@ -71,12 +71,19 @@ struct sg_mls_aead {
     struct sg_bytes aad;  /* [any] */
 };
 
+/* What HPKE makes of an info, for many seals under the same one: without it each would hash all of
+ * a group info, with its tree perhaps, for one receiver more. */
+struct sg_mls_hpke_info {
+    uint8_t b[2 * SG_MLS_HASH_MAX];
+};
+
 /* Single-shot HPKE in base mode (RFC 9180 s6.1, s6.2), the sender's side. */
 struct sg_mls_hpke_to {
-    struct sg_bytes public_key; /* [kem_public_len] the receiver's */
-    struct sg_bytes info;       /* [any] */
-    struct sg_bytes aad;        /* [any] not for export */
-    struct sg_bytes plain;      /* [any] not for export */
+    struct sg_bytes public_key;              /* [kem_public_len] the receiver's */
+    struct sg_bytes info;                    /* [any] */
+    struct sg_bytes aad;                     /* [any] not for export */
+    struct sg_bytes plain;                   /* [any] not for export */
+    const struct sg_mls_hpke_info *prepared; /* of info, which then is not read; or NULL */
 };
 
 /* The receiver's side. */
@@ -170,6 +177,9 @@ struct sg_mls_suite {
      * wrong length, not on the curve, a point of low order, coefficients that are not reduced. */
     sg_err (*kem_check)(const struct sg_mls_suite *suite, struct sg_bytes public_key);
 
+    /* For sg_mls_hpke_to: info [any] -> out. */
+    sg_err (*hpke_prepare)(const struct sg_mls_suite *suite, struct sg_bytes info,
+                           struct sg_mls_hpke_info *out);
     /* SealBase -> enc [kem_enc_len], out [to->plain.len + aead_tag_len]; out may be to->plain.data.
      * SG_ERR_MALFORMED: to->public_key does not pass kem_check. SG_ERR_TOO_LARGE.
      * Errors of random->fill. */

@@ -49,7 +49,8 @@ static struct sg_mls_chunk *chunk_new(struct sg_mls_arena *arena, size_t need)
     return chunk;
 }
 
-void *sg_mls_arena_new(struct sg_mls_arena *arena, size_t count, size_t size)
+/* Not zeroed. *out gets the bytes that it takes. */
+static void *take(struct sg_mls_arena *arena, size_t count, size_t size, size_t *out)
 {
     const size_t align = alignof(max_align_t);
     if (size != 0 && count > (SIZE_MAX - align) / size)
@@ -62,13 +63,27 @@ void *sg_mls_arena_new(struct sg_mls_arena *arena, size_t count, size_t size)
         return NULL;
     void *at = chunk->data + chunk->used;
     chunk->used += need;
-    memset(at, 0, need);
+    *out = need;
     return at;
+}
+
+void *sg_mls_arena_new(struct sg_mls_arena *arena, size_t count, size_t size)
+{
+    size_t len;
+    void *at = take(arena, count, size, &len);
+    return at == NULL ? NULL : memset(at, 0, len);
+}
+
+/* For what is written at once. */
+static uint8_t *take_bytes(struct sg_mls_arena *arena, size_t len)
+{
+    size_t ignored;
+    return take(arena, len, 1, &ignored);
 }
 
 sg_err sg_mls_arena_copy(struct sg_mls_arena *arena, struct sg_bytes bytes, struct sg_bytes *out)
 {
-    uint8_t *data = sg_mls_arena_new(arena, bytes.len, 1);
+    uint8_t *data = take_bytes(arena, bytes.len);
     if (data == NULL)
         return SG_ERR_NO_MEMORY;
     if (bytes.len > 0)
@@ -102,7 +117,7 @@ sg_err sg_mls_encode(struct sg_mls_arena *arena, sg_mls_write_fn write, const vo
     write(&w, what);
     SG_TRY(sg_writer_done(&w));
     size_t len = w.len;
-    uint8_t *data = sg_mls_arena_new(arena, len, 1);
+    uint8_t *data = take_bytes(arena, len);
     if (data == NULL)
         return SG_ERR_NO_MEMORY;
     w = sg_writer(data, len);

@@ -86,6 +86,8 @@ static sg_err check_own_leaf(const struct making *m)
     struct sg_mls_leaf_check check = {
         .leaf = &m->path.leaf, .index = m->leaf, .source = SG_MLS_LEAF_COMMIT};
     rules.extensions = m->change.extensions;
+    /* what we just signed is right if the key is; a new leaf's is one that the program gave */
+    rules.is_verified = m->options->new_leaf == NULL;
     return sg_mls_check_leaf(&rules, &check);
 }
 
@@ -224,7 +226,9 @@ static sg_err make(struct making *m, struct sg_mls_commit_result *out)
 static void set_pending(struct making *m, struct sg_mls_pending *pending)
 {
     struct sg_mls_group *group = m->group;
-    group->suite->hash(group->suite, SG_MLS_PARTS(m->out.bytes), pending->hash);
+    pending->has_hash = m->out.message.wire_format == SG_MLS_WIRE_PRIVATE;
+    if (pending->has_hash)
+        group->suite->hash(group->suite, SG_MLS_PARTS(m->out.bytes), pending->hash);
     pending->epoch = m->epoch;
     pending->log = m->log;
     pending->closing = m->closing;

@@ -28,26 +28,48 @@ static void write_content(struct sg_writer *w, const void *content)
     sg_mls_write_content(w, content);
 }
 
-static void write_body(struct sg_writer *w, const void *content)
+static size_t len_of(void (*write)(struct sg_writer *, const struct sg_mls_content *),
+                     const struct sg_mls_content *content)
 {
-    sg_mls_write_content_body(w, content);
+    struct sg_writer w = sg_writer_counting();
+    write(&w, content);
+    return w.len;
 }
 
-static sg_err set_raw(struct sg_mls_arena *arena, struct sg_mls_content *content)
+/* SignContent of a content that is not encoded yet. */
+struct sign_content {
+    const struct tbs *tbs; /* but its parts[1] */
+    const struct sg_mls_content *content;
+    size_t content_len;
+};
+
+static void write_sign_content(struct sg_writer *w, const void *what)
 {
-    SG_TRY(sg_mls_encode(arena, write_body, content, &content->body));
-    return sg_mls_encode(arena, write_content, content, &content->raw);
+    const struct sign_content *in = what;
+    struct sg_bytes head = in->tbs->parts[0], context = in->tbs->parts[2];
+    sg_mls_write_label_head(w, SG_BYTES_LIT("FramedContentTBS"),
+                            head.len + in->content_len + context.len);
+    sg_write_bytes(w, head);
+    sg_mls_write_content(w, in->content);
+    sg_write_bytes(w, context);
 }
 
+/* A commit can have megabytes: they are written once, and raw and body lie in what is signed. */
 sg_err sg_mls_content_sign(const struct sg_mls_signer *signer, struct sg_mls_arena *arena,
                            struct sg_bytes context, struct sg_mls_authentic *message)
 {
     struct tbs tbs;
-    SG_TRY(set_raw(arena, &message->content));
+    struct sg_mls_content *content = &message->content;
+    struct sign_content in = {&tbs, content, len_of(sg_mls_write_content, content)};
+    struct sg_mls_to_sign to_sign = {.private_key = signer->private_key, .ready = signer->ready};
     make_tbs(message, context, &tbs);
-    struct sg_mls_signing in = {
-        signer->private_key, signer->ready, SG_BYTES_LIT("FramedContentTBS"), {tbs.parts, 3}};
-    return sg_mls_sign_label(signer->suite, signer->random, arena, &in, &message->auth.signature);
+    SG_TRY(sg_mls_encode(arena, write_sign_content, &in, &to_sign.content));
+    size_t body_len = len_of(sg_mls_write_content_body, content);
+    const uint8_t *end = to_sign.content.data + to_sign.content.len - tbs.parts[2].len;
+    content->raw = sg_bytes(end - in.content_len, in.content_len);
+    content->body = sg_bytes(end - body_len, body_len);
+    return sg_mls_sign_encoded(signer->suite, signer->random, arena, &to_sign,
+                               &message->auth.signature);
 }
 
 sg_err sg_mls_content_verify(const struct sg_mls_framing *framing, struct sg_bytes public_key,

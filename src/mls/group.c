@@ -258,15 +258,21 @@ static void drop_resumption(struct sg_mls_group *group, uint64_t above)
         group->suite->wipe(&at[--group->resumption_count], sizeof(*at));
 }
 
-void sg_mls_group_keep_resumption(struct sg_mls_group *group)
+struct sg_mls_resumption *sg_mls_group_next_resumption(struct sg_mls_group *group)
 {
     struct sg_mls_resumption *at =
         &group->resumption[group->resumption_count % group->resumption_cap];
-    at->epoch = group->epoch->context.epoch;
-    at->secret = group->epoch->secrets.resumption;
     group->resumption_count++;
     if (group->resumption_count == 2 * group->resumption_cap)
         group->resumption_count = group->resumption_cap;
+    return at;
+}
+
+void sg_mls_group_keep_resumption(struct sg_mls_group *group)
+{
+    struct sg_mls_resumption *at = sg_mls_group_next_resumption(group);
+    at->epoch = group->epoch->context.epoch;
+    at->secret = group->epoch->secrets.resumption;
 }
 
 const struct sg_mls_secret *sg_mls_group_resumption(const struct sg_mls_group *group,

@@ -50,6 +50,7 @@ struct sg_mls_pending {
     struct sg_mls_epoch *epoch; /* the state after it */
     struct sg_mls_tree_log log; /* redoes it */
     struct sg_mls_closing closing;
+    bool has_hash; /* a private one, which we cannot open; of a public one epoch tells enough */
     uint8_t hash[SG_MLS_HASH_MAX]; /* of the message */
     bool is_stored;
 };
@@ -116,6 +117,8 @@ void sg_mls_group_trim(struct sg_mls_group *group);
 void sg_mls_group_forget_epoch(struct sg_mls_group *group, struct sg_mls_epoch *epoch);
 /* Frees the epochs whose records have gone. */
 void sg_mls_group_free_gone(struct sg_mls_group *group);
+/* Where the next resumption PSK goes: in the place of the oldest, when the ring is full. */
+struct sg_mls_resumption *sg_mls_group_next_resumption(struct sg_mls_group *group);
 /* Notes the resumption PSK of the current epoch. */
 void sg_mls_group_keep_resumption(struct sg_mls_group *group);
 /* The resumption PSK of an epoch of this group, or NULL. */

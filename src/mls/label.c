@@ -86,6 +86,14 @@ void sg_mls_key_package_ref(const struct sg_mls_suite *suite, struct sg_bytes ke
                     out);
 }
 
+void sg_mls_write_label_head(struct sg_writer *w, struct sg_bytes label, size_t len)
+{
+    sg_write_varint(w, PREFIX.len + label.len);
+    sg_write_bytes(w, PREFIX);
+    sg_write_bytes(w, label);
+    sg_write_varint(w, len);
+}
+
 struct labelled {
     struct sg_bytes label;
     struct sg_mls_parts content;
@@ -95,10 +103,7 @@ struct labelled {
 static void write_labelled(struct sg_writer *w, const void *what)
 {
     const struct labelled *in = what;
-    sg_write_varint(w, PREFIX.len + in->label.len);
-    sg_write_bytes(w, PREFIX);
-    sg_write_bytes(w, in->label);
-    sg_write_varint(w, parts_len(in->content));
+    sg_mls_write_label_head(w, in->label, parts_len(in->content));
     for (size_t i = 0; i < in->content.count; i++)
         sg_write_bytes(w, in->content.at[i]);
 }
@@ -108,14 +113,20 @@ sg_err sg_mls_sign_label(const struct sg_mls_suite *suite, const struct sg_mls_r
                          struct sg_bytes *signature)
 {
     struct labelled labelled = {in->label, in->content};
-    struct sg_bytes content;
+    struct sg_mls_to_sign to_sign = {.private_key = in->key, .ready = in->ready};
+    SG_TRY(sg_mls_encode(arena, write_labelled, &labelled, &to_sign.content));
+    return sg_mls_sign_encoded(suite, random, arena, &to_sign, signature);
+}
+
+sg_err sg_mls_sign_encoded(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
+                           struct sg_mls_arena *arena, const struct sg_mls_to_sign *in,
+                           struct sg_bytes *signature)
+{
     size_t len = 0;
-    SG_TRY(sg_mls_encode(arena, write_labelled, &labelled, &content));
     uint8_t *out = sg_mls_arena_new(arena, suite->sig_max_len, 1);
     if (out == NULL)
         return SG_ERR_NO_MEMORY;
-    struct sg_mls_to_sign to_sign = {in->key, content, in->ready};
-    SG_TRY(suite->sign(suite, random, &to_sign, out, &len));
+    SG_TRY(suite->sign(suite, random, in, out, &len));
     *signature = sg_bytes(out, len);
     return SG_OK;
 }

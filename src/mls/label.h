@@ -47,10 +47,17 @@ struct sg_mls_signing {
     struct sg_mls_parts content;
 };
 
+/* What stands before len bytes of content in a SignContent. */
+void sg_mls_write_label_head(struct sg_writer *w, struct sg_bytes label, size_t len);
 /* SignWithLabel; the signature is in the arena. Errors of suite->sign, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_sign_label(const struct sg_mls_suite *suite,
                                      const struct sg_mls_random *random, struct sg_mls_arena *arena,
                                      const struct sg_mls_signing *in, struct sg_bytes *signature);
+/* The same of a whole SignContent. */
+SG_MUST_USE sg_err sg_mls_sign_encoded(const struct sg_mls_suite *suite,
+                                       const struct sg_mls_random *random,
+                                       struct sg_mls_arena *arena, const struct sg_mls_to_sign *in,
+                                       struct sg_bytes *signature);
 /* VerifyWithLabel. mem is for the time of the call. SG_ERR_BAD_SIGNATURE, SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_mls_verify_label(const struct sg_mls_suite *suite, const struct sg_mem *mem,
                                        const struct sg_mls_signing *in, struct sg_bytes signature);

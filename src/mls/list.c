@@ -3,15 +3,18 @@
 
 /* ---- finding ---- */
 
+/* covered [cache_count]: which of the cached proposals the list has already. */
 static sg_err resolve_ref(const struct sg_mls_group *group, struct sg_mls_arena *arena,
-                          struct sg_bytes ref, struct sg_mls_listed *out)
+                          struct sg_bytes ref, bool *covered, struct sg_mls_listed *out)
 {
     const struct sg_mls_cached *cached = sg_mls_cache_find(group, ref);
     struct sg_mls_authentic *message = sg_mls_arena_new(arena, 1, sizeof(*message));
     if (message == NULL)
         return SG_ERR_NO_MEMORY;
-    if (cached == NULL)
+    /* one that comes twice: then a list is no longer than what waits */
+    if (cached == NULL || covered[cached - group->cache])
         return SG_ERR_MLS_PROPOSAL;
+    covered[cached - group->cache] = true;
     struct sg_reader r = sg_reader(sg_bytes(cached->message, cached->len));
     sg_mls_read_authentic(&r, arena, message);
     SG_TRY(sg_reader_done(&r));
@@ -23,14 +26,15 @@ sg_err sg_mls_list_resolve(const struct sg_mls_group *group, struct sg_mls_arena
                            const struct sg_mls_commit *commit, const struct sg_mls_sender *sender,
                            struct sg_mls_list *out)
 {
+    bool *covered = sg_mls_arena_new(arena, group->cache_count, sizeof(*covered));
     out->count = commit->count;
     out->at = sg_mls_arena_new(arena, commit->count, sizeof(*out->at));
-    if (out->at == NULL)
+    if (out->at == NULL || covered == NULL)
         return SG_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < commit->count; i++) {
         const struct sg_mls_proposal_or_ref *one = &commit->proposals[i];
         if (one->is_ref)
-            SG_TRY(resolve_ref(group, arena, one->ref, &out->at[i]));
+            SG_TRY(resolve_ref(group, arena, one->ref, covered, &out->at[i]));
         else
             out->at[i] = (struct sg_mls_listed){&one->proposal, *sender, NULL};
     }
@@ -286,6 +290,7 @@ static sg_err apply_one(struct apply *a, const struct sg_mls_list *list,
                         const struct sg_mls_listed *listed)
 {
     const struct sg_mls_proposal *proposal = listed->proposal;
+    a->rules.is_verified = listed->cached != NULL;
     switch (proposal->type) {
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
         return note_extensions(a, proposal);

@@ -129,14 +129,38 @@ static void tell_commit(struct sg_mls_event *event, const struct sg_mls_prepared
 
 /* ---- our own messages ---- */
 
-static bool is_pending(const struct intake *in)
+/* Of a public commit the new epoch's transcript hash covers all but the tags. */
+static bool is_pending_public(const struct intake *in, const struct sg_mls_public_message *message)
+{
+    struct sg_mls_group *group = in->group;
+    const struct sg_mls_suite *suite = group->suite;
+    const struct sg_mls_epoch *next = group->pending->epoch;
+    struct sg_mls_confirmed_input input = {sg_bytes(group->epoch->interim, suite->hash_len),
+                                           SG_MLS_WIRE_PUBLIC, message->content.raw,
+                                           message->auth.signature};
+    struct sg_mls_framing framing = sg_mls_epoch_framing(group->epoch);
+    struct sg_mls_authentic authentic;
+    uint8_t hash[SG_MLS_HASH_MAX];
+    if (message->content.type != SG_MLS_COMMIT ||
+        !suite->equal(message->auth.confirmation_tag, sg_bytes(next->tag, suite->hash_len)))
+        return false;
+    sg_mls_confirmed_hash(suite, &input, hash);
+    return sg_bytes_equal(sg_bytes(hash, suite->hash_len), next->context.confirmed_hash) &&
+           sg_mls_unprotect_public(&framing, message, &authentic) == SG_OK;
+}
+
+static bool is_pending(const struct intake *in, const struct sg_mls_message *message)
 {
     uint8_t hash[SG_MLS_HASH_MAX];
     const struct sg_mls_suite *suite = in->group->suite;
-    if (in->group->pending == NULL)
+    const struct sg_mls_pending *pending = in->group->pending;
+    if (pending == NULL)
         return false;
+    if (!pending->has_hash)
+        return message->wire_format == SG_MLS_WIRE_PUBLIC &&
+               is_pending_public(in, &message->u.public_message);
     suite->hash(suite, SG_MLS_PARTS(in->bytes), hash);
-    return memcmp(hash, in->group->pending->hash, suite->hash_len) == 0;
+    return memcmp(hash, pending->hash, suite->hash_len) == 0;
 }
 
 static sg_err tell_leaf(struct sg_mls_event *event, struct sg_mls_leaves *leaves, uint32_t leaf)
@@ -150,13 +174,25 @@ static sg_err tell_leaf(struct sg_mls_event *event, struct sg_mls_leaves *leaves
     return SG_OK;
 }
 
-/* The node that a pending commit leaves at leaf, and is this the entry that puts it there? */
-static bool is_last(const struct sg_mls_tree_log *log, uint32_t i)
+/* Which entry of a log is the last one of a leaf: [leaves] its index + 1; 0: there is none. */
+static sg_err find_last(struct sg_mls_arena *arena, const struct sg_mls_tree_log *log,
+                        uint32_t **last)
 {
-    for (uint32_t j = i + 1; j < log->count; j++)
-        if (log->entries[j].node == log->entries[i].node)
-            return false;
-    return true;
+    uint32_t leaves = 0;
+    for (uint32_t i = 0; i < log->count; i++) {
+        uint32_t node = log->entries[i].node;
+        if (node != UINT32_MAX && sg_mls_is_leaf(node) && node / 2 >= leaves)
+            leaves = node / 2 + 1;
+    }
+    *last = sg_mls_arena_new(arena, leaves, sizeof(**last));
+    if (*last == NULL)
+        return SG_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < log->count; i++) {
+        uint32_t node = log->entries[i].node;
+        if (node != UINT32_MAX && sg_mls_is_leaf(node))
+            (*last)[node / 2] = i + 1;
+    }
+    return SG_OK;
 }
 
 /* What our pending commit does to a leaf: where the new node comes from tells. */
@@ -185,9 +221,12 @@ static sg_err take_own_commit(struct intake *in)
     struct sg_mls_group *group = in->group;
     const struct sg_mls_pending *pending = group->pending;
     bool is_external = sg_mls_group_leaf(group) == UINT32_MAX;
+    uint32_t *last;
+    SG_TRY(find_last(&event->arena, &pending->log, &last));
     for (uint32_t i = 0; i < pending->log.count; i++) {
         const struct sg_mls_log_entry *entry = &pending->log.entries[i];
-        if (entry->node != UINT32_MAX && sg_mls_is_leaf(entry->node) && is_last(&pending->log, i))
+        if (entry->node != UINT32_MAX && sg_mls_is_leaf(entry->node) &&
+            last[entry->node / 2] == i + 1)
             SG_TRY(tell_change(in, entry));
     }
     event->kind = SG_MLS_EVENT_COMMIT;
@@ -338,11 +377,11 @@ static sg_err take(struct intake *in)
         return SG_ERR_MLS_REMOVED;
     if (in->bytes.len > group->config->message_max)
         return SG_ERR_OVERSIZED; /* before anything is done with all of it */
-    if (is_pending(in))
+    SG_TRY(sg_mls_config_decode(group->config, in->bytes, &in->event->arena, message));
+    if (is_pending(in, message))
         return take_own_commit(in);
     if (sg_mls_group_leaf(group) == UINT32_MAX)
         return SG_ERR_INVALID_STATE; /* our external commit is not accepted yet */
-    SG_TRY(sg_mls_config_decode(group->config, in->bytes, &in->event->arena, message));
     bool is_public = message->wire_format == SG_MLS_WIRE_PUBLIC;
     if (!is_public && message->wire_format != SG_MLS_WIRE_PRIVATE)
         return SG_ERR_UNSUPPORTED;

@@ -1,12 +1,23 @@
 #include "mls/select.h"
 
+/* A hash set, by the tree's secret seed; len 0: empty. */
+struct key_slot {
+    uint32_t hash;
+    struct sg_bytes key;
+};
+
+enum { HAS_UPDATE = 1, HAS_REMOVAL = 2 };
+
 struct choosing {
     const struct sg_mls_selection *in;
     struct sg_mls_listed *cached; /* [count], newest last */
     uint32_t count;
-    bool *taken;      /* [count] */
-    uint8_t *removed; /* [leaves] by a value or a cached proposal */
-    uint8_t *updated; /* [leaves] by a later Update */
+    bool *taken;           /* [count] */
+    uint8_t *removed;      /* [leaves] by a value or a cached proposal */
+    uint8_t *updated;      /* [leaves] by a later Update */
+    struct key_slot *keys; /* [key_mask + 1] signature keys of the Adds that are in */
+    uint32_t key_mask;
+    uint8_t *app_data; /* [65536] of each component: HAS_UPDATE, HAS_REMOVAL */
     bool has_extensions;
     bool has_reinit; /* a value; then nothing else */
     bool has_other;
@@ -36,11 +47,51 @@ static sg_err read_cached(struct choosing *c)
     return SG_OK;
 }
 
+/* Room for all Adds that there may be. */
+static sg_err make_sets(struct choosing *c)
+{
+    uint64_t slots = 16;
+    while (slots / 2 < (uint64_t)c->count + c->in->count)
+        slots *= 2;
+    c->keys = sg_mls_arena_new(c->in->arena, slots, sizeof(*c->keys));
+    c->app_data = sg_mls_arena_new(c->in->arena, UINT16_MAX + 1, 1);
+    c->key_mask = (uint32_t)(slots - 1);
+    return c->keys == NULL || c->app_data == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+/* RFC9420 s12.2: no two Adds of one client. */
+static bool takes_add(struct choosing *c, const struct sg_mls_proposal *add)
+{
+    struct sg_bytes key = add->u.add->leaf.signature_key;
+    uint32_t hash = sg_mls_keys_hash(&c->in->group->tree, key, true);
+    uint32_t at = hash & c->key_mask;
+    for (; c->keys[at].key.len > 0; at = (at + 1) & c->key_mask)
+        if (c->keys[at].hash == hash && sg_bytes_equal(c->keys[at].key, key))
+            return false;
+    c->keys[at] = (struct key_slot){hash, key};
+    return true;
+}
+
+/* draft-ietf-mls-extensions-08 s4.7: of a component either updates or one removal. The newest one
+ * says which. */
+static bool takes_app_data(struct choosing *c, const struct sg_mls_app_data *one)
+{
+    uint8_t *has = &c->app_data[one->component];
+    if ((*has & HAS_REMOVAL) != 0 || (one->is_remove && *has != 0))
+        return false;
+    *has = one->is_remove ? HAS_REMOVAL : HAS_UPDATE;
+    return true;
+}
+
 static void note_values(struct choosing *c)
 {
     for (uint32_t i = 0; i < c->in->count; i++) {
         const struct sg_mls_proposal *value = &c->in->values[i];
         c->has_other = true;
+        if (value->type == SG_MLS_ADD)
+            (void)takes_add(c, value);
+        if (value->type == SG_MLS_APP_DATA_UPDATE)
+            (void)takes_app_data(c, &value->u.app_data);
         if (value->type == SG_MLS_REMOVE && value->u.removed < c->in->group->tree.leaves)
             c->removed[value->u.removed] = 1;
         if (value->type == SG_MLS_GROUP_CONTEXT_EXTENSIONS)
@@ -68,26 +119,6 @@ static bool takes_update(struct choosing *c, uint32_t leaf)
     return true;
 }
 
-static struct sg_bytes signature_key(const struct sg_mls_proposal *add)
-{
-    return add->u.add->leaf.signature_key;
-}
-
-/* RFC9420 s12.2: no two Adds of one client. */
-static bool takes_add(const struct choosing *c, uint32_t i)
-{
-    struct sg_bytes key = signature_key(c->cached[i].proposal);
-    for (uint32_t j = 0; j < c->in->count; j++)
-        if (c->in->values[j].type == SG_MLS_ADD &&
-            sg_bytes_equal(signature_key(&c->in->values[j]), key))
-            return false;
-    for (uint32_t j = 0; j < c->count; j++)
-        if (c->taken[j] && c->cached[j].proposal->type == SG_MLS_ADD &&
-            sg_bytes_equal(signature_key(c->cached[j].proposal), key))
-            return false;
-    return true;
-}
-
 static bool takes_psk(const struct choosing *c, const struct sg_mls_psk_id *id)
 {
     struct sg_mls_psk_source source = {
@@ -96,24 +127,6 @@ static bool takes_psk(const struct choosing *c, const struct sg_mls_psk_id *id)
     sg_err err = sg_mls_psks_secret(&source, c->in->arena, &id, 1, &secret);
     source.suite->wipe(&secret, sizeof(secret));
     return err == SG_OK;
-}
-
-/* draft-ietf-mls-extensions-08 s4.7: of a component either updates or one removal. The newest one
- * says which. */
-static bool takes_app_data(const struct choosing *c, const struct sg_mls_app_data *one)
-{
-    for (uint32_t i = 0; i < c->in->count + c->count; i++) {
-        bool is_value = i < c->in->count;
-        const struct sg_mls_proposal *other =
-            is_value ? &c->in->values[i] : c->cached[i - c->in->count].proposal;
-        if (!is_value && !c->taken[i - c->in->count])
-            continue;
-        if (other->type == SG_MLS_APP_DATA_UPDATE &&
-            other->u.app_data.component == one->component &&
-            (one->is_remove || other->u.app_data.is_remove))
-            return false;
-    }
-    return true;
 }
 
 static bool takes(struct choosing *c, uint32_t i)
@@ -127,7 +140,7 @@ static bool takes(struct choosing *c, uint32_t i)
     case SG_MLS_UPDATE:
         return takes_update(c, c->cached[i].sender.index);
     case SG_MLS_ADD:
-        return takes_add(c, i);
+        return takes_add(c, proposal);
     case SG_MLS_PSK:
         return takes_psk(c, &proposal->u.psk);
     case SG_MLS_APP_DATA_UPDATE:
@@ -276,6 +289,7 @@ sg_err sg_mls_select(const struct sg_mls_selection *in, struct sg_mls_commit *ou
 {
     struct choosing c = {.in = in};
     SG_TRY(read_cached(&c));
+    SG_TRY(make_sets(&c));
     note_values(&c);
     if (!c.has_reinit) {
         choose(&c);

@@ -163,7 +163,8 @@ static void write_log(struct sg_writer *w, const void *what)
 static void write_pending(struct sg_writer *w, const void *what)
 {
     const struct sg_mls_pending *pending = what;
-    sg_write_vector(w, sg_bytes(pending->hash, pending->epoch->suite->hash_len));
+    size_t hash_len = pending->has_hash ? pending->epoch->suite->hash_len : 0;
+    sg_write_vector(w, sg_bytes(pending->hash, hash_len));
     sg_write_vector(w, sg_bytes(pending->closing.raw, pending->closing.len));
     sg_mls_write_epoch(w, pending->epoch);
     write_log(w, &pending->log);

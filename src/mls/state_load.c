@@ -10,6 +10,7 @@ struct loading {
     struct sg_mls_group *group;
     uint64_t epoch;
     bool has_pending;
+    bool drops_psks; /* the record has more than the config keeps */
     uint32_t past_count;
 };
 
@@ -345,15 +346,16 @@ static sg_err read_closing(struct sg_reader *r, struct loading *l, struct sg_mls
     return SG_OK;
 }
 
-static void read_resumption(struct sg_reader *r, struct sg_mls_group *group)
+/* The newest of them, when the config keeps fewer than were stored. */
+static void read_resumption(struct sg_reader *r, struct loading *l)
 {
+    struct sg_mls_group *group = l->group;
     uint32_t count = sg_read_u32(r);
+    l->drops_psks = count > group->resumption_cap;
     for (uint32_t i = 0; r->err == SG_OK && i < count; i++) {
-        struct sg_mls_resumption *at =
-            &group->resumption[group->resumption_count % group->resumption_cap];
+        struct sg_mls_resumption *at = sg_mls_group_next_resumption(group);
         at->epoch = sg_read_u64(r);
         read_secret(r, group->suite, &at->secret);
-        group->resumption_count++;
     }
 }
 
@@ -375,7 +377,7 @@ static sg_err load_state(struct loading *l)
     l->past_count = sg_read_u32(&r);
     l->group->discarded_stored = sg_read_u32(&r);
     SG_TRY(corrupt(read_closing(&r, l, &l->group->closing)));
-    read_resumption(&r, l->group);
+    read_resumption(&r, l);
     if (sg_reader_done(&r) != SG_OK || l->past_count > SG_MLS_PAST_MAX || leaves == 0 ||
         sg_mls_round_leaves(leaves) != leaves)
         return SG_ERR_CORRUPT;
@@ -425,9 +427,11 @@ static sg_err load_pending(struct loading *l)
         return SG_ERR_NO_MEMORY;
     group->is_pending_stored = true;
     struct sg_bytes hash = sg_mls_read_vector(&r);
-    if (hash.len != group->suite->hash_len)
+    group->pending->has_hash = hash.len > 0;
+    if (group->pending->has_hash && hash.len != group->suite->hash_len)
         return SG_ERR_CORRUPT;
-    memcpy(group->pending->hash, hash.data, hash.len);
+    if (group->pending->has_hash)
+        memcpy(group->pending->hash, hash.data, hash.len);
     SG_TRY(read_closing(&r, l, &group->pending->closing));
     SG_TRY(read_epoch(&r, l, &group->pending->epoch));
     SG_TRY(read_ratchets(&r, l, &group->pending->epoch->ratchets));
@@ -485,7 +489,7 @@ static sg_err load(struct loading *l)
     SG_TRY(corrupt(load_discarded(l)));
     SG_TRY(corrupt(load_pending(l)));
     SG_TRY(corrupt(reserve_for_logs(l->group)));
-    l->group->is_state_stored = true;
+    l->group->is_state_stored = !l->drops_psks;
     sg_mls_group_trim(l->group); /* the config may keep less than when this was saved */
     /* a tree that is not the one of the epoch cannot be used for anything */
     return sg_bytes_equal(sg_mls_tree_root_hash(&l->group->tree),

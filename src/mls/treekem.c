@@ -226,10 +226,13 @@ sg_err sg_mls_path_encrypt(const struct sg_mls_path_make *in,
                            const struct sg_mls_path_secrets *secrets, struct sg_bytes context,
                            const struct sg_mls_leaves *added, struct sg_mls_path *out)
 {
-    struct sg_mls_hpke_to to = {0};
+    const struct sg_mls_suite *suite = in->tree->suite;
+    struct sg_mls_hpke_info prepared;
+    struct sg_mls_hpke_to to = {.prepared = &prepared};
     SG_TRY(sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("UpdatePathNode"), context, &to.info));
+    SG_TRY(suite->hpke_prepare(suite, to.info, &prepared));
     for (uint32_t i = 0; i < secrets->path.count; i++) {
-        to.plain = sg_mls_secret_bytes(in->tree->suite, &secrets->secrets[i]);
+        to.plain = sg_mls_secret_bytes(suite, &secrets->secrets[i]);
         SG_TRY(encrypt_step(in, secrets->path.at[i].copath, added, &to, &out->nodes[i]));
     }
     return SG_OK;

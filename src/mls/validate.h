@@ -18,6 +18,7 @@ struct sg_mls_rules {
     uint64_t now;
     bool is_sending;   /* RFC 9420 s7.3: then lifetimes are always checked */
     bool is_committed; /* by somebody, at another time: then whether they are over is not */
+    bool is_verified;  /* the signatures were found right before, in this group and epoch */
 };
 
 struct sg_mls_leaf_check {

@@ -132,7 +132,8 @@ static sg_err seal_secrets(const struct sg_mls_welcoming *in, struct sg_mls_hpke
 static sg_err seal_all(const struct sg_mls_welcoming *in, struct sg_mls_welcome *welcome)
 {
     const struct sg_mls_change *change = in->change;
-    struct sg_mls_hpke_to to = {0};
+    struct sg_mls_hpke_info prepared;
+    struct sg_mls_hpke_to to = {.prepared = &prepared};
     struct sg_mls_group_secrets secrets = {
         .joiner_secret = sg_mls_secret_bytes(in->epoch->suite, in->joiner),
         .psks = sg_mls_arena_new(in->arena, change->psk_count, sizeof(*secrets.psks)),
@@ -144,6 +145,7 @@ static sg_err seal_all(const struct sg_mls_welcoming *in, struct sg_mls_welcome 
         secrets.psks[i] = *change->psks[i];
     SG_TRY(sg_mls_encrypt_context(in->arena, SG_BYTES_LIT("Welcome"), welcome->encrypted_group_info,
                                   &to.info));
+    SG_TRY(in->epoch->suite->hpke_prepare(in->epoch->suite, to.info, &prepared));
     for (uint32_t i = 0; i < change->added.count; i++)
         SG_TRY(seal_secrets(in, &to, i, &secrets, &welcome->secrets[i]));
     return SG_OK;

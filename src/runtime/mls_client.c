@@ -413,9 +413,14 @@ sg_err sg_mls_member_load(struct sg_mls_client *client, struct sg_bytes group_id
         return SG_ERR_NO_MEMORY;
     member->client = client;
     sg_err err = sg_mls_state_load(&client->mls, &client->store, group_id, &member->group);
-    if (err == SG_OK)
-        *out = member;
-    else
+    if (err != SG_OK) {
         free(member);
-    return err;
+        return err;
+    }
+    /* What is kept no longer goes from the storage now. When that fails, it is tried again with the
+     * next step, which fails too if there is no writing at all. */
+    sg_err saved = sg_mls_state_save(member->group, &client->store);
+    (void)saved;
+    *out = member;
+    return SG_OK;
 }

@@ -79,7 +79,7 @@ static sg_err scrub(sqlite3 *sql)
 /* ---- opening ---- */
 
 static const char schema[] =
-    "CREATE TABLE groups(id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE groups(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE entries(id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;"
     "CREATE TABLE scrubbed(id INTEGER PRIMARY KEY CHECK(id = 0), times INTEGER NOT NULL) STRICT;"
     "INSERT INTO scrubbed VALUES(0, 0);"
@@ -98,21 +98,6 @@ static sg_err make_file(const struct sg_mls_db_options *options, char path[SG_FI
     memcpy(path + skip, options->path, len + 1);
     sg_err err = sg_file_create(options->sys, path, (struct sg_bytes){NULL, 0}, 0600);
     return err == SG_ERR_EXISTS ? SG_OK : err;
-}
-
-/* Whose file is it? Writes nothing. */
-static sg_err identify(sqlite3 *sql, bool *is_empty)
-{
-    int64_t id = 0, version = 0, tables = 0;
-    SG_TRY(sg_sql_int(sql, "PRAGMA application_id", &id));
-    SG_TRY(sg_sql_int(sql, "PRAGMA user_version", &version));
-    SG_TRY(sg_sql_int(sql, "SELECT count(*) FROM sqlite_schema", &tables));
-    *is_empty = id == 0 && version == 0 && tables == 0;
-    if (*is_empty)
-        return SG_OK;
-    if (id != APPLICATION_ID_INT || version < 1)
-        return SG_ERR_CORRUPT;
-    return version != VERSION ? SG_ERR_UNSUPPORTED : SG_OK;
 }
 
 static sg_err begin(sqlite3 *sql)
@@ -164,6 +149,8 @@ static sg_err take_over(sqlite3 *sql, bool is_empty, bool must_scrub)
 
 static sg_err prepare_database(sqlite3 *sql, const struct sg_file_sys *sys, const char *path)
 {
+    const struct sg_sql_file file = {
+        .application_id = APPLICATION_ID_INT, .oldest = VERSION, .version = VERSION};
     bool is_empty = false;
     (void)sqlite3_extended_result_codes(sql, 1);
     (void)sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -171,7 +158,7 @@ static sg_err prepare_database(sqlite3 *sql, const struct sg_file_sys *sys, cons
     SG_TRY(sg_sql_exec(sql, "PRAGMA page_size = " PAGE_SIZE ";"
                             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA secure_delete = ON;"
                             "PRAGMA temp_store = MEMORY; PRAGMA cache_spill = OFF"));
-    SG_TRY(identify(sql, &is_empty));
+    SG_TRY(sg_sql_identify(sql, &file, &is_empty));
     SG_TRY(sg_sql_exec(sql, "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL"));
     return take_over(sql, is_empty, has_remains(sys, path));
 }
@@ -245,16 +232,32 @@ static sg_err find_group(struct sg_mls_db *db, struct sg_bytes name, int64_t *ou
     return err;
 }
 
+/* A number for a new group. The one after the last, so that groups are listed as they came; when
+ * there is none, the first that a group which was dropped has left. */
+static sg_err free_number(struct sg_mls_db *db, int64_t *out)
+{
+    SG_TRY(sg_sql_int(db->sql, "SELECT coalesce(max(id), 0) + 1 FROM groups", out));
+    if (*out < SG_MLS_DB_GROUPS_MAX)
+        return SG_OK;
+    SG_TRY(sg_sql_int(db->sql,
+                      "SELECT min(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM groups) "
+                      "WHERE id + 1 NOT IN (SELECT id FROM groups)",
+                      out));
+    return *out < SG_MLS_DB_GROUPS_MAX ? SG_OK : SG_ERR_LIMIT;
+}
+
 static sg_err add_group(struct sg_mls_db *db, struct sg_bytes name, int64_t *out)
 {
     sqlite3_stmt *stmt;
-    SG_TRY(sg_sql_prepare(db->sql, "INSERT INTO groups(name) VALUES(?)", &stmt));
-    sg_err err = sg_sql_bind_bytes(stmt, 1, name);
+    SG_TRY(free_number(db, out));
+    SG_TRY(sg_sql_prepare(db->sql, "INSERT INTO groups VALUES(?, ?)", &stmt));
+    sg_err err = sg_sql_bind_u64(stmt, 1, (uint64_t)*out);
+    if (err == SG_OK)
+        err = sg_sql_bind_bytes(stmt, 2, name);
     if (err == SG_OK)
         err = sg_sql_run(db->sql, stmt);
     (void)sqlite3_finalize(stmt);
-    *out = sqlite3_last_insert_rowid(db->sql);
-    return err == SG_OK && *out >= SG_MLS_DB_GROUPS_MAX ? SG_ERR_LIMIT : err;
+    return err;
 }
 
 sg_err sg_mls_db_group(struct sg_mls_db *db, size_t index, struct sg_bytes *out)

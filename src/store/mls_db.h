@@ -18,7 +18,8 @@
 
 /* Kinds are below it: they share a row number with group and index. */
 #define SG_MLS_DB_KINDS 1024
-/* Groups that a file may hold: what is left of the row number. */
+/* A file holds fewer groups than this at a time: what is left of the row number. The number of a
+ * group that was dropped is used again. */
 #define SG_MLS_DB_GROUPS_MAX (1 << 20)
 
 struct sg_mls_db;
@@ -44,7 +45,7 @@ SG_MUST_USE sg_err sg_mls_db_open(struct sg_mls_db **out, const struct sg_mls_db
 void sg_mls_db_close(struct sg_mls_db *db);
 
 /* All entries or none. SG_ERR_INVALID_ARGUMENT: a kind; SG_ERR_TOO_LARGE: a value of 1 GB or
- * more. */
+ * more; SG_ERR_LIMIT: too many groups. */
 SG_MUST_USE sg_err sg_mls_db_write(struct sg_mls_db *db, struct sg_bytes group,
                                    const struct sg_mls_db_entry *entries, size_t count);
 /* The length of a value, which sg_mls_db_read then copies to out [len]. SG_ERR_NOT_FOUND;
@@ -54,8 +55,8 @@ SG_MUST_USE sg_err sg_mls_db_find(struct sg_mls_db *db, struct sg_bytes group,
 SG_MUST_USE sg_err sg_mls_db_read(struct sg_mls_db *db, uint8_t *out, size_t len);
 /* All entries of a group; fine when there are none. */
 SG_MUST_USE sg_err sg_mls_db_drop(struct sg_mls_db *db, struct sg_bytes group);
-/* The id of group number index, from 0, in the order in which they came; borrowed until the next
- * call. SG_ERR_NOT_FOUND: there are fewer. */
+/* The id of group number index, from 0, in the order in which they came (but see
+ * SG_MLS_DB_GROUPS_MAX); borrowed until the next call. SG_ERR_NOT_FOUND: there are fewer. */
 SG_MUST_USE sg_err sg_mls_db_group(struct sg_mls_db *db, size_t index, struct sg_bytes *out);
 
 #endif

@@ -146,7 +146,7 @@ sg_err sg_sql_identify(sqlite3 *db, const struct sg_sql_file *file, bool *is_emp
         return SG_OK;
     if (id != file->application_id || version < 1)
         return SG_ERR_CORRUPT;
-    return version > file->version ? SG_ERR_UNSUPPORTED : SG_OK;
+    return version > file->version || version < file->oldest ? SG_ERR_UNSUPPORTED : SG_OK;
 }
 
 static sg_err read_all(sqlite3 *db)

@@ -12,6 +12,7 @@ struct sg_sql_file {
     const char *name;
     int64_t application_id; /* tells our files from others */
     int64_t version;        /* of the schema */
+    int64_t oldest;         /* version that can be used still; 0: all */
     const char *schema;     /* one transaction that also sets application_id and user_version, so a
                              * file is either empty or whole */
     const char *pragmas;
@@ -21,7 +22,8 @@ struct sg_sql_file {
 };
 
 /* Whose file is it? Writes nothing; of the file only id and version are looked at. SG_ERR_CORRUPT:
- * another program's; SG_ERR_UNSUPPORTED: of a later version; and errors of the disk. */
+ * another program's; SG_ERR_UNSUPPORTED: of a later version, or before the oldest; and errors of
+ * the disk. */
 SG_MUST_USE sg_err sg_sql_identify(sqlite3 *db, const struct sg_sql_file *file, bool *is_empty);
 /* Opens the file in dir (there already), or makes an empty one of mode 0600. A file that is not
  * ours, damaged, or newer stays as it is. The caller closes *db by sqlite3_close; NULL on an error.

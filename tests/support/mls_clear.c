@@ -140,6 +140,15 @@ static sg_err do_check(const struct sg_mls_suite *suite, struct sg_bytes public_
     return public_key.len == KEY_LEN ? SG_OK : SG_ERR_MALFORMED;
 }
 
+static sg_err do_hpke_prepare(const struct sg_mls_suite *suite, struct sg_bytes info,
+                              struct sg_mls_hpke_info *out)
+{
+    (void)suite;
+    (void)info;
+    memset(out, 0, sizeof(*out));
+    return SG_OK;
+}
+
 static sg_err do_hpke_seal(const struct sg_mls_suite *suite, const struct sg_mls_random *random,
                            const struct sg_mls_hpke_to *to, uint8_t *enc, uint8_t *out)
 {
@@ -247,6 +256,7 @@ const struct sg_mls_suite *sg_mls_clear_suite(void)
         .kem_generate = do_generate,
         .kem_public = do_public,
         .kem_check = do_check,
+        .hpke_prepare = do_hpke_prepare,
         .hpke_seal = do_hpke_seal,
         .hpke_open = do_hpke_open,
         .hpke_send_export = do_send_export,

@@ -153,7 +153,7 @@ static void check_encryption(const struct sg_mls_suite *s, json_t *v)
     assert_int_equal(s->kem_public(s, from.private_key, out), SG_OK);
     official_assert_equal(sg_bytes(out, s->kem_public_len), public_key);
 
-    struct sg_mls_hpke_to to = {public_key, from.info, {NULL, 0}, plain};
+    struct sg_mls_hpke_to to = {.public_key = public_key, .info = from.info, .plain = plain};
     assert_int_equal(s->hpke_seal(s, sg_mls_random_default(), &to, enc, sealed), SG_OK);
     from.enc = sg_bytes(enc, s->kem_enc_len);
     from.sealed = sg_bytes(sealed, plain.len + s->aead_tag_len);

@@ -63,7 +63,10 @@ static inline struct sg_bytes fixture_sig_public(const struct fixture *f)
 
 static inline struct sg_mls_hpke_to fixture_to(const struct fixture *f)
 {
-    return (struct sg_mls_hpke_to){fixture_kem_public(f), fixture_info, fixture_aad, fixture_plain};
+    return (struct sg_mls_hpke_to){.public_key = fixture_kem_public(f),
+                                   .info = fixture_info,
+                                   .aad = fixture_aad,
+                                   .plain = fixture_plain};
 }
 
 /* The message that fixture_seal left. */

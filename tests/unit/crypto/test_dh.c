@@ -37,6 +37,38 @@ static void test_agreement(void **state)
     }
 }
 
+/* The peer comes to the same secret by the public key; nothing is left where something fails. */
+static void test_ephemeral(void **state)
+{
+    (void)state;
+    for (int g = 0; g < SG_DH_GROUP_COUNT; g++) {
+        const struct sg_dh_sizes *sizes = sg_dh_sizes((enum sg_dh_group)g);
+        uint8_t own[SG_DH_PRIVATE_MAX], own_public[SG_DH_PUBLIC_MAX];
+        uint8_t sent[2][SG_DH_PUBLIC_MAX], secret[SG_DH_SHARED_MAX], same[SG_DH_SHARED_MAX];
+        assert_int_equal(sg_dh_generate((enum sg_dh_group)g, &source, own, own_public), SG_OK);
+        struct sg_dh_pair pair = {sg_bytes(own, sizes->private_len), {NULL, 0}};
+        struct sg_bytes peer = sg_bytes(own_public, sizes->public_len);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(sg_dh_ephemeral((enum sg_dh_group)g, &source, peer, sent[i], secret),
+                             SG_OK);
+            assert_int_equal(sg_dh_shared((enum sg_dh_group)g, &pair,
+                                          sg_bytes(sent[i], sizes->public_len), same),
+                             SG_OK);
+            assert_memory_equal(secret, same, sizes->shared_len);
+        }
+        assert_memory_not_equal(sent[0], sent[1], sizes->public_len);
+        peer.len--;
+        assert_int_equal(sg_dh_ephemeral((enum sg_dh_group)g, &source, peer, sent[0], secret),
+                         SG_ERR_MALFORMED);
+        assert_zero(sent[0], sizes->public_len);
+        assert_zero(secret, sizes->shared_len);
+        memset(own_public, 0, sizeof(own_public));
+        peer.len++;
+        assert_int_equal(sg_dh_ephemeral((enum sg_dh_group)g, &source, peer, sent[0], secret),
+                         SG_ERR_MALFORMED);
+    }
+}
+
 /* Does OpenSSL's agreement give zero with this key, which it refuses? */
 static bool gives_zero(const char *name, const uint8_t *public_key, size_t len)
 {
@@ -191,9 +223,9 @@ static void test_scalars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agreement),      cmocka_unit_test(test_x25519_low_order),
-        cmocka_unit_test(test_x448_low_order), cmocka_unit_test(test_points),
-        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_agreement),        cmocka_unit_test(test_ephemeral),
+        cmocka_unit_test(test_x25519_low_order), cmocka_unit_test(test_x448_low_order),
+        cmocka_unit_test(test_points),           cmocka_unit_test(test_scalars),
     };
     sg_prng_init(&prng, 1);
     return sg_crypto_init() != SG_OK || cmocka_run_group_tests(tests, NULL, NULL);

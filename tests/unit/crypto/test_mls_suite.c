@@ -62,6 +62,63 @@ static void round_trip(struct fixture *f)
     assert_memory_equal(f->sealed, fixture_plain.data, fixture_plain.len);
 }
 
+/* An info that is prepared is the one that counts. */
+static void seal_prepared(struct fixture *f)
+{
+    struct sg_mls_hpke_info prepared;
+    struct sg_mls_hpke_to to = fixture_to(f);
+    struct sg_mls_hpke_from from = fixture_from(f);
+    to.info = SG_BYTES_LIT("not read");
+    to.prepared = &prepared;
+    assert_int_equal(f->s->hpke_prepare(f->s, from.info, &prepared), SG_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(f->s->hpke_seal(f->s, &f->random, &to, f->enc, f->sealed), SG_OK);
+        assert_int_equal(f->s->hpke_open(f->s, &from, f->out), SG_OK);
+        assert_memory_equal(f->out, fixture_plain.data, fixture_plain.len);
+    }
+    assert_int_equal(f->s->hpke_prepare(f->s, to.info, &prepared), SG_OK);
+    assert_int_equal(f->s->hpke_seal(f->s, &f->random, &to, f->enc, f->sealed), SG_OK);
+    assert_int_equal(f->s->hpke_open(f->s, &from, f->out), SG_ERR_AUTH);
+    uint8_t sent[SG_MLS_HASH_MAX], received[SG_MLS_HASH_MAX];
+    struct sg_mls_hpke_export out = {SG_BYTES_LIT("context"), sent, f->s->hash_len};
+    assert_int_equal(f->s->hpke_prepare(f->s, from.info, &prepared), SG_OK);
+    assert_int_equal(f->s->hpke_send_export(f->s, &f->random, &to, f->enc, &out), SG_OK);
+    out.out = received;
+    assert_int_equal(f->s->hpke_receive_export(f->s, &from, &out), SG_OK);
+    assert_memory_equal(sent, received, f->s->hash_len);
+}
+
+static void test_prepared_infos(void **state)
+{
+    (void)state;
+    for_each_suite(seal_prepared);
+}
+
+/* Verifying in turns with two keys and two contents: what is kept of the key before decides
+ * nothing. */
+static void verify_in_turns(struct fixture *f)
+{
+    static struct fixture other;
+    fixture_init(&other, f->s);
+    sg_prng_init(&other.prng, 77);
+    assert_int_equal(fixture_keys(&other), SG_OK);
+    assert_int_equal(fixture_sign(f), SG_OK);
+    assert_int_equal(fixture_sign(&other), SG_OK);
+    for (unsigned i = 0; i < 16; i++) {
+        const struct fixture *key = i % 2 == 0 ? f : &other, *signature = i % 3 == 0 ? f : &other;
+        sg_err err =
+            f->s->verify(f->s, fixture_sig_public(key), i % 5 == 4 ? fixture_aad : fixture_plain,
+                         sg_bytes(signature->signature, signature->signature_len));
+        assert_int_equal(err, key == signature && i % 5 != 4 ? SG_OK : SG_ERR_BAD_SIGNATURE);
+    }
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    for_each_suite(verify_in_turns);
+}
+
 static void test_round_trips(void **state)
 {
     (void)state;
@@ -373,6 +430,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_prepared_infos),
+        cmocka_unit_test(test_turns),
         cmocka_unit_test(test_exports),
         cmocka_unit_test(test_injected_randomness),
         cmocka_unit_test(test_ready_keys),

@@ -384,6 +384,43 @@ static void key_packages_that_break_a_rule(void **state)
     tear_down(&s);
 }
 
+/* Of each type that is not a default one all members are asked once, however the list mixes them,
+ * and of no more types than can be noted. */
+static void many_types_in_a_list(void **state)
+{
+    struct world w;
+    struct client alice;
+    uint16_t types[65];
+    struct sg_mls_commit_result result;
+    (void)state;
+    world_init(&w, 1);
+    client_init(&w, &alice, "alice");
+    for (unsigned i = 0; i < 65; i++)
+        types[i] = (uint16_t)(0xf100 + i);
+    alice.identity.more_proposals = types;
+    alice.identity.proposal_count = 65;
+    client_create(&w, &alice, "group");
+    static struct sg_mls_proposal values[SG_MLS_PROPOSALS_MAX];
+    for (unsigned different = 2; different <= 66; different++) {
+        struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW},
+                                                .values = values,
+                                                .count = different == 2 ? SG_MLS_PROPOSALS_MAX
+                                                                        : different};
+        for (unsigned i = 0; i < options.count; i++)
+            values[i] = (struct sg_mls_proposal){.type = (uint16_t)(0xf100 + i % different)};
+        /* nobody knows what they mean, but that is found out later */
+        assert_int_equal(sg_mls_group_commit(alice.group, &w.arena, &options, &result),
+                         different <= 64 ? SG_ERR_UNSUPPORTED : SG_ERR_LIMIT);
+    }
+    values[0].type = 0xf200;
+    struct sg_mls_commit_options options = {
+        .send = {.now = WORLD_NOW}, .values = values, .count = 1};
+    assert_int_equal(sg_mls_group_commit(alice.group, &w.arena, &options, &result),
+                     SG_ERR_MLS_CAPABILITY);
+    client_fini(&alice);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +434,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_bounded_and_can_be_dropped),
         cmocka_unit_test(required_capabilities),
         cmocka_unit_test(key_packages_that_break_a_rule),
+        cmocka_unit_test(many_types_in_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

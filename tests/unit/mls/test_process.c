@@ -210,6 +210,75 @@ static void a_pending_commit_changes_nothing(void **state)
     tear_down(&s);
 }
 
+/* Our own commit comes back with any byte changed, the tags too: it is not taken for it. */
+static void a_pending_commit_that_was_changed(void **state)
+{
+    struct scene s;
+    (void)state;
+    set_up(&s);
+    for (unsigned is_private = 0; is_private < 2; is_private++) {
+        struct sg_mls_commit_options options = {
+            .send = {.is_private = is_private == 1, .now = WORLD_NOW}};
+        struct sg_mls_commit_result ours;
+        assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &ours), SG_OK);
+        uint8_t *data = (uint8_t *)(uintptr_t)ours.commit.data;
+        for (size_t i = 0; i < ours.commit.len; i++) {
+            data[i] ^= 1;
+            assert_int_not_equal(process(&s.a, ours.commit), SG_OK);
+            assert_non_null(s.a.group->pending);
+            data[i] ^= 1;
+        }
+        assert_int_equal(give(&s.a, ours.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_int_equal(give(&s.b, ours.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_same_epoch(&s.a, &s.b);
+    }
+    tear_down(&s);
+}
+
+/* A tree of another client can have a node that no path would make: with nobody on one side. The
+ * next path blanks it, and with it goes what Alice has of its private key. */
+static void keys_of_nodes_that_a_path_blanks(void **state)
+{
+    struct scene s;
+    struct client erin;
+    struct sg_mls_commit_result result;
+    struct sg_mls_node *node;
+    uint8_t private_key[SG_MLS_KEM_PRIVATE_MAX], public_key[SG_MLS_KEM_PUBLIC_MAX];
+    (void)state;
+    set_up(&s);
+    client_init(&s.w, &erin, "erin");
+    struct sg_mls_proposal adds[2] = {add_of(&s.w, &s.d), add_of(&s.w, &erin)};
+    struct sg_mls_proposal removes[2] = {remove_of(2), remove_of(3)};
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .values = adds, .count = 2};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+        assert_int_equal(sg_mls_group_merge(s.a.group), SG_OK);
+        assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        options.values = removes;
+    }
+    /* leaves 0, 1 and 4: above 0 and 1 node 3 has an empty right side */
+    assert_int_equal(s.w.suite->kem_generate(s.w.suite, s.w.config.random, private_key, public_key),
+                     SG_OK);
+    struct client *both[2] = {&s.a, &s.b};
+    for (unsigned i = 0; i < 2; i++) {
+        struct sg_mls_group *group = both[i]->group;
+        assert_null(group->tree.nodes[3]);
+        assert_int_equal(sg_mls_node_new_parent(&group->tree, sg_bytes(public_key, 32),
+                                                sg_bytes(NULL, 0), sg_bytes(NULL, 0), &node),
+                         SG_OK);
+        assert_int_equal(sg_mls_tree_put(&group->tree, 3, node), SG_OK);
+        sg_mls_private_put(&group->epoch->own, 3, sg_bytes(private_key, 32));
+    }
+    options.count = 0;
+    assert_int_equal(sg_mls_group_commit(s.b.group, &s.w.arena, &options, &result), SG_OK);
+    assert_int_equal(give(&s.a, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+    assert_null(s.a.group->tree.nodes[3]);
+    assert_null(sg_mls_private_find(&s.a.group->epoch->own, 3));
+    const uint8_t *own = (const uint8_t *)&s.a.group->epoch->own;
+    assert_null(memmem(own, sizeof(s.a.group->epoch->own), private_key, 32));
+    tear_down(&s);
+}
+
 /* ---- what another state of ours has made, or another time ---- */
 
 static void our_own_that_are_unknown(void **state)
@@ -460,6 +529,8 @@ int main(void)
         cmocka_unit_test(external_commits_that_are_refused),
         cmocka_unit_test(welcomes_that_are_refused),
         cmocka_unit_test(a_pending_commit_changes_nothing),
+        cmocka_unit_test(a_pending_commit_that_was_changed),
+        cmocka_unit_test(keys_of_nodes_that_a_path_blanks),
         cmocka_unit_test(our_own_that_are_unknown),
         cmocka_unit_test(a_closed_group_takes_no_commits),
         cmocka_unit_test(a_commit_of_long_ago_is_followed),

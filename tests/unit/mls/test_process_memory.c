@@ -398,6 +398,109 @@ static void joins_are_lost_whole(void **state)
     tear_down(&s);
 }
 
+/* ---- becoming a member in other ways, and what is left ---- */
+
+typedef sg_err (*making)(struct scene *s, struct sg_mls_arena *arena, struct sg_mls_group **out);
+
+/* As exhaust, of what makes a group. */
+static unsigned exhaust_making(struct scene *s, making make)
+{
+    for (long n = 0;; n++) {
+        struct sg_mls_group *group = NULL;
+        struct sg_mls_arena arena;
+        sg_mls_arena_init(&arena, &s->mem, s->w.suite->wipe);
+        s->failing = (struct failing){.left = n};
+        sg_err err = make(s, &arena, &group);
+        bool failed = s->failing.failed;
+        s->failing.left = -1;
+        sg_mls_arena_fini(&arena);
+        assert_int_equal(err, failed ? SG_ERR_NO_MEMORY : SG_OK);
+        sg_mls_group_free(group);
+        if (!failed)
+            return (unsigned)n;
+    }
+}
+
+static struct client newcomer;
+
+static sg_err make_alone(struct scene *s, struct sg_mls_arena *arena, struct sg_mls_group **out)
+{
+    struct sg_mls_create in = {.config = &s->w.config,
+                               .group_id = SG_BYTES_LIT("new"),
+                               .keys = client_keys(&newcomer),
+                               .now = WORLD_NOW};
+    (void)arena;
+    return sg_mls_group_create(&in, out);
+}
+
+static struct sg_bytes group_info;
+
+static sg_err make_external(struct scene *s, struct sg_mls_arena *arena, struct sg_mls_group **out)
+{
+    struct sg_mls_new_leaf leaf = {.signature_private = newcomer.identity.signature_private};
+    struct sg_mls_external in = {
+        .config = &s->w.config, .group_info = group_info, .leaf = &leaf, .now = WORLD_NOW};
+    struct sg_bytes commit;
+    SG_TRY(sg_mls_identity_leaf(&s->w.config, &newcomer.identity, false, arena, &leaf.leaf));
+    return sg_mls_group_external_join(&in, arena, out, &commit);
+}
+
+static void groups_are_not_made_by_halves(void **state)
+{
+    struct scene s;
+    const struct sg_mls_info_options options = {.has_tree = true, .has_external_pub = true};
+    (void)state;
+    set_up(&s);
+    client_init(&s.w, &newcomer, "dave");
+    client_package(&s.w, &newcomer);
+    assert_int_equal(sg_mls_group_info(s.a.group, &s.w.arena, &options, &group_info), SG_OK);
+    assert_true(exhaust_making(&s, make_alone) > 5);
+    assert_true(exhaust_making(&s, make_external) > 20);
+    tear_down(&s);
+}
+
+static sg_err op_info(struct scene *s, struct sg_mls_arena *arena, struct sg_bytes message)
+{
+    const struct sg_mls_info_options options = {.has_tree = true, .has_external_pub = true};
+    struct sg_bytes out;
+    (void)message;
+    return sg_mls_group_info(s->b.group, arena, &options, &out);
+}
+
+/* With proposals of which one is no longer valid: each of the others is tried. */
+static sg_err op_settle(struct scene *s, struct sg_mls_arena *arena, struct sg_bytes message)
+{
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW + 60 * WORLD_DAY}};
+    struct sg_mls_commit_result result;
+    (void)message;
+    return sg_mls_group_commit(s->b.group, arena, &options, &result);
+}
+
+static void what_is_left_is_lost_whole(void **state)
+{
+    struct scene s;
+    struct sg_mls_send send = {.now = WORLD_NOW};
+    struct sg_mls_proposal remove = {.type = SG_MLS_REMOVE, .u.removed = 2};
+    struct sg_bytes message;
+    (void)state;
+    set_up(&s);
+    client_init(&s.w, &newcomer, "dave");
+    assert_true(exhaust(&s, op_info, sg_bytes(NULL, 0)) > 0);
+    struct sg_mls_proposal add = add_of(&s.w, &newcomer);
+    const struct sg_mls_proposal *all[] = {&add, &remove};
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(sg_mls_group_propose(s.b.group, &s.w.arena, all[i], &send, &message),
+                         SG_OK);
+    assert_true(exhaust(&s, op_settle, sg_bytes(NULL, 0)) > 8);
+    sg_mls_group_clear_pending(s.b.group);
+    /* our own commit comes back */
+    sg_mls_cache_clear(s.b.group);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(
+            exhaust(&s, op_process, commit_of(&s, &s.b, i == 0 ? NULL : &remove, i, i == 0)) > 0);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +508,8 @@ int main(void)
         cmocka_unit_test(handshakes_are_lost_whole),
         cmocka_unit_test(joins_are_lost_whole),
         cmocka_unit_test(storage_is_lost_whole),
+        cmocka_unit_test(groups_are_not_made_by_halves),
+        cmocka_unit_test(what_is_left_is_lost_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

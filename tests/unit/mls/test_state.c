@@ -270,6 +270,41 @@ static void a_config_may_keep_less_than_before(void **state)
     tear_down(&p);
 }
 
+/* The PSKs of epochs that are kept no longer go with the first save, not with the next commit; and
+ * a load after which nothing goes has nothing to save. */
+static void fewer_resumption_psks_than_before(void **state)
+{
+    struct pair p;
+    (void)state;
+    set_up(&p);
+    p.w.config.resumption_epochs = 6;
+    restart(&p);
+    for (unsigned i = 0; i < 8; i++)
+        (void)commit_alone(&p);
+    uint64_t now = p.a.group->epoch->context.epoch;
+    struct sg_mls_secret old = *sg_mls_group_resumption(p.a.group, now - 5);
+    struct sg_mls_secret kept = *sg_mls_group_resumption(p.a.group, now - 1);
+    restart(&p);
+    unsigned writes = p.store.writes;
+    save(&p);
+    assert_int_equal(p.store.writes, writes);
+    assert_true(store_contains(&p.store, sg_bytes(old.b, 32)));
+    p.w.config.resumption_epochs = 2;
+    restart(&p);
+    save(&p);
+    assert_int_equal(p.store.writes, writes + 1);
+    assert_false(store_contains(&p.store, sg_bytes(old.b, 32)));
+    assert_null(sg_mls_group_resumption(p.a.group, now - 2));
+    for (unsigned i = 0; i < 7; i++) {
+        (void)commit_alone(&p);
+        assert_non_null(sg_mls_group_resumption(p.a.group, now + i));
+        assert_null(sg_mls_group_resumption(p.a.group, now + i - 1));
+        restart(&p);
+    }
+    assert_false(store_contains(&p.store, sg_bytes(kept.b, 32)));
+    tear_down(&p);
+}
+
 /* A record that cannot be read is not left in memory half read. */
 static void secrets_of_a_damaged_record_are_deleted(void **state)
 {
@@ -310,6 +345,7 @@ int main(void)
         cmocka_unit_test(secrets_of_a_damaged_record_are_deleted),
         cmocka_unit_test(a_first_save_deletes_nothing),
         cmocka_unit_test(a_config_may_keep_less_than_before),
+        cmocka_unit_test(fewer_resumption_psks_than_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,8 @@ struct scene {
     struct sg_mls_client *alice_client, *bob_client;
     struct sg_mls_member *alice, *bob;
     uint16_t bob_type; /* of his credential */
+    bool fails;        /* writing */
+    bool keeps_less;   /* Alice's config: no past epochs */
 };
 
 static struct entry *find(struct scene *s, const struct sg_mls_item *item)
@@ -48,6 +50,8 @@ static sg_err disk_write(void *user, struct sg_bytes group, const struct sg_mls_
 {
     struct scene *s = user;
     (void)group;
+    if (s->fails)
+        return SG_ERR_NO_SPACE;
     for (size_t i = 0; i < count; i++) {
         struct entry *at = find(s, &items[i]);
         if (at == NULL) {
@@ -105,7 +109,8 @@ static void make_alice(struct scene *s)
     config.suite = 1;
     config.identity = SG_BYTES_LIT("alice");
     config.secret = bytes(&secret);
-    config.undo_epochs = 2;
+    config.undo_epochs = s->keeps_less ? 0 : 2;
+    config.past_epochs = s->keeps_less ? 0 : config.past_epochs;
     config.user = s;
     config.check_credential = check_credential;
     config.storage = (struct sg_mls_storage){s, disk_write, disk_read};
@@ -199,6 +204,39 @@ static void entries_are_sealed(void **state)
     tear_down(&s);
 }
 
+static unsigned epochs_kept(const struct scene *s)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < s->count; i++)
+        count += s->entries[i].item.kind == SG_MLS_RECORD_EPOCH && s->entries[i].value != NULL;
+    return count;
+}
+
+/* Secrets that the config keeps no longer go when the group is loaded; where nothing can be
+ * written, with the first step that can. */
+static void less_is_kept_than_before(void **state)
+{
+    struct scene s;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up(&s, SG_MLS_CREDENTIAL_BASIC);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+        assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
+        sg_mls_commit_output_free(&output);
+    }
+    assert_int_equal(epochs_kept(&s), 4);
+    for (unsigned i = 0; i < 2; i++) {
+        s.keeps_less = true;
+        s.fails = i == 0;
+        sg_mls_member_free(s.alice);
+        make_alice(&s);
+        assert_int_equal(sg_mls_member_load(s.alice_client, SG_BYTES_LIT("g"), &s.alice), SG_OK);
+        assert_int_equal(epochs_kept(&s), i == 0 ? 4 : 1);
+    }
+    tear_down(&s);
+}
+
 /* The last claim about Bob. */
 static const struct claim *shown_of(const struct scene *s, uint16_t type)
 {
@@ -243,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_are_sealed),
+        cmocka_unit_test(less_is_kept_than_before),
         cmocka_unit_test(claims_say_what_was_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,38 @@ static void groups_are_listed_and_dropped(void **state)
     sg_mls_db_close(db);
 }
 
+static void change_by_hand(const char *statement)
+{
+    sqlite3 *sql;
+    assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sql, statement, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(sql), SQLITE_OK);
+}
+
+/* The number of a group that is gone serves again, when there are no others left. */
+static void there_is_always_room_for_few_groups(void **state)
+{
+    set_up(state);
+    struct sg_mls_db *db = open_db();
+    put(db, SG_BYTES_LIT("a"), 5, "of a");
+    put(db, SG_BYTES_LIT("b"), 5, "of b");
+    put(db, SG_BYTES_LIT("c"), 5, "of c");
+    sg_mls_db_close(db);
+    change_by_hand("UPDATE groups SET id = 1048575 WHERE name = CAST('c' AS BLOB);"
+                   "UPDATE entries SET id = id + (1048572 << 42) WHERE id >> 42 = 3");
+    db = open_db();
+    expect(db, SG_BYTES_LIT("c"), 5, "of c");
+    put(db, SG_BYTES_LIT("d"), 5, "of d");
+    assert_int_equal(sg_mls_db_drop(db, SG_BYTES_LIT("a")), SG_OK);
+    put(db, SG_BYTES_LIT("e"), 5, "of e");
+    expect(db, SG_BYTES_LIT("b"), 5, "of b");
+    expect(db, SG_BYTES_LIT("c"), 5, "of c");
+    expect(db, SG_BYTES_LIT("d"), 5, "of d");
+    expect(db, SG_BYTES_LIT("e"), 5, "of e");
+    expect(db, SG_BYTES_LIT("a"), 5, NULL);
+    sg_mls_db_close(db);
+}
+
 static void a_batch_that_fails_changes_nothing(void **state)
 {
     set_up(state);
@@ -170,6 +202,8 @@ static void strange_files_are_left_alone(void **state)
                                   "PRAGMA application_id = 1396789069; PRAGMA user_version = 3",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
+    assert_int_equal(try_open(&db), SG_ERR_UNSUPPORTED);
+    assert_int_equal(sqlite3_exec(sql, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(sql), SQLITE_OK);
     assert_int_equal(try_open(&db), SG_ERR_UNSUPPORTED);
     assert_int_equal(sg_file_path(path, *state, "no/such/folder"), SG_OK);
@@ -300,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(entries_stay),
         CASE(groups_are_listed_and_dropped),
+        CASE(there_is_always_room_for_few_groups),
         CASE(a_batch_that_fails_changes_nothing),
         CASE(one_process_at_a_time),
         CASE(strange_files_are_left_alone),
