@@ -11,16 +11,35 @@ static sg_err fail(struct sg_replica *r, sg_err err)
 
 /* ---- begin and commit ------------------------------------------------------------------------ */
 
+static bool is_name_lower(const struct sg_log *log, uint32_t a, uint32_t b)
+{
+    return memcmp(log->batches[a].name, log->batches[b].name, SG_ID_LEN) < 0;
+}
+
+/* Heap sort: no recursion, no bad case. */
+static void sift_name(const struct sg_log *log, uint32_t *deps, uint32_t at, uint32_t count)
+{
+    uint32_t dep = deps[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && is_name_lower(log, deps[child], deps[child + 1]))
+            child++;
+        if (!is_name_lower(log, dep, deps[child]))
+            break;
+        deps[at] = deps[child];
+        at = child;
+    }
+    deps[at] = dep;
+}
+
 static void sort_by_name(const struct sg_log *log, uint32_t *deps, uint32_t count)
 {
-    for (uint32_t i = 1; i < count; i++) { /* few, and mostly sorted */
-        uint32_t dep = deps[i];
-        uint32_t k = i;
-        for (;
-             k > 0 && memcmp(log->batches[deps[k - 1]].name, log->batches[dep].name, SG_ID_LEN) > 0;
-             k--)
-            deps[k] = deps[k - 1];
-        deps[k] = dep;
+    for (uint32_t i = count / 2; i > 0; i--)
+        sift_name(log, deps, i - 1, count);
+    for (uint32_t last = count; last > 1; last--) {
+        uint32_t top = deps[0];
+        deps[0] = deps[last - 1];
+        deps[last - 1] = top;
+        sift_name(log, deps, 0, last - 1);
     }
 }
 

@@ -85,7 +85,7 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
         return SG_ERR_EXPIRED;
     if (plan->batch.lamport != sg_log_next_lamport(&r->log, &plan->past))
         return SG_ERR_PROTOCOL;
-    if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->memo))
+    if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->most))
         return SG_ERR_NOT_CANONICAL;
     if (plan->past.dep_count == 0 || r->is_loading)
         return SG_OK;
@@ -96,7 +96,7 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
 static void drop_chain(struct sg_replica *r, const struct sg_plan *plan)
 {
     if (plan->is_new_chain)
-        r->log.chain_count--;
+        sg_log_chain_drop(&r->log);
 }
 
 /* Checks and applies a batch whose past is in. */

@@ -66,7 +66,7 @@ static sg_err add_head(struct decoder *d, uint32_t chain, bool is_head)
     log->floor_count = log->count;
     log->floor_heads += is_head;
     if (!is_head)
-        log->head_count--;
+        sg_log_head_drop(log, log->count - 1);
     return SG_OK;
 }
 
@@ -87,7 +87,7 @@ static sg_err get_chain(struct decoder *d)
     uint32_t ops = sg_get_u32(&d->in, max);
     uint32_t parent = sg_get_u32(&d->in, chain); /* only ones before it */
     if (parent > 0) {
-        c->parent = parent - 1;
+        sg_log_chain_fork(log, chain, parent - 1);
         sg_read_copy(&d->in, c->rival, SG_ID_LEN);
         c->start = sg_get_u32(&d->in, max);
     }
@@ -99,7 +99,8 @@ static sg_err get_chain(struct decoder *d)
     c->end = c->start + ops;
     if (parent > 0) {
         const struct sg_log_chain *p = &log->chains[parent - 1];
-        if (memcmp(p->author, author, SG_ID_LEN) != 0 || c->start < p->start || c->start >= p->end)
+        if (memcmp(p->author, author, SG_ID_LEN) != 0 || c->start <= p->start ||
+            c->start_seq <= p->start_seq || c->start >= p->end)
             return SG_ERR_MALFORMED;
     }
     uint8_t is_head = sg_read_u8(&d->in);
