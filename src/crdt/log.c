@@ -101,12 +101,21 @@ static uint32_t first_of(const struct sg_log *log, const uint8_t author[SG_ID_LE
     return log->chain_count == 0 ? SG_LOG_NONE : sg_index_get(&log->authors, author);
 }
 
-uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
+uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t start_seq)
 {
     uint32_t i = first_of(log, author);
-    while (i != SG_LOG_NONE && log->chains[i].parent != SG_LOG_NONE)
+    while (i != SG_LOG_NONE &&
+           (log->chains[i].parent != SG_LOG_NONE || log->chains[i].start_seq != start_seq))
         i = log->chains[i].next_same;
     return i;
+}
+
+bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq)
+{
+    uint32_t i = first_of(log, author);
+    while (i != SG_LOG_NONE && log->chains[i].end_seq <= seq)
+        i = log->chains[i].next_same;
+    return i != SG_LOG_NONE;
 }
 
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN])

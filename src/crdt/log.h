@@ -44,7 +44,7 @@ struct sg_log_chain {
     uint32_t jump;             /* .. and one of them, for long ways up; itself: there is none */
     uint32_t next_same;        /* chains of the author, in the order in which they came .. */
     uint32_t last_same;        /* .. of the first one: the last of them */
-    uint32_t start_seq;        /* of its first batch .. */
+    uint32_t start_seq;        /* of its first batch, see sg_replica.used_seq .. */
     uint32_t start;            /* .. and that one's first counter */
     uint32_t end;              /* next counter */
     uint32_t end_seq;          /* next seq */
@@ -91,8 +91,10 @@ void sg_log_fini(struct sg_log *log);
 uint32_t sg_log_find(const struct sg_log *log, const uint8_t name[SG_ID_LEN]);
 /* The batch of a chain with this seq (the chains that it forked from included), or SG_LOG_NONE. */
 uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq);
-/* A chain of this author without a parent that has no batch yet or is the only one; SG_LOG_NONE. */
-uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
+/* The first chain of this author that goes on from none and begins with this number; SG_LOG_NONE. */
+uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t start_seq);
+/* Whether a batch of this author has this number or a higher one. */
+bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq);
 /* The chain of this author with the longest history, SG_LOG_NONE: none. */
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
 /* The chain of which this author has surely written the most, by the batches that were made here or

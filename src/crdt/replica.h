@@ -76,6 +76,10 @@ struct sg_replica {
     struct sg_pending_list pending;
     struct sg_fork *forks; /* [fork_count] */
     uint32_t fork_count, fork_cap;
+    /* Numbers that this replica's author has used, whatever is left of it in the log: the next one
+     * of a wary replica is not below. What he wrote before a floor that lacks it is gone here, but
+     * others may have it, and two batches with one number would be a fork of his. */
+    uint32_t used_seq;
     bool is_loading; /* from this machine's own disk: limits of memory do not count */
     bool is_broken;  /* memory ran out within a change: read on, then load again */
 };

@@ -43,6 +43,15 @@ static void sort_by_name(const struct sg_log *log, uint32_t *deps, uint32_t coun
     }
 }
 
+/* A chain that begins with a number that was never used, after all that the log has. */
+static sg_err begin_anew(struct sg_replica *r, const uint8_t author[SG_ID_LEN], uint32_t *chain)
+{
+    *chain = sg_log_root(&r->log, author, r->used_seq);
+    if (*chain != SG_LOG_NONE && r->log.chains[*chain].end_seq == r->used_seq)
+        return SG_OK;
+    return sg_log_chain_new(&r->log, author, SG_LOG_NONE, r->used_seq, chain);
+}
+
 static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], uint32_t *chain)
 {
     uint32_t end_seq = 0;
@@ -52,6 +61,8 @@ static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], 
     else if (own != SG_LOG_NONE)
         end_seq = r->log.chains[own].end_seq;
     *chain = own;
+    if (r->config.is_wary && end_seq < r->used_seq)
+        return begin_anew(r, author, chain);
     if (own != SG_LOG_NONE && r->log.chains[own].end_seq == end_seq)
         return SG_OK;
     for (uint32_t i = 0; i < r->log.chain_count; i++) { /* one that was begun and has nothing yet */

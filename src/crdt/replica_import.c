@@ -3,13 +3,21 @@
 
 /* ---- where it belongs ------------------------------------------------------------------------ */
 
+/* A first batch has none, and one whose author begins anew behind a floor that lacks what he wrote
+ * before: he goes on with numbers that he has never used. */
+static bool has_prev(const struct sg_batch *batch)
+{
+    static const uint8_t none[SG_ID_LEN];
+    return batch->seq > 0 && memcmp(batch->prev, none, SG_ID_LEN) != 0;
+}
+
 /* Finds all that a batch names. *missing: the first name that is not in, or NULL. */
 static sg_err find_past(struct sg_replica *r, struct sg_plan *plan, const uint8_t **missing)
 {
     const struct sg_batch *batch = &plan->batch;
     plan->past.prev = SG_LOG_NONE;
     *missing = NULL;
-    if (batch->seq > 0) {
+    if (has_prev(batch)) {
         plan->past.prev = sg_log_find(&r->log, batch->prev);
         if (plan->past.prev == SG_LOG_NONE) {
             *missing = batch->prev;
@@ -40,13 +48,14 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
     const struct sg_batch *batch = &plan->batch;
     uint32_t parent = SG_LOG_NONE;
     uint32_t chain;
-    if (batch->seq == 0) {
-        chain = sg_log_chain_of(log, batch->author);
-        if (chain != SG_LOG_NONE && log->chains[chain].end_seq == 0) {
+    if (plan->past.prev == SG_LOG_NONE) {
+        chain = sg_log_root(log, batch->author, batch->seq);
+        if (chain != SG_LOG_NONE && log->chains[chain].end_seq == batch->seq) {
             plan->past.chain = chain;
             return SG_OK;
         }
-        plan->is_fork = chain != SG_LOG_NONE;
+        plan->is_fork =
+            batch->seq == 0 ? chain != SG_LOG_NONE : sg_log_is_used(log, batch->author, batch->seq);
     } else {
         const struct sg_log_batch *prev = &log->batches[plan->past.prev];
         chain = prev->chain;
@@ -54,8 +63,12 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
             memcmp(log->chains[chain].author, batch->author, SG_ID_LEN) != 0)
             return SG_ERR_PROTOCOL;
         plan->past.chain = chain;
-        if (log->chains[chain].end_seq == batch->seq)
+        if (log->chains[chain].end_seq == batch->seq) {
+            /* one that began anew may have had this number first */
+            uint32_t other = sg_log_root(log, batch->author, batch->seq);
+            plan->is_fork = other != SG_LOG_NONE && log->chains[other].end_seq > batch->seq;
             return SG_OK;
+        }
         plan->is_fork = true;
         parent = chain;
     }

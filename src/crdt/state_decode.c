@@ -93,7 +93,7 @@ static sg_err get_chain(struct decoder *d)
     }
     SG_TRY(d->in.err);
     if (batches == 0 || ops < batches || c->start + (uint64_t)ops > max ||
-        c->start_seq + (uint64_t)batches > max || (parent == 0) != (c->start_seq == 0))
+        c->start_seq + (uint64_t)batches > max || (parent > 0 && c->start_seq == 0))
         return SG_ERR_MALFORMED;
     c->end_seq = c->start_seq + batches;
     c->end = c->start + ops;

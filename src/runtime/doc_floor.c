@@ -2,11 +2,10 @@
  *
  * A floor is the state of a document without its history, signed. Whoever takes one over believes
  * the signer: nothing in it can be checked against batches. So it is taken only of the replica's
- * own
- * author or of somebody whom the application has named, only when the replica lacks something that
- * is in it, and only when nothing is lost that an earlier floor here stands for: two people who
- * both
- * compacted before they had all of each other's work have parted for good, and are told so.
+ * own author or of somebody whom the application has named, only when the replica lacks something
+ * that is in it, and only when nothing is lost that an earlier floor here stands for: two people
+ * who both compacted before they had all of each other's work have parted for good, and are told
+ * so.
  *
  * What the replica has and the floor has not is kept in the same transaction that takes the rows
  * away, until the application says that it has it. */
@@ -179,11 +178,26 @@ static sg_err keep_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_by
     return SG_OK;
 }
 
+/* What the author has written so far may be gone with the floor, its numbers are not free. */
+static sg_err keep_used(struct sg_doc *doc)
+{
+    uint32_t end_seq;
+    (void)sg_log_own(&doc->replica->log, doc->author, &end_seq);
+    if (end_seq <= doc->used_seq)
+        return SG_OK;
+    if (doc->store != NULL)
+        SG_TRY(sg_docs_put_used(doc->store, doc->author, end_seq));
+    doc->used_seq = end_seq;
+    return SG_OK;
+}
+
 static sg_err replace(struct sg_doc *doc, struct sg_replica *fresh, struct sg_bytes floor,
                       struct sg_bytes state)
 {
     struct sg_column unsynced = {.mem = doc->mem};
     sg_err err = take_unsynced(doc, fresh, &unsynced);
+    if (err == SG_OK)
+        err = keep_used(doc);
     if (err == SG_OK && doc->store != NULL)
         err = sg_docs_compact(doc->store, state, floor, sg_column_bytes(&unsynced));
     if (err == SG_OK && doc->store == NULL)

@@ -41,6 +41,7 @@ struct sg_doc {
     uint8_t author[SG_ID_LEN];
     bool is_lazy;
     uint32_t loaded;   /* counts up when chains may have got other numbers */
+    uint32_t used_seq; /* own numbers below this were used before a floor was taken over */
     uint64_t base;     /* rows that the replica's floor stands for */
     uint32_t saved;    /* batches of the log that are in the store */
     uint64_t snapshot; /* rows that the stored snapshot stands for */

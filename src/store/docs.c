@@ -9,6 +9,7 @@
  *               chain, for an author who forked has several; made when needed
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
  *   own         author INTEGER, name BLOB: the newest batch that was made here; made when needed
+ *   used        author INTEGER, seq INTEGER: numbers below it are used; made when needed
  *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
  *
  * Rows of batches are in the order in which they were applied, each after its past, so any prefix
@@ -272,6 +273,52 @@ sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint8_
         err = has ? SG_ERR_CORRUPT : SG_ERR_NOT_FOUND;
     if (err == SG_OK)
         memcpy(name, bytes.data, SG_ID_LEN);
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
+static sg_err put_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint32_t seq)
+{
+    sqlite3_stmt *stmt;
+    SG_TRY(name_author(docs, author));
+    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS used(author INTEGER PRIMARY KEY"
+                                 " REFERENCES author, seq INTEGER NOT NULL) STRICT"));
+    SG_TRY(sg_sql_prepare(docs->db,
+                          "INSERT INTO used SELECT id, ?2 FROM author WHERE name = ?1"
+                          " ON CONFLICT(author) DO UPDATE SET seq = max(seq, excluded.seq)",
+                          &stmt));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
+    if (err == SG_OK)
+        err = sg_sql_bind_u64(stmt, 2, seq);
+    if (err == SG_OK)
+        err = sg_sql_run(docs->db, stmt);
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
+sg_err sg_docs_put_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint32_t seq)
+{
+    SG_TRY(begin(docs->db));
+    return end(docs->db, put_used(docs, author, seq));
+}
+
+sg_err sg_docs_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint32_t *seq)
+{
+    sqlite3_stmt *stmt;
+    bool has = false;
+    *seq = 0;
+    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'used'", &has));
+    if (!has)
+        return SG_OK;
+    SG_TRY(sg_sql_prepare(
+        docs->db, "SELECT seq FROM used JOIN author ON id = author WHERE author.name = ?1", &stmt));
+    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
+    if (err == SG_OK)
+        err = sg_sql_step(docs->db, stmt, &has);
+    if (err == SG_OK && has && sg_sql_u64(stmt, 0) > UINT32_MAX)
+        err = SG_ERR_CORRUPT;
+    if (err == SG_OK && has)
+        *seq = (uint32_t)sg_sql_u64(stmt, 0);
     (void)sqlite3_finalize(stmt);
     return err;
 }
