@@ -267,7 +267,7 @@ struct sg_doc_session;
 SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
                                              struct sg_doc_session **session);
 SG_API void sg_doc_session_free(struct sg_doc_session *session);
-/* The next message [<= 64 KiB and one batch], borrowed until the next call; len 0: nothing to be
+/* The next message [<= 64 KiB and one batch, or 1 MiB of a state], borrowed until the next call; len 0: nothing to be
  * sent now. */
 SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
                                               struct sg_bytes *message);
@@ -275,8 +275,8 @@ SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
  * SG_ERR_MALFORMED and so on: end the session. */
 SG_API SG_MUST_USE sg_err sg_doc_session_input(struct sg_doc_session *session,
                                                struct sg_bytes message);
-/* Both sides have all; result: what came in. has_floor: the peer's state was larger than a session
- * carries, take its export. */
+/* Both sides have all; result: what came in. has_floor: the peer has a floor that this replica is
+ * behind: take its export over with sg_doc_adopt, if its signer is to be believed. */
 SG_API bool sg_doc_session_is_done(const struct sg_doc_session *session,
                                    struct sg_doc_import_result *result);
 

@@ -51,6 +51,13 @@ static bool is_trusted(const struct sg_doc *doc, struct sg_bytes key)
     return false;
 }
 
+bool sg_doc_floor_is_trusted(const struct sg_doc *doc, struct sg_bytes floor)
+{
+    struct sg_reader in = sg_reader(floor);
+    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
+    return in.err == SG_OK && is_trusted(doc, key);
+}
+
 static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
 {
     uint8_t message[2 * SG_ID_LEN];
@@ -226,12 +233,9 @@ static void tell_all(struct sg_doc *doc)
     }
 }
 
-static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
+static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
 {
-    struct sg_bytes floor;
-    struct sg_bytes state;
     struct sg_replica *fresh;
-    SG_TRY(find_state(doc, plain, &floor, &state));
     SG_TRY(decode(doc, state, &fresh));
     if (covers(&doc->replica->log, &fresh->log)) {
         sg_doc_replica_free(doc, fresh);
@@ -244,6 +248,7 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
         sg_doc_replica_free(doc, fresh);
         return err;
     }
+    doc->refused_count = 0;
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
@@ -253,6 +258,20 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
         fresh->log.chains[fresh->log.batches[i].chain].made_seq = fresh->log.batches[i].seq + 1;
     tell_all(doc);
     return SG_OK;
+}
+
+/* One that is not taken over will not be the next time, either. */
+static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
+{
+    struct sg_bytes floor = {0};
+    struct sg_bytes state;
+    sg_err err = find_state(doc, plain, &floor, &state);
+    if (err == SG_OK)
+        err = adopt_state(doc, floor, state);
+    bool is_ours = err == SG_ERR_PERMISSION || err == SG_ERR_EXPIRED;
+    if (floor.len > 0 && (is_ours || sg_err_class_of(err) == SG_ERR_CLASS_PEER))
+        sg_doc_refuse_floor(doc, sg_doc_floor_id(floor));
+    return err;
 }
 
 sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)

@@ -193,22 +193,28 @@ sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view 
 
 /* The state that the floor was signed for: the one in the store, or of a replica that is all floor.
  */
-sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out)
+sg_err sg_doc_put_record(struct sg_doc *doc, struct sg_column *out)
 {
     struct sg_docs_snapshot snapshot;
-    struct sg_column record = {.mem = doc->mem};
     if (doc->store != NULL)
         SG_TRY(sg_docs_snapshot(doc->store, &snapshot));
     else
         snapshot = (struct sg_docs_snapshot){.state = sg_column_bytes(&doc->floor_state),
                                              .floor = sg_bytes(doc->floor, doc->floor_len)};
-    sg_put_vector(&record, snapshot.floor);
-    sg_put_bytes(&record, snapshot.state);
-    sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
-    sg_err err = record.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
-    sg_column_fini(&record);
+    sg_put_vector(out, snapshot.floor);
+    sg_put_bytes(out, snapshot.state);
     if (doc->store != NULL)
         sg_docs_free_snapshot(doc->store, &snapshot);
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+static sg_err put_state(struct sg_doc *doc, struct sg_column *out)
+{
+    struct sg_column record = {.mem = doc->mem};
+    sg_err err = sg_doc_put_record(doc, &record);
+    if (err == SG_OK)
+        sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
+    sg_column_fini(&record);
     return err;
 }
 
@@ -232,6 +238,7 @@ sg_err sg_doc_compact(struct sg_doc *doc)
     if (err != SG_OK)
         return err;
     doc->unsigned_count = 0;
+    doc->refused_count = 0;
     sg_doc_undo_clear(doc, 0);
     return sg_doc_load(doc, true);
 }
@@ -277,7 +284,7 @@ static sg_err build(struct sg_doc *doc, const struct sg_frontier_view *view, str
     uint32_t from = 0;
     sg_bundle_begin(doc->replica, out);
     if (doc->floor != NULL && view->behind > 0)
-        SG_TRY(sg_doc_put_state(doc, out));
+        SG_TRY(put_state(doc, out));
     SG_TRY(sg_bundle_put_missing(doc->replica, view, &from, SIZE_MAX, out));
     uint64_t after = 0;
     return sg_doc_put_checkpoints(doc, view, &after, SIZE_MAX, out);

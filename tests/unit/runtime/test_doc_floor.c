@@ -4,27 +4,6 @@
 #include "runtime/doc_impl.h"
 #include "store/pack.h"
 
-/* A replica, by a file or in memory, that takes over floors of the identity in folder "id". */
-static struct sg_doc *joined(struct sg_bytes bundle, const char *name, uint8_t author)
-{
-    struct sg_doc_options options = options_of(name, author);
-    struct sg_peer_id peer;
-    struct sg_doc *doc = NULL;
-    assert_int_equal(sg_identity_show(path_of("id"), NULL, &peer), SG_OK);
-    options.trusted = &peer;
-    options.trusted_count = 1;
-    assert_int_equal(sg_doc_join(&options, bundle, &doc), SG_OK);
-    return doc;
-}
-
-static struct sg_doc *follow(struct sg_doc *from, const char *name, uint8_t author)
-{
-    struct sg_doc_bytes bundle = export_for(from, NULL);
-    struct sg_doc *doc = joined(view_of(&bundle), name, author);
-    sg_doc_bytes_free(&bundle);
-    return doc;
-}
-
 static sg_err adopt(struct sg_doc *doc, const struct sg_doc_bytes *bundle, size_t *lost)
 {
     struct sg_doc_bytes unsynced;
