@@ -267,8 +267,8 @@ struct sg_doc_session;
 SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
                                              struct sg_doc_session **session);
 SG_API void sg_doc_session_free(struct sg_doc_session *session);
-/* The next message [<= 64 KiB and one batch, or 1 MiB of a state], borrowed until the next call; len 0: nothing to be
- * sent now. */
+/* The next message [<= 64 KiB and one batch, or 1 MiB of a state], borrowed until the next call;
+ * len 0: nothing to be sent now. */
 SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
                                               struct sg_bytes *message);
 /* A message of the peer. SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (out of order),

@@ -91,7 +91,8 @@ void sg_log_fini(struct sg_log *log);
 uint32_t sg_log_find(const struct sg_log *log, const uint8_t name[SG_ID_LEN]);
 /* The batch of a chain with this seq (the chains that it forked from included), or SG_LOG_NONE. */
 uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq);
-/* The first chain of this author that goes on from none and begins with this number; SG_LOG_NONE. */
+/* The first chain of this author that goes on from none and begins with this number, or
+ * SG_LOG_NONE. */
 uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t start_seq);
 /* Whether a batch of this author has this number or a higher one. */
 bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq);

@@ -102,7 +102,11 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
         return SG_ERR_NOT_CANONICAL;
     if (plan->past.dep_count == 0 || r->is_loading)
         return SG_OK;
-    bool fits = r->log.seen + sg_log_seen_by(&r->log, &plan->past) <= r->config.limits.seen_bytes;
+    const struct sg_crdt_limits *limits = &r->config.limits;
+    uint64_t most =
+        limits->seen_free + limits->seen_ratio * (r->log.bytes_len + plan->batch.rest.len);
+    most = most < limits->seen_bytes ? most : limits->seen_bytes;
+    bool fits = r->log.seen + sg_log_seen_by(&r->log, &plan->past) <= most;
     return fits ? SG_OK : SG_ERR_LIMIT;
 }
 

@@ -91,7 +91,8 @@ SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
 SG_MUST_USE sg_err sg_doc_sign_due(struct sg_doc *doc, uint64_t *due_ms);
 
 /* doc_session.c */
-/* A state that the peer brings is taken over, if its signer is trusted. Before the first message. */
+/* A state that the peer brings is taken over, if its signer is trusted. Before the first message.
+ */
 void sg_doc_session_adopts(struct sg_doc_session *session);
 
 /* doc_sync.c */

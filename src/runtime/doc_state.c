@@ -1,11 +1,11 @@
 /* The state of a document on its way to a replica that is behind the floor.
  *
  * A state may be larger than any message, so it goes in parts. What has come of it outlives the
- * session: the next one, with whomever, says how far it got, and the rest is sent. Who does not take
- * a floor over says so in the next session, too, and is not sent it again: its signer is not trusted
- * here, or an earlier floor stands for what it lacks, or all that it stands for is here anyway. That
- * is forgotten when the document is opened anew, for then others may be trusted, and when its own
- * floor becomes another one.
+ * session: the next one, with whomever, says how far it got, and the rest is sent. Who does not
+ * take a floor over says so in the next session, too, and is not sent it again: its signer is not
+ * trusted here, or an earlier floor stands for what it lacks, or all that it stands for is here
+ * anyway. That is forgotten when the document is opened anew, for then others may be trusted, and
+ * when its own floor becomes another one.
  *
  * Until all of it is here nothing can be verified. So parts are gathered only under the name of a
  * signer who is trusted, and only one state at a time. */

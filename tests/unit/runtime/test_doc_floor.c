@@ -154,7 +154,8 @@ static void test_unsynced_is_kept(void **state)
 }
 
 /* Whose work a floor lacks goes on behind it with numbers that he has never used: who has the old
- * ones as well sees no fork of him. By a file, with the document closed in between, or in memory. */
+ * ones as well sees no fork of him. By a file, with the document closed in between, or in memory.
+ */
 static void numbers_are_not_used_again(const char *name, const char *second)
 {
     struct sg_doc *doc = with_identity(name, "id");
@@ -194,7 +195,8 @@ static void numbers_are_not_used_again(const char *name, const char *second)
     assert_int_equal(send_all(late, doc).applied, 3);
     assert_text(doc, "new oneABEFG");
     assert_int_equal(sg_doc_forks(doc), 0);
-    assert_int_equal(send_all(late, witness).applied, 3); /* it has all that the floor stands for */
+    /* it has all that the floor stands for */
+    assert_int_equal(send_all(late, witness).applied, 3);
     assert_text(witness, "new oneABEFGCD");
     assert_int_equal(sg_doc_forks(witness), 0);
     assert_int_equal(sg_doc_compact(doc), SG_OK); /* a floor with a chain that begins so */
