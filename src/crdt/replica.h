@@ -46,7 +46,8 @@ struct sg_replica_config {
 
 /* Two batches of one author with the same number: the chains' firsts. */
 struct sg_fork {
-    uint32_t chain; /* the younger one, as this replica sees it */
+    uint32_t chain; /* the younger one, as this replica sees it .. */
+    uint32_t seq;   /* .. and the number that both have */
 };
 
 /* An edit under way. */

@@ -77,7 +77,7 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
     return SG_OK;
 }
 
-static sg_err note_fork(struct sg_replica *r, uint32_t chain)
+static sg_err note_fork(struct sg_replica *r, uint32_t chain, uint32_t seq)
 {
     if (r->fork_count == r->fork_cap) {
         void *grown =
@@ -86,7 +86,7 @@ static sg_err note_fork(struct sg_replica *r, uint32_t chain)
             return SG_ERR_NO_MEMORY;
         r->forks = grown;
     }
-    r->forks[r->fork_count++] = (struct sg_fork){chain};
+    r->forks[r->fork_count++] = (struct sg_fork){chain, seq};
     return SG_OK;
 }
 
@@ -139,7 +139,7 @@ static sg_err take_in(struct sg_replica *r, struct sg_plan *plan)
     if (err == SG_OK)
         err = sg_log_add(&r->log, &plan->past, &entry, plan->batch.rest);
     if (err == SG_OK && plan->is_fork)
-        err = note_fork(r, plan->past.chain);
+        err = note_fork(r, plan->past.chain, plan->batch.seq);
     if (err != SG_OK)
         r->is_broken = true;
     return err;
