@@ -1,13 +1,11 @@
 /* Rateless IBLT beside the figures of the design (sync.md 2.3): symbols per difference, how often
  * one batch is enough, nanoseconds of CPU per item and per difference. Medians of several runs with
  * their spread. usage: bench_reconcile [--quick] */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/prng.h"
 #include "reconcile/reconcile.h"
+#include "timing.h"
 
 enum { RUNS = 7 };
 
@@ -15,46 +13,29 @@ static int is_quick;
 static struct sg_riblt_keys keys;
 static struct sg_prng prng;
 
-static void demand(sg_err err)
+static void need(sg_err err)
 {
-    if (err == SG_OK)
-        return;
-    (void)fprintf(stderr, "bench_reconcile: %s\n", sg_err_text(err));
-    exit(1);
+    demand(err, "bench_reconcile");
 }
 
 static void *new_array(size_t count, size_t size)
 {
     void *array = calloc(count, size);
     if (array == NULL)
-        demand(SG_ERR_NO_MEMORY);
+        need(SG_ERR_NO_MEMORY);
     return array;
-}
-
-static double cpu_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void make_set(struct sg_riblt_encoder *e, uint32_t count)
 {
-    demand(sg_riblt_encoder_init(e, sg_mem_default(), count));
+    need(sg_riblt_encoder_init(e, sg_mem_default(), count));
     for (uint32_t i = 0; i < count; i++)
         sg_riblt_encoder_set(e, &keys, i, sg_prng_next(&prng));
 }
 
 static void print_runs(double *runs, double theirs)
 {
-    qsort(runs, RUNS, sizeof(*runs), compare);
+    qsort(runs, RUNS, sizeof(*runs), compare_doubles);
     (void)printf(" %6.0f %5.0f..%-5.0f %5.0f  %4.2f\n", runs[RUNS / 2], runs[0], runs[RUNS - 1],
                  theirs, runs[RUNS / 2] / theirs);
 }
@@ -71,9 +52,9 @@ static void measure_encode(uint32_t items, uint32_t symbols, double theirs)
         for (uint32_t i = 0; i < repeats; i++) {
             struct sg_riblt_encoder e;
             make_set(&e, items);
-            double start = cpu_ns();
-            demand(sg_riblt_encode(&e, symbols, out));
-            runs[run] += (cpu_ns() - start) / items / repeats;
+            double start = (cpu_s() * 1e9);
+            need(sg_riblt_encode(&e, symbols, out));
+            runs[run] += ((cpu_s() * 1e9) - start) / items / repeats;
             sg_riblt_encoder_fini(&e);
         }
     }
@@ -91,12 +72,12 @@ static void measure_hash(void)
     for (size_t i = 0; i < (size_t)COUNT * SG_ID_LEN; i++)
         ids[i] = (uint8_t)sg_prng_next(&prng);
     for (int run = 0; run < RUNS; run++) {
-        double start = cpu_ns();
+        double start = (cpu_s() * 1e9);
         for (int i = 0; i < REPEATS; i++) {
             for (size_t k = 0; k < COUNT; k++)
                 sink ^= sg_siphash_id(&keys.id, &ids[k * SG_ID_LEN]);
         }
-        runs[run] = (cpu_ns() - start) / COUNT / REPEATS;
+        runs[run] = ((cpu_s() * 1e9) - start) / COUNT / REPEATS;
     }
     (void)printf("keyed hash of an id, ns                 ");
     print_runs(runs, 9);
@@ -112,10 +93,10 @@ static uint32_t decode(struct sg_riblt_encoder *e, struct sg_riblt_decoder *d, d
     *ns = 0;
     while (!sg_riblt_is_done(d)) {
         uint32_t step = d->count / 64 < 84 ? 84 : d->count / 64;
-        demand(sg_riblt_encode(e, step, theirs));
-        double start = cpu_ns();
-        demand(sg_riblt_decode(d, step, theirs, none));
-        *ns += cpu_ns() - start;
+        need(sg_riblt_encode(e, step, theirs));
+        double start = (cpu_s() * 1e9);
+        need(sg_riblt_decode(d, step, theirs, none));
+        *ns += (cpu_s() * 1e9) - start;
     }
     free(theirs);
     return d->count;
@@ -153,8 +134,8 @@ static uint32_t symbols_needed(uint32_t differences)
     make_set(&e, differences);
     sg_riblt_decoder_init(&d, sg_mem_default(), &keys);
     while (!sg_riblt_is_done(&d)) {
-        demand(sg_riblt_encode(&e, 1, &theirs));
-        demand(sg_riblt_decode(&d, 1, &theirs, &none));
+        need(sg_riblt_encode(&e, 1, &theirs));
+        need(sg_riblt_decode(&d, 1, &theirs, &none));
     }
     uint32_t count = d.count;
     sg_riblt_decoder_fini(&d);
@@ -173,7 +154,7 @@ static void measure_symbols(uint32_t differences, double mean, double p99)
         needed[i] = (double)symbols_needed(differences) / differences;
         sum += needed[i];
     }
-    qsort(needed, runs, sizeof(*needed), compare);
+    qsort(needed, runs, sizeof(*needed), compare_doubles);
     (void)printf("%8u %7.3f %6.3f %9.3f %6.3f  %6u\n", differences, sum / runs,
                  needed[(size_t)runs * 99 / 100], mean, p99, runs);
     free(needed);
@@ -190,8 +171,8 @@ static void measure_batch(uint32_t symbols, uint32_t differences, double theirs)
         struct sg_rec_symbol out[128];
         make_set(&e, differences);
         sg_riblt_decoder_init(&d, sg_mem_default(), &keys);
-        demand(sg_riblt_encode(&e, symbols, out));
-        demand(sg_riblt_decode(&d, symbols, out, none));
+        need(sg_riblt_encode(&e, symbols, out));
+        need(sg_riblt_decode(&d, symbols, out, none));
         good += sg_riblt_is_done(&d) ? 1 : 0;
         sg_riblt_decoder_fini(&d);
         sg_riblt_encoder_fini(&e);
@@ -274,9 +255,9 @@ static uint32_t tails[2];
 static void session_input(struct session *s, int at, const struct sg_rec_in *in)
 {
     struct sg_rec_outbox *out = new_array(1, sizeof(*out));
-    double start = cpu_ns();
-    demand(sg_rec_input(&s->side[at].rec, 2, in, out));
-    s->side[at].ns += cpu_ns() - start;
+    double start = (cpu_s() * 1e9);
+    need(sg_rec_input(&s->side[at].rec, 2, in, out));
+    s->side[at].ns += (cpu_s() * 1e9) - start;
     for (size_t i = 0; i < out->count; i++) {
         const struct sg_rec_msg *msg = &out->out[i].msg;
         struct frame *frame = &frames[1 - at][tails[1 - at] % 4096];
@@ -311,7 +292,7 @@ static void session_deliver(struct session *s, int to)
     struct sg_rec_in in = {.kind = SG_REC_IN_MESSAGE, .msg = &msg};
     const struct frame *frame = &frames[to][heads[to]++ % 4096];
     struct sg_reader r = sg_reader(sg_bytes(frame->bytes, frame->len));
-    demand(sg_rec_msg_decode(&r, &msg, &room));
+    need(sg_rec_msg_decode(&r, &msg, &room));
     if (msg.kind == SG_REC_OPEN || (msg.kind == SG_REC_SKETCH && !s->side[0].rec.has_set))
         give_set(s, to);
     session_input(s, to, &in);
@@ -348,9 +329,9 @@ static void run_session(struct session *s, uint32_t common, uint32_t difference,
         else
             session_deliver(s, 0);
     }
-    demand(s->err);
+    need(s->err);
     if (s->side[0].rec.theirs_count + s->side[0].rec.ours_count != difference)
-        demand(SG_ERR_CORRUPT);
+        need(SG_ERR_CORRUPT);
     for (int at = 0; at < 2; at++) {
         sg_rec_fini(&s->side[at].rec);
         free(s->side[at].ids);
@@ -379,7 +360,7 @@ static void measure_case(uint32_t common, uint32_t difference, uint32_t estimate
         ns[0] += s.side[0].ns;
         ns[1] += s.side[1].ns;
     }
-    qsort(bytes, runs, sizeof(*bytes), compare);
+    qsort(bytes, runs, sizeof(*bytes), compare_doubles);
     (void)printf("%8u %7u %7u %9.0f %9.0f %6.2f %5.2f %3u %8.2f %8.2f %4u  %s\n", common,
                  difference, estimate, sum / runs, bytes[(size_t)runs * 99 / 100],
                  difference > 0 ? symbols / runs / difference : 0, (double)rounds / runs,

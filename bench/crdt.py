@@ -157,11 +157,17 @@ def table(f, opt, has_peers, names):
                    f"{f.text(name, 'file_per_op', 1, 3)} | {f.text(name, 'open_ms')} |")
     out += ["", "Random edits at 10k / 100k / 1M characters, ns: " + " / ".join(
         f.text(f"random_chars {n}", "edit_ns", 1, 0) for n in (10000, 100000, 1000000)) + ".",
-            "Concurrent inserts at one spot, ms in all: 1 540: "
-            f"{f.text('one_spot 1540', 'total_ms', 1, 0)}, 10 000: "
-            f"{f.text('one_spot 10000', 'total_ms', 1, 0)}.",
-            f"Durable batches a second, 64 to a transaction: "
-            f"{f.text('store', 'durable_batches_s', 1, 0)}."]
+            "", "Concurrent inserts at one spot, and at the top of a text below which each author "
+            "has written lines before:", "", "| authors | in all, ms | each, us | at the top, us |",
+            "|---|---|---|---|"]
+    out += [f"| {k} | " + " | ".join([f.text(f"one_spot {k}", "total_ms", 1, 1),
+                                      f.text(f"one_spot {k}", "us"),
+                                      f.text(f"one_spot {k}", "top_us")]) + " |"
+            for k in (1000, 1540, 3000, 10000, 30000)]
+    out += ["", f"Durable batches a second, 64 to a transaction: "
+            f"{f.text('store', 'durable_batches_s', 1, 0)}; of a transaction's "
+            f"{f.text('store', 'durable_txn_ms')} ms the CPU works "
+            f"{f.median('store', 'durable_cpu_us') * 64 / 1e3:.2f} ms."]
     return "\n".join(out)
 
 

@@ -2,30 +2,8 @@
  * batches whose header is made to fit, and as a state. What is taken in leaves a sound text, and a
  * second replica that gets the same batches must be the same. What decodes is encoded to the same
  * bytes. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "crdt/state.h"
-
-static void demand(int holds)
-{
-    if (!holds)
-        abort();
-}
-
-/* The simulator's kind of hash: names only have to differ. */
-static void cheap_hash(const struct sg_bytes *parts, size_t count, uint8_t out[SG_HASH_LEN])
-{
-    uint64_t sum = 0x9e3779b97f4a7c15u;
-    memset(out, 0, SG_HASH_LEN);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < parts[i].len; k++)
-            sum = (sum ^ parts[i].data[k]) * 0x100000001b3u;
-    }
-    memcpy(out, &sum, sizeof(sum));
-}
-
-static const struct sg_suite suite = {.name = "fuzz", .hash = cheap_hash};
+#include "doc_suite.h"
 
 static void open_replica(struct sg_replica *r, enum sg_seq_kind order)
 {

@@ -1,32 +1,7 @@
 /* Two replicas compare what they have while messages are changed on their way, come twice, or are
  * made up. When all came as they were sent, each knows exactly what the other one has. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "doc_suite.h"
 #include "node/doc_compare.h"
-
-static void demand(int holds)
-{
-    if (!holds)
-        abort();
-}
-
-/* Names only have to differ. */
-static void cheap_hash(const struct sg_bytes *parts, size_t count, uint8_t out[SG_HASH_LEN])
-{
-    uint64_t sum = 0x9e3779b97f4a7c15u;
-    memset(out, 0, SG_HASH_LEN);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < parts[i].len; k++)
-            sum = (sum ^ parts[i].data[k]) * 0x100000001b3u;
-    }
-    for (size_t i = 0; i < SG_HASH_LEN; i += 8) {
-        sum = (sum ^ sum >> 29) * 0xbf58476d1ce4e5b9u;
-        memcpy(out + i, &sum, 8);
-    }
-}
-
-static const struct sg_suite suite = {.name = "fuzz", .hash = cheap_hash};
 
 /* 0, 1: few chains; 2, 3: more than are listed. Built once, never changed by a comparison. */
 static struct sg_replica replicas[4];

@@ -6,29 +6,13 @@
 #include <string.h>
 
 #include "node/internal.h"
+#include "weak_suite.h"
 #include "wire/pt_msg.h"
 
 #define PEERS 3
-#define PUBLIC_LEN 32
-#define SIG_LEN 4
 #define PAYLOADS 3 /* 0: our own; 1 and 2: announced by a stranger */
 /* three chunks, of which the last has 1 .. 3 bytes */
 #define SIZE (2 * SG_CHUNK_LEN + 1)
-
-static void weak_hash(const struct sg_bytes *parts, size_t count, uint8_t out[SG_HASH_LEN])
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < count; i++) {
-        size_t step = parts[i].len > 1024 ? 509 : 1; /* of chunks some bytes are enough */
-        for (size_t k = 0; k < parts[i].len; k += step)
-            h = (h ^ parts[i].data[k]) * UINT64_C(0x100000001b3);
-        h = (h ^ parts[i].len) * UINT64_C(0x100000001b3);
-    }
-    for (size_t i = 0; i < SG_HASH_LEN; i++) {
-        out[i] = (uint8_t)(h >> 56);
-        h = h * UINT64_C(0x5851f42d4c957f2d) + 1;
-    }
-}
 
 static sg_err weak_verify(struct sg_bytes public_key, struct sg_bytes context,
                           struct sg_bytes message, struct sg_bytes signature)
@@ -39,26 +23,8 @@ static sg_err weak_verify(struct sg_bytes public_key, struct sg_bytes context,
     return signature.len == SIG_LEN && signature.data[0] == 0 ? SG_OK : SG_ERR_BAD_SIGNATURE;
 }
 
-static sg_err weak_kdf(struct sg_bytes secret, struct sg_bytes salt, struct sg_bytes info,
-                       uint8_t *out, size_t out_len)
-{
-    (void)secret, (void)salt, (void)info;
-    memset(out, 0, out_len);
-    return SG_OK;
-}
-
 static const struct sg_suite weak = {"fuzz",    1,           PUBLIC_LEN, SIG_LEN,
                                      weak_hash, weak_verify, weak_kdf};
-
-static sg_err weak_sign(void *state, struct sg_bytes context, struct sg_bytes message,
-                        uint8_t *signature)
-{
-    (void)state;
-    (void)context;
-    (void)message;
-    memset(signature, 0, SIG_LEN);
-    return SG_OK;
-}
 
 static const uint8_t own_key[PUBLIC_LEN] = {1};
 static const uint8_t strange_key[PUBLIC_LEN] = {2};

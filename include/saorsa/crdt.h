@@ -267,16 +267,16 @@ struct sg_doc_session;
 SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
                                              struct sg_doc_session **session);
 SG_API void sg_doc_session_free(struct sg_doc_session *session);
-/* The next message [<= 64 KiB and one batch], borrowed until the next call; len 0: nothing to be
- * sent now. */
+/* The next message [<= 64 KiB and one batch, or 1 MiB of a state], borrowed until the next call;
+ * len 0: nothing to be sent now. */
 SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
                                               struct sg_bytes *message);
 /* A message of the peer. SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (out of order),
  * SG_ERR_MALFORMED and so on: end the session. */
 SG_API SG_MUST_USE sg_err sg_doc_session_input(struct sg_doc_session *session,
                                                struct sg_bytes message);
-/* Both sides have all; result: what came in. has_floor: the peer's state was larger than a session
- * carries, take its export. */
+/* Both sides have all; result: what came in. has_floor: the peer has a floor that this replica is
+ * behind: take its export over with sg_doc_adopt, if its signer is to be believed. */
 SG_API bool sg_doc_session_is_done(const struct sg_doc_session *session,
                                    struct sg_doc_import_result *result);
 
@@ -292,6 +292,21 @@ SG_API SG_MUST_USE sg_err sg_doc_log(struct sg_doc *doc, uint32_t at,
                                      struct sg_doc_log_entry *entry);
 /* How often an author was caught writing two batches with one number. */
 SG_API uint32_t sg_doc_forks(const struct sg_doc *doc);
+/* Evidence of fork number `at`, for somebody who knows nothing of the document: both batches, what
+ * leads from each to the newest checkpoint of its chain, and that. SG_ERR_NOT_FOUND: there is no
+ * such fork, or compaction has taken a side of it; SG_ERR_LIMIT: too long; SG_ERR_INVALID_STATE as
+ * sg_doc_log; SG_ERR_NO_MEMORY; of the disk. Free it with sg_doc_bytes_free. */
+SG_API SG_MUST_USE sg_err sg_doc_fork_proof(struct sg_doc *doc, uint32_t at,
+                                            struct sg_doc_bytes *proof);
+struct sg_doc_fork {
+    uint8_t document[SG_ID_LEN];
+    struct sg_peer_id author;
+    uint32_t seq;
+    bool is_signed; /* both, by the author: nobody else can have made this up */
+};
+/* What evidence shows. SG_ERR_PROTOCOL: no two batches of one author with one number;
+ * SG_ERR_BAD_SIGNATURE, SG_ERR_MALFORMED and so on. */
+SG_API SG_MUST_USE sg_err sg_doc_fork_verify(struct sg_bytes proof, struct sg_doc_fork *fork);
 /* Signs this author's chain now. SG_ERR_INVALID_STATE: no identity; SG_ERR_NOT_FOUND: no batch. */
 SG_API SG_MUST_USE sg_err sg_doc_checkpoint(struct sg_doc *doc);
 

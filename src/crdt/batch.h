@@ -1,6 +1,7 @@
 /* A batch on the wire and in the log: header and name. Its operations: crdt/body.h.
  *
- *   version u8 = 1, document [32], author [32], seq, prev [32] unless seq is 0,
+ *   version u8 = 1, document [32], author [32], seq, prev [32] unless seq is 0 (zero: the author
+ *   begins anew, behind a floor that lacks what he wrote before),
  *   and the rest: lamport, dep count, deps [32 each], body to the end
  *
  * Numbers without a width are LEB128. Where document, author, seq and prev are known, only the
@@ -20,7 +21,7 @@ struct sg_batch {
     uint8_t document[SG_ID_LEN];
     uint8_t author[SG_ID_LEN];
     uint32_t seq;
-    uint8_t prev[SG_ID_LEN]; /* zero when seq is 0 */
+    uint8_t prev[SG_ID_LEN]; /* zero: there is none */
     uint32_t lamport;        /* of its first operation */
     uint32_t dep_count;
     struct sg_bytes deps; /* [32 * dep_count] names, rising */

@@ -307,10 +307,10 @@ bool sg_cells_has_seen(const struct sg_cells_view *view, struct sg_seq_id dot)
 {
     if (view->sees_all || dot.chain == view->past->chain)
         return true;
-    uint32_t *memo = &view->memo[dot.chain];
-    if (*memo == 0)
-        *memo = sg_log_upto(view->log, view->past, dot.chain) + 1;
-    return dot.counter + 1 < *memo;
+    struct sg_cells_memo *memo = &view->memo[dot.chain];
+    if (memo->turn != view->turn)
+        *memo = (struct sg_cells_memo){view->turn, sg_log_upto(view->log, view->past, dot.chain)};
+    return dot.counter < memo->upto;
 }
 
 void sg_cell_clear(struct sg_cells *cells, uint32_t at, const struct sg_cells_view *view,

@@ -68,13 +68,17 @@ bool sg_cells_is_present(const struct sg_cells *cells, uint32_t cell);
 /* An element that nobody holds any more, gives back its memory. */
 void sg_cells_tidy(struct sg_cells *cells, uint32_t cell);
 
-/* What an operation's author had seen. memo [chains of the log]: what was asked before, zeroed for
- * each new past. */
+struct sg_cells_memo {
+    uint32_t turn, upto;
+};
+
+/* What an operation's author had seen. memo [chains of the log]: what was asked before. */
 struct sg_cells_view {
     const struct sg_log *log;
     const struct sg_log_past *past;
     bool sees_all;
-    uint32_t *memo; /* upto + 1 */
+    uint32_t turn; /* counts up with each past, so that older entries mean nothing; not 0 */
+    struct sg_cells_memo *memo;
 };
 bool sg_cells_has_seen(const struct sg_cells_view *view, struct sg_seq_id dot);
 

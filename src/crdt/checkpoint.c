@@ -53,36 +53,57 @@ sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *si
     return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
-sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes, uint32_t *chain,
-                            uint32_t *seq)
+static sg_err parse(const struct sg_suite *suite, struct sg_bytes bytes, struct sg_checkpoint *out)
 {
     struct sg_reader in = sg_reader(bytes);
     uint8_t owner[SG_ID_LEN];
-    uint8_t head[SG_ID_LEN];
     uint8_t version = sg_read_u8(&in);
-    struct sg_bytes document = sg_read_bytes(&in, SG_ID_LEN);
-    struct sg_bytes author = sg_read_bytes(&in, SG_ID_LEN);
-    *seq = sg_get_u32(&in, r->config.limits.ops);
-    sg_read_copy(&in, head, SG_ID_LEN);
-    struct sg_bytes message = sg_bytes(bytes.data, bytes.len - in.left);
-    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
-    struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
+    sg_read_copy(&in, out->document, SG_ID_LEN);
+    sg_read_copy(&in, out->author, SG_ID_LEN);
+    out->seq = sg_get_u32(&in, INT32_MAX);
+    sg_read_copy(&in, out->head, SG_ID_LEN);
+    out->message = sg_bytes(bytes.data, bytes.len - in.left);
+    out->key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
+    out->signature = sg_get_vector(&in, SG_SIG_MAX);
     SG_TRY(sg_reader_done(&in));
     if (version != SG_BATCH_VERSION)
         return SG_ERR_VERSION;
-    if (memcmp(document.data, r->document, SG_ID_LEN) != 0)
+    bool is_owner = owner_of(suite, out->key, owner) && memcmp(owner, out->author, SG_ID_LEN) == 0;
+    return is_owner ? SG_OK : SG_ERR_BAD_SIGNATURE;
+}
+
+static sg_err verify(const struct sg_suite *suite, const struct sg_checkpoint *c)
+{
+    return suite->verify(c->key, context_bytes(), c->message, c->signature);
+}
+
+sg_err sg_checkpoint_read(const struct sg_suite *suite, struct sg_bytes bytes,
+                          struct sg_checkpoint *out)
+{
+    SG_TRY(parse(suite, bytes, out));
+    return verify(suite, out);
+}
+
+sg_err sg_checkpoint_verify(const struct sg_replica *r, struct sg_bytes bytes, uint32_t *chain,
+                            uint32_t *seq)
+{
+    struct sg_checkpoint c;
+    sg_err err = parse(r->config.suite, bytes, &c);
+    if (err != SG_OK && err != SG_ERR_BAD_SIGNATURE)
+        return err;
+    if (memcmp(c.document, r->document, SG_ID_LEN) != 0)
         return SG_ERR_WRONG_PEER;
-    if (!owner_of(r->config.suite, key, owner) || memcmp(owner, author.data, SG_ID_LEN) != 0)
-        return SG_ERR_BAD_SIGNATURE;
+    SG_TRY(err);
     /* what is not there is not worth a verification */
-    uint32_t number = sg_log_find(&r->log, head);
+    uint32_t number = sg_log_find(&r->log, c.head);
     if (number == SG_LOG_NONE)
         return SG_ERR_NOT_FOUND;
     const struct sg_log_batch *batch = &r->log.batches[number];
     *chain = batch->chain;
-    if (batch->seq != *seq || memcmp(r->log.chains[*chain].author, author.data, SG_ID_LEN) != 0)
+    *seq = c.seq;
+    if (batch->seq != c.seq || memcmp(r->log.chains[*chain].author, c.author, SG_ID_LEN) != 0)
         return SG_ERR_PROTOCOL;
-    return r->config.suite->verify(key, context_bytes(), message, signature);
+    return verify(r->config.suite, &c);
 }
 
 sg_err sg_checkpoint_take(struct sg_replica *r, struct sg_bytes bytes)

@@ -18,6 +18,16 @@
  * SG_ERR_NO_MEMORY, SG_ERR_CRYPTO. */
 SG_MUST_USE sg_err sg_checkpoint_sign(const struct sg_replica *r, const struct sg_signer *signer,
                                       struct sg_column *out);
+/* What a checkpoint says; spans are borrowed from it. */
+struct sg_checkpoint {
+    uint8_t document[SG_ID_LEN], author[SG_ID_LEN], head[SG_ID_LEN];
+    uint32_t seq;
+    struct sg_bytes message, key, signature;
+};
+/* Reads and verifies, without a replica. SG_ERR_BAD_SIGNATURE (also when the key is not the
+ * author's), SG_ERR_VERSION, SG_ERR_MALFORMED and so on. */
+SG_MUST_USE sg_err sg_checkpoint_read(const struct sg_suite *suite, struct sg_bytes bytes,
+                                      struct sg_checkpoint *out);
 /* Verifies; *chain and *seq: what it speaks for. Nothing is changed. Forged ones: SG_ERR_WRONG_PEER
  * (another document), SG_ERR_BAD_SIGNATURE (also when the key is not the author's),
  * SG_ERR_MALFORMED and so on. SG_ERR_NOT_FOUND: the batch is not in (yet), or below the floor. */

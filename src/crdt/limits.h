@@ -20,7 +20,10 @@ struct sg_crdt_limits {
     uint32_t pending_bytes;      /* [16 MiB] waiting for what they depend on, in all .. */
     uint32_t pending_peer_bytes; /* [4 MiB] .. and from one peer */
     uint64_t seen_bytes;         /* [1 GiB] to remember which author had seen which: it grows with
-                                  * the square of authors, 32 bytes a pair */
+                                  * the square of authors, 32 bytes a pair .. */
+    uint64_t seen_free;          /* [32 MiB] .. but not above this and .. */
+    uint32_t seen_ratio;         /* [64] .. so many times what the batches are long: who sends a
+                                  * megabyte of junk does not take a gigabyte for it */
     uint32_t ops;                /* [2^30 - 1] Lamport times and counters of a document */
 };
 
@@ -33,7 +36,8 @@ struct sg_crdt_limits {
     {                                                                                              \
         .batch_bytes = 1 << 20, .deps = 16384, .refs = 4096, .objects = 1 << 16,                   \
         .value_bytes = 1 << 16, .pending_bytes = 16 << 20, .pending_peer_bytes = 4 << 20,          \
-        .seen_bytes = UINT64_C(1) << 30, .ops = 0x3fffffff,                                        \
+        .seen_bytes = UINT64_C(1) << 30, .seen_free = UINT64_C(32) << 20, .seen_ratio = 64,        \
+        .ops = 0x3fffffff,                                                                         \
     }
 
 #endif

@@ -23,6 +23,7 @@ void sg_log_init(struct sg_log *log, const struct sg_mem *mem, uint64_t seed)
     sg_prng_init(&prng, seed);
     sg_index_keys_init(&log->keys, &prng);
     sg_index_init(&log->index, &log->keys, sizeof(struct sg_log_batch));
+    sg_index_init(&log->authors, &log->keys, sizeof(struct sg_log_chain));
 }
 
 void sg_log_fini(struct sg_log *log)
@@ -40,6 +41,7 @@ void sg_log_fini(struct sg_log *log)
     sg_mem_free(log->mem, log->bytes);
     sg_mem_free(log->mem, log->batches);
     sg_index_fini(&log->index, log->mem);
+    sg_index_fini(&log->authors, log->mem);
 }
 
 /* Makes room for one more element; gives the array, or NULL when out of memory. */
@@ -65,34 +67,61 @@ uint32_t sg_log_find(const struct sg_log *log, const uint8_t name[SG_ID_LEN])
     return log->count == 0 ? SG_LOG_NONE : sg_index_get(&log->index, name);
 }
 
-uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq)
+static uint32_t at_seq(const struct sg_log_chain *c, uint32_t seq)
 {
-    while (seq < log->chains[chain].start_seq) {
-        chain = log->chains[chain].parent;
-        if (chain == SG_LOG_NONE)
-            return SG_LOG_NONE;
-    }
-    const struct sg_log_chain *c = &log->chains[chain];
     uint32_t back = c->end_seq - seq; /* from the last one */
     return seq < c->end_seq && back <= c->count ? c->batches[c->count - back] : SG_LOG_NONE;
 }
 
-uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
+/* The highest of a chain and those it goes on from that begins behind counter, which is below
+ * chain's own start. */
+static uint32_t top_above(const struct sg_log *log, uint32_t chain, uint32_t counter)
 {
-    for (uint32_t i = 0; i < log->chain_count; i++) {
-        const struct sg_log_chain *c = &log->chains[i];
-        if (c->parent == SG_LOG_NONE && memcmp(c->author, author, SG_ID_LEN) == 0)
-            return i;
+    const struct sg_log_chain *c = &log->chains[chain];
+    while (c->parent != SG_LOG_NONE && log->chains[c->parent].start > counter) {
+        chain = log->chains[c->jump].start > counter ? c->jump : c->parent;
+        c = &log->chains[chain];
     }
-    return SG_LOG_NONE;
+    return chain;
+}
+
+uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq)
+{
+    const struct sg_log_chain *c = &log->chains[chain];
+    while (seq < c->start_seq) {
+        if (c->parent == SG_LOG_NONE)
+            return SG_LOG_NONE;
+        c = &log->chains[log->chains[c->jump].start_seq > seq ? c->jump : c->parent];
+    }
+    return at_seq(c, seq);
+}
+/* The first chain of an author, from which next_same leads to all of them. */
+static uint32_t first_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
+{
+    return log->chain_count == 0 ? SG_LOG_NONE : sg_index_get(&log->authors, author);
+}
+
+uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t start_seq)
+{
+    uint32_t i = first_of(log, author);
+    while (i != SG_LOG_NONE &&
+           (log->chains[i].parent != SG_LOG_NONE || log->chains[i].start_seq != start_seq))
+        i = log->chains[i].next_same;
+    return i;
+}
+
+bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq)
+{
+    uint32_t i = first_of(log, author);
+    while (i != SG_LOG_NONE && log->chains[i].end_seq <= seq)
+        i = log->chains[i].next_same;
+    return i != SG_LOG_NONE;
 }
 
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN])
 {
     uint32_t best = SG_LOG_NONE;
-    for (uint32_t i = 0; i < log->chain_count; i++) {
-        if (memcmp(log->chains[i].author, author, SG_ID_LEN) != 0)
-            continue;
+    for (uint32_t i = first_of(log, author); i != SG_LOG_NONE; i = log->chains[i].next_same) {
         if (best == SG_LOG_NONE || log->chains[i].end > log->chains[best].end)
             best = i;
     }
@@ -103,11 +132,11 @@ uint32_t sg_log_own(const struct sg_log *log, const uint8_t author[SG_ID_LEN], u
 {
     uint32_t best = SG_LOG_NONE;
     *end_seq = 0;
-    for (uint32_t i = 0; i < log->chain_count; i++) {
+    for (uint32_t i = first_of(log, author); i != SG_LOG_NONE; i = log->chains[i].next_same) {
         const struct sg_log_chain *c = &log->chains[i];
         uint32_t end = c->made_seq > c->signed_seq ? c->made_seq : c->signed_seq;
         end = end < c->end_seq ? end : c->end_seq;
-        if (end <= c->start_seq || end <= *end_seq || memcmp(c->author, author, SG_ID_LEN) != 0)
+        if (end <= c->start_seq || end <= *end_seq)
             continue;
         best = i;
         *end_seq = end;
@@ -117,10 +146,10 @@ uint32_t sg_log_own(const struct sg_log *log, const uint8_t author[SG_ID_LEN], u
 
 uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *chain)
 {
-    for (uint32_t i = 0; i < log->chain_count; i++) {
+    for (uint32_t i = first_of(log, chain->author); i != SG_LOG_NONE;
+         i = log->chains[i].next_same) {
         const struct sg_log_chain *c = &log->chains[i];
-        if (c->start_seq == chain->start_seq && memcmp(c->author, chain->author, SG_ID_LEN) == 0 &&
-            memcmp(c->first, chain->first, SG_ID_LEN) == 0)
+        if (c->start_seq == chain->start_seq && memcmp(c->first, chain->first, SG_ID_LEN) == 0)
             return i;
     }
     return SG_LOG_NONE;
@@ -133,22 +162,20 @@ struct sg_bytes sg_log_rest(const struct sg_log *log, const struct sg_log_batch 
 
 struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32_t counter)
 {
-    while (counter < log->chains[chain].start && log->chains[chain].parent != SG_LOG_NONE)
-        chain = log->chains[chain].parent;
-    return (struct sg_seq_id){chain, counter};
+    uint32_t count = 0;
+    return sg_log_resolve_range(log, chain, counter, &count);
 }
 
 struct sg_seq_id sg_log_resolve_range(const struct sg_log *log, uint32_t chain, uint32_t counter,
                                       uint32_t *count)
 {
-    uint32_t end = UINT32_MAX; /* where the chain that forked from it begins */
-    while (counter < log->chains[chain].start && log->chains[chain].parent != SG_LOG_NONE) {
-        end = log->chains[chain].start;
-        chain = log->chains[chain].parent;
-    }
-    if (*count > end - counter)
-        *count = end - counter;
-    return (struct sg_seq_id){chain, counter};
+    if (counter >= log->chains[chain].start || log->chains[chain].parent == SG_LOG_NONE)
+        return (struct sg_seq_id){chain, counter};
+    uint32_t top = top_above(log, chain, counter);
+    const struct sg_log_chain *above = &log->chains[top];
+    uint32_t most = above->start - counter; /* there the chain that forked from it begins */
+    *count = *count < most ? *count : most;
+    return (struct sg_seq_id){above->parent == SG_LOG_NONE ? top : above->parent, counter};
 }
 
 uint32_t sg_log_lamport(const struct sg_log *log, struct sg_seq_id id)
@@ -170,12 +197,14 @@ uint32_t sg_log_lamport(const struct sg_log *log, struct sg_seq_id id)
     return clock->lamport + (id.counter - clock->counter);
 }
 
-static uint32_t depth_of(const struct sg_log *log, uint32_t chain)
+/* The chain at this depth that one goes on from. */
+static uint32_t up_to_depth(const struct sg_log *log, uint32_t chain, uint32_t depth)
 {
-    uint32_t depth = 0;
-    for (; log->chains[chain].parent != SG_LOG_NONE; chain = log->chains[chain].parent)
-        depth++;
-    return depth;
+    while (log->chains[chain].depth > depth) {
+        const struct sg_log_chain *c = &log->chains[chain];
+        chain = log->chains[c->jump].depth >= depth ? c->jump : c->parent;
+    }
+    return chain;
 }
 
 /* Names of the batches in which two chains of one author part. */
@@ -183,21 +212,21 @@ static int compare_forks(const struct sg_log *log, uint32_t a, uint32_t b)
 {
     uint32_t below_a = SG_LOG_NONE; /* children on the way up */
     uint32_t below_b = SG_LOG_NONE;
-    uint32_t depth_a = depth_of(log, a);
-    uint32_t depth_b = depth_of(log, b);
-    while (a != b && (depth_a > 0 || depth_b > 0)) {
-        bool up_a = depth_a >= depth_b;
-        bool up_b = depth_b >= depth_a;
-        if (up_a) {
-            below_a = a;
-            a = log->chains[a].parent;
-            depth_a--;
-        }
-        if (up_b) {
-            below_b = b;
-            b = log->chains[b].parent;
-            depth_b--;
-        }
+    uint32_t depth_a = log->chains[a].depth;
+    uint32_t depth_b = log->chains[b].depth;
+    if (depth_a > depth_b) {
+        below_a = up_to_depth(log, a, depth_b + 1);
+        a = log->chains[below_a].parent;
+    } else if (depth_b > depth_a) {
+        below_b = up_to_depth(log, b, depth_a + 1);
+        b = log->chains[below_b].parent;
+    }
+    while (a != b && log->chains[a].depth > 0) { /* equally deep: their jumps are as long */
+        bool is_far = log->chains[a].jump != log->chains[b].jump;
+        below_a = a;
+        below_b = b;
+        a = is_far ? log->chains[a].jump : log->chains[a].parent;
+        b = is_far ? log->chains[b].jump : log->chains[b].parent;
     }
     const struct sg_log_chain *chains = log->chains;
     if (a != b)
@@ -229,13 +258,47 @@ int sg_log_compare(const struct sg_log *log, struct sg_seq_id a, struct sg_seq_i
 
 /* ---- adding ---------------------------------------------------------------------------------- */
 
+/* Jumps as in skew-binary lists (Myers 1983): each is as long as the two before it together where
+ * those are equally long, so a way up takes O(log depth). */
+static void set_parent(struct sg_log *log, uint32_t chain, uint32_t parent)
+{
+    struct sg_log_chain *c = &log->chains[chain];
+    c->parent = parent;
+    c->depth = 0;
+    c->jump = chain;
+    if (parent == SG_LOG_NONE)
+        return;
+    const struct sg_log_chain *p = &log->chains[parent];
+    const struct sg_log_chain *far = &log->chains[p->jump];
+    bool is_equal = p->depth - far->depth == far->depth - log->chains[far->jump].depth;
+    c->depth = p->depth + 1;
+    c->jump = is_equal ? far->jump : parent;
+}
+
+static void add_same(struct sg_log *log, uint32_t chain)
+{
+    struct sg_log_chain *c = &log->chains[chain];
+    uint32_t first = chain == 0 ? SG_LOG_NONE : sg_index_get(&log->authors, c->author);
+    c->next_same = SG_LOG_NONE;
+    c->last_same = chain;
+    if (first == SG_LOG_NONE) {
+        sg_index_add(&log->authors, chain);
+        return;
+    }
+    log->chains[log->chains[first].last_same].next_same = chain;
+    log->chains[first].last_same = chain;
+}
+
 sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t parent,
                         uint32_t start_seq, uint32_t *out)
 {
     ROOM(log, log->chains, log->chain_count, log->chain_cap);
+    sg_index_pool(&log->authors, log->chains);
+    SG_TRY(sg_index_reserve(&log->authors, log->mem, log->chain_count + 1));
     struct sg_log_chain *chain = &log->chains[log->chain_count];
-    *chain = (struct sg_log_chain){.parent = parent, .start_seq = start_seq, .end_seq = start_seq};
+    *chain = (struct sg_log_chain){.start_seq = start_seq, .end_seq = start_seq};
     memcpy(chain->author, author, SG_ID_LEN);
+    set_parent(log, log->chain_count, parent);
     if (parent != SG_LOG_NONE) {
         uint32_t rival = sg_log_at(log, parent, start_seq);
         assert(rival != SG_LOG_NONE);
@@ -243,8 +306,31 @@ sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN], uin
         chain->end = chain->start;
         memcpy(chain->rival, log->batches[rival].name, SG_ID_LEN);
     }
+    add_same(log, log->chain_count);
     *out = log->chain_count++;
     return SG_OK;
+}
+
+void sg_log_chain_drop(struct sg_log *log)
+{
+    uint32_t chain = log->chain_count - 1;
+    uint32_t first = sg_index_get(&log->authors, log->chains[chain].author);
+    assert(log->chains[chain].count == 0);
+    if (first == chain)
+        sg_index_remove(&log->authors, chain);
+    for (uint32_t i = first; i != chain; i = log->chains[i].next_same) {
+        if (log->chains[i].next_same != chain)
+            continue;
+        log->chains[i].next_same = SG_LOG_NONE;
+        log->chains[first].last_same = i;
+        break;
+    }
+    log->chain_count--;
+}
+
+void sg_log_chain_fork(struct sg_log *log, uint32_t chain, uint32_t parent)
+{
+    set_parent(log, chain, parent);
 }
 
 sg_err sg_log_clock_add(struct sg_log *log, uint32_t chain, uint32_t counter, uint32_t lamport)
@@ -314,17 +400,19 @@ sg_err sg_log_head_add(struct sg_log *log, uint32_t batch)
 {
     ROOM(log, log->heads, log->head_count, log->head_cap);
     log->heads[log->head_count++] = batch;
+    log->batches[batch].head_at = log->head_count & INT32_MAX;
     return SG_OK;
 }
 
-static void drop_head(struct sg_log *log, uint32_t batch)
+void sg_log_head_drop(struct sg_log *log, uint32_t batch)
 {
-    for (uint32_t i = 0; i < log->head_count; i++) {
-        if (log->heads[i] == batch) {
-            log->heads[i] = log->heads[--log->head_count];
-            return;
-        }
-    }
+    uint32_t at = log->batches[batch].head_at;
+    if (at == 0)
+        return;
+    uint32_t last = log->heads[--log->head_count];
+    log->heads[at - 1] = last;
+    log->batches[last].head_at = at & INT32_MAX;
+    log->batches[batch].head_at = 0;
 }
 
 static sg_err keep_bytes(struct sg_log *log, struct sg_bytes rest)
@@ -365,6 +453,7 @@ sg_err sg_log_add(struct sg_log *log, const struct sg_log_past *past,
     uint32_t number = log->count++;
     struct sg_log_batch *made = &log->batches[number];
     *made = *batch;
+    made->head_at = 0;
     made->chain = past->chain;
     made->seq = seq;
     made->counter = chain->end;
@@ -380,9 +469,8 @@ sg_err sg_log_add(struct sg_log *log, const struct sg_log_past *past,
     chain->end_lamport = batch->lamport + batch->ops - 1;
     log->lamport = chain->end_lamport > log->lamport ? chain->end_lamport : log->lamport;
     if (past->prev != SG_LOG_NONE)
-        drop_head(log, past->prev);
+        sg_log_head_drop(log, past->prev);
     for (uint32_t i = 0; i < past->dep_count; i++)
-        drop_head(log, past->deps[i]);
-    log->heads[log->head_count++] = number;
-    return SG_OK;
+        sg_log_head_drop(log, past->deps[i]);
+    return sg_log_head_add(log, number);
 }

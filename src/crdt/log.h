@@ -13,10 +13,11 @@
 struct sg_log_batch {
     uint8_t name[SG_ID_LEN]; /* first: for the index */
     uint32_t chain, seq;
-    uint32_t counter, ops; /* its operations are counter .. counter + ops - 1 of the chain */
-    uint32_t lamport;      /* of the first one */
-    uint32_t offset, len;  /* of its rest in sg_log.bytes; len 0: not kept */
-    bool is_floor_head;    /* of the batches that the floor ends with */
+    uint32_t counter, ops;      /* its operations are counter .. counter + ops - 1 of the chain */
+    uint32_t lamport;           /* of the first one */
+    uint32_t offset, len;       /* of its rest in sg_log.bytes; len 0: not kept */
+    uint32_t head_at : 31;      /* place in sg_log.heads + 1; 0: others have it in their past */
+    uint32_t is_floor_head : 1; /* of the batches that the floor ends with */
 };
 
 /* From batch seq of the owning chain on, the past has the operations below upto. */
@@ -37,12 +38,16 @@ struct sg_log_clock {
 };
 
 struct sg_log_chain {
-    uint8_t author[SG_ID_LEN];
-    uint32_t parent;    /* the chain it forked from, SG_LOG_NONE: none */
-    uint32_t start_seq; /* of its first batch .. */
-    uint32_t start;     /* .. and that one's first counter */
-    uint32_t end;       /* next counter */
-    uint32_t end_seq;   /* next seq */
+    uint8_t author[SG_ID_LEN]; /* first: for the index */
+    uint32_t parent;           /* the chain it forked from, SG_LOG_NONE: none */
+    uint32_t depth;            /* how many it goes on from .. */
+    uint32_t jump;             /* .. and one of them, for long ways up; itself: there is none */
+    uint32_t next_same;        /* chains of the author, in the order in which they came .. */
+    uint32_t last_same;        /* .. of the first one: the last of them */
+    uint32_t start_seq;        /* of its first batch, see sg_replica.used_seq .. */
+    uint32_t start;            /* .. and that one's first counter */
+    uint32_t end;              /* next counter */
+    uint32_t end_seq;          /* next seq */
     uint32_t end_lamport;
     uint32_t signed_seq;      /* batches below this have a checkpoint */
     uint32_t made_seq;        /* batches below this were made here, or come from a floor */
@@ -64,6 +69,7 @@ struct sg_log {
     struct sg_index index;        /* of batches by name */
     struct sg_log_batch *batches; /* [count] each after its past */
     uint32_t count, cap;
+    struct sg_index authors;     /* of the first chain of each by author */
     struct sg_log_chain *chains; /* [chain_count] in the order in which they came */
     uint32_t chain_count, chain_cap;
     uint32_t *heads; /* [head_count] numbers of batches that no other one has in its past */
@@ -85,8 +91,11 @@ void sg_log_fini(struct sg_log *log);
 uint32_t sg_log_find(const struct sg_log *log, const uint8_t name[SG_ID_LEN]);
 /* The batch of a chain with this seq (the chains that it forked from included), or SG_LOG_NONE. */
 uint32_t sg_log_at(const struct sg_log *log, uint32_t chain, uint32_t seq);
-/* A chain of this author without a parent that has no batch yet or is the only one; SG_LOG_NONE. */
-uint32_t sg_log_chain_of(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
+/* The first chain of this author that goes on from none and begins with this number, or
+ * SG_LOG_NONE. */
+uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t start_seq);
+/* Whether a batch of this author has this number or a higher one. */
+bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq);
 /* The chain of this author with the longest history, SG_LOG_NONE: none. */
 uint32_t sg_log_longest(const struct sg_log *log, const uint8_t author[SG_ID_LEN]);
 /* The chain of which this author has surely written the most, by the batches that were made here or
@@ -98,6 +107,11 @@ uint32_t sg_log_chain_like(const struct sg_log *log, const struct sg_log_chain *
 /* A new chain, which has no batch yet. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN],
                                     uint32_t parent, uint32_t start_seq, uint32_t *out);
+
+/* Takes back the newest chain, which has no batch. O(chains of its author). */
+void sg_log_chain_drop(struct sg_log *log);
+/* Its parent, so that a chain of the same author becomes a fork: before it has batches. */
+void sg_log_chain_fork(struct sg_log *log, uint32_t chain, uint32_t parent);
 
 /* Where in the log a batch goes: its predecessor and what it depends on. */
 struct sg_log_past {
@@ -117,7 +131,8 @@ bool sg_log_sees_all(const struct sg_log *log, const struct sg_log_past *past);
 /* Whether the past has the floor. */
 bool sg_log_sees_floor(const struct sg_log *log, const struct sg_log_past *past);
 /* Whether no dependency is in the past of prev or of another one. The same answer with and without
- * the floor. most: room for [chain_count]. O(chains seen by the dependencies). */
+ * the floor. most: room for [chain_count]. O(log) for few dependencies, else
+ * O(chains that they have seen). */
 bool sg_log_is_minimal(const struct sg_log *log, const struct sg_log_past *past, uint32_t *most);
 /* Lamport time of the first operation of a batch with this past. */
 uint32_t sg_log_next_lamport(const struct sg_log *log, const struct sg_log_past *past);
@@ -137,8 +152,8 @@ uint32_t sg_log_track_upto(const struct sg_log_track *track, uint32_t seq);
 
 /* The chain that an operation is in, when chain or one it forked from has it. */
 struct sg_seq_id sg_log_resolve(const struct sg_log *log, uint32_t chain, uint32_t counter);
-/* The same of a range that begins at counter: *count becomes how much of it is in that chain. O(how
- * often the chain forked before it). */
+/* The same of a range that begins at counter: *count becomes how much of it is in that chain. All
+ * of these O(log of how often the chain forked before it). */
 struct sg_seq_id sg_log_resolve_range(const struct sg_log *log, uint32_t chain, uint32_t counter,
                                       uint32_t *count);
 /* Operations beyond the end of their chain belong to what is being applied. */
@@ -151,6 +166,8 @@ struct sg_bytes sg_log_rest(const struct sg_log *log, const struct sg_log_batch 
 /* Notes that from counter on Lamport times of a chain go with lamport. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_log_clock_add(struct sg_log *log, uint32_t chain, uint32_t counter,
                                     uint32_t lamport);
+/* A batch is a head no more, if it was one. */
+void sg_log_head_drop(struct sg_log *log, uint32_t batch);
 /* One more head. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_log_head_add(struct sg_log *log, uint32_t batch);
 

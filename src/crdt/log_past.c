@@ -160,8 +160,42 @@ static bool is_news(const struct sg_log *log, const struct sg_log_past *past, ui
     return most[batch->chain] < batch->counter + batch->ops;
 }
 
+/* Gathering a past looks at all that was seen; this many dependencies are compared in pairs. */
+#define FEW_DEPS 8
+
+static bool has_seen(const struct sg_log *log, uint32_t number, uint32_t other)
+{
+    const struct sg_log_batch *batch = &log->batches[other];
+    return batch_upto(log, number, batch->chain) >= batch->counter + batch->ops;
+}
+
+/* Above the floor: whether one of few dependencies is in the past of prev or of another one. */
+static bool is_few_minimal(const struct sg_log *log, const struct sg_log_past *past)
+{
+    for (uint32_t i = 0; i < past->dep_count; i++) {
+        if (past->prev != SG_LOG_NONE && has_seen(log, past->prev, past->deps[i]))
+            return false;
+        for (uint32_t k = 0; k < past->dep_count; k++) {
+            if (k != i && has_seen(log, past->deps[k], past->deps[i]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool is_above_floor(const struct sg_log *log, const struct sg_log_past *past)
+{
+    for (uint32_t i = 0; i < past->dep_count; i++) {
+        if (past->deps[i] < log->floor_count)
+            return false;
+    }
+    return true;
+}
+
 bool sg_log_is_minimal(const struct sg_log *log, const struct sg_log_past *past, uint32_t *most)
 {
+    if (past->dep_count <= FEW_DEPS && is_above_floor(log, past))
+        return is_few_minimal(log, past);
     memset(most, 0, log->chain_count * sizeof(most[0]));
     if (past->prev != SG_LOG_NONE) {
         const struct sg_log_batch *prev = &log->batches[past->prev];

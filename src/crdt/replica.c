@@ -73,18 +73,35 @@ static bool order_is_past(void *user, struct sg_seq_id id)
     return sg_cells_has_seen(&r->view, id);
 }
 
+static struct sg_seq_age order_applying(void *user)
+{
+    const struct sg_replica *r = user;
+    return (struct sg_seq_age){r->log.open_lamport, r->log.count};
+}
+
+static sg_err memo_room(struct sg_replica *r, uint32_t chains)
+{
+    uint32_t cap = chains + chains / 2 + 4;
+    if (chains <= r->memo_cap)
+        return SG_OK;
+    void *memo = sg_mem_resize(r->config.mem, r->memo, cap, sizeof(r->memo[0]));
+    if (memo == NULL)
+        return SG_ERR_NO_MEMORY;
+    r->memo = memo;
+    memset(r->memo + r->memo_cap, 0, (cap - r->memo_cap) * sizeof(r->memo[0]));
+    void *most = sg_mem_resize(r->config.mem, r->most, cap, sizeof(r->most[0]));
+    if (most == NULL)
+        return SG_ERR_NO_MEMORY;
+    r->most = most;
+    r->memo_cap = cap;
+    return SG_OK;
+}
+
 sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past)
 {
-    uint32_t chains = r->log.chain_count;
-    if (chains > r->memo_cap) {
-        uint32_t cap = chains + chains / 2 + 4;
-        void *grown = sg_mem_resize(r->config.mem, r->memo, cap, sizeof(r->memo[0]));
-        if (grown == NULL)
-            return SG_ERR_NO_MEMORY;
-        r->memo = grown;
-        r->memo_cap = cap;
-    }
-    r->view = (struct sg_cells_view){&r->log, past, sg_log_sees_all(&r->log, past), r->memo};
+    SG_TRY(memo_room(r, r->log.chain_count));
+    r->view = (struct sg_cells_view){
+        .log = &r->log, .past = past, .sees_all = sg_log_sees_all(&r->log, past), .memo = r->memo};
     r->log.open_lamport = sg_log_next_lamport(&r->log, past);
     sg_replica_forget(r);
     return SG_OK;
@@ -92,8 +109,11 @@ sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past)
 
 void sg_replica_forget(struct sg_replica *r)
 {
-    if (!r->view.sees_all)
-        memset(r->memo, 0, r->log.chain_count * sizeof(r->memo[0]));
+    if (++r->turn == 0) { /* once in 2^32 */
+        memset(r->memo, 0, r->memo_cap * sizeof(r->memo[0]));
+        r->turn = 1;
+    }
+    r->view.turn = r->turn;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -104,7 +124,8 @@ sg_err sg_replica_init(struct sg_replica *r, const struct sg_replica_config *con
     sg_genesis_id(config->suite, &config->genesis, r->document);
     sg_log_init(&r->log, config->mem, config->seed);
     sg_pending_init(&r->pending, config->mem, &r->log.keys, &r->config.limits);
-    r->order = (struct sg_seq_order){r, order_compare, order_lamport, order_is_past};
+    r->order =
+        (struct sg_seq_order){r, order_compare, order_lamport, order_is_past, order_applying};
     return sg_cells_init(&r->cells, config->mem, &r->log, config->seed);
 }
 
@@ -123,6 +144,7 @@ void sg_replica_fini(struct sg_replica *r)
     sg_cells_fini(&r->cells);
     sg_log_fini(&r->log);
     sg_mem_free(r->config.mem, r->memo);
+    sg_mem_free(r->config.mem, r->most);
     sg_mem_free(r->config.mem, r->forks);
     *r = (struct sg_replica){0};
 }

@@ -46,7 +46,8 @@ struct sg_replica_config {
 
 /* Two batches of one author with the same number: the chains' firsts. */
 struct sg_fork {
-    uint32_t chain; /* the younger one, as this replica sees it */
+    uint32_t chain; /* the younger one, as this replica sees it .. */
+    uint32_t seq;   /* .. and the number that both have */
 };
 
 /* An edit under way. */
@@ -69,12 +70,17 @@ struct sg_replica {
     struct sg_cells cells;
     struct sg_seq_order order;
     struct sg_txn txn;
-    struct sg_cells_view view; /* of the batch that is being applied */
-    uint32_t *memo;            /* [memo_cap] */
-    uint32_t memo_cap;
+    struct sg_cells_view view;  /* of the batch that is being applied */
+    struct sg_cells_memo *memo; /* [memo_cap] */
+    uint32_t *most;             /* [memo_cap] for sg_log_is_minimal */
+    uint32_t memo_cap, turn;
     struct sg_pending_list pending;
     struct sg_fork *forks; /* [fork_count] */
     uint32_t fork_count, fork_cap;
+    /* Numbers that this replica's author has used, whatever is left of it in the log: the next one
+     * of a wary replica is not below. What he wrote before a floor that lacks it is gone here, but
+     * others may have it, and two batches with one number would be a fork of his. */
+    uint32_t used_seq;
     bool is_loading; /* from this machine's own disk: limits of memory do not count */
     bool is_broken;  /* memory ran out within a change: read on, then load again */
 };
@@ -150,7 +156,7 @@ struct sg_batch_plan; /* replica_import.c */
 SG_MUST_USE sg_err sg_replica_text(struct sg_replica *r, uint32_t cell, struct sg_seq **out);
 /* What the order of sequences asks for while a batch with this past is applied. */
 SG_MUST_USE sg_err sg_replica_see(struct sg_replica *r, const struct sg_log_past *past);
-/* Clears what the view remembers. */
+/* What the view remembers counts no more. */
 void sg_replica_forget(struct sg_replica *r);
 
 #endif

@@ -11,17 +11,45 @@ static sg_err fail(struct sg_replica *r, sg_err err)
 
 /* ---- begin and commit ------------------------------------------------------------------------ */
 
+static bool is_name_lower(const struct sg_log *log, uint32_t a, uint32_t b)
+{
+    return memcmp(log->batches[a].name, log->batches[b].name, SG_ID_LEN) < 0;
+}
+
+/* Heap sort: no recursion, no bad case. */
+static void sift_name(const struct sg_log *log, uint32_t *deps, uint32_t at, uint32_t count)
+{
+    uint32_t dep = deps[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && is_name_lower(log, deps[child], deps[child + 1]))
+            child++;
+        if (!is_name_lower(log, dep, deps[child]))
+            break;
+        deps[at] = deps[child];
+        at = child;
+    }
+    deps[at] = dep;
+}
+
 static void sort_by_name(const struct sg_log *log, uint32_t *deps, uint32_t count)
 {
-    for (uint32_t i = 1; i < count; i++) { /* few, and mostly sorted */
-        uint32_t dep = deps[i];
-        uint32_t k = i;
-        for (;
-             k > 0 && memcmp(log->batches[deps[k - 1]].name, log->batches[dep].name, SG_ID_LEN) > 0;
-             k--)
-            deps[k] = deps[k - 1];
-        deps[k] = dep;
+    for (uint32_t i = count / 2; i > 0; i--)
+        sift_name(log, deps, i - 1, count);
+    for (uint32_t last = count; last > 1; last--) {
+        uint32_t top = deps[0];
+        deps[0] = deps[last - 1];
+        deps[last - 1] = top;
+        sift_name(log, deps, 0, last - 1);
     }
+}
+
+/* A chain that begins with a number that was never used, after all that the log has. */
+static sg_err begin_anew(struct sg_replica *r, const uint8_t author[SG_ID_LEN], uint32_t *chain)
+{
+    *chain = sg_log_root(&r->log, author, r->used_seq);
+    if (*chain != SG_LOG_NONE && r->log.chains[*chain].end_seq == r->used_seq)
+        return SG_OK;
+    return sg_log_chain_new(&r->log, author, SG_LOG_NONE, r->used_seq, chain);
 }
 
 static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], uint32_t *chain)
@@ -33,6 +61,8 @@ static sg_err find_chain(struct sg_replica *r, const uint8_t author[SG_ID_LEN], 
     else if (own != SG_LOG_NONE)
         end_seq = r->log.chains[own].end_seq;
     *chain = own;
+    if (r->config.is_wary && end_seq < r->used_seq)
+        return begin_anew(r, author, chain);
     if (own != SG_LOG_NONE && r->log.chains[own].end_seq == end_seq)
         return SG_OK;
     for (uint32_t i = 0; i < r->log.chain_count; i++) { /* one that was begun and has nothing yet */

@@ -3,13 +3,21 @@
 
 /* ---- where it belongs ------------------------------------------------------------------------ */
 
+/* A first batch has none, and one whose author begins anew behind a floor that lacks what he wrote
+ * before: he goes on with numbers that he has never used. */
+static bool has_prev(const struct sg_batch *batch)
+{
+    static const uint8_t none[SG_ID_LEN];
+    return batch->seq > 0 && memcmp(batch->prev, none, SG_ID_LEN) != 0;
+}
+
 /* Finds all that a batch names. *missing: the first name that is not in, or NULL. */
 static sg_err find_past(struct sg_replica *r, struct sg_plan *plan, const uint8_t **missing)
 {
     const struct sg_batch *batch = &plan->batch;
     plan->past.prev = SG_LOG_NONE;
     *missing = NULL;
-    if (batch->seq > 0) {
+    if (has_prev(batch)) {
         plan->past.prev = sg_log_find(&r->log, batch->prev);
         if (plan->past.prev == SG_LOG_NONE) {
             *missing = batch->prev;
@@ -40,13 +48,14 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
     const struct sg_batch *batch = &plan->batch;
     uint32_t parent = SG_LOG_NONE;
     uint32_t chain;
-    if (batch->seq == 0) {
-        chain = sg_log_chain_of(log, batch->author);
-        if (chain != SG_LOG_NONE && log->chains[chain].end_seq == 0) {
+    if (plan->past.prev == SG_LOG_NONE) {
+        chain = sg_log_root(log, batch->author, batch->seq);
+        if (chain != SG_LOG_NONE && log->chains[chain].end_seq == batch->seq) {
             plan->past.chain = chain;
             return SG_OK;
         }
-        plan->is_fork = chain != SG_LOG_NONE;
+        plan->is_fork =
+            batch->seq == 0 ? chain != SG_LOG_NONE : sg_log_is_used(log, batch->author, batch->seq);
     } else {
         const struct sg_log_batch *prev = &log->batches[plan->past.prev];
         chain = prev->chain;
@@ -54,8 +63,12 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
             memcmp(log->chains[chain].author, batch->author, SG_ID_LEN) != 0)
             return SG_ERR_PROTOCOL;
         plan->past.chain = chain;
-        if (log->chains[chain].end_seq == batch->seq)
+        if (log->chains[chain].end_seq == batch->seq) {
+            /* one that began anew may have had this number first */
+            uint32_t other = sg_log_root(log, batch->author, batch->seq);
+            plan->is_fork = other != SG_LOG_NONE && log->chains[other].end_seq > batch->seq;
             return SG_OK;
+        }
         plan->is_fork = true;
         parent = chain;
     }
@@ -64,7 +77,7 @@ static sg_err find_chain(struct sg_replica *r, struct sg_plan *plan)
     return SG_OK;
 }
 
-static sg_err note_fork(struct sg_replica *r, uint32_t chain)
+static sg_err note_fork(struct sg_replica *r, uint32_t chain, uint32_t seq)
 {
     if (r->fork_count == r->fork_cap) {
         void *grown =
@@ -73,7 +86,7 @@ static sg_err note_fork(struct sg_replica *r, uint32_t chain)
             return SG_ERR_NO_MEMORY;
         r->forks = grown;
     }
-    r->forks[r->fork_count++] = (struct sg_fork){chain};
+    r->forks[r->fork_count++] = (struct sg_fork){chain, seq};
     return SG_OK;
 }
 
@@ -85,18 +98,22 @@ static sg_err check_header(const struct sg_replica *r, const struct sg_plan *pla
         return SG_ERR_EXPIRED;
     if (plan->batch.lamport != sg_log_next_lamport(&r->log, &plan->past))
         return SG_ERR_PROTOCOL;
-    if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->memo))
+    if (plan->past.dep_count > 0 && !sg_log_is_minimal(&r->log, &plan->past, r->most))
         return SG_ERR_NOT_CANONICAL;
     if (plan->past.dep_count == 0 || r->is_loading)
         return SG_OK;
-    bool fits = r->log.seen + sg_log_seen_by(&r->log, &plan->past) <= r->config.limits.seen_bytes;
+    const struct sg_crdt_limits *limits = &r->config.limits;
+    uint64_t most =
+        limits->seen_free + limits->seen_ratio * (r->log.bytes_len + plan->batch.rest.len);
+    most = most < limits->seen_bytes ? most : limits->seen_bytes;
+    bool fits = r->log.seen + sg_log_seen_by(&r->log, &plan->past) <= most;
     return fits ? SG_OK : SG_ERR_LIMIT;
 }
 
 static void drop_chain(struct sg_replica *r, const struct sg_plan *plan)
 {
     if (plan->is_new_chain)
-        r->log.chain_count--;
+        sg_log_chain_drop(&r->log);
 }
 
 /* Checks and applies a batch whose past is in. */
@@ -122,7 +139,7 @@ static sg_err take_in(struct sg_replica *r, struct sg_plan *plan)
     if (err == SG_OK)
         err = sg_log_add(&r->log, &plan->past, &entry, plan->batch.rest);
     if (err == SG_OK && plan->is_fork)
-        err = note_fork(r, plan->past.chain);
+        err = note_fork(r, plan->past.chain, plan->batch.seq);
     if (err != SG_OK)
         r->is_broken = true;
     return err;

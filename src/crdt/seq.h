@@ -25,6 +25,12 @@ static inline bool sg_seq_id_equal(struct sg_seq_id a, struct sg_seq_id b)
     return a.chain == b.chain && a.counter == b.counter;
 }
 
+/* Of some elements: none has an earlier Lamport time, none came in by a later batch. */
+struct sg_seq_age {
+    uint32_t lamport;
+    uint32_t batch;
+};
+
 /* What all replicas agree on about ids. Both must be total and the same everywhere. */
 struct sg_seq_order {
     void *user;
@@ -35,6 +41,10 @@ struct sg_seq_order {
     /* Whether the author of what is being integrated had seen this element. NULL: right origins are
      * believed. */
     bool (*is_past)(void *user, struct sg_seq_id id);
+    /* What is being applied: Lamport time of its first operation, and a number that rises from
+     * batch to batch. Elements of others with such a time or a later one are not in its past, so
+     * many of them need not be asked for one by one. NULL: they are. */
+    struct sg_seq_age (*applying)(void *user);
 };
 
 enum sg_seq_kind { SG_SEQ_FUGUE_MAX, SG_SEQ_RGA };
@@ -66,7 +76,8 @@ struct sg_seq_leaf {
     uint32_t number; /* in sg_seq.leaves */
     uint16_t count, cap;
     uint32_t text_cap;
-    struct sg_seq_counts sum;  /* sum.bytes is the length of text */
+    struct sg_seq_counts sum; /* sum.bytes is the length of text */
+    struct sg_seq_age age;
     struct sg_seq_span *spans; /* [count] of cap <= SG_SEQ_SPANS */
     uint8_t *text;             /* of the visible spans, in order */
 };
@@ -77,6 +88,7 @@ struct sg_seq_node {
     bool has_leaves;
     void *child[SG_SEQ_FAN]; /* sg_seq_leaf or sg_seq_node */
     struct sg_seq_counts sum[SG_SEQ_FAN];
+    struct sg_seq_age age[SG_SEQ_FAN];
 };
 
 /* From counter on the elements of a chain are in this leaf. */
@@ -160,7 +172,8 @@ SG_MUST_USE sg_err sg_seq_delete(struct sg_seq *seq, uint32_t pos, uint32_t *cou
 /* Whether elements id .. id + count - 1 are all there, deleted or not. O(spans among them). */
 bool sg_seq_has(const struct sg_seq *seq, struct sg_seq_id id, uint32_t count);
 /* Inserts by origins, which are there, or none; *pos becomes the position. The elements are not yet
- * there. O(log n + what is concurrent there). SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: the
+ * there. O(log n + what is concurrent there and either older by
+ * Lamport time or has another right origin). SG_ERR_NO_MEMORY: broken. SG_ERR_MALFORMED: the
  * origins are not there; nothing has changed.
  *
  * The right origin is what followed the left one in the author's past. One that says otherwise is

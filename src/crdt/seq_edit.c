@@ -138,6 +138,7 @@ static sg_err put_piece(struct sg_seq *seq, struct sg_seq_place *place,
     memcpy(leaf->text + byte, in->text.data, bytes);
     put_span(place, &fresh);
     sg_seq_add(seq, leaf, &delta);
+    sg_seq_age_add(seq, leaf, in->id);
     if (seq->at_leaf != NULL)
         seq->at_byte = byte;
     return sg_seq_runs_set(seq, in->id, in->counts.chars, leaf->number);
@@ -364,6 +365,7 @@ static sg_err append_hidden(struct sg_seq *seq, struct sg_seq_place *place,
     SG_TRY(sg_seq_make_room(seq, place, 0));
     *open_spans(place->leaf, place->leaf->count, 1) = *span;
     sg_seq_add(seq, place->leaf, &delta);
+    sg_seq_age_add(seq, place->leaf, sg_seq_span_id(span, 0));
     return sg_seq_runs_set(seq, sg_seq_span_id(span, 0), span->len, place->leaf->number);
 }
 

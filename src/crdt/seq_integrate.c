@@ -155,10 +155,42 @@ static sg_err tabulate(struct sg_seq *seq, struct scan *scan, struct sg_seq_gap 
     return SG_OK;
 }
 
+/* Who writes backwards, as at the top of a list, leaves what he wrote last as the right origin of
+ * the next one, with the left origin that it had itself: the new one is then a left child of it in
+ * Fugue's tree. Nothing is left of such a child's parent but its own other left children and what
+ * belongs to them, and those end with something that has the parent as its right origin, or are
+ * children themselves, by author. So mostly one look at the element before it is enough, and what
+ * others have at the same place is not scanned. */
+static bool is_just_before(struct scan *scan)
+{
+    const struct sg_seq_order *by = scan->seq->order;
+    struct sg_seq_place at = scan->right;
+    if (scan->seq->kind != SG_SEQ_FUGUE_MAX || at.leaf == NULL)
+        return false;
+    const struct sg_seq_span *span = &at.leaf->spans[at.span];
+    if (!sg_seq_id_equal(sg_seq_span_left(span, at.off), scan->in->left))
+        return false;
+    if (at.off > 0) /* the left origin itself is before it */
+        return true;
+    if (at.span == 0 && (at.leaf = at.leaf->prev) == NULL)
+        return true;
+    at.span = at.span == 0 ? at.leaf->count : at.span;
+    const struct sg_seq_span *before = &at.leaf->spans[--at.span];
+    if (!sg_seq_id_equal(before->right, scan->in->right))
+        return true;
+    at.off = before->len - 1;
+    return is_sibling(scan, &at) &&
+           by->compare(by->user, sg_seq_span_id(before, at.off), scan->in->id) < 0;
+}
+
 /* The place in the sequence, by the table where there is one. */
 static sg_err search(struct sg_seq *seq, struct scan *scan)
 {
     struct sg_seq_gap *gap = sg_seq_gap_of(seq, scan->in->left, gap_right(scan));
+    if (gap == NULL && is_just_before(scan)) {
+        scan->to = scan->right;
+        return SG_OK;
+    }
     if (gap == NULL) {
         begin_at(scan, &scan->left);
         find_place(scan);
@@ -177,13 +209,27 @@ static sg_err search(struct sg_seq *seq, struct scan *scan)
     return sg_seq_gap_add(seq, gap, rank, scan->in->id);
 }
 
+/* Goes on to the next leaf with something old in it, if this one has nothing. False: there is no
+ * such. */
+static bool skip_new(struct scan *scan, struct sg_seq_age applying)
+{
+    struct sg_seq_leaf *leaf = sg_seq_age_skip(scan->at.leaf, applying);
+    if (leaf == NULL)
+        return false;
+    if (leaf != scan->at.leaf)
+        scan->at = (struct sg_seq_place){leaf, 0, 0};
+    return true;
+}
+
 /* The element that followed the left origin in the author's past. Elements of a span come one after
  * the other, so its first one tells whether there are any of the past in it. */
 static struct sg_seq_id true_right(struct scan *scan)
 {
     const struct sg_seq_order *by = scan->seq->order;
+    const struct sg_seq_age none = {0, 0}; /* nothing is newer */
+    struct sg_seq_age applying = by->applying == NULL ? none : by->applying(by->user);
     begin_at(scan, &scan->left);
-    while (!scan->is_over) {
+    while (!scan->is_over && skip_new(scan, applying)) {
         const struct sg_seq_span *span = &scan->at.leaf->spans[scan->at.span];
         struct sg_seq_id id = sg_seq_span_id(span, scan->at.off);
         if (sg_seq_id_equal(id, scan->in->right) || by->is_past(by->user, id))

@@ -31,6 +31,7 @@ static inline bool sg_seq_span_joins(const struct sg_seq_span *a, const struct s
 
 /* ---- seq_tree.c: nodes and leaves ---- */
 
+uint32_t sg_seq_slot_of(const struct sg_seq_node *node, const void *child);
 void sg_seq_add(struct sg_seq *seq, struct sg_seq_leaf *leaf, const struct sg_seq_counts *delta);
 /* A new empty leaf after leaf (NULL: the first one of all). */
 SG_MUST_USE sg_err sg_seq_leaf_after(struct sg_seq *seq, struct sg_seq_leaf *leaf,
@@ -50,6 +51,22 @@ struct sg_seq_leaf *sg_seq_descend(const struct sg_seq *seq, uint32_t *pos, enum
 uint32_t sg_seq_measure(const struct sg_seq_counts *counts, enum sg_seq_unit unit);
 /* Bytes of text before spans[span] + off. */
 uint32_t sg_seq_byte_of(const struct sg_seq_leaf *leaf, uint32_t span, uint32_t off);
+
+/* ---- seq_age.c: how old what is ---- */
+
+#define SG_SEQ_AGE_NONE ((struct sg_seq_age){UINT32_MAX, 0})
+
+void sg_seq_age_join(struct sg_seq_age *age, struct sg_seq_age other);
+/* Of all that is below a node. */
+struct sg_seq_age sg_seq_age_of(const struct sg_seq_node *node);
+/* Elements from id on came into a leaf. */
+void sg_seq_age_add(const struct sg_seq *seq, struct sg_seq_leaf *leaf, struct sg_seq_id id);
+/* Spans of a leaf have gone over to the one behind it. */
+void sg_seq_age_split(const struct sg_seq *seq, struct sg_seq_leaf *leaf,
+                      struct sg_seq_leaf *right);
+/* This leaf or the next one that may have something in it from before what is being applied, or of
+ * it. NULL: there is none. O(log n). */
+struct sg_seq_leaf *sg_seq_age_skip(struct sg_seq_leaf *leaf, struct sg_seq_age applying);
 
 /* ---- seq_runs.c: from ids to leaves ---- */
 

@@ -121,6 +121,20 @@ static bool sums_equal(const struct sg_seq_counts *a, const struct sg_seq_counts
            a->wide == b->wide;
 }
 
+/* What is said of a node is what is said of its children. */
+static void check_ages(const struct sg_seq_leaf *leaf)
+{
+    const void *child = leaf;
+    struct sg_seq_age age = leaf->age;
+    for (const struct sg_seq_node *node = leaf->parent; node != NULL; node = node->parent) {
+        uint32_t slot = sg_seq_slot_of(node, child);
+        assert(node->age[slot].lamport == age.lamport && node->age[slot].batch == age.batch);
+        (void)slot;
+        age = sg_seq_age_of(node);
+        child = node;
+    }
+}
+
 static void check_leaf(const struct sg_seq *seq, const struct sg_seq_leaf *leaf)
 {
     struct sg_seq_counts sum = {.bytes = leaf->sum.bytes};
@@ -140,6 +154,7 @@ static void check_leaf(const struct sg_seq *seq, const struct sg_seq_leaf *leaf)
     sum.wide = counts.wide;
     assert(counts.chars == sum.visible && sums_equal(&sum, &leaf->sum));
     assert(leaf->count <= leaf->cap && leaf->sum.bytes <= leaf->text_cap);
+    check_ages(leaf);
 }
 
 void sg_seq_check(const struct sg_seq *seq)

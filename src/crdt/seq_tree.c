@@ -1,7 +1,7 @@
 /* The B-tree under a sequence: leaves of spans and text, inner nodes of sums. */
 #include "crdt/seq_internal.h"
 
-static uint32_t slot_of(const struct sg_seq_node *node, const void *child)
+uint32_t sg_seq_slot_of(const struct sg_seq_node *node, const void *child)
 {
     uint32_t slot = 0;
     while (node->child[slot] != child)
@@ -24,7 +24,7 @@ void sg_seq_add(struct sg_seq *seq, struct sg_seq_leaf *leaf, const struct sg_se
     sum_add(&leaf->sum, delta);
     sum_add(&seq->sum, delta);
     for (struct sg_seq_node *node = leaf->parent; node != NULL; node = node->parent) {
-        sum_add(&node->sum[slot_of(node, child)], delta);
+        sum_add(&node->sum[sg_seq_slot_of(node, child)], delta);
         child = node;
     }
 }
@@ -63,13 +63,15 @@ static void set_parent(struct sg_seq_node *node, void *child)
 }
 
 static void node_insert(struct sg_seq_node *node, uint32_t slot, void *child,
-                        const struct sg_seq_counts *sum)
+                        const struct sg_seq_counts *sum, struct sg_seq_age age)
 {
     size_t after = node->count - slot;
     memmove(node->child + slot + 1, node->child + slot, after * sizeof(node->child[0]));
     memmove(node->sum + slot + 1, node->sum + slot, after * sizeof(node->sum[0]));
+    memmove(node->age + slot + 1, node->age + slot, after * sizeof(node->age[0]));
     node->child[slot] = child;
     node->sum[slot] = *sum;
+    node->age[slot] = age;
     node->count++;
     set_parent(node, child);
 }
@@ -84,7 +86,7 @@ static sg_err parent_room(struct sg_seq *seq, struct sg_seq_node *node)
     struct sg_seq_node *root = node_new(seq, NULL, false);
     if (root == NULL)
         return SG_ERR_NO_MEMORY;
-    node_insert(root, 0, node, &seq->sum);
+    node_insert(root, 0, node, &seq->sum, sg_seq_age_of(node));
     seq->root = root;
     return SG_OK;
 }
@@ -97,18 +99,19 @@ static sg_err node_split(struct sg_seq *seq, struct sg_seq_node *node)
     if (right == NULL)
         return SG_ERR_NO_MEMORY;
     struct sg_seq_counts moved = {0};
-    uint32_t slot = slot_of(node->parent, node);
+    uint32_t slot = sg_seq_slot_of(node->parent, node);
     /* at the end of the sequence, where most is written, the left one stays nearly full */
     uint32_t keep = slot + 1 == node->parent->count ? SG_SEQ_FAN * 3 / 4 : SG_SEQ_FAN / 2;
     for (uint32_t i = keep; i < node->count; i++) {
-        node_insert(right, i - keep, node->child[i], &node->sum[i]);
+        node_insert(right, i - keep, node->child[i], &node->sum[i], node->age[i]);
         sum_add(&moved, &node->sum[i]);
     }
     node->count = keep;
     struct sg_seq_counts *left = &node->parent->sum[slot];
     *left = (struct sg_seq_counts){left->visible - moved.visible, left->total - moved.total,
                                    left->bytes - moved.bytes, left->wide - moved.wide};
-    node_insert(node->parent, slot + 1, right, &moved);
+    node->parent->age[slot] = sg_seq_age_of(node);
+    node_insert(node->parent, slot + 1, right, &moved, sg_seq_age_of(right));
     return SG_OK;
 }
 
@@ -125,6 +128,7 @@ static sg_err leaf_new(struct sg_seq *seq, struct sg_seq_leaf **out)
     if (leaf == NULL)
         return SG_ERR_NO_MEMORY;
     leaf->number = seq->leaf_count;
+    leaf->age = SG_SEQ_AGE_NONE;
     seq->leaves[seq->leaf_count++] = leaf;
     *out = leaf;
     return SG_OK;
@@ -138,11 +142,11 @@ sg_err sg_seq_leaf_after(struct sg_seq *seq, struct sg_seq_leaf *leaf, struct sg
     SG_TRY(leaf_new(seq, out));
     struct sg_seq_leaf *fresh = *out;
     if (leaf == NULL) {
-        node_insert(seq->root, 0, fresh, &none);
+        node_insert(seq->root, 0, fresh, &none, fresh->age);
         seq->first = fresh;
         return SG_OK;
     }
-    node_insert(leaf->parent, slot_of(leaf->parent, leaf) + 1, fresh, &none);
+    node_insert(leaf->parent, sg_seq_slot_of(leaf->parent, leaf) + 1, fresh, &none, fresh->age);
     fresh->prev = leaf;
     fresh->next = leaf->next;
     if (leaf->next != NULL)
@@ -224,6 +228,7 @@ static sg_err split_at(struct sg_seq *seq, struct sg_seq_leaf *leaf, uint32_t at
     right->count = (uint16_t)count;
     leaf->count = (uint16_t)at;
     sg_seq_add(seq, right, &moved);
+    sg_seq_age_split(seq, leaf, right);
     struct sg_seq_counts gone = {0 - moved.visible, 0 - moved.total, 0 - moved.bytes,
                                  0 - moved.wide};
     sg_seq_add(seq, leaf, &gone);
@@ -322,7 +327,7 @@ bool sg_seq_leaf_before(const struct sg_seq_leaf *a, const struct sg_seq_leaf *b
         p = p->parent;
         q = q->parent;
     }
-    return slot_of(p, x) < slot_of(p, y);
+    return sg_seq_slot_of(p, x) < sg_seq_slot_of(p, y);
 }
 
 struct sg_seq_counts sg_seq_leaf_start(const struct sg_seq_leaf *leaf)

@@ -66,7 +66,7 @@ static sg_err add_head(struct decoder *d, uint32_t chain, bool is_head)
     log->floor_count = log->count;
     log->floor_heads += is_head;
     if (!is_head)
-        log->head_count--;
+        sg_log_head_drop(log, log->count - 1);
     return SG_OK;
 }
 
@@ -87,19 +87,20 @@ static sg_err get_chain(struct decoder *d)
     uint32_t ops = sg_get_u32(&d->in, max);
     uint32_t parent = sg_get_u32(&d->in, chain); /* only ones before it */
     if (parent > 0) {
-        c->parent = parent - 1;
+        sg_log_chain_fork(log, chain, parent - 1);
         sg_read_copy(&d->in, c->rival, SG_ID_LEN);
         c->start = sg_get_u32(&d->in, max);
     }
     SG_TRY(d->in.err);
     if (batches == 0 || ops < batches || c->start + (uint64_t)ops > max ||
-        c->start_seq + (uint64_t)batches > max || (parent == 0) != (c->start_seq == 0))
+        c->start_seq + (uint64_t)batches > max || (parent > 0 && c->start_seq == 0))
         return SG_ERR_MALFORMED;
     c->end_seq = c->start_seq + batches;
     c->end = c->start + ops;
     if (parent > 0) {
         const struct sg_log_chain *p = &log->chains[parent - 1];
-        if (memcmp(p->author, author, SG_ID_LEN) != 0 || c->start < p->start || c->start >= p->end)
+        if (memcmp(p->author, author, SG_ID_LEN) != 0 || c->start <= p->start ||
+            c->start_seq <= p->start_seq || c->start >= p->end)
             return SG_ERR_MALFORMED;
     }
     uint8_t is_head = sg_read_u8(&d->in);

@@ -28,6 +28,17 @@ struct sg_doc_end {
     uint32_t batch;
 };
 
+/* Floors that one side will not take over, and what it has of a state that was cut off: so that the
+ * other one need not send it again. */
+#define SG_DOC_REFUSED_MAX 8
+struct sg_doc_wish {
+    uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] rising, ids of floors */
+    uint32_t refused_count;
+    bool has_part;
+    uint64_t part;     /* id of the floor .. */
+    uint32_t part_len; /* .. and how many bytes of its state are there; > 0 */
+};
+
 struct sg_doc_compare {
     const struct sg_replica *replica; /* borrowed; may grow meanwhile, but lose nothing */
     const struct sg_mem *mem;
@@ -46,10 +57,11 @@ struct sg_doc_compare {
     struct sg_column differ; /* DIFFER or KNOWN that is to go out; empty: none */
     uint32_t *ours;          /* [ours_count] places in ends: what the peer does not end with */
     uint32_t ours_count;
-    bool has_differed;   /* DIFFER went out, or came */
-    bool is_ready;       /* view says what the peer has */
-    bool is_above;       /* the peer has something above our floor .. */
-    uint32_t floor_ends; /* .. or so many of its ends */
+    bool has_differed;                   /* DIFFER went out, or came */
+    bool is_ready;                       /* view says what the peer has */
+    bool is_above;                       /* the peer has something above our floor .. */
+    uint32_t floor_ends;                 /* .. or so many of its ends */
+    struct sg_doc_wish wish, their_wish; /* the first one is the caller's, set before next */
     struct sg_frontier_view view;
 };
 

@@ -1,29 +1,19 @@
-/* Documents bound to topics.
+/* Sessions of documents that are bound to topics: how what they say gets to the other side. When
+ * and with whom they are is docturn.c.
  *
- * Changes of a document are broadcast as ordinary messages of its topic. What a broadcast did not
- * bring is found by sessions: with a random neighbour every 30 s +- 20 %, and at once with a new
- * neighbour, for one of the two has something to catch up with. Who got something in a session asks
- * its other neighbours, too, once and soon: so what a newcomer or a healed partition brings reaches
- * everybody over all links, and where nothing is new that costs two hundred bytes.
- *
- * A session is two rows of messages, one each way. Messages may be a batch of 1 MiB or a state of
- * 16 MiB, so they are cut into parts, each a bulk stream of its own, which nothing else waits for.
+ * A session is two rows of messages, one each way. Messages may be a batch of 1 MiB or a part of a
+ * state, so they are cut into parts, each a bulk stream of its own, which nothing else waits for.
  * Streams overtake each other and are dropped when the lane is full: parts are numbered, two may
  * be under way, and what is not taken in time is sent again. The last part of a message counts as
  * taken only when the program has worked it off, so a slow disk slows its peer and no queue grows.
  *
- * Bounded: one session of our own and two of others per topic, of each peer one, openings per
- * second, bytes of a message, bytes of all that is gathered, parts out of order, and the time in
- * which nothing moves and which all takes. A session that ends early costs nothing: the next one
- * goes on. */
+ * Bounded: sessions per topic (docturn.c), bytes of a message, bytes of all that is gathered, parts
+ * out of order, and the time in which nothing moves and which all takes. A session that ends early
+ * costs nothing: the next one goes on. */
 #include <assert.h>
 
-#include "node/internal.h"
+#include "node/docflow_impl.h"
 
-#define INTERVAL_NS (30 * SG_NS_PER_S)
-#define JITTER_PERCENT 20
-/* A new neighbour is asked after this time at most, and after a failure, doubling. */
-#define SOON_NS (250 * SG_NS_PER_MS)
 #define RETRIES 5
 /* Nothing moves for so long: the program may have a large state to take in. */
 #define PATIENCE_NS (60 * SG_NS_PER_S)
@@ -33,13 +23,11 @@
 #define RESEND_MAX_NS (30 * SG_NS_PER_S)
 /* The lane was full. */
 #define DROPPED_NS (100 * SG_NS_PER_MS)
-#define OPENS_RATE 1
-#define OPENS_BURST 16
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void emit(struct sg_core *core, const struct sg_scope *scope, const struct sg_doc_flow *f,
-                 struct sg_core_out *out)
+void sg_docflow_emit(struct sg_core *core, const struct sg_scope *scope,
+                     const struct sg_doc_flow *f, struct sg_core_out *out)
 {
     out->kind = SG_CORE_OUT_DOC;
     out->topic = scope->topic;
@@ -58,34 +46,21 @@ static void flow_free(struct sg_core *core, struct sg_doc_flow *f)
     *f = (struct sg_doc_flow){0};
 }
 
-static struct sg_doc_flow *flow_at(struct sg_docflow_state *docs, size_t i)
-{
-    return i == 0 ? &docs->mine : &docs->theirs[i - 1];
-}
-#define FLOWS (1 + SG_DOC_SESSIONS_MAX)
-
 void sg_docflow_free(struct sg_core *core, struct sg_scope *scope)
 {
-    for (size_t i = 0; scope->docs != NULL && i < FLOWS; i++)
-        flow_free(core, flow_at(scope->docs, i));
+    for (size_t i = 0; scope->docs != NULL && i < SG_DOC_FLOWS; i++)
+        flow_free(core, sg_docflow_at(scope->docs, i));
     sg_mem_free(core->config.mem, scope->docs);
     scope->docs = NULL;
 }
 
-static void soon(struct sg_core *core, struct sg_docflow_state *docs, uint64_t most)
-{
-    uint64_t pause = sg_prng_below(&core->prng, most);
-    docs->due = sg_time_min(docs->due, sg_time_add(core->now, pause));
-}
-
-/* A session is over; the program hears of it. */
-static void end(struct sg_core *core, struct sg_scope *scope, struct sg_doc_flow *f, sg_err err)
+void sg_docflow_end(struct sg_core *core, struct sg_scope *scope, struct sg_doc_flow *f, sg_err err)
 {
     struct sg_core_out out = {.doc = SG_CORE_DOC_CLOSED, .err = err};
     struct sg_docflow_state *docs = scope->docs;
     if (f->is_mine && err != SG_OK && docs->failures < RETRIES)
-        soon(core, docs, SOON_NS << ++docs->failures);
-    emit(core, scope, f, &out);
+        sg_docturn_soon(core, docs, SG_DOC_SOON_NS << ++docs->failures);
+    sg_docflow_emit(core, scope, f, &out);
     flow_free(core, f);
 }
 
@@ -101,8 +76,8 @@ static void send_small(struct sg_core *core, const struct sg_scope *scope,
     sg_frame_send(core, peer, SG_LANE_PUBSUB, &scope->topic, sg_frame_end(frame, &w));
 }
 
-static void send_close(struct sg_core *core, const struct sg_scope *scope,
-                       const struct sg_doc_flow *f, enum sg_doc_close reason)
+void sg_docflow_send_close(struct sg_core *core, const struct sg_scope *scope,
+                           const struct sg_doc_flow *f, enum sg_doc_close reason)
 {
     const struct sg_doc_msg msg = {
         .kind = SG_DOC_CLOSE, .session = f->number, .by_opener = f->is_mine, .reason = reason};
@@ -154,9 +129,9 @@ static struct sg_doc_flow *by_handle(const struct sg_core *core, const struct sg
 {
     *scope = sg_scope_find(core, &in->topic);
     struct sg_docflow_state *docs = *scope == NULL ? NULL : (*scope)->docs;
-    for (size_t i = 0; docs != NULL && in->job != 0 && i < FLOWS; i++) {
-        if (flow_at(docs, i)->handle == in->job)
-            return flow_at(docs, i);
+    for (size_t i = 0; docs != NULL && in->job != 0 && i < SG_DOC_FLOWS; i++) {
+        if (sg_docflow_at(docs, i)->handle == in->job)
+            return sg_docflow_at(docs, i);
     }
     return NULL;
 }
@@ -214,7 +189,7 @@ sg_err sg_docflow_close(struct sg_core *core, const struct sg_core_in *in)
         return SG_ERR_NOT_FOUND;
     struct sg_docflow_state *docs = scope->docs;
     if (in->err != SG_OK)
-        send_close(core, scope, f, SG_DOC_GAVE_UP);
+        sg_docflow_send_close(core, scope, f, SG_DOC_GAVE_UP);
     if (f->is_mine && in->err == SG_OK)
         docs->failures = 0;
     flow_free(core, f);
@@ -226,8 +201,8 @@ sg_err sg_docflow_close(struct sg_core *core, const struct sg_core_in *in)
 static struct sg_doc_flow *find(struct sg_docflow_state *docs, const struct sg_peer_id *peer,
                                 const struct sg_doc_msg *msg)
 {
-    for (size_t i = 0; i < FLOWS; i++) {
-        struct sg_doc_flow *f = flow_at(docs, i);
+    for (size_t i = 0; i < SG_DOC_FLOWS; i++) {
+        struct sg_doc_flow *f = sg_docflow_at(docs, i);
         if (f->handle != 0 && f->is_mine != msg->by_opener && f->number == msg->session &&
             sg_peer_id_equal(&f->peer, peer))
             return f;
@@ -277,7 +252,7 @@ static sg_err take_part(struct sg_core *core, const struct sg_scope *scope, stru
     core->docs_bytes -= f->gathered->cap;
     f->gathered = NULL;
     f->is_full = true;
-    emit(core, scope, f, &out);
+    sg_docflow_emit(core, scope, f, &out);
     return SG_OK;
 }
 
@@ -339,48 +314,8 @@ static sg_err receive_taken(struct sg_core *core, const struct sg_scope *scope,
     sg_buf_unref(f->message);
     f->message = NULL;
     f->resend_at = SG_TIME_NEVER;
-    emit(core, scope, f, &out);
+    sg_docflow_emit(core, scope, f, &out);
     return SG_OK;
-}
-
-static void begin(struct sg_core *core, struct sg_doc_flow *f, const struct sg_peer_id *peer)
-{
-    *f = (struct sg_doc_flow){
-        .handle = ++core->job,
-        .peer = *peer,
-        .resend_at = SG_TIME_NEVER,
-        .heard_at = core->now,
-        .begun_at = core->now,
-    };
-}
-
-/* A place for a session that a peer opens, NULL: none now. A second one takes the place of its
- * first: the peer has forgotten that. */
-static struct sg_doc_flow *accept(struct sg_core *core, struct sg_scope *scope,
-                                  const struct sg_peer_id *peer, const struct sg_doc_msg *msg)
-{
-    struct sg_docflow_state *docs = scope->docs;
-    struct sg_doc_flow *place = NULL;
-    /* both have opened one at the same time: that of the lower id goes on */
-    if (docs->mine.handle != 0 && sg_peer_id_equal(&docs->mine.peer, peer)) {
-        if (memcmp(core->config.self.b, peer->b, SG_ID_LEN) < 0)
-            return NULL;
-        end(core, scope, &docs->mine, SG_OK);
-    }
-    if (!sg_bucket_take(&docs->opens, core->now, OPENS_RATE, OPENS_BURST))
-        return NULL;
-    for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
-        struct sg_doc_flow *f = &docs->theirs[i];
-        if (f->handle != 0 && sg_peer_id_equal(&f->peer, peer))
-            end(core, scope, f, SG_ERR_CLOSED);
-        if (f->handle == 0)
-            place = f;
-    }
-    if (place == NULL)
-        return NULL;
-    begin(core, place, peer);
-    place->number = msg->session;
-    return place;
 }
 
 /* Nobody waits for this any more, or not yet. */
@@ -401,7 +336,7 @@ static sg_err receive(struct sg_core *core, struct sg_scope *scope, const struct
     struct sg_doc_flow *f = scope->docs == NULL ? NULL : find(scope->docs, &link->peer, msg);
     bool is_first = msg->kind == SG_DOC_PART && msg->by_opener && msg->number == 0;
     if (f == NULL && scope->docs != NULL && is_first)
-        f = accept(core, scope, &link->peer, msg);
+        f = sg_docturn_accept(core, scope, &link->peer, msg);
     if (f == NULL) {
         refuse_session(core, scope, &link->peer, msg);
         return SG_OK;
@@ -415,12 +350,12 @@ static sg_err receive(struct sg_core *core, struct sg_scope *scope, const struct
         err = receive_taken(core, scope, f, msg);
         break;
     case SG_DOC_CLOSE:
-        end(core, scope, f, SG_ERR_CLOSED);
+        sg_docflow_end(core, scope, f, SG_ERR_CLOSED);
         return SG_OK;
     }
     if (err != SG_OK) {
-        send_close(core, scope, f, SG_DOC_GAVE_UP);
-        end(core, scope, f, err);
+        sg_docflow_send_close(core, scope, f, SG_DOC_GAVE_UP);
+        sg_docflow_end(core, scope, f, err);
     }
     return err;
 }
@@ -443,119 +378,17 @@ void sg_docflow_receive(struct sg_core *core, struct sg_link *link, struct sg_sc
         sg_refuse(core, link, NULL, err);
 }
 
-/* ---- when, and with whom --------------------------------------------------------------------- */
-
-sg_err sg_docflow_bind(struct sg_core *core, const struct sg_core_in *in)
-{
-    struct sg_scope *scope = sg_scope_find(core, &in->topic);
-    if (scope == NULL || scope->is_base)
-        return SG_ERR_NOT_FOUND;
-    if (!in->on) {
-        sg_docflow_free(core, scope);
-        return SG_OK;
-    }
-    if (scope->docs != NULL)
-        return SG_ERR_EXISTS;
-    scope->docs = sg_mem_new(core->config.mem, 1, sizeof(*scope->docs));
-    if (scope->docs == NULL)
-        return SG_ERR_NO_MEMORY;
-    scope->docs->due = core->now;
-    sg_bucket_init(&scope->docs->opens, core->now, OPENS_BURST);
-    return SG_OK;
-}
-
-static void forget_todo(struct sg_docflow_state *docs, const struct sg_peer_id *peer)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < docs->todo_count; i++) {
-        if (!sg_peer_id_equal(&docs->todo[i], peer))
-            docs->todo[kept++] = docs->todo[i];
-    }
-    docs->todo_count = kept;
-}
-
-static void add_todo(struct sg_docflow_state *docs, const struct sg_peer_id *peer)
-{
-    forget_todo(docs, peer);
-    if (docs->todo_count < SG_DOC_TODO_MAX)
-        docs->todo[docs->todo_count++] = *peer;
-}
-
-sg_err sg_docflow_soon(struct sg_core *core, const struct sg_core_in *in)
-{
-    struct sg_scope *scope = sg_scope_find(core, &in->topic);
-    if (scope == NULL || scope->docs == NULL)
-        return SG_ERR_NOT_FOUND;
-    for (uint16_t i = 0; in->on && i < scope->hpv.active_count; i++) {
-        if (!sg_peer_id_equal(&scope->hpv.active[i].id, &in->peer))
-            add_todo(scope->docs, &scope->hpv.active[i].id);
-    }
-    soon(core, scope->docs, SOON_NS);
-    return SG_OK;
-}
-
-void sg_docflow_neighbor_up(struct sg_core *core, struct sg_scope *scope,
-                            const struct sg_peer_id *peer)
-{
-    if (scope->docs == NULL)
-        return;
-    add_todo(scope->docs, peer);
-    scope->docs->failures = 0;
-    soon(core, scope->docs, SOON_NS);
-}
-
-void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
-                              const struct sg_peer_id *peer)
-{
-    for (size_t i = 0; scope->docs != NULL && i < FLOWS; i++) {
-        struct sg_doc_flow *f = flow_at(scope->docs, i);
-        if (f->handle != 0 && sg_peer_id_equal(&f->peer, peer))
-            end(core, scope, f, SG_ERR_CLOSED);
-    }
-}
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* A part found no room in the link. */
 void sg_docflow_dropped(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
-    for (size_t i = 0; scope != NULL && scope->docs != NULL && i < FLOWS; i++) {
-        struct sg_doc_flow *f = flow_at(scope->docs, i);
+    for (size_t i = 0; scope != NULL && scope->docs != NULL && i < SG_DOC_FLOWS; i++) {
+        struct sg_doc_flow *f = sg_docflow_at(scope->docs, i);
         if (f->handle != 0 && f->message != NULL && sg_peer_id_equal(&f->peer, &in->peer))
             f->resend_at = sg_time_min(f->resend_at, sg_time_add(core->now, DROPPED_NS));
     }
-}
-
-/* The first one that is to be asked and is still there, else any neighbour. */
-static struct sg_peer_id choose(struct sg_core *core, struct sg_scope *scope)
-{
-    struct sg_docflow_state *docs = scope->docs;
-    while (docs->todo_count > 0) {
-        struct sg_peer_id peer = docs->todo[0];
-        forget_todo(docs, &peer);
-        if (sg_hpv_is_active(&scope->hpv, &peer))
-            return peer;
-    }
-    return scope->hpv.active[sg_prng_below(&core->prng, scope->hpv.active_count)].id;
-}
-
-static void open_session(struct sg_core *core, struct sg_scope *scope)
-{
-    struct sg_docflow_state *docs = scope->docs;
-    struct sg_core_out out = {.doc = SG_CORE_DOC_OPENED};
-    docs->due = sg_time_add(core->now, sg_prng_jitter(&core->prng, INTERVAL_NS, JITTER_PERCENT));
-    if (scope->hpv.active_count == 0)
-        return; /* the next neighbour is asked at once */
-    struct sg_peer_id peer = choose(core, scope);
-    if (docs->todo_count > 0)
-        soon(core, docs, SOON_NS);
-    for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
-        if (docs->theirs[i].handle != 0 && sg_peer_id_equal(&docs->theirs[i].peer, &peer))
-            return; /* there is one already */
-    }
-    begin(core, &docs->mine, &peer);
-    docs->mine.is_mine = true;
-    docs->mine.number = (uint32_t)docs->mine.handle;
-    emit(core, scope, &docs->mine, &out);
 }
 
 static sg_time_ns ends_at(const struct sg_doc_flow *f)
@@ -566,19 +399,19 @@ static sg_time_ns ends_at(const struct sg_doc_flow *f)
 void sg_docflow_timeout(struct sg_core *core, struct sg_scope *scope)
 {
     struct sg_docflow_state *docs = scope->docs;
-    for (size_t i = 0; docs != NULL && i < FLOWS; i++) {
-        struct sg_doc_flow *f = flow_at(docs, i);
+    for (size_t i = 0; docs != NULL && i < SG_DOC_FLOWS; i++) {
+        struct sg_doc_flow *f = sg_docflow_at(docs, i);
         if (f->handle == 0)
             continue;
         if (ends_at(f) <= core->now) {
-            send_close(core, scope, f, SG_DOC_GAVE_UP);
-            end(core, scope, f, SG_ERR_TIMEOUT);
+            sg_docflow_send_close(core, scope, f, SG_DOC_GAVE_UP);
+            sg_docflow_end(core, scope, f, SG_ERR_TIMEOUT);
         } else if (f->resend_at <= core->now) {
             resend(core, scope, f);
         }
     }
-    if (docs != NULL && docs->mine.handle == 0 && docs->due <= core->now)
-        open_session(core, scope);
+    if (docs != NULL)
+        sg_docturn_timeout(core, scope);
 }
 
 sg_time_ns sg_docflow_deadline(const struct sg_scope *scope)
@@ -586,9 +419,9 @@ sg_time_ns sg_docflow_deadline(const struct sg_scope *scope)
     struct sg_docflow_state *docs = scope->docs;
     if (docs == NULL)
         return SG_TIME_NEVER;
-    sg_time_ns at = docs->mine.handle == 0 ? docs->due : SG_TIME_NEVER;
-    for (size_t i = 0; i < FLOWS; i++) {
-        const struct sg_doc_flow *f = flow_at(docs, i);
+    sg_time_ns at = sg_docturn_deadline(scope);
+    for (size_t i = 0; i < SG_DOC_FLOWS; i++) {
+        const struct sg_doc_flow *f = sg_docflow_at(docs, i);
         if (f->handle == 0)
             continue;
         at = sg_time_min(at, ends_at(f));
@@ -602,8 +435,8 @@ void sg_docflow_check(const struct sg_core *core)
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < core->scope_count; i++) {
         struct sg_docflow_state *docs = core->scopes[i]->docs;
-        for (size_t k = 0; docs != NULL && k < FLOWS; k++) {
-            const struct sg_doc_flow *f = flow_at(docs, k);
+        for (size_t k = 0; docs != NULL && k < SG_DOC_FLOWS; k++) {
+            const struct sg_doc_flow *f = sg_docflow_at(docs, k);
             bytes += f->gathered == NULL ? 0 : f->gathered->cap;
             assert(f->handle != 0 || (f->message == NULL && f->gathered == NULL));
             assert(f->taken <= f->sent && f->sent <= f->end && f->first <= f->end);

@@ -1,6 +1,6 @@
 /* Documents that are bound to topics: when to sync with whom, and the transport of what sessions
  * say to each other. What that means is the runtime's business: documents are on disk. See
- * docflow.c for the essay. */
+ * docflow.c and docturn.c for the essays. */
 #ifndef SG_NODE_DOCFLOW_H
 #define SG_NODE_DOCFLOW_H
 
@@ -42,10 +42,21 @@ struct sg_doc_flow {
     sg_time_ns begun_at;
 };
 
+/* Neighbours of which it is known when they were served: as many as there are, mostly. */
+#define SG_DOC_PEERS_MAX 16
+
+struct sg_doc_peer {
+    struct sg_peer_id peer;
+    bool is_known, was_served;
+    struct sg_bucket opens; /* sessions that it opens */
+    sg_time_ns heard_at;    /* it asked for one .. */
+    sg_time_ns served_at;   /* .. and got one */
+};
+
 struct sg_docflow_state {
     struct sg_doc_flow mine;
     struct sg_doc_flow theirs[SG_DOC_SESSIONS_MAX];
-    struct sg_bucket opens;                  /* by others */
+    struct sg_doc_peer peers[SG_DOC_PEERS_MAX];
     sg_time_ns due;                          /* for a session of our own */
     struct sg_peer_id todo[SG_DOC_TODO_MAX]; /* [todo_count] whom to ask soon, in this order */
     uint32_t todo_count;

@@ -1,9 +1,10 @@
 /* Documents bound to a topic of a node.
  *
  * The node's loop never touches a document: documents wait for the disk. It puts what happens to
- * sessions (node/docflow.c) into the queue of a subscription of the binding's own, between the
- * messages of the topic, and whoever calls run works that off in order. A session's message is
- * acknowledged when it is worked off, so what waits is one message for each of few sessions.
+ * sessions (node/docflow.c) into a queue of its own of the binding's subscription, and whoever
+ * calls run works that off in turns with the messages of the topic, so that neither a storm of
+ * broadcasts nor a busy session keeps the other waiting. A session's message is acknowledged when
+ * it is worked off, so what waits is one message for each of few sessions.
  *
  * In the queue, what is of a session is a message of the zero topic, which no real one has:
  * author = the peer, sequence = the session, hops = enum sg_core_doc_kind, time_ms = -err. */
@@ -48,7 +49,7 @@ void sg_rt_doc_event(struct sg_node *node, const struct sg_core_out *out)
         message.len = out->buf->len;
         message.payload = out->buf->data;
     }
-    sg_rt_subs_tell_doc(&node->subs, &out->topic, &message);
+    sg_rt_subs_tell_doc(&node->subs, &out->topic, &message, out->doc == SG_CORE_DOC_CLOSED);
 }
 
 static sg_err tell(struct sg_doc_binding *b, const struct sg_core_in *in)

@@ -2,11 +2,10 @@
  *
  * A floor is the state of a document without its history, signed. Whoever takes one over believes
  * the signer: nothing in it can be checked against batches. So it is taken only of the replica's
- * own
- * author or of somebody whom the application has named, only when the replica lacks something that
- * is in it, and only when nothing is lost that an earlier floor here stands for: two people who
- * both
- * compacted before they had all of each other's work have parted for good, and are told so.
+ * own author or of somebody whom the application has named, only when the replica lacks something
+ * that is in it, and only when nothing is lost that an earlier floor here stands for: two people
+ * who both compacted before they had all of each other's work have parted for good, and are told
+ * so.
  *
  * What the replica has and the floor has not is kept in the same transaction that takes the rows
  * away, until the application says that it has it. */
@@ -50,6 +49,13 @@ static bool is_trusted(const struct sg_doc *doc, struct sg_bytes key)
             return true;
     }
     return false;
+}
+
+bool sg_doc_floor_is_trusted(const struct sg_doc *doc, struct sg_bytes floor)
+{
+    struct sg_reader in = sg_reader(floor);
+    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
+    return in.err == SG_OK && is_trusted(doc, key);
 }
 
 static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
@@ -179,11 +185,26 @@ static sg_err keep_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_by
     return SG_OK;
 }
 
+/* What the author has written so far may be gone with the floor, its numbers are not free. */
+static sg_err keep_used(struct sg_doc *doc)
+{
+    uint32_t end_seq;
+    (void)sg_log_own(&doc->replica->log, doc->author, &end_seq);
+    if (end_seq <= doc->used_seq)
+        return SG_OK;
+    if (doc->store != NULL)
+        SG_TRY(sg_docs_put_used(doc->store, doc->author, end_seq));
+    doc->used_seq = end_seq;
+    return SG_OK;
+}
+
 static sg_err replace(struct sg_doc *doc, struct sg_replica *fresh, struct sg_bytes floor,
                       struct sg_bytes state)
 {
     struct sg_column unsynced = {.mem = doc->mem};
     sg_err err = take_unsynced(doc, fresh, &unsynced);
+    if (err == SG_OK)
+        err = keep_used(doc);
     if (err == SG_OK && doc->store != NULL)
         err = sg_docs_compact(doc->store, state, floor, sg_column_bytes(&unsynced));
     if (err == SG_OK && doc->store == NULL)
@@ -212,12 +233,9 @@ static void tell_all(struct sg_doc *doc)
     }
 }
 
-static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
+static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
 {
-    struct sg_bytes floor;
-    struct sg_bytes state;
     struct sg_replica *fresh;
-    SG_TRY(find_state(doc, plain, &floor, &state));
     SG_TRY(decode(doc, state, &fresh));
     if (covers(&doc->replica->log, &fresh->log)) {
         sg_doc_replica_free(doc, fresh);
@@ -230,6 +248,7 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
         sg_doc_replica_free(doc, fresh);
         return err;
     }
+    doc->refused_count = 0;
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
@@ -239,6 +258,20 @@ static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
         fresh->log.chains[fresh->log.batches[i].chain].made_seq = fresh->log.batches[i].seq + 1;
     tell_all(doc);
     return SG_OK;
+}
+
+/* One that is not taken over will not be the next time, either. */
+static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
+{
+    struct sg_bytes floor = {0};
+    struct sg_bytes state;
+    sg_err err = find_state(doc, plain, &floor, &state);
+    if (err == SG_OK)
+        err = adopt_state(doc, floor, state);
+    bool is_ours = err == SG_ERR_PERMISSION || err == SG_ERR_EXPIRED;
+    if (floor.len > 0 && (is_ours || sg_err_class_of(err) == SG_ERR_CLASS_PEER))
+        sg_doc_refuse_floor(doc, sg_doc_floor_id(floor));
+    return err;
 }
 
 sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_bytes *unsynced)

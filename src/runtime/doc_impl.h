@@ -5,6 +5,7 @@
 #include <saorsa/crdt.h>
 
 #include "crdt/bundle.h"
+#include "node/doc_compare.h"
 #include "runtime/keystore.h"
 #include "store/docs.h"
 
@@ -41,15 +42,21 @@ struct sg_doc {
     uint8_t author[SG_ID_LEN];
     bool is_lazy;
     uint32_t loaded;   /* counts up when chains may have got other numbers */
+    uint32_t used_seq; /* own numbers below this were used before a floor was taken over */
     uint64_t base;     /* rows that the replica's floor stands for */
     uint32_t saved;    /* batches of the log that are in the store */
     uint64_t snapshot; /* rows that the stored snapshot stands for */
     bool is_partial;   /* the replica's floor is a snapshot; history below it is in the store */
     uint8_t *floor;    /* [floor_len] signature of the real floor, owned; NULL: none */
     size_t floor_len;
-    struct sg_column floor_state; /* what it signs, when there is no store */
-    struct sg_column unsynced;    /* what it did not have, when there is no store */
-    struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
+    struct sg_column floor_state;         /* what it signs, when there is no store */
+    struct sg_column unsynced;            /* what it did not have, when there is no store */
+    uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] floors that were not taken over */
+    uint32_t refused_count;
+    struct sg_column gathered;  /* of a state that comes in parts .. */
+    uint64_t gathered_floor;    /* .. of this floor .. */
+    uint32_t gathered_len;      /* .. so many bytes in all; 0: none comes */
+    struct sg_peer_id *trusted; /* [trusted_count] owned: whose floors are taken, too */
     size_t trusted_count;
     uint32_t unsigned_count;      /* own batches since the last checkpoint of this session .. */
     uint64_t unsigned_since;      /* .. the first of them, sg_clock_now */
@@ -84,7 +91,8 @@ SG_MUST_USE sg_err sg_doc_flush(struct sg_doc *doc);
 SG_MUST_USE sg_err sg_doc_sign_due(struct sg_doc *doc, uint64_t *due_ms);
 
 /* doc_session.c */
-/* A state that the peer brings is taken over, if its signer is trusted. */
+/* A state that the peer brings is taken over, if its signer is trusted. Before the first message.
+ */
 void sg_doc_session_adopts(struct sg_doc_session *session);
 
 /* doc_sync.c */
@@ -95,8 +103,11 @@ SG_MUST_USE sg_err sg_doc_unpack_bundle(struct sg_bytes bundle, struct sg_bytes 
 bool sg_doc_is_packed(struct sg_bytes bundle);
 /* A checkpoint was verified: it is kept. */
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
-/* Appends a record with floor and state, for somebody who is behind the floor. */
-SG_MUST_USE sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out);
+/* Appends floor and state, for somebody who is behind the floor. */
+SG_MUST_USE sg_err sg_doc_put_record(struct sg_doc *doc, struct sg_column *out);
+/* Appends the newest checkpoint of a chain, which is about batch *seq. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t chain, struct sg_column *out,
+                                          uint32_t *seq);
 /* Appends checkpoints that say something about what a view lacks, and the own author's, from number
  * *after on (0 at first) until out has `most` bytes; *after: UINT64_MAX when that was all. */
 SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
@@ -110,6 +121,40 @@ SG_MUST_USE sg_err sg_doc_sign_floor(const struct sg_doc *doc, struct sg_bytes s
                                      struct sg_column *out);
 /* Whether a state record has something that this replica lacks. All history must be loaded. */
 SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_behind);
+
+/* Whether a floor names a signer whose floors are taken over; it is not verified. */
+bool sg_doc_floor_is_trusted(const struct sg_doc *doc, struct sg_bytes floor);
+
+/* doc_state.c */
+/* What a message has of a state. */
+#define SG_DOC_STATE_PIECE (UINT32_C(1) << 20)
+struct sg_doc_state_out {
+    struct sg_column record; /* floor and state */
+    uint64_t floor;
+    uint32_t at; /* bytes before this are sent */
+};
+enum sg_doc_gathering {
+    SG_DOC_STATE_MORE,
+    SG_DOC_STATE_WHOLE,   /* it can be taken over */
+    SG_DOC_STATE_UNWANTED /* its signer is not trusted */
+};
+uint64_t sg_doc_floor_id(struct sg_bytes floor);
+/* Is not to be sent any more. */
+void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id);
+/* Forgets what has come of a state. */
+void sg_doc_state_forget(struct sg_doc *doc);
+struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc);
+/* Begins to send the state under the document's floor; out->record stays empty when the other one
+ * does not want it. SG_ERR_PROTOCOL: it has more of it than there is. */
+SG_MUST_USE sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
+                                      struct sg_doc_state_out *out);
+/* Appends the next part: floor [8], bytes in all, where this part begins, the part. */
+void sg_doc_state_put(struct sg_doc_state_out *state, struct sg_column *out);
+/* A part. SG_ERR_PROTOCOL: not the next one; SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_doc_state_take(struct sg_doc *doc, struct sg_bytes body,
+                                     enum sg_doc_gathering *result);
+/* Makes a bundle of a whole one, which is forgotten. */
+SG_MUST_USE sg_err sg_doc_state_bundle(struct sg_doc *doc, struct sg_column *bundle);
 
 /* doc_undo.c */
 void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from);

@@ -104,6 +104,7 @@ void sg_doc_replace(struct sg_doc *doc, struct sg_replica *fresh)
     if (doc->replica != NULL)
         move_own(&doc->replica->log, &fresh->log);
     sg_doc_replica_free(doc, doc->replica);
+    fresh->used_seq = doc->used_seq;
     doc->replica = fresh;
     doc->loaded++;
 }
@@ -217,11 +218,15 @@ static sg_err load_once(struct sg_doc *doc, const struct sg_genesis *genesis, bo
     struct sg_replica *r;
     SG_TRY(sg_doc_replica_new(doc, genesis, &r));
     const struct sg_doc before = *doc;
+    uint32_t used_seq = 0;
+    sg_err err = sg_docs_used(doc->store, doc->author, &used_seq);
+    doc->used_seq = used_seq > doc->used_seq ? used_seq : doc->used_seq;
     r->is_loading = true;
     doc->on_patch = NULL;
     doc->floor = NULL;
     doc->floor_len = 0;
-    sg_err err = load_into(doc, r, whole);
+    if (err == SG_OK)
+        err = load_into(doc, r, whole);
     doc->on_patch = before.on_patch;
     sg_mem_free(doc->mem, err == SG_OK ? before.floor : doc->floor);
     if (err != SG_OK) { /* the old replica stays, and what is known of it */

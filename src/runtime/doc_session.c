@@ -3,15 +3,15 @@
  *   1 .. 5    who lacks what: node/doc_compare.c
  *   DATA      6, a bundle: batches that the other one lacks, in pieces
  *   DONE      7
+ *   STATE     8, a part of a state, for those behind the floor: doc_state.c
  *
  * Both sides do the same, and whoever has said a word too early has only decided who decodes. Equal
  * replicas part after their first messages. */
 #include "runtime/doc_impl.h"
 
 #include "crypto/random.h"
-#include "node/doc_compare.h"
 
-enum { DATA = 6, DONE = 7 };
+enum { DATA = 6, DONE = 7, STATE = 8 };
 
 /* A piece is full when it has so many bytes. */
 #define PIECE 61440
@@ -24,7 +24,8 @@ struct sg_doc_session {
     struct sg_doc_compare compare;
     bool adopts;
     bool has_compare, has_data, is_done, peer_done;
-    bool has_batches;
+    bool has_batches, has_state;
+    struct sg_doc_state_out state;
     uint32_t from;  /* the next batch to be looked at .. */
     uint64_t after; /* .. and the checkpoint before the next one */
     struct sg_doc_import_result result;
@@ -49,7 +50,7 @@ sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source, struct sg_doc_ses
     if (s == NULL)
         return SG_ERR_NO_MEMORY;
     *s = (struct sg_doc_session){.doc = doc, .source = source, .loaded = doc->loaded};
-    s->out.mem = doc->mem;
+    s->out.mem = s->state.record.mem = doc->mem;
     sg_err err = begin(s);
     if (err != SG_OK) {
         sg_doc_session_free(s);
@@ -64,6 +65,7 @@ void sg_doc_session_free(struct sg_doc_session *s)
     if (s == NULL)
         return;
     sg_column_fini(&s->out);
+    sg_column_fini(&s->state.record);
     if (s->has_compare)
         sg_doc_compare_fini(&s->compare);
     sg_mem_free(s->doc->mem, s);
@@ -77,6 +79,19 @@ static bool may_go_on(const struct sg_doc_session *s)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* The next part of the state, where one is wanted. */
+static sg_err put_state(struct sg_doc_session *s)
+{
+    if (!s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0)
+        SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
+    s->has_state = true;
+    if (s->state.record.len <= s->state.at)
+        return SG_OK;
+    sg_put_u8(&s->out, STATE);
+    sg_doc_state_put(&s->state, &s->out);
+    return SG_OK;
+}
+
 /* The next piece; has_data is set with the last one. */
 static sg_err put_data(struct sg_doc_session *s)
 {
@@ -85,9 +100,6 @@ static sg_err put_data(struct sg_doc_session *s)
     sg_put_u8(&s->out, DATA);
     sg_bundle_begin(r, &s->out);
     size_t empty = s->out.len;
-    bool is_first = s->from == 0;
-    if (is_first && s->doc->floor != NULL && view->behind > 0)
-        SG_TRY(sg_doc_put_state(s->doc, &s->out));
     SG_TRY(sg_bundle_put_missing(r, view, &s->from, PIECE, &s->out));
     s->has_batches = s->has_batches || s->out.len > empty;
     if (s->from < view->end)
@@ -106,7 +118,10 @@ sg_err sg_doc_session_next(struct sg_doc_session *s, struct sg_bytes *message)
     if (!may_go_on(s))
         return SG_ERR_INVALID_STATE;
     sg_err err = sg_doc_compare_next(&s->compare, &s->out);
-    if (err == SG_OK && s->out.len == 0 && sg_doc_compare_is_ready(&s->compare) && !s->has_data)
+    bool is_ready = s->out.len == 0 && sg_doc_compare_is_ready(&s->compare) && !s->has_data;
+    if (err == SG_OK && is_ready)
+        err = put_state(s);
+    if (err == SG_OK && is_ready && s->out.len == 0)
         err = put_data(s);
     bool is_equal = sg_doc_compare_is_equal(&s->compare);
     if (err == SG_OK && s->out.len == 0 && !s->is_done && (s->has_data || is_equal)) {
@@ -128,23 +143,19 @@ static sg_err adopt(struct sg_doc_session *s, struct sg_bytes bundle)
     sg_doc_bytes_free(&unsynced);
     if (err == SG_OK)
         s->result.has_floor = false;
-    return err == SG_ERR_PERMISSION ? SG_OK : err;
+    return err == SG_ERR_PERMISSION || err == SG_ERR_EXPIRED ? SG_OK : err;
 }
 
 void sg_doc_session_adopts(struct sg_doc_session *s)
 {
     s->adopts = true;
+    s->compare.wish = sg_doc_state_wish(s->doc);
 }
 
-static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
+static sg_err take_bundle(struct sg_doc_session *s, struct sg_bytes body)
 {
     struct sg_doc_import_result got = {0};
     struct sg_doc_import_result *sum = &s->result;
-    /* before it knows what differs, nobody sends */
-    if (!s->compare.has_differed || s->peer_done)
-        return SG_ERR_PROTOCOL;
-    if (sg_doc_is_packed(body))
-        return SG_ERR_MALFORMED;
     sg_err err = sg_doc_import(s->doc, body, s->source, &got);
     sum->applied += got.applied;
     sum->known += got.known;
@@ -153,6 +164,35 @@ static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
     sum->refusal = sum->refusal == SG_OK ? got.refusal : sum->refusal;
     sum->has_floor = sum->has_floor || got.has_floor;
     return err == SG_OK && got.has_floor && s->adopts ? adopt(s, body) : err;
+}
+
+static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
+{
+    /* before it knows what differs, nobody sends */
+    if (!s->compare.has_differed || s->peer_done)
+        return SG_ERR_PROTOCOL;
+    return sg_doc_is_packed(body) ? SG_ERR_MALFORMED : take_bundle(s, body);
+}
+
+static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
+{
+    enum sg_doc_gathering got;
+    struct sg_column bundle = {.mem = s->doc->mem};
+    if (!s->compare.has_differed || s->peer_done)
+        return SG_ERR_PROTOCOL;
+    SG_TRY(sg_doc_state_take(s->doc, body, &got));
+    s->result.has_floor = s->result.has_floor || got == SG_DOC_STATE_UNWANTED;
+    if (got != SG_DOC_STATE_WHOLE)
+        return SG_OK;
+    uint32_t loaded = s->doc->loaded;
+    uint64_t floor = s->doc->gathered_floor;
+    sg_err err = sg_doc_state_bundle(s->doc, &bundle);
+    if (err == SG_OK)
+        err = take_bundle(s, sg_column_bytes(&bundle));
+    if (err == SG_OK && s->doc->loaded == loaded) /* it brought nothing */
+        sg_doc_refuse_floor(s->doc, floor);
+    sg_column_fini(&bundle);
+    return err;
 }
 
 sg_err sg_doc_session_input(struct sg_doc_session *s, struct sg_bytes message)
@@ -165,6 +205,8 @@ sg_err sg_doc_session_input(struct sg_doc_session *s, struct sg_bytes message)
     uint8_t kind = message.data[0];
     if (kind == DATA)
         return hear_data(s, body);
+    if (kind == STATE)
+        return hear_state(s, body);
     if (kind == DONE) {
         bool may_end = s->compare.has_differed || sg_doc_compare_is_equal(&s->compare);
         if (!may_end || s->peer_done || body.len > 0)

@@ -189,26 +189,75 @@ sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view 
     return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
+static bool is_of(const struct sg_doc *doc, struct sg_bytes bytes, uint32_t chain, uint32_t *seq)
+{
+    struct sg_docs_checkpoint checkpoint;
+    uint32_t of;
+    if (read_checkpoint(doc, bytes, &checkpoint, &of) != SG_OK || of != chain)
+        return false;
+    *seq = checkpoint.seq;
+    return true;
+}
+
+static bool find_kept(struct sg_doc *doc, uint32_t chain, struct sg_column *out, uint32_t *seq)
+{
+    struct sg_reader in = sg_reader(sg_column_bytes(&doc->checkpoints));
+    while (in.left > 0 && in.err == SG_OK) {
+        (void)sg_read_u8(&in);
+        struct sg_bytes bytes = sg_get_vector(&in, UINT32_MAX);
+        if (in.err != SG_OK || !is_of(doc, bytes, chain, seq))
+            continue;
+        sg_put_bytes(out, bytes);
+        return true;
+    }
+    return false;
+}
+
+sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t chain, struct sg_column *out,
+                              uint32_t *seq)
+{
+    bool has_row = doc->store != NULL;
+    bool is_found = doc->store == NULL && find_kept(doc, chain, out, seq);
+    for (uint64_t after = 0; has_row && !is_found;) {
+        uint8_t *bytes;
+        size_t len;
+        SG_TRY(sg_docs_checkpoint(doc->store, &after, &bytes, &len, &has_row));
+        is_found = has_row && is_of(doc, sg_bytes(bytes, len), chain, seq);
+        if (is_found)
+            sg_put_bytes(out, sg_bytes(bytes, len));
+        sg_mem_free(doc->mem, bytes);
+    }
+    if (out->has_failed)
+        return SG_ERR_NO_MEMORY;
+    return is_found ? SG_OK : SG_ERR_NOT_FOUND;
+}
+
 /* ---- floors ---------------------------------------------------------------------------------- */
 
 /* The state that the floor was signed for: the one in the store, or of a replica that is all floor.
  */
-sg_err sg_doc_put_state(struct sg_doc *doc, struct sg_column *out)
+sg_err sg_doc_put_record(struct sg_doc *doc, struct sg_column *out)
 {
     struct sg_docs_snapshot snapshot;
-    struct sg_column record = {.mem = doc->mem};
     if (doc->store != NULL)
         SG_TRY(sg_docs_snapshot(doc->store, &snapshot));
     else
         snapshot = (struct sg_docs_snapshot){.state = sg_column_bytes(&doc->floor_state),
                                              .floor = sg_bytes(doc->floor, doc->floor_len)};
-    sg_put_vector(&record, snapshot.floor);
-    sg_put_bytes(&record, snapshot.state);
-    sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
-    sg_err err = record.has_failed ? SG_ERR_NO_MEMORY : SG_OK;
-    sg_column_fini(&record);
+    sg_put_vector(out, snapshot.floor);
+    sg_put_bytes(out, snapshot.state);
     if (doc->store != NULL)
         sg_docs_free_snapshot(doc->store, &snapshot);
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
+static sg_err put_state(struct sg_doc *doc, struct sg_column *out)
+{
+    struct sg_column record = {.mem = doc->mem};
+    sg_err err = sg_doc_put_record(doc, &record);
+    if (err == SG_OK)
+        sg_bundle_put(out, SG_BUNDLE_STATE, sg_column_bytes(&record));
+    sg_column_fini(&record);
     return err;
 }
 
@@ -232,6 +281,7 @@ sg_err sg_doc_compact(struct sg_doc *doc)
     if (err != SG_OK)
         return err;
     doc->unsigned_count = 0;
+    doc->refused_count = 0;
     sg_doc_undo_clear(doc, 0);
     return sg_doc_load(doc, true);
 }
@@ -277,7 +327,7 @@ static sg_err build(struct sg_doc *doc, const struct sg_frontier_view *view, str
     uint32_t from = 0;
     sg_bundle_begin(doc->replica, out);
     if (doc->floor != NULL && view->behind > 0)
-        SG_TRY(sg_doc_put_state(doc, out));
+        SG_TRY(put_state(doc, out));
     SG_TRY(sg_bundle_put_missing(doc->replica, view, &from, SIZE_MAX, out));
     uint64_t after = 0;
     return sg_doc_put_checkpoints(doc, view, &after, SIZE_MAX, out);

@@ -40,24 +40,54 @@ sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic_id *topic,
     return SG_OK;
 }
 
+static void push_to(struct sg_rt_queue *queue, struct sg_rt_message *message)
+{
+    if (queue->last == NULL)
+        queue->first = message;
+    else
+        queue->last->next = message;
+    queue->last = message;
+    queue->count++;
+    queue->bytes += message->message.len;
+}
+
+static struct sg_rt_message *pop_from(struct sg_rt_queue *queue)
+{
+    struct sg_rt_message *first = queue->first;
+    queue->first = first->next;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    queue->count--;
+    queue->bytes -= first->message.len;
+    return first;
+}
+
+static void clear(struct sg_rt_queue *queue)
+{
+    while (queue->count > 0) {
+        struct sg_rt_message *message = pop_from(queue);
+        sg_mem_free(message->mem, message);
+    }
+}
+
+static bool is_empty(const struct sg_subscription *sub)
+{
+    return sub->queue.count == 0 && sub->events.count == 0;
+}
+
+/* Of both queues in turn, so that a flood in one does not keep the other waiting. */
 static struct sg_rt_message *pop(struct sg_subscription *sub)
 {
-    struct sg_rt_message *first = sub->first;
-    sub->first = first->next;
-    if (sub->first == NULL)
-        sub->last = NULL;
-    sub->count--;
-    sub->bytes -= first->message.len;
-    return first;
+    bool is_event = sub->events.count > 0 && (sub->queue.count == 0 || !sub->was_event);
+    sub->was_event = is_event;
+    return pop_from(is_event ? &sub->events : &sub->queue);
 }
 
 void sg_rt_sub_free(struct sg_subscription *sub)
 {
     sg_rt_wait_fini(&sub->wait);
-    while (sub->count > 0) {
-        struct sg_rt_message *message = pop(sub);
-        sg_mem_free(message->mem, message);
-    }
+    clear(&sub->queue);
+    clear(&sub->events);
     sg_rt_ready_fini(&sub->ready);
     sg_mem_free(sub->mem, sub->behind);
     sg_mem_free(sub->mem, sub);
@@ -151,8 +181,8 @@ static uint64_t hold(struct sg_subscription *sub, const struct sg_msg_id *id)
 
 static bool has_room(const struct sg_subscription *sub, size_t len)
 {
-    return sub->count < sub->options.queue_max && len <= sub->options.queue_bytes_max &&
-           sub->bytes <= sub->options.queue_bytes_max - len;
+    return sub->queue.count < sub->options.queue_max && len <= sub->options.queue_bytes_max &&
+           sub->queue.bytes <= sub->options.queue_bytes_max - len;
 }
 
 /* Makes room as the policy says; how many old messages went for it. */
@@ -161,8 +191,8 @@ static uint64_t make_room(struct sg_subscription *sub, size_t len)
     uint64_t gone = 0;
     switch (sub->options.policy) {
     case SG_FULL_DROP_OLDEST:
-        while (len <= sub->options.queue_bytes_max && sub->count > 0 && !has_room(sub, len)) {
-            struct sg_rt_message *oldest = pop(sub);
+        while (len <= sub->options.queue_bytes_max && sub->queue.count > 0 && !has_room(sub, len)) {
+            struct sg_rt_message *oldest = pop_from(&sub->queue);
             sg_mem_free(oldest->mem, oldest);
             gone++;
         }
@@ -181,14 +211,9 @@ static uint64_t make_room(struct sg_subscription *sub, size_t len)
 
 static void append(struct sg_subscription *sub, struct sg_rt_message *message)
 {
-    if (sub->last == NULL)
-        sub->first = message;
-    else
-        sub->last->next = message;
-    sub->last = message;
-    sub->bytes += message->message.len;
-    if (sub->count++ == 0)
+    if (is_empty(sub))
         sg_rt_ready_set(&sub->ready, true);
+    push_to(&sub->queue, message);
     sg_rt_wait_signal(&sub->wait);
 }
 
@@ -236,7 +261,7 @@ static void deliver(struct sg_rt_subs *subs, struct sg_subscription *sub,
 bool sg_rt_sub_is_behind(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    bool is_behind = sub->count == 0 && sub->behind_count > 0;
+    bool is_behind = is_empty(sub) && sub->behind_count > 0;
     sg_rt_wait_unlock(&sub->wait);
     return is_behind;
 }
@@ -274,14 +299,55 @@ void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *messag
     }
 }
 
+/* ---- sessions of documents ------------------------------------------------------------------- */
+
+/* What waits of a session that is over interests nobody any more. */
+static void drop_events(struct sg_rt_queue *events, uint64_t session)
+{
+    struct sg_rt_queue kept = {0};
+    while (events->count > 0) {
+        struct sg_rt_message *event = pop_from(events);
+        event->next = NULL;
+        if (event->message.sequence == session)
+            sg_mem_free(event->mem, event);
+        else
+            push_to(&kept, event);
+    }
+    *events = kept;
+}
+
+static void take_event(struct sg_subscription *sub, const struct sg_message *event, bool is_end)
+{
+    struct sg_rt_message *copy = copy_of(sub->mem, event);
+    if (is_end)
+        drop_events(&sub->events, event->sequence);
+    /* of live sessions there are few: these are ends of which nobody has ever heard the begin */
+    if (sub->events.count >= SG_RT_EVENTS_MAX) {
+        struct sg_rt_message *oldest = pop_from(&sub->events);
+        sg_mem_free(oldest->mem, oldest);
+    }
+    if (copy == NULL)
+        return; /* the session stands still, and ends by itself */
+    if (is_empty(sub))
+        sg_rt_ready_set(&sub->ready, true);
+    push_to(&sub->events, copy);
+    sg_rt_wait_signal(&sub->wait);
+}
+
 void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topic,
-                         const struct sg_message *message)
+                         const struct sg_message *event, bool is_end)
 {
     for (struct sg_subscription *sub = subs->first; sub != NULL; sub = sub->next) {
-        if (sub->takes_docs && sg_topic_id_equal(&sub->topic, topic))
-            deliver(subs, sub, message);
+        if (!sub->takes_docs || !sg_topic_id_equal(&sub->topic, topic))
+            continue;
+        sg_rt_wait_lock(&sub->wait);
+        if (!has_ended(sub))
+            take_event(sub, event, is_end);
+        sg_rt_wait_unlock(&sub->wait);
     }
 }
+
+/* ---- blocking and stopping ------------------------------------------------------------------- */
 
 static bool blocks(struct sg_subscription *sub, size_t len)
 {
@@ -319,7 +385,7 @@ void sg_rt_subs_stop(struct sg_rt_subs *subs)
 static sg_err wait_for_message(struct sg_subscription *sub, int timeout_ms)
 {
     sg_time_ns until = timeout_ms == 0 ? 0 : sg_rt_wait_until(timeout_ms);
-    while (sub->count == 0) {
+    while (is_empty(sub)) {
         if (sub->closed)
             return SG_ERR_CLOSED;
         if (sub->wait.stopped)
@@ -328,7 +394,7 @@ static sg_err wait_for_message(struct sg_subscription *sub, int timeout_ms)
             return SG_ERR_NOT_FOUND;
         if (timeout_ms == 0)
             return SG_ERR_WOULD_BLOCK;
-        if (!sg_rt_wait_once(&sub->wait, until) && sub->count == 0 && !has_ended(sub))
+        if (!sg_rt_wait_once(&sub->wait, until) && is_empty(sub) && !has_ended(sub))
             return SG_ERR_TIMEOUT;
     }
     return SG_OK;
@@ -340,7 +406,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
     sg_err err = wait_for_message(sub, timeout_ms);
     if (err == SG_OK) {
         *message = &pop(sub)->message;
-        if (sub->count == 0 && sub->behind_count == 0 && !has_ended(sub))
+        if (is_empty(sub) && sub->behind_count == 0 && !has_ended(sub))
             sg_rt_ready_set(&sub->ready, false);
     }
     sg_rt_wait_unlock(&sub->wait);
@@ -350,7 +416,7 @@ sg_err sg_rt_sub_next(struct sg_subscription *sub, int timeout_ms, struct sg_mes
 void sg_rt_sub_past_ended(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    if (sub->has_past && sub->count == 0 && sub->behind_count == 0 && !has_ended(sub))
+    if (sub->has_past && is_empty(sub) && sub->behind_count == 0 && !has_ended(sub))
         sg_rt_ready_set(&sub->ready, false);
     sub->has_past = false;
     sg_rt_wait_unlock(&sub->wait);
@@ -359,7 +425,7 @@ void sg_rt_sub_past_ended(struct sg_subscription *sub)
 int sg_rt_sub_fd(struct sg_subscription *sub)
 {
     sg_rt_wait_lock(&sub->wait);
-    bool is_ready = sub->has_past || sub->count > 0 || sub->behind_count > 0 || has_ended(sub);
+    bool is_ready = sub->has_past || !is_empty(sub) || sub->behind_count > 0 || has_ended(sub);
     int fd = sg_rt_ready_fd(&sub->ready, is_ready);
     sg_rt_wait_unlock(&sub->wait);
     return fd;

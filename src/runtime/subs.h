@@ -13,6 +13,16 @@
 struct sg_rt_message;
 struct sg_rt_past;
 
+/* Events of sessions of documents that wait: more than node/docflow.c ever has of live sessions. */
+#define SG_RT_EVENTS_MAX 64
+
+struct sg_rt_queue {
+    struct sg_rt_message *first;
+    struct sg_rt_message *last;
+    size_t count;
+    size_t bytes; /* of payload */
+};
+
 struct sg_subscription {
     struct sg_node *node;
     const struct sg_mem *mem;
@@ -23,10 +33,9 @@ struct sg_subscription {
     struct sg_rt_past *past;      /* with since_ms; set before anybody reads */
     /* below: under wait */
     struct sg_rt_wait wait;
-    struct sg_rt_message *first;
-    struct sg_rt_message *last;
-    size_t count;
-    size_t bytes; /* of payload */
+    struct sg_rt_queue queue;  /* of messages; the options are about this one */
+    struct sg_rt_queue events; /* of sessions, see doc_bind.c: no broadcast takes their place */
+    bool was_event;            /* what was read last */
     uint64_t dropped;
     bool closed; /* SG_FULL_CLOSE: full once */
     /* SG_FULL_BLOCK: messages that wait where the node keeps them, a ring in order */
@@ -63,9 +72,10 @@ bool sg_rt_subs_remove(struct sg_rt_subs *subs, struct sg_subscription *sub);
 /* Copies the message into every subscription of its topic; own: only into those that want the
  * node's own messages. A copy that finds no memory counts as dropped. */
 void sg_rt_subs_deliver(struct sg_rt_subs *subs, const struct sg_message *message, bool own);
-/* Copies a message into the queue of a binding of the topic, if there is one. */
+/* Copies an event of a session into the queue of a binding of the topic, if there is one, whatever
+ * messages wait there. is_end: the session's last one, what still waits of it is dropped. */
 void sg_rt_subs_tell_doc(struct sg_rt_subs *subs, const struct sg_topic_id *topic,
-                         const struct sg_message *message);
+                         const struct sg_message *event, bool is_end);
 /* Whether a subscription that blocks has no room for this message of the node's own. */
 bool sg_rt_subs_block(struct sg_rt_subs *subs, const struct sg_topic_id *topic, size_t len);
 /* Blocked readers return. */

@@ -9,6 +9,7 @@
  *               chain, for an author who forked has several; made when needed
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
  *   own         author INTEGER, name BLOB: the newest batch that was made here; made when needed
+ *   used        author INTEGER, seq INTEGER: numbers below it are used; made when needed
  *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
  *
  * Rows of batches are in the order in which they were applied, each after its past, so any prefix
@@ -18,23 +19,12 @@
  *
  * A file is made in one transaction, with application_id and user_version: it is either empty or
  * whole. One that is not ours is never written to. */
-#include "store/docs.h"
-
+#include "store/docs_impl.h"
 #include "store/pack.h"
-#include "store/sql.h"
 
 #define APPLICATION_ID 1396789068 /* "SADL" */
 #define VERSION 1
 #define STATE_MAX (UINT32_MAX - 1)
-
-struct sg_docs {
-    const struct sg_mem *mem;
-    const struct sg_file_sys *sys;
-    sqlite3 *db;
-    int lock;
-    sqlite3_stmt *insert, *author, *rows;
-    uint64_t last;
-};
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -51,19 +41,46 @@ static const char schema[] =
     "PRAGMA application_id = 1396789068;"
     "PRAGMA user_version = 1;";
 
-static sg_err begin(sqlite3 *db)
+sg_err sg_docs_begin(sqlite3 *db)
 {
     return sg_sql_exec(db, "BEGIN IMMEDIATE");
 }
 
 /* Commits when err is SG_OK, else takes everything back; the first error counts. */
-static sg_err end(sqlite3 *db, sg_err err)
+sg_err sg_docs_end(sqlite3 *db, sg_err err)
 {
     if (err == SG_OK)
         err = sg_sql_exec(db, "COMMIT");
     if (err != SG_OK && sqlite3_get_autocommit(db) == 0)
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return err;
+}
+
+sg_err sg_docs_name_author(struct sg_docs *docs, const uint8_t author[SG_ID_LEN])
+{
+    SG_TRY(sg_sql_bind_bytes(docs->author, 1, sg_bytes(author, SG_ID_LEN)));
+    return sg_sql_run(docs->db, docs->author);
+}
+
+sg_err sg_docs_has_table(struct sg_docs *docs, const char *sql, bool *has)
+{
+    int64_t count = 0;
+    SG_TRY(sg_sql_int(docs->db, sql, &count));
+    *has = count > 0;
+    return SG_OK;
+}
+
+/* A copy of a column; NULL and no error when it is empty. */
+sg_err sg_docs_copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at, struct sg_bytes *out)
+{
+    struct sg_bytes bytes = sg_sql_bytes(stmt, at);
+    uint8_t *copy = bytes.len == 0 ? NULL : sg_mem_new(docs->mem, bytes.len, 1);
+    if (copy == NULL && bytes.len > 0)
+        return SG_ERR_NO_MEMORY;
+    if (bytes.len > 0)
+        memcpy(copy, bytes.data, bytes.len);
+    *out = sg_bytes(copy, bytes.len);
+    return SG_OK;
 }
 
 /* That the tables are whole enough to be read: every batch is checked by its name when it is. */
@@ -85,7 +102,7 @@ static sg_err verify(sqlite3 *db)
 static sg_err make_tables(sqlite3 *db, struct sg_bytes genesis)
 {
     sqlite3_stmt *stmt = NULL;
-    SG_TRY(begin(db));
+    SG_TRY(sg_docs_begin(db));
     sg_err err = sg_sql_exec(db, schema);
     if (err == SG_OK)
         err = sg_sql_prepare(db, "INSERT INTO doc VALUES(?1)", &stmt);
@@ -94,7 +111,7 @@ static sg_err make_tables(sqlite3 *db, struct sg_bytes genesis)
     if (err == SG_OK)
         err = sg_sql_run(db, stmt);
     (void)sqlite3_finalize(stmt);
-    return end(db, err);
+    return sg_docs_end(db, err);
 }
 
 static sg_err prepare_database(sqlite3 *db, struct sg_bytes genesis)
@@ -209,12 +226,6 @@ sg_err sg_docs_genesis(struct sg_docs *docs, uint8_t *out, size_t cap, size_t *l
 
 /* ---- batches --------------------------------------------------------------------------------- */
 
-static sg_err name_author(struct sg_docs *docs, const uint8_t author[SG_ID_LEN])
-{
-    SG_TRY(sg_sql_bind_bytes(docs->author, 1, sg_bytes(author, SG_ID_LEN)));
-    return sg_sql_run(docs->db, docs->author);
-}
-
 static sg_err insert_row(struct sg_docs *docs, const struct sg_docs_batch *batch, uint64_t n)
 {
     sqlite3_stmt *stmt = docs->insert;
@@ -229,62 +240,15 @@ static sg_err insert_row(struct sg_docs *docs, const struct sg_docs_batch *batch
     return sg_sql_run(docs->db, stmt);
 }
 
-static sg_err has_table(struct sg_docs *docs, const char *sql, bool *has)
-{
-    int64_t count = 0;
-    SG_TRY(sg_sql_int(docs->db, sql, &count));
-    *has = count > 0;
-    return SG_OK;
-}
-
-static sg_err put_own(struct sg_docs *docs, const struct sg_docs_batch *batch)
-{
-    sqlite3_stmt *stmt;
-    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS own(author INTEGER PRIMARY KEY"
-                                 " REFERENCES author, name BLOB NOT NULL) STRICT"));
-    SG_TRY(sg_sql_prepare(
-        docs->db, "INSERT OR REPLACE INTO own SELECT id, ?2 FROM author WHERE name = ?1", &stmt));
-    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(batch->author, SG_ID_LEN));
-    if (err == SG_OK)
-        err = sg_sql_bind_bytes(stmt, 2, sg_bytes(batch->name, SG_ID_LEN));
-    if (err == SG_OK)
-        err = sg_sql_run(docs->db, stmt);
-    (void)sqlite3_finalize(stmt);
-    return err;
-}
-
-sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint8_t name[SG_ID_LEN])
-{
-    sqlite3_stmt *stmt;
-    bool has = false;
-    SG_TRY(has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'own'", &has));
-    if (!has)
-        return SG_ERR_NOT_FOUND;
-    SG_TRY(sg_sql_prepare(docs->db,
-                          "SELECT own.name FROM own JOIN author ON id = author"
-                          " WHERE author.name = ?1",
-                          &stmt));
-    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
-    if (err == SG_OK)
-        err = sg_sql_step(docs->db, stmt, &has);
-    struct sg_bytes bytes = err == SG_OK && has ? sg_sql_bytes(stmt, 0) : sg_bytes(NULL, 0);
-    if (err == SG_OK && bytes.len != SG_ID_LEN)
-        err = has ? SG_ERR_CORRUPT : SG_ERR_NOT_FOUND;
-    if (err == SG_OK)
-        memcpy(name, bytes.data, SG_ID_LEN);
-    (void)sqlite3_finalize(stmt);
-    return err;
-}
-
 sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_batch *batches, size_t count)
 {
     const uint8_t *author = NULL;
     const struct sg_docs_batch *own = NULL;
-    SG_TRY(begin(docs->db));
+    SG_TRY(sg_docs_begin(docs->db));
     sg_err err = SG_OK;
     for (size_t i = 0; i < count && err == SG_OK; i++) {
         if (author == NULL || memcmp(author, batches[i].author, SG_ID_LEN) != 0)
-            err = name_author(docs, batches[i].author);
+            err = sg_docs_name_author(docs, batches[i].author);
         author = batches[i].author;
         own = batches[i].is_own ? &batches[i] : own;
         if (err == SG_OK)
@@ -293,8 +257,8 @@ sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_batch *batches,
             err = SG_ERR_EXISTS;
     }
     if (err == SG_OK && own != NULL)
-        err = put_own(docs, own);
-    err = end(docs->db, err);
+        err = sg_docs_put_own(docs, own);
+    err = sg_docs_end(docs->db, err);
     if (err == SG_OK)
         docs->last += count;
     return err;
@@ -343,98 +307,6 @@ uint64_t sg_docs_last(const struct sg_docs *docs)
     return docs->last;
 }
 
-/* ---- checkpoints ----------------------------------------------------------------------------- */
-
-static sg_err has_signed(struct sg_docs *docs, bool *has)
-{
-    return has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", has);
-}
-
-/* Older programs kept one of each author: these count as of a chain with the author's name. */
-static sg_err make_signed(struct sg_docs *docs)
-{
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    if (has)
-        return SG_OK;
-    return sg_sql_exec(docs->db,
-                       "CREATE TABLE signed(n INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE,"
-                       " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL,"
-                       " bytes BLOB NOT NULL) STRICT;"
-                       "INSERT INTO signed(chain, author, seq, bytes)"
-                       " SELECT name, author, seq, bytes FROM checkpoint JOIN author"
-                       " ON id = author;"
-                       "DELETE FROM checkpoint");
-}
-
-static sg_err put_checkpoint(struct sg_docs *docs, const struct sg_docs_checkpoint *checkpoint)
-{
-    sqlite3_stmt *stmt;
-    SG_TRY(name_author(docs, checkpoint->author));
-    SG_TRY(make_signed(docs));
-    SG_TRY(sg_sql_prepare(docs->db,
-                          "INSERT INTO signed(chain, author, seq, bytes)"
-                          " SELECT ?4, id, ?2, ?3 FROM author WHERE name = ?1"
-                          " ON CONFLICT(chain) DO UPDATE SET seq = excluded.seq,"
-                          " bytes = excluded.bytes WHERE excluded.seq > seq",
-                          &stmt));
-    sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(checkpoint->author, SG_ID_LEN));
-    if (err == SG_OK)
-        err = sg_sql_bind_u64(stmt, 2, checkpoint->seq);
-    if (err == SG_OK)
-        err = sg_sql_bind_bytes(stmt, 3, checkpoint->bytes);
-    if (err == SG_OK)
-        err = sg_sql_bind_bytes(stmt, 4, sg_bytes(checkpoint->chain, SG_ID_LEN));
-    if (err == SG_OK)
-        err = sg_sql_run(docs->db, stmt);
-    (void)sqlite3_finalize(stmt);
-    return err;
-}
-
-sg_err sg_docs_put_checkpoint(struct sg_docs *docs, const struct sg_docs_checkpoint *checkpoint)
-{
-    SG_TRY(begin(docs->db));
-    return end(docs->db, put_checkpoint(docs, checkpoint));
-}
-
-/* A copy of a column; NULL and no error when it is empty. */
-static sg_err copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at, struct sg_bytes *out)
-{
-    struct sg_bytes bytes = sg_sql_bytes(stmt, at);
-    uint8_t *copy = bytes.len == 0 ? NULL : sg_mem_new(docs->mem, bytes.len, 1);
-    if (copy == NULL && bytes.len > 0)
-        return SG_ERR_NO_MEMORY;
-    if (bytes.len > 0)
-        memcpy(copy, bytes.data, bytes.len);
-    *out = sg_bytes(copy, bytes.len);
-    return SG_OK;
-}
-
-sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out, size_t *len,
-                          bool *has_row)
-{
-    sqlite3_stmt *stmt;
-    struct sg_bytes bytes = {0};
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    SG_TRY(sg_sql_prepare(
-        docs->db,
-        has ? "SELECT n, bytes FROM signed WHERE n > ?1 ORDER BY n LIMIT 1"
-            : "SELECT author, bytes FROM checkpoint WHERE author > ?1 ORDER BY author LIMIT 1",
-        &stmt));
-    sg_err err = sg_sql_bind_u64(stmt, 1, *after);
-    if (err == SG_OK)
-        err = sg_sql_step(docs->db, stmt, has_row);
-    if (err == SG_OK && *has_row) {
-        *after = sg_sql_u64(stmt, 0);
-        err = copy_column(docs, stmt, 1, &bytes);
-    }
-    *out = (uint8_t *)bytes.data;
-    *len = bytes.len;
-    (void)sqlite3_finalize(stmt);
-    return err;
-}
-
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
 static sg_err write_snapshot(struct sg_docs *docs, uint64_t n, struct sg_bytes packed,
@@ -459,9 +331,10 @@ sg_err sg_docs_put_snapshot(struct sg_docs *docs, uint64_t n, struct sg_bytes st
     uint8_t *packed;
     size_t len;
     SG_TRY(sg_pack(docs->mem, state, 6, &packed, &len));
-    sg_err err = begin(docs->db);
+    sg_err err = sg_docs_begin(docs->db);
     if (err == SG_OK)
-        err = end(docs->db, write_snapshot(docs, n, sg_bytes(packed, len), sg_bytes(NULL, 0)));
+        err = sg_docs_end(docs->db,
+                          write_snapshot(docs, n, sg_bytes(packed, len), sg_bytes(NULL, 0)));
     sg_mem_free(docs->mem, packed);
     return err;
 }
@@ -484,7 +357,8 @@ static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
 /* Whether there ever was something. */
 static sg_err has_unsynced(struct sg_docs *docs, bool *has)
 {
-    return has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'", has);
+    return sg_docs_has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'",
+                             has);
 }
 
 sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)
@@ -500,7 +374,7 @@ sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)
     if (err == SG_OK && !has)
         err = SG_ERR_NOT_FOUND;
     if (err == SG_OK)
-        err = copy_column(docs, stmt, 0, &bytes);
+        err = sg_docs_copy_column(docs, stmt, 0, &bytes);
     *out = (uint8_t *)bytes.data;
     *len = bytes.len;
     (void)sqlite3_finalize(stmt);
@@ -516,29 +390,22 @@ sg_err sg_docs_forget_unsynced(struct sg_docs *docs)
     return sg_sql_exec(docs->db, "DELETE FROM unsynced WHERE n = (SELECT min(n) FROM unsynced)");
 }
 
-static sg_err drop_signed(struct sg_docs *docs)
-{
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    return has ? sg_sql_exec(docs->db, "DELETE FROM signed") : SG_OK;
-}
-
 sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_bytes floor,
                        struct sg_bytes unsynced)
 {
     uint8_t *packed;
     size_t len;
     SG_TRY(sg_pack(docs->mem, state, 6, &packed, &len));
-    sg_err err = begin(docs->db);
+    sg_err err = sg_docs_begin(docs->db);
     if (err == SG_OK) {
         err = sg_sql_exec(docs->db, "DELETE FROM batch; DELETE FROM checkpoint");
         if (err == SG_OK)
-            err = drop_signed(docs);
+            err = sg_docs_drop_signed(docs);
         if (err == SG_OK)
             err = write_snapshot(docs, docs->last, sg_bytes(packed, len), floor);
         if (err == SG_OK)
             err = keep_unsynced(docs, unsynced);
-        err = end(docs->db, err);
+        err = sg_docs_end(docs->db, err);
     }
     sg_mem_free(docs->mem, packed);
     return err;
@@ -561,7 +428,7 @@ sg_err sg_docs_snapshot(struct sg_docs *docs, struct sg_docs_snapshot *out)
     }
     if (err == SG_OK) {
         out->state = sg_bytes(state, len);
-        err = copy_column(docs, stmt, 2, &out->floor);
+        err = sg_docs_copy_column(docs, stmt, 2, &out->floor);
     }
     (void)sqlite3_finalize(stmt);
     if (err != SG_OK)

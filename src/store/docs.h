@@ -44,6 +44,12 @@ SG_MUST_USE sg_err sg_docs_append(struct sg_docs *docs, const struct sg_docs_bat
 /* Name of the newest batch of an author that was made here. SG_ERR_NOT_FOUND: none. */
 SG_MUST_USE sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
                                uint8_t name[SG_ID_LEN]);
+/* Numbers of an author below this are used, even if no row has them any more; a lower one than
+ * before changes nothing. sg_docs_used: 0 when nothing was said. */
+SG_MUST_USE sg_err sg_docs_put_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
+                                    uint32_t seq);
+SG_MUST_USE sg_err sg_docs_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN],
+                                uint32_t *seq);
 /* Goes through the rows after number n in order; *has_row false at the end. */
 SG_MUST_USE sg_err sg_docs_rewind(struct sg_docs *docs, uint64_t after);
 /* Ends it before the end. */

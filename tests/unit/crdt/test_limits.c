@@ -161,6 +161,46 @@ static void test_seen(void **state)
     replica_free(all);
 }
 
+/* Little comes in: little is remembered, until more comes. */
+static void test_seen_of_little(void **state)
+{
+    (void)state;
+    enum { AUTHORS = 120 };
+    struct sg_replica *all = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *wary = replica_new(SG_SEQ_FUGUE_MAX);
+    enum sg_import result;
+    struct sg_column refused = {0};
+    wary->config.limits.seen_free = 20000;
+    wary->config.limits.seen_ratio = 2;
+    for (uint32_t i = 0; i < AUTHORS && refused.len == 0; i++) {
+        begin(all, i);
+        assert_int_equal(sg_replica_count(all, cell_of(all, SG_CELL_COUNTER, "n"), 1), SG_OK);
+        struct sg_column bytes = batch_bytes(all, commit(all));
+        if (sg_replica_import(wary, sg_column_bytes(&bytes), 1, &result) == SG_ERR_LIMIT)
+            refused = bytes;
+        else
+            sg_column_fini(&bytes);
+    }
+    assert_true(refused.len > 0);
+    assert_in_range(wary->log.seen, 20000, 20000 + 2 * wary->log.bytes_len);
+    /* somebody writes something long */
+    static char text[40001];
+    memset(text, 'x', sizeof(text) - 1);
+    struct sg_replica *friend = replica_new(SG_SEQ_FUGUE_MAX);
+    begin(friend, 200);
+    assert_int_equal(
+        sg_replica_insert(friend, cell_of(friend, SG_CELL_TEXT, "t"), 0, text_bytes(text)), SG_OK);
+    struct sg_column bytes = batch_bytes(friend, commit(friend));
+    assert_int_equal(sg_replica_import(wary, sg_column_bytes(&bytes), 1, &result), SG_OK);
+    assert_int_equal(sg_replica_import(wary, sg_column_bytes(&refused), 1, &result), SG_OK);
+    assert_int_equal(result, SG_IMPORT_APPLIED);
+    sg_column_fini(&bytes);
+    sg_column_fini(&refused);
+    replica_free(friend);
+    replica_free(wary);
+    replica_free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_surplus_heads),
         cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_seen_of_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,6 +330,64 @@ static void test_state(void **state)
     replica_free(fresh);
 }
 
+/* Author 1 begins anew with number `used`, knowing only his first batch. */
+static struct sg_column begun_anew(const struct sg_column *first, uint32_t used)
+{
+    struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+    enum sg_import result;
+    r->config.is_wary = true;
+    r->used_seq = used;
+    assert_int_equal(sg_replica_import(r, sg_column_bytes(first), 0, &result), SG_OK);
+    begin(r, 1);
+    uint32_t text = cell_of(r, SG_CELL_TEXT, "t");
+    assert_int_equal(sg_replica_insert(r, text, 0, text_bytes("anew")), SG_OK);
+    uint32_t batch = commit(r);
+    assert_int_equal(r->log.batches[batch].seq, used);
+    struct sg_column bytes = batch_bytes(r, batch);
+    replica_free(r);
+    return bytes;
+}
+
+/* Numbers that were never used make no fork, whatever comes first; one that comes twice does, also
+ * when the older chain gets there later. */
+static void test_begun_anew(void **state)
+{
+    (void)state;
+    struct sg_replica *author = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_column batches[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        begin(author, 1);
+        uint32_t text = cell_of(author, SG_CELL_TEXT, "t");
+        assert_int_equal(sg_replica_insert(author, text, 0, text_bytes("x")), SG_OK);
+        batches[i] = batch_bytes(author, commit(author));
+    }
+    for (uint32_t used = 1; used <= 5; used++) {
+        struct sg_column anew = begun_anew(&batches[0], used);
+        struct sg_replica *to[2] = {replica_new(SG_SEQ_FUGUE_MAX), replica_new(SG_SEQ_FUGUE_MAX)};
+        for (uint32_t k = 0; k < 2; k++) {
+            enum sg_import result;
+            for (uint32_t i = 0; i < 5; i++) {
+                const struct sg_column *next = i == 4 ? &anew : &batches[i];
+                if (k == 1 && i > 0) /* the new chain second */
+                    next = i == 1 ? &anew : &batches[i - 1];
+                assert_int_equal(sg_replica_import(to[k], sg_column_bytes(next), 0, &result),
+                                 SG_OK);
+                assert_int_equal(result, SG_IMPORT_APPLIED);
+            }
+            assert_int_equal(to[k]->fork_count, used < 4 ? 1 : 0);
+        }
+        char *text = dump(to[0]);
+        assert_dump(to[1], text);
+        free(text);
+        replica_free(to[0]);
+        replica_free(to[1]);
+        sg_column_fini(&anew);
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        sg_column_fini(&batches[i]);
+    replica_free(author);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_removed_stays_removed),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_state),
+        cmocka_unit_test(test_begun_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -318,19 +318,28 @@ static void test_own_mistakes(void **state)
     close_bad(&b);
 }
 
-/* Many authors who write at one spot without knowing of each other; bench_crdt does it with ten
- * thousand. */
+/* How often it was asked whether an author had seen an element. */
+static uint64_t asked;
+static bool (*real_is_past)(void *user, struct sg_seq_id id);
+
+static bool counting_is_past(void *user, struct sg_seq_id id)
+{
+    asked++;
+    return real_is_past(user, id);
+}
+
+/* Ten thousand authors who write at one spot without knowing of each other. */
 static void test_many_at_one_spot(void **state)
 {
     (void)state;
-    enum { MANY = 400 };
+    enum { MANY = 10000 };
     struct bad b;
-    struct sg_column batches[MANY];
+    static struct sg_column batches[MANY];
     open_bad(&b);
     for (uint32_t i = 0; i < MANY; i++) {
         struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
         merge(r, b.r);
-        begin(r, 2 + i * 7 % MANY);
+        begin(r, 2 + i * 7 % MANY); /* 7 has no part in MANY */
         uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
         assert_int_equal(sg_replica_insert(r, cell, 1, text_bytes(i % 2 == 0 ? "x" : "yz")), SG_OK);
         batches[i] = batch_bytes(r, commit(r));
@@ -338,6 +347,9 @@ static void test_many_at_one_spot(void **state)
     }
     struct sg_replica *other = replica_new(SG_SEQ_FUGUE_MAX);
     merge(other, b.r);
+    real_is_past = b.r->order.is_past;
+    b.r->order.is_past = counting_is_past;
+    asked = 0;
     for (uint32_t i = 0; i < MANY; i++) {
         enum sg_import result;
         struct sg_bytes there = sg_column_bytes(&batches[i]);
@@ -346,6 +358,8 @@ static void test_many_at_one_spot(void **state)
         assert_int_equal(sg_replica_import(other, back, 0, &result), SG_OK);
     }
     assert_int_equal(b.r->log.head_count, MANY);
+    /* no more than the two leaves that have something of the past in them */
+    assert_in_range(asked, MANY, UINT64_C(2) * MANY * SG_SEQ_SPANS);
     assert_equal_state(b.r, other);
     begin(b.r, 1);
     assert_int_equal(sg_replica_insert(b.r, cell_of(b.r, SG_CELL_TEXT, "t"), 5, text_bytes("!")),
@@ -402,6 +416,134 @@ static void test_out_of_memory(void **state)
     close_bad(&b);
 }
 
+/* Many who write forwards, backwards and in the middle of each other's words, at few spots, some
+ * with longer histories than others; leaves are split meanwhile. */
+static void edit_somewhere(struct sg_prng *prng, struct sg_replica *r)
+{
+    uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+    for (uint32_t edits = 1 + (uint32_t)sg_prng_below(prng, 5); edits > 0; edits--) {
+        uint32_t spot = (uint32_t)sg_prng_below(prng, 4);
+        uint32_t len = sg_seq_len(r->cells.cells[cell].text, SG_SEQ_CHARS);
+        assert_int_equal(sg_replica_insert(r, cell, spot < len ? spot : len, text_bytes("xy")),
+                         SG_OK);
+        if (sg_prng_below(prng, 4) == 0)
+            assert_int_equal(sg_replica_delete(r, cell, spot < len ? spot : len, 1), SG_OK);
+    }
+}
+
+static void test_crowd(void **state)
+{
+    (void)state;
+    enum { AUTHORS = 150, TURNS = 2, ALL = AUTHORS * TURNS };
+    struct sg_replica *to[2];
+    static struct sg_column batches[ALL];
+    struct sg_prng prng;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct bad b;
+        sg_prng_init(&prng, seed);
+        open_bad(&b);
+        for (uint32_t i = 0; i < 2; i++) {
+            to[i] = replica_new(SG_SEQ_FUGUE_MAX);
+            merge(to[i], b.r);
+        }
+        for (uint32_t i = 0; i < AUTHORS; i++) {
+            struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+            merge(r, b.r);
+            if (i > 0 && sg_prng_below(&prng, 3) == 0) { /* who has seen one of the others */
+                enum sg_import result;
+                struct sg_column *seen = &batches[sg_prng_below(&prng, i) * TURNS];
+                assert_int_equal(sg_replica_import(r, sg_column_bytes(seen), 0, &result), SG_OK);
+            }
+            for (uint32_t turn = 0; turn < TURNS; turn++) {
+                begin(r, 2 + i);
+                edit_somewhere(&prng, r);
+                batches[i * TURNS + turn] = batch_bytes(r, commit(r));
+            }
+            replica_free(r);
+        }
+        for (uint32_t i = 0; i < ALL; i++) {
+            enum sg_import result;
+            struct sg_bytes there = sg_column_bytes(&batches[i]);
+            struct sg_bytes back = sg_column_bytes(&batches[ALL - 1 - i]);
+            assert_int_equal(sg_replica_import(to[0], there, 0, &result), SG_OK);
+            assert_int_equal(sg_replica_import(to[1], back, 0, &result), SG_OK);
+        }
+        sg_seq_check(to[0]->cells.cells[cell_of(to[0], SG_CELL_TEXT, "t")].text);
+        sg_seq_check(to[1]->cells.cells[cell_of(to[1], SG_CELL_TEXT, "t")].text);
+        assert_equal_state(to[0], to[1]);
+        for (uint32_t i = 0; i < ALL; i++)
+            sg_column_fini(&batches[i]);
+        replica_free(to[0]);
+        replica_free(to[1]);
+        close_bad(&b);
+    }
+}
+
+static void assert_resolved(const struct sg_log *log, uint32_t chain, uint32_t counter)
+{
+    uint32_t want = chain;
+    uint32_t end = UINT32_MAX;
+    uint32_t count = UINT32_MAX;
+    while (counter < log->chains[want].start) {
+        end = log->chains[want].start;
+        want = log->chains[want].parent;
+    }
+    struct sg_seq_id id = sg_log_resolve_range(log, chain, counter, &count);
+    assert_true(sg_seq_id_equal(id, (struct sg_seq_id){want, counter}));
+    assert_true(sg_seq_id_equal(sg_log_resolve(log, chain, counter), id));
+    assert_int_equal(count, end == UINT32_MAX ? UINT32_MAX : end - counter);
+    /* each batch has one operation here */
+    uint32_t batch = sg_log_at(log, chain, counter);
+    assert_int_equal(log->batches[batch].chain, want);
+    assert_int_equal(log->batches[batch].counter, counter);
+}
+
+/* An author who forks from each of his forks: what lies far up is found by jumps. */
+static void test_deep_forks(void **state)
+{
+    (void)state;
+    enum { DEEP = 100 };
+    struct sg_replica *liar = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *all = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *other = replica_new(SG_SEQ_FUGUE_MAX);
+    for (uint32_t i = 0; i < DEEP; i++) {
+        struct sg_replica *writers[2] = {replica_new(SG_SEQ_FUGUE_MAX), liar};
+        struct sg_column twins[2];
+        enum sg_import result;
+        merge(writers[0], liar);
+        for (uint32_t k = 0; k < 2; k++) {
+            struct sg_replica *r = writers[k];
+            begin(r, 1);
+            uint32_t cell = cell_of(r, SG_CELL_TEXT, "t");
+            assert_int_equal(sg_replica_insert(r, cell, 0, text_bytes(k == 0 ? "b" : "a")), SG_OK);
+            twins[k] = batch_bytes(r, commit(r));
+        }
+        /* that which goes on comes second, so it is the fork; elsewhere it is the first */
+        for (uint32_t k = 0; k < 2; k++) {
+            struct sg_bytes there = sg_column_bytes(&twins[k]);
+            struct sg_bytes back = sg_column_bytes(&twins[1 - k]);
+            assert_int_equal(sg_replica_import(all, there, 0, &result), SG_OK);
+            assert_int_equal(sg_replica_import(other, back, 0, &result), SG_OK);
+        }
+        for (uint32_t k = 0; k < 2; k++)
+            sg_column_fini(&twins[k]);
+        replica_free(writers[0]);
+    }
+    const struct sg_log *log = &all->log;
+    assert_int_equal(log->chain_count, DEEP + 1);
+    assert_int_equal(log->chains[DEEP].depth, DEEP - 1);
+    for (uint32_t chain = 0; chain < log->chain_count; chain++) {
+        for (uint32_t counter = 0; counter < log->chains[chain].end; counter++)
+            assert_resolved(log, chain, counter);
+    }
+    char *text = dump(other);
+    assert_dump(all, text);
+    free(text);
+    replica_free(all);
+    replica_free(other);
+    replica_free(liar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_objects),       cmocka_unit_test(test_damage),
         cmocka_unit_test(test_own_mistakes),  cmocka_unit_test(test_many_at_one_spot),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_deleted_again),
+        cmocka_unit_test(test_crowd),         cmocka_unit_test(test_deep_forks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static uint64_t order_lamport(void *user, struct sg_seq_id id)
     return lamports[id.chain][id.counter];
 }
 
-static const struct sg_seq_order order = {NULL, order_compare, order_lamport, NULL};
+static const struct sg_seq_order order = {NULL, order_compare, order_lamport, NULL, NULL};
 
 static const char *const letters[] = {
     "a", "b", "c", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -349,7 +349,7 @@ static uint64_t same_lamport(void *user, struct sg_seq_id id)
 
 static void many_siblings(enum sg_seq_kind kind, uint32_t k, size_t *calls)
 {
-    const struct sg_seq_order counting = {calls, compare_author, same_lamport, NULL};
+    const struct sg_seq_order counting = {calls, compare_author, same_lamport, NULL, NULL};
     struct sg_seq seq;
     struct sg_prng prng;
     uint32_t *authors = malloc(k * sizeof(*authors));

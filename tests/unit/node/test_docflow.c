@@ -8,7 +8,7 @@
 #include "node/internal.h"
 #include "support/core_net.h"
 
-#define NODES 3
+#define NODES 5
 
 static const struct sg_topic_id topic = {{7, 7, 8}};
 static struct net net;
@@ -223,7 +223,7 @@ static void a_silent_peer(void **state)
 
 /* ---- bad peers ---- */
 
-static void send_raw(size_t from, const struct sg_doc_msg *msg, enum sg_lane lane)
+static void send_to(size_t from, size_t to, const struct sg_doc_msg *msg, enum sg_lane lane)
 {
     uint8_t frame[256];
     struct sg_frame_head head = {.family = SG_FAMILY_DOC, .scope = topic};
@@ -231,7 +231,12 @@ static void send_raw(size_t from, const struct sg_doc_msg *msg, enum sg_lane lan
     sg_frame_head_encode(&w, &head);
     sg_doc_msg_encode(&w, msg);
     assert_int_equal(w.err, SG_OK);
-    net_inject(&net, from, 1 - from, lane, sg_bytes(frame, w.len));
+    net_inject(&net, from, to, lane, sg_bytes(frame, w.len));
+}
+
+static void send_raw(size_t from, const struct sg_doc_msg *msg, enum sg_lane lane)
+{
+    send_to(from, 1 - from, msg, lane);
 }
 
 static void what_breaks_the_rules_ends_it(void **state)
@@ -320,6 +325,107 @@ static void a_flood_of_sessions(void **state)
     net_fini(&net);
 }
 
+/* ---- turns ---- */
+
+static bool holds(const struct sg_docflow_state *docs, size_t node)
+{
+    for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
+        const struct sg_doc_flow *f = &docs->theirs[i];
+        if (f->handle != 0 && sg_peer_id_equal(&f->peer, net_id(&net, node)))
+            return true;
+    }
+    return false;
+}
+
+/* Node 0 has no session of its own, now and later. */
+static void stop_own(struct sg_docflow_state *docs)
+{
+    docs->due = SG_TIME_NEVER;
+    if (docs->mine.handle == 0)
+        return;
+    seen.job[0] = docs->mine.handle;
+    assert_int_equal(input(0, SG_CORE_IN_DOC_CLOSE, sg_bytes(NULL, 0), SG_OK), SG_OK);
+}
+
+/* Neighbours of node 0 that ask for a session every 2 s and never come to an end. */
+static void everybody_gets_a_turn(void **state)
+{
+    static const uint8_t byte[1] = {1};
+    uint32_t turns[NODES] = {0};
+    bool held[NODES] = {false};
+    (void)state;
+    begin(NODES);
+    assert_int_equal(bind(0, true), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_docflow_state *docs = sg_scope_find(net.core[0], &topic)->docs;
+    for (uint32_t second = 0; second < 240; second += 2) {
+        stop_own(docs);
+        for (size_t node = 1; node < NODES; node++) {
+            struct sg_doc_msg part = {.kind = SG_DOC_PART,
+                                      .session = 1 + second * NODES,
+                                      .by_opener = true,
+                                      .bytes = {byte, 1}};
+            if (!holds(docs, node))
+                send_to(node, 0, &part, SG_LANE_BULK);
+        }
+        net_run(&net, 2 * SG_NS_PER_S);
+        for (size_t node = 1; node < NODES; node++) {
+            turns[node] += !held[node] && holds(docs, node);
+            held[node] = holds(docs, node);
+        }
+    }
+    for (size_t node = 1; node < NODES; node++)
+        assert_in_range(turns[node], 2, 240 / 30); /* two places, shares of 30 s, four neighbours */
+    net_fini(&net);
+}
+
+/* One who floods a node with openings spends nobody else's. */
+static void a_flood_is_its_senders(void **state)
+{
+    static const uint8_t byte[1] = {1};
+    struct sg_doc_msg first = {
+        .kind = SG_DOC_PART, .by_opener = true, .is_last = true, .bytes = {byte, 1}};
+    (void)state;
+    begin(3);
+    assert_int_equal(bind(0, true), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_docflow_state *docs = sg_scope_find(net.core[0], &topic)->docs;
+    stop_own(docs);
+    for (first.session = 1; first.session < 50; first.session++) {
+        send_to(1, 0, &first, SG_LANE_BULK);
+        net_run(&net, SG_NS_PER_MS);
+    }
+    send_to(2, 0, &first, SG_LANE_BULK);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    assert_true(holds(docs, 2));
+    net_fini(&net);
+}
+
+/* A session of our own that goes on and on gives way to other neighbours. */
+static void our_own_gives_way(void **state)
+{
+    static const uint8_t byte[1] = {1};
+    (void)state;
+    begin(3);
+    assert_int_equal(bind(0, true), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_docflow_state *docs = sg_scope_find(net.core[0], &topic)->docs;
+    struct sg_peer_id first = docs->mine.peer;
+    size_t other = sg_peer_id_equal(&first, net_id(&net, 1)) ? 1 : 2;
+    assert_true(docs->mine.handle != 0);
+    struct sg_doc_msg part = {
+        .kind = SG_DOC_PART, .session = docs->mine.number, .bytes = {byte, 1}};
+    for (; part.number < 12; part.number++) { /* a byte now and then */
+        send_to(other, 0, &part, SG_LANE_BULK);
+        net_run(&net, 9 * SG_NS_PER_S);
+        assert_true(sg_peer_id_equal(&docs->mine.peer, &first));
+    }
+    net_run(&net, 15 * SG_NS_PER_S);
+    assert_true(docs->mine.handle != 0);
+    assert_false(sg_peer_id_equal(&docs->mine.peer, &first));
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +438,9 @@ int main(void)
         cmocka_unit_test(what_breaks_the_rules_ends_it),
         cmocka_unit_test(a_slow_message_ends),
         cmocka_unit_test(a_flood_of_sessions),
+        cmocka_unit_test(everybody_gets_a_turn),
+        cmocka_unit_test(a_flood_is_its_senders),
+        cmocka_unit_test(our_own_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,8 @@ static inline struct sg_doc *reopen(const char *name, uint8_t author)
 }
 
 /* Opens or makes a document that an identity signs. */
-static inline struct sg_doc *with_identity(const char *name, const char *id)
+static inline struct sg_doc *with_identity_of(const char *name, const char *id,
+                                              enum sg_doc_order order)
 {
     struct sg_doc_options options = options_of(name, 0);
     struct sg_peer_id peer;
@@ -78,9 +79,14 @@ static inline struct sg_doc *with_identity(const char *name, const char *id)
     assert_true(err == SG_OK || err == SG_ERR_EXISTS);
     err = sg_doc_open(&options, &doc);
     if (err == SG_ERR_NOT_FOUND)
-        err = sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc);
+        err = sg_doc_create(&options, order, &doc);
     assert_int_equal(err, SG_OK);
     return doc;
+}
+
+static inline struct sg_doc *with_identity(const char *name, const char *id)
+{
+    return with_identity_of(name, id, SG_DOC_FUGUE_MAX);
 }
 
 static inline sg_doc_node node(struct sg_doc *doc, enum sg_doc_kind kind, const char *key)
@@ -130,32 +136,64 @@ static inline struct sg_bytes view_of(const struct sg_doc_bytes *bytes)
 }
 
 /* What `from` has and `to` lacks; to NULL: all. */
-static inline struct sg_doc_bytes export_for(struct sg_doc *from, struct sg_doc *to)
+static inline struct sg_doc_bytes export_packed(struct sg_doc *from, struct sg_doc *to, bool pack)
 {
     struct sg_doc_bytes frontier = {NULL, 0};
     struct sg_doc_bytes bundle;
     if (to != NULL)
         assert_int_equal(sg_doc_frontier_encode(to, &frontier), SG_OK);
-    assert_int_equal(sg_doc_export_since(from, view_of(&frontier), false, &bundle), SG_OK);
+    assert_int_equal(sg_doc_export_since(from, view_of(&frontier), pack, &bundle), SG_OK);
     sg_doc_bytes_free(&frontier);
     return bundle;
 }
 
-static inline struct sg_doc_import_result send_all(struct sg_doc *from, struct sg_doc *to)
+static inline struct sg_doc_bytes export_for(struct sg_doc *from, struct sg_doc *to)
 {
-    struct sg_doc_bytes bundle = export_for(from, to);
+    return export_packed(from, to, false);
+}
+
+static inline struct sg_doc_import_result send_packed(struct sg_doc *from, struct sg_doc *to,
+                                                      bool pack)
+{
+    struct sg_doc_bytes bundle = export_packed(from, to, pack);
     struct sg_doc_import_result result;
     assert_int_equal(sg_doc_import(to, view_of(&bundle), 1, &result), SG_OK);
     sg_doc_bytes_free(&bundle);
     return result;
 }
 
+static inline struct sg_doc_import_result send_all(struct sg_doc *from, struct sg_doc *to)
+{
+    return send_packed(from, to, false);
+}
+
 static inline struct sg_doc *join(struct sg_doc *from, const char *name, uint8_t author)
 {
     const struct sg_doc_options options = options_of(name, author);
-    struct sg_doc_bytes bundle = export_for(from, NULL);
+    struct sg_doc_bytes bundle = export_packed(from, NULL, true);
     struct sg_doc *doc = NULL;
     assert_int_equal(sg_doc_join(&options, view_of(&bundle), &doc), SG_OK);
+    sg_doc_bytes_free(&bundle);
+    return doc;
+}
+
+/* A replica, by a file or in memory, that takes over floors of the identity in folder "id". */
+static inline struct sg_doc *joined(struct sg_bytes bundle, const char *name, uint8_t author)
+{
+    struct sg_doc_options options = options_of(name, author);
+    struct sg_peer_id peer;
+    struct sg_doc *doc = NULL;
+    assert_int_equal(sg_identity_show(path_of("id"), NULL, &peer), SG_OK);
+    options.trusted = &peer;
+    options.trusted_count = 1;
+    assert_int_equal(sg_doc_join(&options, bundle, &doc), SG_OK);
+    return doc;
+}
+
+static inline struct sg_doc *follow(struct sg_doc *from, const char *name, uint8_t author)
+{
+    struct sg_doc_bytes bundle = export_for(from, NULL);
+    struct sg_doc *doc = joined(view_of(&bundle), name, author);
     sg_doc_bytes_free(&bundle);
     return doc;
 }

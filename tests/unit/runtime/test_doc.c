@@ -1,127 +1,5 @@
 /* runtime/doc*.c: documents from the outside: kept across restarts, shared, undone, compacted. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include <saorsa/crdt.h>
-#include <saorsa/gossip.h>
-
-static char dir[64];
-
-static int make_dir(void **state)
-{
-    (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/sg-doc-XXXXXX");
-    return mkdtemp(dir) == NULL ? -1 : 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", dir);
-    return system(command);
-}
-
-static char *path_of(const char *name)
-{
-    static char paths[8][128];
-    static unsigned next;
-    char *path = paths[next++ % 8];
-    (void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-    return path;
-}
-
-static struct sg_doc_options options_of(const char *name, uint8_t author)
-{
-    struct sg_doc_options options;
-    sg_doc_options_init(&options);
-    options.path = name == NULL ? NULL : path_of(name);
-    options.author.b[0] = author;
-    return options;
-}
-
-static struct sg_doc *create(const char *name, uint8_t author)
-{
-    const struct sg_doc_options options = options_of(name, author);
-    struct sg_doc *doc = NULL;
-    assert_int_equal(sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc), SG_OK);
-    return doc;
-}
-
-static struct sg_doc *reopen(const char *name, uint8_t author)
-{
-    const struct sg_doc_options options = options_of(name, author);
-    struct sg_doc *doc = NULL;
-    assert_int_equal(sg_doc_open(&options, &doc), SG_OK);
-    return doc;
-}
-
-static sg_doc_node node(struct sg_doc *doc, enum sg_doc_kind kind, const char *key)
-{
-    sg_doc_node n;
-    assert_int_equal(sg_doc_node_of(doc, SG_DOC_ROOT, kind, key, &n), SG_OK);
-    return n;
-}
-
-static void type(struct sg_doc *doc, uint32_t pos, const char *text)
-{
-    assert_int_equal(sg_doc_begin(doc), SG_OK);
-    sg_doc_node n = node(doc, SG_DOC_TEXT, "t");
-    assert_int_equal(sg_doc_text_insert(doc, n, pos, text, strlen(text)), SG_OK);
-    assert_int_equal(sg_doc_commit(doc), SG_OK);
-}
-
-static void assert_text(struct sg_doc *doc, const char *want)
-{
-    char got[4096];
-    size_t len = 0;
-    struct sg_bytes piece;
-    sg_doc_node n = node(doc, SG_DOC_TEXT, "t");
-    for (uint32_t pos = 0; (piece = sg_doc_text_read(doc, n, pos)).len > 0;) {
-        memcpy(got + len, piece.data, piece.len);
-        len += piece.len;
-        pos = sg_doc_text_convert(doc, n, (uint32_t)len, SG_DOC_UTF8, SG_DOC_CHARS);
-    }
-    got[len] = 0;
-    assert_string_equal(got, want);
-}
-
-static struct sg_doc_import_result send_all(struct sg_doc *from, struct sg_doc *to, bool pack)
-{
-    struct sg_doc_bytes frontier;
-    struct sg_doc_bytes bundle;
-    struct sg_doc_import_result result;
-    assert_int_equal(sg_doc_frontier_encode(to, &frontier), SG_OK);
-    assert_int_equal(
-        sg_doc_export_since(from, (struct sg_bytes){frontier.data, frontier.len}, pack, &bundle),
-        SG_OK);
-    assert_int_equal(sg_doc_import(to, (struct sg_bytes){bundle.data, bundle.len}, 1, &result),
-                     SG_OK);
-    sg_doc_bytes_free(&frontier);
-    sg_doc_bytes_free(&bundle);
-    return result;
-}
-
-static struct sg_doc *join(struct sg_doc *from, const char *name, uint8_t author)
-{
-    const struct sg_doc_options options = options_of(name, author);
-    struct sg_doc_bytes bundle;
-    struct sg_doc *doc = NULL;
-    struct sg_bytes all = {NULL, 0};
-    assert_int_equal(sg_doc_export_since(from, all, true, &bundle), SG_OK);
-    assert_int_equal(sg_doc_join(&options, (struct sg_bytes){bundle.data, bundle.len}, &doc),
-                     SG_OK);
-    sg_doc_bytes_free(&bundle);
-    return doc;
-}
+#include "doc_fixture.h"
 
 /* Of one who takes over the floors of the identity in a folder. */
 static struct sg_doc *join_trusting(struct sg_doc *from, const char *name, uint8_t author)
@@ -182,10 +60,10 @@ static void test_snapshot_is_no_floor(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
     doc = reopen("lazy", 1);
     type(other, 1, "y");
-    struct sg_doc_import_result result = send_all(other, doc, false);
+    struct sg_doc_import_result result = send_packed(other, doc, false);
     assert_int_equal(result.applied, 1);
     assert_int_equal(result.refused, 0);
-    (void)send_all(doc, other, false);
+    (void)send_packed(doc, other, false);
     assert_int_equal(sg_doc_text_len(other, node(other, SG_DOC_TEXT, "t"), SG_DOC_CHARS), 302);
     assert_int_equal(sg_doc_close(other), SG_OK);
     assert_int_equal(sg_doc_close(doc), SG_OK);
@@ -223,9 +101,9 @@ static void test_shared(void **state)
                      SG_OK);
     assert_true(has_news && lacks);
     sg_doc_bytes_free(&frontier);
-    assert_int_equal(send_all(a, b, true).applied, 1);
-    assert_int_equal(send_all(a, b, true).applied, 0);
-    assert_int_equal(send_all(b, a, false).applied, 1);
+    assert_int_equal(send_packed(a, b, true).applied, 1);
+    assert_int_equal(send_packed(a, b, true).applied, 0);
+    assert_int_equal(send_packed(b, a, false).applied, 1);
     assert_text(a, "oh, hello!");
     assert_text(b, "oh, hello!");
     assert_string_equal(patches, "0-0+oh,  ");
@@ -275,7 +153,7 @@ static void test_undo_and_rollback(void **state)
     assert_int_equal(sg_doc_commit(doc), SG_OK);
     assert_text(doc, "hippo");
     type(other, 5, " there");
-    (void)send_all(other, doc, false);
+    (void)send_packed(other, doc, false);
     assert_int_equal(sg_doc_begin(doc), SG_OK);
     assert_int_equal(sg_doc_undo(doc), SG_OK);
     assert_int_equal(sg_doc_commit(doc), SG_OK);
@@ -286,7 +164,7 @@ static void test_undo_and_rollback(void **state)
     assert_int_equal(sg_doc_counter(doc, count), 0);
     assert_true(sg_doc_has(doc, set, &one));
     assert_false(sg_doc_has(doc, set, &two));
-    (void)send_all(doc, other, false);
+    (void)send_packed(doc, other, false);
     assert_text(other, "hello there");
     /* rollback */
     assert_int_equal(sg_doc_rollback(doc), SG_ERR_INVALID_STATE);
@@ -446,25 +324,10 @@ static void test_bad_messages(void **state)
 
 /* ---- checkpoints and floors ---- */
 
-static struct sg_doc *with_identity(const char *name, const char *id)
-{
-    struct sg_doc_options options = options_of(name, 0);
-    struct sg_peer_id peer;
-    struct sg_doc *doc = NULL;
-    options.identity_dir = path_of(id);
-    sg_err err = sg_identity_create(options.identity_dir, NULL, &peer);
-    assert_true(err == SG_OK || err == SG_ERR_EXISTS);
-    err = sg_doc_open(&options, &doc);
-    if (err == SG_ERR_NOT_FOUND)
-        err = sg_doc_create(&options, SG_DOC_RGA, &doc);
-    assert_int_equal(err, SG_OK);
-    return doc;
-}
-
 static void test_compact(void **state)
 {
     (void)state;
-    struct sg_doc *doc = with_identity("floor", "id");
+    struct sg_doc *doc = with_identity_of("floor", "id", SG_DOC_RGA);
     struct sg_doc_log_entry entry;
     for (int i = 0; i < 65; i++)
         type(doc, 0, "a");
@@ -477,18 +340,18 @@ static void test_compact(void **state)
     assert_int_equal(sg_doc_log(friend, 63, &entry), SG_OK);
     assert_false(entry.is_provisional);
     type(friend, 65, "!");
-    (void)send_all(friend, doc, true);
+    (void)send_packed(friend, doc, true);
     type(late, 0, "late ");
     assert_int_equal(sg_doc_compact(doc), SG_OK);
     assert_int_equal(sg_doc_compact(friend), SG_ERR_INVALID_STATE); /* no identity */
     assert_int_equal(sg_doc_log(doc, 0, &entry), SG_ERR_NOT_FOUND);
     type(doc, 0, "b");
     /* one that had all of the floor goes on as if nothing had been */
-    struct sg_doc_import_result result = send_all(doc, friend, false);
+    struct sg_doc_import_result result = send_packed(doc, friend, false);
     assert_false(result.has_floor);
     assert_int_equal(result.applied, 1);
     /* one that had not gets the state, and its own work back */
-    assert_int_equal(send_all(late, doc, false).refusal, SG_ERR_EXPIRED);
+    assert_int_equal(send_packed(late, doc, false).refusal, SG_ERR_EXPIRED);
     struct sg_doc_bytes frontier;
     struct sg_doc_bytes bundle;
     struct sg_doc_bytes unsynced;
@@ -503,7 +366,7 @@ static void test_compact(void **state)
     sg_doc_bytes_free(&unsynced);
     assert_int_equal(sg_doc_text_len(late, node(late, SG_DOC_TEXT, "t"), SG_DOC_CHARS), 67);
     type(late, 0, "again ");
-    assert_int_equal(send_all(late, doc, false).applied, 1);
+    assert_int_equal(send_packed(late, doc, false).applied, 1);
     bundle.data[bundle.len / 2] ^= 1;
     assert_int_not_equal(sg_doc_adopt(late, view, &unsynced), SG_OK);
     assert_int_equal(sg_doc_close(late), SG_OK);

@@ -4,27 +4,6 @@
 #include "runtime/doc_impl.h"
 #include "store/pack.h"
 
-/* A replica, by a file or in memory, that takes over floors of the identity in folder "id". */
-static struct sg_doc *joined(struct sg_bytes bundle, const char *name, uint8_t author)
-{
-    struct sg_doc_options options = options_of(name, author);
-    struct sg_peer_id peer;
-    struct sg_doc *doc = NULL;
-    assert_int_equal(sg_identity_show(path_of("id"), NULL, &peer), SG_OK);
-    options.trusted = &peer;
-    options.trusted_count = 1;
-    assert_int_equal(sg_doc_join(&options, bundle, &doc), SG_OK);
-    return doc;
-}
-
-static struct sg_doc *follow(struct sg_doc *from, const char *name, uint8_t author)
-{
-    struct sg_doc_bytes bundle = export_for(from, NULL);
-    struct sg_doc *doc = joined(view_of(&bundle), name, author);
-    sg_doc_bytes_free(&bundle);
-    return doc;
-}
-
 static sg_err adopt(struct sg_doc *doc, const struct sg_doc_bytes *bundle, size_t *lost)
 {
     struct sg_doc_bytes unsynced;
@@ -172,6 +151,71 @@ static void test_unsynced_is_kept(void **state)
     sg_doc_bytes_free(&all);
     assert_int_equal(sg_doc_close(late), SG_OK);
     assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* Whose work a floor lacks goes on behind it with numbers that he has never used: who has the old
+ * ones as well sees no fork of him. By a file, with the document closed in between, or in memory.
+ */
+static void numbers_are_not_used_again(const char *name, const char *second)
+{
+    struct sg_doc *doc = with_identity(name, "id");
+    type(doc, 0, "one");
+    struct sg_doc *witness = follow(doc, NULL, 7); /* never hears of the floor */
+    struct sg_doc *late = follow(doc, second, 2);
+    type(late, 3, "A");
+    type(late, 4, "B");
+    assert_int_equal(send_all(late, doc).applied, 2);
+    type(late, 5, "C");
+    type(late, 6, "D");
+    assert_int_equal(send_all(late, witness).applied, 4);
+    type(doc, 0, "new ");
+    assert_int_equal(send_all(doc, witness).applied, 1);
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    struct sg_doc_bytes all = export_for(doc, late);
+    size_t lost;
+    assert_int_equal(adopt(late, &all, &lost), SG_OK);
+    assert_true(lost > 0);
+    assert_text(late, "new oneAB");
+    if (second != NULL) {
+        assert_int_equal(sg_doc_close(late), SG_OK);
+        late = reopen(second, 2);
+    }
+    type(late, 9, "E");
+    type(late, 10, "F");
+    struct sg_doc_log_entry entry;
+    assert_int_equal(sg_doc_log(late, 0, &entry), SG_OK);
+    assert_int_equal(entry.seq, 4);
+    if (second != NULL) { /* and goes on there */
+        assert_int_equal(sg_doc_close(late), SG_OK);
+        late = reopen(second, 2);
+    }
+    type(late, 11, "G");
+    assert_int_equal(sg_doc_log(late, 2, &entry), SG_OK);
+    assert_int_equal(entry.seq, 6);
+    assert_int_equal(send_all(late, doc).applied, 3);
+    assert_text(doc, "new oneABEFG");
+    assert_int_equal(sg_doc_forks(doc), 0);
+    /* it has all that the floor stands for */
+    assert_int_equal(send_all(late, witness).applied, 3);
+    assert_text(witness, "new oneABEFGCD");
+    assert_int_equal(sg_doc_forks(witness), 0);
+    assert_int_equal(sg_doc_compact(doc), SG_OK); /* a floor with a chain that begins so */
+    struct sg_doc *newcomer = follow(doc, NULL, 8);
+    assert_text(newcomer, "new oneABEFG");
+    type(late, 12, "H");
+    assert_int_equal(send_all(late, newcomer).refused, 0);
+    sg_doc_bytes_free(&all);
+    assert_int_equal(sg_doc_close(newcomer), SG_OK);
+    assert_int_equal(sg_doc_close(witness), SG_OK);
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    numbers_are_not_used_again("numbers", "numbers2");
+    numbers_are_not_used_again("numbers-b", NULL);
 }
 
 /* A replica that knows one end of the floor and not the other one gets the state, and a replica in
@@ -391,12 +435,19 @@ static void test_compare_partial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_older),           cmocka_unit_test(test_two_floors),
-        cmocka_unit_test(test_stranger),        cmocka_unit_test(test_unsynced_is_kept),
-        cmocka_unit_test(test_waiting),         cmocka_unit_test(test_partly_behind),
-        cmocka_unit_test(test_told_is_durable), cmocka_unit_test(test_bomb),
-        cmocka_unit_test(test_forged_state),    cmocka_unit_test(test_adopt_tells),
-        cmocka_unit_test(test_sign_due),        cmocka_unit_test(test_compare_partial),
+        cmocka_unit_test(test_older),
+        cmocka_unit_test(test_two_floors),
+        cmocka_unit_test(test_stranger),
+        cmocka_unit_test(test_unsynced_is_kept),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_waiting),
+        cmocka_unit_test(test_partly_behind),
+        cmocka_unit_test(test_told_is_durable),
+        cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_forged_state),
+        cmocka_unit_test(test_adopt_tells),
+        cmocka_unit_test(test_sign_due),
+        cmocka_unit_test(test_compare_partial),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -197,17 +197,18 @@ static void test_adopt(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
     assert_int_equal(sg_identity_show(path_of("id"), NULL, &floor_signer), SG_OK);
     uint32_t adopted = 0;
-    for (uint32_t i = 0; i < KILLS; i++) {
+    /* later and later, until one had the time for it, however busy the machine is */
+    for (uint32_t i = 0; i < KILLS || (adopted == 0 && i < 10 * KILLS); i++) {
         const struct sg_doc_options options = options_of("late", 3);
         struct sg_doc *late = NULL;
         assert_int_equal(sg_doc_join(&options, view_of(&early), &late), SG_OK);
         type(late, 0, "mine ");
         assert_int_equal(sg_doc_close(late), SG_OK);
-        (void)run_and_kill(adopt_work, 0, i * i * 400);
+        (void)run_and_kill(adopt_work, 0, i < 48 ? i * i * 400 : 900000);
         adopted += check_late();
         remove_late();
     }
-    assert_in_range(adopted, 1, KILLS);
+    assert_true(adopted > 0);
     sg_doc_bytes_free(&early);
     sg_doc_bytes_free(&floor_bundle);
 }

@@ -308,6 +308,66 @@ static void no_memory_is_a_drop(void **state)
     assert_int_equal(failing.live, 0);
 }
 
+static void tell(struct sg_rt_subs *subs, uint64_t session, const char *text, bool is_end)
+{
+    const struct sg_message event = {
+        .sequence = session, .len = strlen(text), .payload = (const uint8_t *)text};
+    sg_rt_subs_tell_doc(subs, &topic, &event, is_end);
+}
+
+/* A storm of broadcasts takes no event of a session away, and neither keeps the other waiting. */
+static void events_outlast_a_storm(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.queue_max = 8;
+    options.queue_bytes_max = 64;
+    struct sg_subscription *sub = make(&subs, &options);
+    sub->takes_docs = true;
+    tell(&subs, 1001, "opened", false);
+    for (uint64_t i = 1; i <= 1000; i++)
+        deliver(&subs, i, "storm");
+    tell(&subs, 1002, "a message that is longer than all that may wait of broadcasts, by far",
+         false);
+    expect(sub, 1001);
+    expect(sub, 993);
+    expect(sub, 1002);
+    for (uint64_t i = 994; i <= 1000; i++)
+        expect(sub, i);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    assert_int_equal(sg_rt_sub_dropped(sub), 992);
+    end(&subs, sub);
+}
+
+static void events_of_an_ended_session_go(void **state)
+{
+    (void)state;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    struct sg_subscription *sub = make(&subs, &options);
+    struct pollfd fd = {.events = POLLIN};
+    sub->takes_docs = true;
+    fd.fd = sg_rt_sub_fd(sub);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    tell(&subs, 1, "opened", false);
+    assert_int_equal(poll(&fd, 1, 0), 1);
+    tell(&subs, 2, "opened", false);
+    tell(&subs, 1, "message", false);
+    tell(&subs, 1, "", true);
+    expect(sub, 2);
+    expect(sub, 1);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    for (uint64_t i = 1; i <= 1000; i++) /* nobody reads: few are kept */
+        tell(&subs, i, "", true);
+    for (uint64_t i = 1001 - SG_RT_EVENTS_MAX; i <= 1000; i++)
+        expect(sub, i);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    assert_int_equal(sg_rt_sub_dropped(sub), 0);
+    end(&subs, sub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +382,8 @@ int main(void)
         cmocka_unit_test(blocked_reader_wakes_for_a_message),
         cmocka_unit_test(blocked_readers_wake_at_the_end),
         cmocka_unit_test(no_memory_is_a_drop),
+        cmocka_unit_test(events_outlast_a_storm),
+        cmocka_unit_test(events_of_an_ended_session_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
