@@ -298,12 +298,13 @@ struct sg_record {
 
 struct sg_records {
     struct sg_index index;
-    struct sg_record *slots; /* [max]; NULL until the first record comes */
-    uint32_t count, max;
-    /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
-     * forwarded again, also when its subject has left and is forgotten */
+    struct sg_record *slots; /* [cap], grows up to max; the first count are used */
+    uint32_t count, cap, max;
+    /* [recent_cap], grows up to SG_RECENT_MAX: tags of the records verified last, a ring, the first
+     * recent_count are set. What was forwarded once is not forwarded again, also when its subject
+     * has left and is forgotten */
     uint64_t *recent;
-    uint32_t recent_next;
+    uint32_t recent_next, recent_count, recent_cap;
     uint64_t recent_key;
 };
 
