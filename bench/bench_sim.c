@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sim/counter.h"
 #include "../sim/internal.h"
 
 #define RUNS_MAX 15
@@ -30,49 +31,6 @@ struct args {
 struct sample {
     double wall, cpu;
 };
-
-struct counter {
-    size_t live, peak;
-};
-
-/* Each block begins with its size. */
-#define HEAD 16
-
-static void grown(struct counter *counter, size_t by)
-{
-    counter->live += by;
-    if (counter->peak < counter->live)
-        counter->peak = counter->live;
-}
-
-static void *count_realloc(void *user, void *ptr, size_t size)
-{
-    struct counter *counter = user;
-    size_t *old = ptr == NULL ? NULL : (size_t *)(void *)((char *)ptr - HEAD);
-    size_t before = old == NULL ? 0 : *old;
-    size_t *block = realloc(old, size + HEAD);
-    if (block == NULL)
-        return NULL;
-    *block = size;
-    counter->live -= before;
-    grown(counter, size);
-    return (char *)block + HEAD;
-}
-
-static void *count_alloc(void *user, size_t size)
-{
-    return count_realloc(user, NULL, size);
-}
-
-static void count_free(void *user, void *ptr)
-{
-    struct counter *counter = user;
-    if (ptr == NULL)
-        return;
-    size_t *block = (size_t *)(void *)((char *)ptr - HEAD);
-    counter->live -= *block;
-    free(block);
-}
 
 static double cpu_seconds(void)
 {
@@ -134,13 +92,13 @@ static struct sg_sim_report speed(const struct args *args, bool check)
 
 static void memory(const struct args *args)
 {
-    struct counter cores = {0};
-    struct counter rest = {0};
-    const struct sg_mem core_mem = {count_alloc, count_realloc, count_free, &cores};
-    const struct sg_mem mem = {count_alloc, count_realloc, count_free, &rest};
+    struct sg_sim_counter cores;
+    struct sg_sim_counter rest;
     struct sg_sim_extra extra = sg_sim_extra_default();
-    extra.mem = &mem;
-    extra.core_mem = &core_mem;
+    sg_sim_counter_init(&cores);
+    sg_sim_counter_init(&rest);
+    extra.mem = &rest.mem;
+    extra.core_mem = &cores.mem;
     (void)run(args, false, &extra);
     printf("memory\n  per node   %.1f KB allocated by its core at most, %.1f KB by the simulator\n",
            (double)cores.peak / args->nodes / 1e3, (double)rest.peak / args->nodes / 1e3);

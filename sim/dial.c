@@ -23,10 +23,10 @@ static void watch_handshake(struct sg_sim *sim, uint32_t conn, unsigned end)
 static void flight(struct sg_sim *sim, uint32_t conn, enum sg_sim_event_kind kind, unsigned end)
 {
     sg_time_ns at = sg_sim_transit(sim, &sim->conns[conn], end, SG_LANE_MSHIP);
+    sg_time_ns *other = sg_sim_latest(sim, &sim->conns[conn], end, SG_LANE_PUBSUB);
     sg_sim_conn_event(sim, at, about(conn, kind, end));
     /* nothing on the other lane may overtake it */
-    if (sim->conns[conn].latest[end][SG_LANE_PUBSUB] < at)
-        sim->conns[conn].latest[end][SG_LANE_PUBSUB] = at;
+    *other = *other < at ? at : *other;
 }
 
 void sg_sim_dial(struct sg_sim *sim, uint32_t at, uint32_t peer, bool is_seed)
@@ -140,8 +140,10 @@ static void close_end(struct sg_sim *sim, uint32_t conn, unsigned end)
     struct sg_sim_conn *c = &sim->conns[conn];
     unsigned other = 1 - end;
     sg_time_ns at = sg_sim_transit(sim, c, other, SG_LANE_MSHIP);
-    for (unsigned lane = 0; lane < SG_LANE_COUNT; lane++)
-        at = c->latest[other][lane] > at ? c->latest[other][lane] : at;
+    for (unsigned lane = 0; lane < SG_LANE_COUNT; lane++) {
+        sg_time_ns latest = *sg_sim_latest(sim, c, other, lane);
+        at = latest > at ? latest : at;
+    }
     sg_sim_conn_event(sim, at, about(conn, SG_SIM_EV_CLOSE, other));
     sg_sim_end_set(sim, conn, end, SG_SIM_END_CLOSED);
 }

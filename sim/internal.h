@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "base/map.h"
+#include "base/prefetch.h"
 #include "base/prng.h"
 #include "crypto_sim.h"
 #include "node/core.h"
@@ -56,16 +57,24 @@ enum sg_sim_end_state {
     SG_SIM_END_DEAD    /* crashed, or given up in silence */
 };
 
-/* One connection. Exists as long as an end or an event refers to it. */
+/* Lanes of a connection that every run uses. */
+#define SG_SIM_CONN_LANES 2
+
+/* One connection, in one cache line. Exists as long as an end or an event refers to it. */
 struct sg_sim_conn {
-    uint32_t node[2];                    /* dialler, acceptor */
-    uint32_t refs;                       /* events under way and live ends; free list: next free */
-    uint32_t delay;                      /* one way, in units of SG_SIM_DELAY_UNIT_NS */
-    sg_time_ns latest[2][SG_LANE_COUNT]; /* arrival at [end] of what was sent last */
-    uint32_t pushes[2];                  /* bytes of droppable frames under way towards [end] */
-    uint8_t state[2];                    /* enum sg_sim_end_state */
+    uint32_t node[2]; /* dialler, acceptor */
+    uint32_t refs;    /* events under way and live ends; free list: next free */
+    uint32_t delay;   /* one way, in units of SG_SIM_DELAY_UNIT_NS */
+    sg_time_ns latest[2][SG_SIM_CONN_LANES]; /* see sg_sim_latest */
+    uint32_t pushes[2];                      /* bytes of droppable frames under way to [end] */
+    uint8_t state[2];                        /* enum sg_sim_end_state */
     bool has_reset;
     bool watched[2]; /* a SILENT event for a stall of this end is under way */
+};
+
+/* The rest of it, seldom looked at. */
+struct sg_sim_conn_bulk {
+    sg_time_ns latest[2];
 };
 #define SG_SIM_DELAY_UNIT_NS 64
 
@@ -80,9 +89,9 @@ struct sg_sim_link {
 
 /* What is wrong with a node, see scenario_faults.c. */
 struct sg_sim_faults {
-    sg_time_ns mute_since, mute_until; /* no input and output; 0 = never so far */
     uint64_t lag;                      /* its monotonic clock is behind */
     int64_t wall_ms;                   /* its wall clock is ahead */
+    sg_time_ns mute_since, mute_until; /* no input and output; 0 = never so far */
     uint64_t loss[2];                  /* thresholds of 32 bits: in, out .. */
     sg_time_ns loss_until;             /* .. till then */
     uint64_t slow_ns;                  /* more delay either way .. */
@@ -98,28 +107,30 @@ struct sg_sim_disk {
     uint32_t node[SG_SIM_DISK_MAX];
 };
 
+/* What every event looks at comes first, in two cache lines. */
 struct sg_sim_node {
-    struct sg_sim *sim;
     struct sg_core *core; /* NULL = down */
     uint64_t *tags;       /* [link_count] first bytes of the peers' ids, for searching */
     struct sg_sim_link *links;
     uint32_t link_count, link_cap;
+    sg_time_ns armed; /* of its TIMER event that counts, SG_TIME_NEVER = none */
+    uint32_t spins;   /* timeouts without progress of time */
+    enum sg_sim_role role;
+    struct sg_sim *sim;
     uint32_t boot;
-    uint32_t
-        place;    /* in the network: addresses and delays; its own number, unless its disk is new */
+    /* in the network: addresses and delays; its own number, unless its disk is new */
+    uint32_t place;
+    struct sg_peer_id id;
+    struct sg_sim_faults faults;
     bool is_gone; /* its disk is lost: it never comes back */
     bool is_leaving;
-    enum sg_sim_role role;
     const struct sg_sim_adversary_line *line; /* of its role, NULL = honest */
-    struct sg_sim_faults faults;
-    struct sg_sim_disk *disk; /* NULL = empty */
+    struct sg_sim_disk *disk;                 /* NULL = empty */
     sg_time_ns alive_since;
-    sg_time_ns armed;  /* of its TIMER event that counts, SG_TIME_NEVER = none */
-    uint32_t spins;    /* timeouts without progress of time */
     uint64_t sequence; /* of its last message */
-    struct sg_peer_id id;
     uint8_t public_key[SG_SIM_PUBLIC_LEN];
 };
+#define SG_SIM_NODE_HOT (2 * SG_CACHE_LINE)
 
 /* ---- messages ---- */
 
@@ -187,9 +198,13 @@ struct sg_sim {
     const struct sg_buf *digest_of; /* whose digest this is, while the outbox is carried out */
     uint64_t digest;
     struct sg_topic_id topic;
+    const struct sg_mem
+        *net_mem;              /* of nodes' links: the arena, unless checkers want it otherwise */
     struct sg_sim_node *nodes; /* [config.nodes] */
     struct sg_map node_index;
-    struct sg_sim_conn *conns; /* [conn_cap] pool, first conn_used ever used */
+    struct sg_sim_conn *conns;      /* [conn_cap] pool, first conn_used ever used */
+    struct sg_sim_conn_bulk *bulks; /* [conn_cap] */
+    void *nodes_memory, *conns_memory, *bulks_memory;
     uint32_t conn_used, conn_cap, conn_free;
     uint64_t loss, duplicate, reorder; /* thresholds of 32 bits */
     uint64_t loss_base;                /* what loss is after loss_until */
@@ -223,6 +238,9 @@ struct sg_sim {
 };
 
 /* ---- run.c ---- */
+/* Memory for a table that is used in no order: begins at a cache line, on huge pages where there
+ * are. Not zeroed. *memory is to be freed in its place, it is NULL where the result is. */
+void *sg_sim_table_new(const struct sg_mem *mem, size_t count, size_t size, void **memory);
 /* Defaults of the extras. */
 struct sg_sim_extra sg_sim_extra_default(void);
 /* sg_sim_run with extras; extra is also written to. */
@@ -271,6 +289,14 @@ void sg_sim_conn_unref(struct sg_sim *sim, uint32_t conn);
 void sg_sim_conn_event(struct sg_sim *sim, sg_time_ns at, struct sg_sim_event event);
 /* A new state of an end: it holds a reference while it lives. */
 void sg_sim_end_set(struct sg_sim *sim, uint32_t conn, unsigned end, enum sg_sim_end_state state);
+/* Arrival at an end of what was sent last on a lane. */
+static inline sg_time_ns *sg_sim_latest(const struct sg_sim *sim, struct sg_sim_conn *conn,
+                                        unsigned end, unsigned lane)
+{
+    if (lane < SG_SIM_CONN_LANES)
+        return &conn->latest[end][lane];
+    return &sim->bulks[conn - sim->conns].latest[end];
+}
 /* When something sent now on a lane arrives at an end. */
 sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned end,
                           unsigned lane);

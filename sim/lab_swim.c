@@ -16,59 +16,10 @@
 #include <stddef.h>
 #include <string.h>
 
-enum {
-    EV_PACKET = SG_LAB_EV_FIRST, /* index: slot */
-    EV_TABLE,                    /* index: slot, with a table of its own */
-    EV_RECORD,                   /* index: slot */
-    EV_STALL,                    /* all chosen members stall */
-    EV_RESUME
-};
+#include "lab_swim_mail.h"
 
 /* Between two crashes: a refutation has spread, and is no longer passed on. */
 #define SETTLE_PERIODS 12
-
-enum role { WELL, CHOSEN };
-
-struct mail {
-    uint32_t from, to;
-    uint8_t kind;                /* of its event */
-    struct sg_swim_table *table; /* owned, TABLE only */
-    uint32_t subject;            /* RECORD */
-    sg_incarnation incarnation;
-    struct sg_swim_packet packet; /* the last: copied as far as it is used */
-};
-
-struct waiting {
-    uint32_t *slot; /* [cap] */
-    uint32_t count, cap;
-};
-
-struct node {
-    struct sg_swim *m;
-    struct sg_peer_id id;
-    bool is_up, is_stalled;
-    bool is_frozen; /* its timers wait for the end of the stall */
-    enum role role;
-    struct waiting in, out;
-    uint32_t *watched; /* [watched_count], indices */
-    uint32_t watched_count;
-    sg_incarnation *seen; /* [nodes] records passed on */
-};
-
-struct lab {
-    const struct sg_lab_swim_config *config;
-    const struct sg_lab_stall *stall;
-    struct sg_lab_swim_result *result;
-    struct sg_lab_net net;
-    struct sg_prng prng;
-    struct node *node;
-    uint32_t *chosen;             /* [nodes] in random order, the first stall->members stall */
-    sg_time_ns stalled_at;        /* the first time */
-    sg_time_ns *first, *full;     /* [nodes] when declared dead by the first and last of the well */
-    uint32_t *declared;           /* [nodes] by so many of them */
-    uint32_t victim;              /* SG_LAB_NONE = nobody has crashed */
-    sg_time_ns probed, suspected; /* the victim, for the first time */
-};
 
 struct sg_lab_swim_config sg_lab_swim_paper(const struct sg_mem *mem, bool lifeguard)
 {
@@ -102,134 +53,14 @@ void sg_lab_swim_result_fini(struct sg_lab_swim_result *result)
     sg_lab_values_fini(&result->full);
 }
 
-/* ---- mail ---- */
-
-static uint64_t delay(struct lab *lab)
-{
-    uint64_t more = sg_prng_below(&lab->prng, lab->config->jitter_ns + 1);
-    return lab->config->delay_ns + more;
-}
-
-static void discard(struct lab *lab, uint32_t slot)
-{
-    struct mail *mail = sg_lab_net_at(&lab->net, slot);
-    sg_mem_free(lab->config->mem, mail->table);
-    mail->table = NULL;
-    sg_lab_net_drop(&lab->net, slot);
-}
-
-static void hold(struct lab *lab, struct waiting *w, uint32_t slot)
-{
-    if (w->count == lab->config->queue_max) {
-        lab->result->lost++;
-        discard(lab, slot);
-        return;
-    }
-    if (w->count == w->cap) {
-        uint32_t cap = w->cap == 0 ? 64 : w->cap * 2;
-        uint32_t *grown = sg_mem_resize(lab->config->mem, w->slot, cap, sizeof(*grown));
-        if (grown == NULL) {
-            lab->net.err = SG_ERR_NO_MEMORY;
-            discard(lab, slot);
-            return;
-        }
-        w->slot = grown;
-        w->cap = cap;
-    }
-    w->slot[w->count++] = slot;
-}
-
-static void dispatch(struct lab *lab, uint32_t slot)
-{
-    const struct mail *mail = sg_lab_net_at(&lab->net, slot);
-    uint8_t kind = mail->kind;
-    uint64_t after = delay(lab);
-    sg_lab_net_post(&lab->net, after, kind, slot);
-}
-
-/* A new mail, its packet not set; NULL when out of memory. *slot for post. */
-static struct mail *compose(struct lab *lab, uint32_t from, uint32_t to, uint8_t kind)
-{
-    uint32_t slot = sg_lab_net_slot(&lab->net);
-    if (slot == SG_LAB_NONE)
-        return NULL;
-    struct mail *mail = sg_lab_net_at(&lab->net, slot);
-    mail->from = from;
-    mail->to = to;
-    mail->kind = kind;
-    mail->table = NULL;
-    if (lab->node[from].is_stalled)
-        hold(lab, &lab->node[from].out, slot);
-    else
-        dispatch(lab, slot);
-    lab->result->messages++;
-    return mail;
-}
-
-static void send_packet(struct lab *lab, uint32_t from, const struct sg_swim_out *o,
-                        const struct sg_swim_outbox *out)
-{
-    struct mail *mail = compose(lab, from, sg_lab_index(&o->peer), EV_PACKET);
-    if (mail == NULL)
-        return;
-    if (lab->node[from].is_stalled && lab->config->block == SG_LAB_BLOCK_PROBE &&
-        (o->packet == SG_SWIM_PING || o->packet == SG_SWIM_PING_REQ))
-        lab->node[from].is_frozen = true;
-    mail->packet.kind = o->packet;
-    mail->packet.seq = o->seq;
-    mail->packet.target = o->target;
-    mail->packet.count = o->rumor_count;
-    memcpy(mail->packet.rumor, &out->rumor[o->rumor_at],
-           o->rumor_count * sizeof(*mail->packet.rumor));
-    lab->result->bytes += 6u + (o->packet == SG_SWIM_PING_REQ ? SG_ID_LEN : 0u);
-    for (uint8_t i = 0; i < o->rumor_count; i++)
-        lab->result->bytes += sg_swim_rumor_len(&mail->packet.rumor[i], NULL);
-}
-
-static void send_table(struct lab *lab, uint32_t from, const struct sg_swim_out *o)
-{
-    const struct sg_mem *mem = lab->config->mem;
-    for (uint32_t part = 0;; part++) {
-        struct sg_swim_table *table = sg_mem_new(mem, 1, sizeof(*table));
-        if (table == NULL)
-            lab->net.err = SG_ERR_NO_MEMORY;
-        if (table == NULL || !sg_swim_table(lab->node[from].m, part, table)) {
-            sg_mem_free(mem, table);
-            return;
-        }
-        table->wants_reply = o->wants_reply && part == 0;
-        struct mail *mail = compose(lab, from, sg_lab_index(&o->peer), EV_TABLE);
-        if (mail == NULL) {
-            sg_mem_free(mem, table);
-            return;
-        }
-        mail->table = table;
-        lab->result->bytes += 4 + table->count * (uint64_t)(SG_ID_LEN + 10);
-    }
-}
-
-/* A signed record floods over the watched links. */
-static void spread_record(struct lab *lab, uint32_t at, uint32_t subject,
-                          sg_incarnation incarnation)
-{
-    const struct node *node = &lab->node[at];
-    for (uint32_t i = 0; i < node->watched_count; i++) {
-        struct mail *mail = compose(lab, at, node->watched[i], EV_RECORD);
-        if (mail == NULL)
-            return;
-        mail->subject = subject;
-        mail->incarnation = incarnation;
-    }
-}
-
 /* ---- one node ---- */
 
-static void on_fail(struct lab *lab, uint32_t at, uint32_t subject)
+static void on_fail(struct sg_lab_swim *lab, uint32_t at, uint32_t subject)
 {
-    bool is_well = lab->node[at].role == WELL;
+    bool is_well = lab->node[at].role == SG_LAB_WELL;
     if (subject == lab->victim)
         return;
-    if (lab->node[subject].role == WELL) {
+    if (lab->node[subject].role == SG_LAB_WELL) {
         lab->result->fp++;
         lab->result->fp_healthy += is_well;
         return;
@@ -242,14 +73,14 @@ static void on_fail(struct lab *lab, uint32_t at, uint32_t subject)
     lab->full[subject] = lab->net.now;
 }
 
-static void note_probe(struct lab *lab, const struct sg_swim_out *o)
+static void note_probe(struct sg_lab_swim *lab, const struct sg_swim_out *o)
 {
     if (o->packet == SG_SWIM_PING && lab->victim != SG_LAB_NONE &&
         sg_lab_index(&o->peer) == lab->victim && lab->probed == SG_TIME_NEVER)
         lab->probed = lab->net.now;
 }
 
-static void note_suspect(struct lab *lab, const struct sg_swim_out *o)
+static void note_suspect(struct sg_lab_swim *lab, const struct sg_swim_out *o)
 {
     lab->result->suspicions++;
     if (sg_lab_index(&o->peer) != lab->victim || lab->suspected != SG_TIME_NEVER)
@@ -260,20 +91,20 @@ static void note_suspect(struct lab *lab, const struct sg_swim_out *o)
     sg_lab_net_wake(&lab->net, lab->victim, sg_swim_deadline(lab->node[lab->victim].m));
 }
 
-static void carry_out(struct lab *lab, uint32_t at, const struct sg_swim_out *o,
+static void carry_out(struct sg_lab_swim *lab, uint32_t at, const struct sg_swim_out *o,
                       const struct sg_swim_outbox *out)
 {
     switch (o->kind) {
     case SG_SWIM_OUT_SEND:
         note_probe(lab, o);
-        send_packet(lab, at, o, out);
+        sg_lab_mail_packet(lab, at, o, out);
         break;
     case SG_SWIM_OUT_TABLE:
-        send_table(lab, at, o);
+        sg_lab_mail_table(lab, at, o);
         break;
     case SG_SWIM_OUT_ANNOUNCE:
         lab->node[at].seen[at] = o->incarnation;
-        spread_record(lab, at, at, o->incarnation);
+        sg_lab_mail_record(lab, at, at, o->incarnation);
         break;
     case SG_SWIM_OUT_SUSPECT:
         note_suspect(lab, o);
@@ -290,7 +121,7 @@ static void carry_out(struct lab *lab, uint32_t at, const struct sg_swim_out *o,
     }
 }
 
-static void feed(struct lab *lab, uint32_t at, const struct sg_swim_in *in)
+static void feed(struct sg_lab_swim *lab, uint32_t at, const struct sg_swim_in *in)
 {
     struct sg_swim_outbox out;
     struct sg_swim *m = lab->node[at].m;
@@ -302,9 +133,9 @@ static void feed(struct lab *lab, uint32_t at, const struct sg_swim_in *in)
     sg_lab_net_wake(&lab->net, at, sg_swim_deadline(m));
 }
 
-static void on_record(struct lab *lab, const struct mail *mail)
+static void on_record(struct sg_lab_swim *lab, const struct sg_lab_mail *mail)
 {
-    struct node *node = &lab->node[mail->to];
+    struct sg_lab_member *node = &lab->node[mail->to];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_RECORD,
                             .peer = lab->node[mail->subject].id,
                             .incarnation = mail->incarnation};
@@ -313,22 +144,23 @@ static void on_record(struct lab *lab, const struct mail *mail)
     if (subject == to || node->seen[subject] >= mail->incarnation)
         return;
     node->seen[subject] = mail->incarnation;
-    spread_record(lab, to, subject, in.incarnation);
+    sg_lab_mail_record(lab, to, subject, in.incarnation);
     feed(lab, to, &in);
 }
 
 /* Lets the mail's receiver read it. Slots may move while it does. */
-static void read_mail(struct lab *lab, uint32_t slot)
+static void read_mail(struct sg_lab_swim *lab, uint32_t slot)
 {
-    const struct mail *there = sg_lab_net_at(&lab->net, slot);
-    struct mail mail;
+    const struct sg_lab_mail *there = sg_lab_net_at(&lab->net, slot);
+    struct sg_lab_mail mail;
     memcpy(&mail, there,
-           offsetof(struct mail, packet.rumor) +
-               (there->kind == EV_PACKET ? there->packet.count : 0) * sizeof(*mail.packet.rumor));
+           offsetof(struct sg_lab_mail, packet.rumor) +
+               (there->kind == SG_LAB_SWIM_PACKET ? there->packet.count : 0) *
+                   sizeof(*mail.packet.rumor));
     struct sg_swim_in in = {.peer = lab->node[mail.from].id};
-    if (mail.kind == EV_RECORD) {
+    if (mail.kind == SG_LAB_SWIM_RECORD) {
         on_record(lab, &mail);
-    } else if (mail.kind == EV_TABLE) {
+    } else if (mail.kind == SG_LAB_SWIM_TABLE) {
         in.kind = SG_SWIM_IN_TABLE;
         in.table = mail.table;
         feed(lab, mail.to, &in);
@@ -337,25 +169,25 @@ static void read_mail(struct lab *lab, uint32_t slot)
         in.packet = &mail.packet;
         feed(lab, mail.to, &in);
     }
-    discard(lab, slot);
+    sg_lab_mail_discard(lab, slot);
 }
 
-static void on_mail(struct lab *lab, uint32_t slot)
+static void on_mail(struct sg_lab_swim *lab, uint32_t slot)
 {
-    const struct mail *mail = sg_lab_net_at(&lab->net, slot);
-    struct node *to = &lab->node[mail->to];
+    const struct sg_lab_mail *mail = sg_lab_net_at(&lab->net, slot);
+    struct sg_lab_member *to = &lab->node[mail->to];
     if (!to->is_up)
-        discard(lab, slot);
+        sg_lab_mail_discard(lab, slot);
     else if (to->is_stalled)
-        hold(lab, &to->in, slot);
+        sg_lab_mail_hold(lab, &to->in, slot);
     else
         read_mail(lab, slot);
 }
 
-static void on_timer(struct lab *lab, uint32_t at)
+static void on_timer(struct sg_lab_swim *lab, uint32_t at)
 {
     const struct sg_swim_in in = {.kind = SG_SWIM_IN_TIMEOUT};
-    struct node *node = &lab->node[at];
+    struct sg_lab_member *node = &lab->node[at];
     if (!sg_lab_net_woken(&lab->net, at) || !node->is_up)
         return;
     if (node->is_frozen)
@@ -368,7 +200,7 @@ static void on_timer(struct lab *lab, uint32_t at)
 
 /* ---- stalls ---- */
 
-static void on_stall(struct lab *lab)
+static void on_stall(struct sg_lab_swim *lab)
 {
     for (uint32_t i = 0; i < lab->stall->members; i++) {
         lab->node[lab->chosen[i]].is_stalled = true;
@@ -376,16 +208,16 @@ static void on_stall(struct lab *lab)
     }
     if (lab->stalled_at == SG_TIME_NEVER)
         lab->stalled_at = lab->net.now;
-    sg_lab_net_post(&lab->net, lab->stall->duration_ns, EV_RESUME, 0);
+    sg_lab_net_post(&lab->net, lab->stall->duration_ns, SG_LAB_SWIM_RESUME, 0);
 }
 
-static void resume(struct lab *lab, uint32_t at)
+static void resume(struct sg_lab_swim *lab, uint32_t at)
 {
     const struct sg_swim_in timeout = {.kind = SG_SWIM_IN_TIMEOUT};
-    struct node *node = &lab->node[at];
+    struct sg_lab_member *node = &lab->node[at];
     node->is_stalled = node->is_frozen = false;
     for (uint32_t i = 0; i < node->out.count; i++)
-        dispatch(lab, node->out.slot[i]);
+        sg_lab_mail_dispatch(lab, node->out.slot[i]);
     node->out.count = 0;
     if (sg_swim_deadline(node->m) <= lab->net.now)
         feed(lab, at, &timeout);
@@ -395,24 +227,24 @@ static void resume(struct lab *lab, uint32_t at)
     sg_lab_net_wake(&lab->net, at, sg_swim_deadline(node->m));
 }
 
-static void on_resume(struct lab *lab)
+static void on_resume(struct sg_lab_swim *lab)
 {
     for (uint32_t i = 0; i < lab->stall->members; i++)
         resume(lab, lab->chosen[i]);
     if (lab->stall->interval_ns > 0)
-        sg_lab_net_post(&lab->net, lab->stall->interval_ns, EV_STALL, 0);
+        sg_lab_net_post(&lab->net, lab->stall->interval_ns, SG_LAB_SWIM_STALL, 0);
 }
 
-static void run(struct lab *lab, uint64_t for_ns)
+static void run(struct sg_lab_swim *lab, uint64_t for_ns)
 {
     struct sg_sim_event event;
     sg_lab_net_post(&lab->net, for_ns, SG_LAB_EV_STOP, 0);
     while (lab->net.err == SG_OK && sg_lab_net_next(&lab->net, &event)) {
         if (event.kind == SG_LAB_EV_TIMER)
             on_timer(lab, event.index);
-        else if (event.kind == EV_STALL)
+        else if (event.kind == SG_LAB_SWIM_STALL)
             on_stall(lab);
-        else if (event.kind == EV_RESUME)
+        else if (event.kind == SG_LAB_SWIM_RESUME)
             on_resume(lab);
         else
             on_mail(lab, event.index);
@@ -421,10 +253,10 @@ static void run(struct lab *lab, uint64_t for_ns)
 
 /* ---- construction ---- */
 
-static sg_err new_node(struct lab *lab, uint32_t at)
+static sg_err new_node(struct sg_lab_swim *lab, uint32_t at)
 {
     const struct sg_lab_swim_config *c = lab->config;
-    struct node *node = &lab->node[at];
+    struct sg_lab_member *node = &lab->node[at];
     node->id = sg_lab_id(c->seed, at);
     node->is_up = true;
     node->seen = sg_mem_new(c->mem, c->nodes, sizeof(*node->seen));
@@ -436,10 +268,10 @@ static sg_err new_node(struct lab *lab, uint32_t at)
     return sg_swim_new(&node->m, &c->swim, &start);
 }
 
-static sg_err init(struct lab *lab)
+static sg_err init(struct sg_lab_swim *lab)
 {
     const struct sg_lab_swim_config *c = lab->config;
-    SG_TRY(sg_lab_net_init(&lab->net, c->mem, c->nodes, sizeof(struct mail)));
+    SG_TRY(sg_lab_net_init(&lab->net, c->mem, c->nodes, sizeof(struct sg_lab_mail)));
     lab->node = sg_mem_new(c->mem, c->nodes, sizeof(*lab->node));
     lab->chosen = sg_mem_new(c->mem, c->nodes, sizeof(*lab->chosen));
     lab->first = sg_mem_new(c->mem, c->nodes, sizeof(*lab->first));
@@ -455,11 +287,11 @@ static sg_err init(struct lab *lab)
     return SG_OK;
 }
 
-static void fini(struct lab *lab)
+static void fini(struct sg_lab_swim *lab)
 {
     const struct sg_mem *mem = lab->config->mem;
     for (uint32_t i = 0; lab->node != NULL && i < lab->config->nodes; i++) {
-        struct node *node = &lab->node[i];
+        struct sg_lab_member *node = &lab->node[i];
         sg_swim_free(node->m);
         sg_mem_free(mem, node->seen);
         sg_mem_free(mem, node->watched);
@@ -467,7 +299,7 @@ static void fini(struct lab *lab)
         sg_mem_free(mem, node->out.slot);
     }
     for (uint32_t i = 0; i < lab->net.slot_count; i++) {
-        struct mail *mail = sg_lab_net_at(&lab->net, i);
+        struct sg_lab_mail *mail = sg_lab_net_at(&lab->net, i);
         if (mail->table != NULL)
             sg_mem_free(mem, mail->table);
     }
@@ -483,7 +315,7 @@ static void fini(struct lab *lab)
 #define HEARSAY_MAX 64
 
 /* Everybody knows everybody, and nobody has to spread it. */
-static void introduce(struct lab *lab, uint32_t at)
+static void introduce(struct sg_lab_swim *lab, uint32_t at)
 {
     struct sg_peer_id peers[HEARSAY_MAX];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_HEARSAY, .peers = peers};
@@ -496,9 +328,9 @@ static void introduce(struct lab *lab, uint32_t at)
     }
 }
 
-static void watch(struct lab *lab, uint32_t at, uint32_t peer)
+static void watch(struct sg_lab_swim *lab, uint32_t at, uint32_t peer)
 {
-    struct node *node = &lab->node[at];
+    struct sg_lab_member *node = &lab->node[at];
     struct sg_swim_in in = {.kind = SG_SWIM_IN_WATCH, .peer = lab->node[peer].id, .on = true};
     for (uint32_t i = 0; i < node->watched_count; i++)
         if (node->watched[i] == peer)
@@ -507,7 +339,7 @@ static void watch(struct lab *lab, uint32_t at, uint32_t peer)
     feed(lab, at, &in);
 }
 
-static void link_all(struct lab *lab, uint32_t at)
+static void link_all(struct sg_lab_swim *lab, uint32_t at)
 {
     for (uint32_t i = 0; i < lab->config->nodes; i++) {
         struct sg_swim_in up = {.kind = SG_SWIM_IN_LINK_UP, .peer = lab->node[i].id};
@@ -522,7 +354,7 @@ static void link_all(struct lab *lab, uint32_t at)
     }
 }
 
-static void connect(struct lab *lab)
+static void connect(struct sg_lab_swim *lab)
 {
     const struct sg_lab_swim_config *c = lab->config;
     for (uint32_t i = 0; i < c->nodes; i++) {
@@ -539,7 +371,7 @@ static void connect(struct lab *lab)
         }
 }
 
-static sg_err start(struct lab *lab, const struct sg_lab_swim_config *config)
+static sg_err start(struct sg_lab_swim *lab, const struct sg_lab_swim_config *config)
 {
     lab->config = config;
     lab->stalled_at = lab->probed = lab->suspected = SG_TIME_NEVER;
@@ -552,7 +384,7 @@ static sg_err start(struct lab *lab, const struct sg_lab_swim_config *config)
 
 /* ---- the experiments ---- */
 
-static void collect(struct lab *lab)
+static void collect(struct sg_lab_swim *lab)
 {
     uint32_t members = lab->stall->members;
     uint32_t well = lab->config->nodes - members;
@@ -573,13 +405,13 @@ static void collect(struct lab *lab)
 sg_err sg_lab_swim_stall(const struct sg_lab_swim_config *config, const struct sg_lab_stall *stall,
                          struct sg_lab_swim_result *result)
 {
-    struct lab lab = {.stall = stall, .result = result};
+    struct sg_lab_swim lab = {.stall = stall, .result = result};
     sg_err err = start(&lab, config);
     if (err == SG_OK) {
         sg_lab_sample(&lab.prng, lab.chosen, config->nodes, stall->members);
         for (uint32_t i = 0; i < stall->members; i++)
-            lab.node[lab.chosen[i]].role = CHOSEN;
-        sg_lab_net_post(&lab.net, stall->quiesce_ns, EV_STALL, 0);
+            lab.node[lab.chosen[i]].role = SG_LAB_CHOSEN;
+        sg_lab_net_post(&lab.net, stall->quiesce_ns, SG_LAB_SWIM_STALL, 0);
         run(&lab, stall->quiesce_ns + stall->run_ns);
         collect(&lab);
         err = lab.net.err;
@@ -589,7 +421,7 @@ sg_err sg_lab_swim_stall(const struct sg_lab_swim_config *config, const struct s
 }
 
 /* One member is down until somebody suspects it. */
-static void crash_one(struct lab *lab, struct sg_lab_values *periods,
+static void crash_one(struct sg_lab_swim *lab, struct sg_lab_values *periods,
                       struct sg_lab_values *suspected)
 {
     uint64_t period = lab->config->swim.period_ns;
@@ -613,7 +445,7 @@ sg_err sg_lab_swim_crashes(const struct sg_lab_swim_config *config, unsigned cra
                            struct sg_lab_values *periods, struct sg_lab_values *suspected)
 {
     struct sg_lab_swim_result result;
-    struct lab lab = {.result = &result};
+    struct sg_lab_swim lab = {.result = &result};
     sg_lab_swim_result_init(&result, config->mem);
     sg_err err = start(&lab, config);
     for (unsigned i = 0; i < crashes && err == SG_OK; i++) {

@@ -18,42 +18,6 @@
 /* The part of the run in which bursts are looked for. */
 #define BURST_NS (60 * SG_NS_PER_S)
 
-/* ---- heap of the cores: sizes stand before the blocks ---- */
-
-#define HEAD 16
-
-static void *heap_resize(void *user, void *ptr, size_t size)
-{
-    struct sg_sim_metrics *m = user;
-    uint8_t *old = ptr == NULL ? NULL : (uint8_t *)ptr - HEAD;
-    uint64_t before = 0;
-    if (old != NULL)
-        memcpy(&before, old, sizeof(before));
-    uint8_t *block = size > SIZE_MAX - HEAD ? NULL : realloc(old, size + HEAD);
-    if (block == NULL)
-        return NULL;
-    const uint64_t now = size;
-    memcpy(block, &now, sizeof(now));
-    m->heap_bytes += now - before;
-    return block + HEAD;
-}
-
-static void *heap_alloc(void *user, size_t size)
-{
-    return heap_resize(user, NULL, size);
-}
-
-static void heap_free(void *user, void *ptr)
-{
-    struct sg_sim_metrics *m = user;
-    uint64_t before;
-    if (ptr == NULL)
-        return;
-    memcpy(&before, (uint8_t *)ptr - HEAD, sizeof(before));
-    m->heap_bytes -= before;
-    free((uint8_t *)ptr - HEAD);
-}
-
 /* ---- construction ---- */
 
 sg_err sg_sim_metrics_init(struct sg_sim *sim)
@@ -80,7 +44,7 @@ sg_err sg_sim_metrics_init(struct sg_sim *sim)
     for (size_t i = 0; i < SG_SIM_FIG_COUNT; i++)
         m->figures[i] = NAN;
     m->merged_at = m->first_kill_at = SG_TIME_NEVER;
-    m->heap = (struct sg_mem){heap_alloc, heap_resize, heap_free, m};
+    sg_sim_counter_init(&m->heap);
     return SG_OK;
 }
 

@@ -3,6 +3,7 @@
 #ifndef SG_SIM_METRICS_H
 #define SG_SIM_METRICS_H
 
+#include "counter.h"
 #include "internal.h"
 #include "scenario.h"
 
@@ -184,8 +185,7 @@ struct sg_sim_metrics {
     uint32_t *parent;   /* [nodes] scratch */
     uint32_t *scratch;  /* [nodes] */
     /* heap of the cores */
-    struct sg_mem heap;
-    uint64_t heap_bytes;
+    struct sg_sim_counter heap;
 };
 
 SG_MUST_USE sg_err sg_sim_metrics_init(struct sg_sim *sim);

@@ -74,7 +74,7 @@ void sg_sim_metrics_sample(struct sg_sim *sim)
     row[SG_SIM_SER_CLUSTERING] = graph.clustering;
     row[SG_SIM_SER_PATH] = graph.path_mean;
     row[SG_SIM_SER_HEAP] =
-        sim->scenario->wants_heap && sim->alive > 0 ? (double)m->heap_bytes / sim->alive : NAN;
+        sim->scenario->wants_heap && sim->alive > 0 ? (double)m->heap.live / sim->alive : NAN;
     fill_rates(sim, row);
     raise_to(&m->figures[SG_SIM_FIG_ISOLATED_MAX], graph.isolated);
     raise_to(&m->figures[SG_SIM_FIG_COMPONENTS_MAX], graph.components);
@@ -170,7 +170,7 @@ static void finish_load(struct sg_sim *sim)
     if (m->tenth_sum > 0)
         figures[SG_SIM_FIG_BURST] = (double)m->tenth_peak / ((double)m->tenth_sum / tenths);
     if (sim->scenario->wants_heap && sim->alive > 0) {
-        figures[SG_SIM_FIG_HEAP_NODE] = (double)m->heap_bytes / sim->alive;
+        figures[SG_SIM_FIG_HEAP_NODE] = (double)m->heap.live / sim->alive;
         figures[SG_SIM_FIG_HEAP_SLOPE] = heap_slope(m);
     }
 }

@@ -35,10 +35,10 @@ struct sg_sim_link *sg_sim_link_find(const struct sg_sim_node *node, const struc
 static bool grow_links(struct sg_sim *sim, struct sg_sim_node *node)
 {
     uint32_t cap = node->link_cap == 0 ? 16 : node->link_cap * 2;
-    void *tags = sg_mem_resize(sim->mem, node->tags, cap, sizeof(*node->tags));
+    void *tags = sg_mem_resize(sim->net_mem, node->tags, cap, sizeof(*node->tags));
     if (tags != NULL)
         node->tags = tags;
-    void *links = sg_mem_resize(sim->mem, node->links, cap, sizeof(*node->links));
+    void *links = sg_mem_resize(sim->net_mem, node->links, cap, sizeof(*node->links));
     if (links != NULL)
         node->links = links;
     if (tags == NULL || links == NULL) {
@@ -78,15 +78,33 @@ struct sg_sim_link *sg_sim_link_of_conn(const struct sg_sim *sim, uint32_t conn,
 
 /* ---- connections ---- */
 
+static_assert(sizeof(struct sg_sim_conn) == SG_CACHE_LINE, "a connection is one line");
+static_assert(SG_SIM_CONN_LANES == SG_LANE_BULK && SG_LANE_BULK + 1 == SG_LANE_COUNT,
+              "the other lane is the bulk one");
+
 static bool grow_conns(struct sg_sim *sim)
 {
     uint32_t cap = sim->conn_cap == 0 ? 1024 : sim->conn_cap * 2;
-    void *conns = sg_mem_resize(sim->mem, sim->conns, cap, sizeof(*sim->conns));
-    if (conns == NULL) {
+    void *conns_memory = NULL;
+    void *bulks_memory = NULL;
+    void *conns = sg_sim_table_new(sim->mem, cap, sizeof(*sim->conns), &conns_memory);
+    void *bulks = sg_sim_table_new(sim->mem, cap, sizeof(*sim->bulks), &bulks_memory);
+    if (conns == NULL || bulks == NULL) {
+        sg_mem_free(sim->mem, conns_memory);
+        sg_mem_free(sim->mem, bulks_memory);
         sim->err = SG_ERR_NO_MEMORY;
         return false;
     }
+    if (sim->conn_used > 0) {
+        memcpy(conns, sim->conns, sim->conn_used * sizeof(*sim->conns));
+        memcpy(bulks, sim->bulks, sim->conn_used * sizeof(*sim->bulks));
+    }
+    sg_mem_free(sim->mem, sim->conns_memory);
+    sg_mem_free(sim->mem, sim->bulks_memory);
     sim->conns = conns;
+    sim->bulks = bulks;
+    sim->conns_memory = conns_memory;
+    sim->bulks_memory = bulks_memory;
     sim->conn_cap = cap;
     return true;
 }
@@ -115,6 +133,7 @@ uint32_t sg_sim_conn_new(struct sg_sim *sim, uint32_t dialler, uint32_t acceptor
                      SG_SIM_DELAY_UNIT_NS;
     *conn =
         (struct sg_sim_conn){.node = {dialler, acceptor}, .delay = delay > 0 ? (uint32_t)delay : 1};
+    sim->bulks[at] = (struct sg_sim_conn_bulk){{0, 0}};
     return at;
 }
 
@@ -247,9 +266,10 @@ sg_time_ns sg_sim_transit(struct sg_sim *sim, struct sg_sim_conn *conn, unsigned
     sg_time_ns at = one_way(sim, conn, end);
     if (sim->config.reorder_within)
         return at;
-    if (at < conn->latest[end][lane])
-        at = conn->latest[end][lane];
-    conn->latest[end][lane] = at;
+    sg_time_ns *latest = sg_sim_latest(sim, conn, end, lane);
+    if (at < *latest)
+        at = *latest;
+    *latest = at;
     return at;
 }
 

@@ -8,6 +8,8 @@
 
 /* A core that wants to be woken again and again without progress of time is stuck. */
 #define SPINS_MAX 10000
+/* Outputs whose memory is under way. */
+#define OUTS_AHEAD 4
 /* Kinds of things in the trace hash: outputs from here, trace events from there. */
 #define HASH_OUT 0x100
 #define HASH_TRACE 0x200
@@ -171,10 +173,24 @@ static void arm(struct sg_sim *sim, uint32_t at)
     sg_sim_push(sim, (struct sg_sim_event){.at = due, .kind = SG_SIM_EV_TIMER, .index = at});
 }
 
+/* A flood goes over many connections: the memory of the next ones comes meanwhile. */
+static void look_ahead(const struct sg_sim *sim, uint32_t at, size_t next)
+{
+    if (next >= sim->out.count || sim->out.out[next].kind != SG_CORE_OUT_SEND)
+        return;
+    const struct sg_sim_link *link = sg_sim_link_find(&sim->nodes[at], &sim->out.out[next].peer);
+    if (link != NULL)
+        sg_prefetch(&sim->conns[link->conn], sizeof(*sim->conns));
+}
+
 static void after_step(struct sg_sim *sim, uint32_t at)
 {
-    for (size_t i = 0; i < sim->out.count; i++)
+    for (size_t i = 1; i < OUTS_AHEAD; i++)
+        look_ahead(sim, at, i);
+    for (size_t i = 0; i < sim->out.count; i++) {
+        look_ahead(sim, at, i + OUTS_AHEAD);
         carry_out(sim, at, &sim->out.out[i]);
+    }
     sg_core_outbox_clear(&sim->out);
     sim->digest_of = NULL;
     arm(sim, at);

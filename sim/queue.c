@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Sorting by insertion costs little up to here, and it is far enough to look ahead. */
-#define RUN_MAX 32
+/* Sorting by insertion costs little up to here. */
+#define RUN_MAX 48
 
 void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem)
 {
@@ -84,7 +84,7 @@ static void sift(struct sg_sim_bucket *run, size_t head)
 
 void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event)
 {
-    assert(event->at >= q->last);
+    assert(event->at >= q->popped);
     if (q->head == q->run.count || event->at > q->run_end) {
         append(q, event);
     } else if (reserve(q, &q->run, 1)) {
@@ -120,7 +120,18 @@ static void spread(struct sg_sim_queue *q, struct sg_sim_bucket *from)
     from->count = 0;
 }
 
-/* The earliest events make a new run: the lowest buckets, as far as they are small. */
+/* What was popped makes room. */
+static void close_up(struct sg_sim_queue *q)
+{
+    q->run.count -= q->head;
+    if (q->head > 0 && q->run.count > 0)
+        memmove(q->run.events, q->run.events + q->head, q->run.count * sizeof(*q->run.events));
+    q->head = 0;
+}
+
+/* The earliest events go to the end of the run: the lowest buckets, as far as they are small.
+ * Buckets hold nothing that is not later than the run, so `last` may go ahead of what waits there:
+ * the run gets at least one event that is not earlier, and what is pushed before is put into it. */
 static bool refill(struct sg_sim_queue *q)
 {
     size_t last = sizeof(q->bucket) / sizeof(q->bucket[0]) - 1;
@@ -133,7 +144,7 @@ static bool refill(struct sg_sim_queue *q)
         spread(q, &q->bucket[at]);
         at = 0;
     }
-    q->head = q->run.count = 0;
+    close_up(q);
     if (!take(q, &q->bucket[at]))
         return false;
     while (at < last && q->run.count + q->bucket[at + 1].count <= RUN_MAX) {
@@ -147,8 +158,10 @@ static bool refill(struct sg_sim_queue *q)
 
 bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event)
 {
-    if (q->head == q->run.count && !refill(q))
+    size_t left = q->run.count - q->head;
+    if (left <= SG_SIM_QUEUE_AHEAD && !refill(q) && left == 0)
         return false;
     *event = q->run.events[q->head++];
+    q->popped = event->at;
     return true;
 }

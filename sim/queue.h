@@ -6,7 +6,7 @@
  *
  * The lowest buckets are not emptied one by one: a few dozen events are sorted into a run, so that
  * the loop can look ahead and have the memory of the next nodes fetched while it works on this
- * one. */
+ * one. The run gets the next events before it is empty, so that there is always something ahead. */
 #ifndef SG_SIM_QUEUE_H
 #define SG_SIM_QUEUE_H
 
@@ -50,6 +50,9 @@ struct sg_sim_event {
     bool is_push; /* FRAME: counts in the lane's budget */
 };
 
+/* So many events after the next one are known, if there are so many. */
+#define SG_SIM_QUEUE_AHEAD 12
+
 struct sg_sim_bucket {
     struct sg_sim_event *events; /* [cap], the first count wait */
     size_t count, cap;
@@ -58,6 +61,7 @@ struct sg_sim_bucket {
 
 struct sg_sim_queue {
     const struct sg_mem *mem;
+    sg_time_ns popped;        /* time of the event popped last */
     sg_time_ns last;          /* not after any event outside of the run */
     struct sg_sim_bucket run; /* sorted; those from head to count wait */
     size_t head;

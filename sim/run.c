@@ -1,11 +1,14 @@
 /* The loop: takes the next event, sets the clock, carries it out. */
-#include "base/prefetch.h"
+#include <assert.h>
+
 #include "crypto/ids.h"
 #include "internal.h"
 
 /* How often the real clock is looked at for progress. */
 #define PROGRESS_EVERY 8192
 #define PROGRESS_SECONDS 1.0
+/* Or a multiple of it: only where a table may begin to be on huge pages. */
+#define PAGE ((uintptr_t)4096)
 
 struct sg_sim_extra sg_sim_extra_default(void)
 {
@@ -21,12 +24,29 @@ struct sg_sim_extra sg_sim_extra_default(void)
 
 /* ---- construction ---- */
 
+static_assert(offsetof(struct sg_sim_node, faults) < SG_SIM_NODE_HOT, "ids and clocks are hot");
+
+void *sg_sim_table_new(const struct sg_mem *mem, size_t count, size_t size, void **memory)
+{
+    *memory = sg_mem_resize(mem, NULL, count + (SG_CACHE_LINE + size - 1) / size, size);
+    if (*memory == NULL)
+        return NULL;
+    uintptr_t page = ((uintptr_t)*memory + PAGE - 1) / PAGE * PAGE;
+    uintptr_t end = (uintptr_t)*memory + count * size;
+    if (end > page)
+        sg_sim_huge_pages((char *)*memory + (page - (uintptr_t)*memory), end - page);
+    size_t rest = (uintptr_t)*memory % SG_CACHE_LINE;
+    return (char *)*memory + (rest == 0 ? 0 : SG_CACHE_LINE - rest);
+}
+
 static sg_err init_nodes(struct sg_sim *sim)
 {
     uint32_t count = sim->config.nodes;
     SG_TRY(sg_map_init(&sim->node_index, sim->mem, count, sim->config.seed));
-    sim->nodes = sg_mem_new(sim->mem, count, sizeof(*sim->nodes));
+    sim->nodes = sg_sim_table_new(sim->mem, count, sizeof(*sim->nodes), &sim->nodes_memory);
     sim->union_find = sg_mem_new(sim->mem, count, sizeof(*sim->union_find));
+    if (sim->nodes != NULL)
+        memset(sim->nodes, 0, count * sizeof(*sim->nodes));
     if (sim->nodes == NULL || sim->union_find == NULL)
         return SG_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
@@ -66,6 +86,7 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
     sim->core_mem = extra->core_mem;
     if (sim->core_mem == NULL)
         sim->core_mem = config->check ? sim->mem : &sim->arena.mem;
+    sim->net_mem = extra->core_mem == NULL ? sim->core_mem : sim->mem;
     extra->stats = (struct sg_core_stats){0};
     extra->checks = extra->asymmetric = extra->frames = extra->frames_lost = 0;
     extra->resets = extra->crossings = 0;
@@ -84,14 +105,15 @@ static void fini(struct sg_sim *sim)
     sg_sim_queue_fini(&sim->queue);
     for (uint32_t i = 0; sim->nodes != NULL && i < sim->config.nodes; i++) {
         sg_core_free(sim->nodes[i].core);
-        sg_mem_free(sim->mem, sim->nodes[i].tags);
-        sg_mem_free(sim->mem, sim->nodes[i].links);
+        sg_mem_free(sim->net_mem, sim->nodes[i].tags);
+        sg_mem_free(sim->net_mem, sim->nodes[i].links);
         sg_mem_free(sim->mem, sim->nodes[i].disk);
     }
     sg_core_outbox_fini(&sim->out, sim->core_mem);
     sg_sim_arena_fini(&sim->arena);
-    sg_mem_free(sim->mem, sim->nodes);
-    sg_mem_free(sim->mem, sim->conns);
+    sg_mem_free(sim->mem, sim->nodes_memory);
+    sg_mem_free(sim->mem, sim->conns_memory);
+    sg_mem_free(sim->mem, sim->bulks_memory);
     sg_mem_free(sim->mem, sim->union_find);
     sg_mem_free(sim->mem, sim->victims);
     sg_map_fini(&sim->node_index);
@@ -170,6 +192,8 @@ static void carry_out(struct sg_sim *sim, const struct sg_sim_event *event)
 /* The event itself, the nodes that it is about, and the inside of the core. */
 #define STAGES (2 + SG_CORE_PREFETCH_STAGES)
 
+static_assert((STAGES - 1) * STAGE <= SG_SIM_QUEUE_AHEAD, "the queue looks as far ahead");
+
 static bool is_about_conn(const struct sg_sim_event *event)
 {
     return event->kind != SG_SIM_EV_TIMER && event->kind <= SG_SIM_EV_PUSH_DROPPED;
@@ -194,10 +218,11 @@ static void prefetch(const struct sg_sim *sim, const struct sg_sim_event *event,
         peer = &sim->nodes[sim->conns[event->index].node[1 - event->end]].id;
     }
     if (stage < 2) {
-        sg_prefetch(&sim->nodes[node], sizeof(*sim->nodes));
+        sg_prefetch(&sim->nodes[node], SG_SIM_NODE_HOT);
         sg_prefetch(peer, sizeof(*peer));
     } else if (sim->nodes[node].core != NULL) {
-        sg_core_prefetch(sim->nodes[node].core, peer, stage - 2);
+        bool is_packet = event->kind == SG_SIM_EV_FRAME && event->lane == SG_LANE_DATAGRAM;
+        sg_core_prefetch(sim->nodes[node].core, peer, is_packet, stage - 2);
     }
 }
 

@@ -91,7 +91,7 @@ sg_err sg_sim_scenario_init(struct sg_sim *sim)
     const struct sg_sim_scenario *scenario = sim->scenario;
     SG_TRY(sg_sim_metrics_init(sim));
     if (scenario->wants_heap)
-        sim->core_mem = &sim->metrics->heap;
+        sim->core_mem = &sim->metrics->heap.mem;
     if (sim->check_every < CHECK_EVERY)
         sim->check_every = CHECK_EVERY;
     for (uint32_t i = 0; i < scenario->role_count; i++)

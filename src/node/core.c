@@ -91,6 +91,17 @@ static sg_err init_tables(struct sg_core *core)
     return sg_records_init(core);
 }
 
+/* Of all but members and links. */
+static sg_time_ns rest_deadline(const struct sg_core *core)
+{
+    sg_time_ns at = sg_time_min(sg_author_deadline(core), core->large.due);
+    if (core->topics_dirty)
+        at = sg_time_min(at, core->topics_at);
+    for (uint32_t i = 0; i < core->scope_count; i++)
+        at = sg_time_min(at, sg_scope_deadline(core, core->scopes[i]));
+    return at;
+}
+
 sg_err sg_core_new(struct sg_core **out, const struct sg_core_config *config, sg_time_ns now)
 {
     static const struct sg_topic_id base = {{0}};
@@ -120,6 +131,7 @@ sg_err sg_core_new(struct sg_core **out, const struct sg_core_config *config, sg
         return err;
     }
     assert(none.count == 0);
+    core->rest_due = rest_deadline(core);
     core->out = NULL;
     *out = core;
     return SG_OK;
@@ -154,16 +166,20 @@ void sg_core_begin(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
     core->now = now > core->now ? now : core->now;
     core->wall_ms = wall_ms;
     core->out = out;
+    core->is_rest_stale = true;
 }
 
 void sg_core_end(struct sg_core *core)
 {
     if (core->todo_count > 0)
         sg_scopes_todo(core);
+    core->is_rest_stale = core->is_rest_stale || core->any_doomed;
     if (core->any_doomed)
         sg_links_reap(core);
     if (core->todo_count > 0)
         sg_scopes_todo(core);
+    if (core->is_rest_stale)
+        core->rest_due = rest_deadline(core);
     core->out = NULL;
 }
 
@@ -411,6 +427,9 @@ sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
     if (core->has_left)
         return SG_ERR_STOPPED;
     sg_core_begin(core, now, wall_ms, out);
+    /* most inputs are packets about members, most of which concern no scope: sg_scope_hpv and
+     * sg_scope_pt tell */
+    core->is_rest_stale = in->kind != SG_CORE_IN_FRAME || in->lane != SG_LANE_DATAGRAM;
     sg_err err = dispatch(core, in);
     sg_core_end(core);
     return err;
@@ -419,7 +438,8 @@ sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t wall_ms,
 /* What an input looks at first, in the order in which one leads to the next. */
 #define HOT_BYTES offsetof(struct sg_core, stats)
 
-void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer, unsigned stage)
+void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer, bool is_packet,
+                      unsigned stage)
 {
     uint32_t at;
     switch (stage) {
@@ -430,8 +450,9 @@ void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer,
         sg_prefetch(&core->config.frame_rate, 1);
         return;
     case 1:
-        sg_prefetch(core->scopes, 1);
-        sg_swim_prefetch(core->swim);
+        sg_swim_prefetch(core->swim, 0);
+        if (!is_packet)
+            sg_prefetch(core->scopes, 1);
         if (peer == NULL)
             return;
         sg_prefetch(core->links, core->link_count * sizeof(struct sg_link *));
@@ -440,12 +461,14 @@ void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer,
     case 2:
         at = peer == NULL ? SG_INDEX_NONE : sg_index_guess(&core->link_index, peer->b);
         if (at != SG_INDEX_NONE)
-            sg_prefetch(core->links[at], offsetof(struct sg_link, verify));
-        for (uint32_t i = 0; i < core->scope_count && i < PREFETCH_SCOPES; i++)
+            sg_prefetch(core->links[at], is_packet ? offsetof(struct sg_link, pubsub)
+                                                   : offsetof(struct sg_link, verify));
+        sg_swim_prefetch(core->swim, 1);
+        for (uint32_t i = 0; !is_packet && i < core->scope_count && i < PREFETCH_SCOPES; i++)
             sg_prefetch(core->scopes[i], offsetof(struct sg_scope, is_base));
         return;
     default:
-        for (uint32_t i = 0; i < core->scope_count && i < PREFETCH_SCOPES; i++)
+        for (uint32_t i = 0; !is_packet && i < core->scope_count && i < PREFETCH_SCOPES; i++)
             sg_pt_prefetch(core->scopes[i]->pt, peer == NULL, stage - 3);
         return;
     }
@@ -453,17 +476,9 @@ void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer,
 
 sg_time_ns sg_core_deadline(const struct sg_core *core)
 {
-    sg_time_ns at = core->links_check_at;
     if (core->has_left)
         return SG_TIME_NEVER;
-    at = sg_time_min(at, core->swim_due);
-    at = sg_time_min(at, sg_author_deadline(core));
-    at = sg_time_min(at, core->large.due);
-    if (core->topics_dirty)
-        at = sg_time_min(at, core->topics_at);
-    for (uint32_t i = 0; i < core->scope_count; i++)
-        at = sg_time_min(at, sg_scope_deadline(core, core->scopes[i]));
-    return at;
+    return sg_time_min(core->rest_due, sg_time_min(core->links_check_at, core->swim_due));
 }
 
 static void check_link(const struct sg_core *core, uint32_t at)
@@ -503,6 +518,7 @@ void sg_core_check(const struct sg_core *core)
     sg_docflow_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
+    assert(core->rest_due == rest_deadline(core));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);
 }
 

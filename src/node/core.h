@@ -314,11 +314,12 @@ SG_MUST_USE sg_err sg_core_job_verify(const struct sg_suite *suite, const struct
 /* When to feed IN_TIMEOUT; <= now: at once. */
 sg_time_ns sg_core_deadline(const struct sg_core *core);
 /* An input from peer, or a TIMEOUT (NULL), is about to come: has the memory fetched that it will
- * need first. The stages 0
+ * need first; is_packet: a frame of SG_LANE_DATAGRAM, which needs less. The stages 0
  * .. SG_CORE_PREFETCH_STAGES - 1 lead to each other: after each, the memory should have time to
  * arrive before the next. A hint, without effect on anything. */
 #define SG_CORE_PREFETCH_STAGES 5
-void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer, unsigned stage);
+void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer, bool is_packet,
+                      unsigned stage);
 /* Asserts every invariant of the core and of its machines. O(everything). */
 void sg_core_check(const struct sg_core *core);
 

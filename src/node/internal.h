@@ -60,18 +60,23 @@ struct sg_link_proofs {
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
 
+/* What every frame about members looks at comes first, then what the others do. */
 struct sg_link {
     struct sg_peer_id peer;
     enum sg_link_state state;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
-    struct sg_bucket frames, pubsub, bytes; /* bytes: in KiB, of all lanes */
-    struct sg_bucket repair;                /* KiB sent in answer to GRAFTs */
+    uint32_t uses;               /* scopes with this peer in their active view */
+    bool dialled;
+    bool is_watched;                /* by SWIM */
+    uint8_t fetching;               /* chunks asked for, see large_fetch.c */
+    sg_time_ns heard_at;            /* SWIM was told last */
+    struct sg_bucket frames, bytes; /* bytes: in KiB, of all lanes */
+    struct sg_bucket strangers, news;
+    struct sg_bucket pubsub;
+    struct sg_bucket repair;       /* KiB sent in answer to GRAFTs */
     struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
     uint32_t early_count, queue_count;
     struct sg_bucket verify;
-    uint32_t uses; /* scopes with this peer in their active view */
-    bool dialled;
-    uint8_t fetching; /* chunks asked for, see large_fetch.c */
     uint16_t digest_count;
     sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
     uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
@@ -79,11 +84,9 @@ struct sg_link {
     /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
-    struct sg_bucket walks, news, strangers;
-    sg_time_ns heard_at; /* SWIM was told last */
-    bool is_watched;     /* by SWIM */
-    uint32_t points;     /* charges, see charge.c */
-    uint32_t waiting;    /* bytes of its messages that wait for a verification */
+    struct sg_bucket walks;
+    uint32_t points;  /* charges, see charge.c */
+    uint32_t waiting; /* bytes of its messages that wait for a verification */
     sg_time_ns points_at;
     uint64_t *digests;               /* [digest_count] */
     uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
@@ -298,12 +301,13 @@ struct sg_record {
 
 struct sg_records {
     struct sg_index index;
-    struct sg_record *slots; /* [max]; NULL until the first record comes */
-    uint32_t count, max;
-    /* [SG_RECENT_MAX] tags of the records verified last, a ring: what was forwarded once is not
-     * forwarded again, also when its subject has left and is forgotten */
+    struct sg_record *slots; /* [cap], grows up to max; the first count are used */
+    uint32_t count, cap, max;
+    /* [recent_cap], grows up to SG_RECENT_MAX: tags of the records verified last, a ring, the first
+     * recent_count are set. What was forwarded once is not forwarded again, also when its subject
+     * has left and is forgotten */
     uint64_t *recent;
-    uint32_t recent_next;
+    uint32_t recent_next, recent_count, recent_cap;
     uint64_t recent_key;
 };
 
@@ -326,23 +330,27 @@ struct sg_core {
     bool has_left;
     bool any_doomed;
     bool topics_dirty;
+    bool is_rest_stale; /* rest_due is to be found anew at the end of the input */
     uint32_t link_count, link_cap;
     uint32_t scope_count, scope_cap;
     uint32_t todo_count;
     sg_time_ns links_check_at;
-    sg_time_ns topics_at;
+    sg_time_ns swim_due; /* its deadline, as of its last input */
+    sg_time_ns rest_due; /* of all others, as of the last input that could change it */
     /* [link_cap], grows up to links_max; the first link_count are used, in order of creation */
     struct sg_link **links;
     /* [scope_cap], grows up to scopes_max; the first scope_count are used; [0] is the base */
     struct sg_scope **scopes;
     struct sg_index link_index;
+    struct sg_swim *swim;
     struct sg_index_keys index_keys;
     struct sg_core_stats stats;
     struct sg_core_config config;
     uint8_t network[SG_HASH_LEN];
     struct sg_prng prng;
     struct sg_index scope_index;
-    uint32_t sequence; /* counter of our own messages, over all topics: a scope may come and go,
+    sg_time_ns topics_at; /* to be told, when topics_dirty */
+    uint32_t sequence;    /* counter of our own messages, over all topics: a scope may come and go,
                           * its subscribers' replay windows stay */
     struct sg_book book;
     struct sg_keys keys;
@@ -357,8 +365,6 @@ struct sg_core {
     struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
     struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
-    struct sg_swim *swim;
-    sg_time_ns swim_due; /* its deadline, as of its last input */
     struct sg_ping ping;
     sg_time_ns rejoin_at;
     struct sg_records records;
@@ -409,6 +415,8 @@ uint64_t sg_book_group(const struct sg_book *book, const struct sg_peer_id *peer
 
 /* ---- links.c ---- */
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer);
+/* Something is about to be sent to the peer. */
+void sg_link_prefetch(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Sends over the link, queues while dialling, dials when there is none. Takes over the reference
  * of wait->buf. */
 void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,

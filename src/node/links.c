@@ -4,6 +4,9 @@
 #include "node/internal.h"
 
 #include <assert.h>
+#include <stddef.h>
+
+#include "base/prefetch.h"
 
 /* See sg_link_may_walk. */
 #define WALK_RATE 20
@@ -15,6 +18,13 @@ struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id
 {
     uint32_t at = sg_index_get(&core->link_index, peer->b);
     return at == SG_INDEX_NONE ? NULL : core->links[at];
+}
+
+void sg_link_prefetch(const struct sg_core *core, const struct sg_peer_id *peer)
+{
+    uint32_t at = sg_index_guess(&core->link_index, peer->b);
+    if (at != SG_INDEX_NONE)
+        sg_prefetch(core->links[at], offsetof(struct sg_link, heard_at));
 }
 
 static void free_waiting(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count)

@@ -15,6 +15,9 @@
 /* A machine that has more to do at one time is fed again at the next timeout. */
 #define TIMEOUT_STEPS_MAX 32
 
+/* Outputs whose links' memory is under way. */
+#define OUTS_AHEAD 3
+
 /* Members named as candidates when a node is isolated. */
 #define LADDER_CANDIDATES 64
 
@@ -227,8 +230,11 @@ sg_err sg_members_input(struct sg_core *core, const struct sg_swim_in *in)
     struct flood flood = {0};
     SG_TRY(sg_swim_input(core->swim, core->now, in, &box));
     core->swim_due = sg_swim_deadline(core->swim);
-    for (size_t i = 0; i < box.count; i++)
+    for (size_t i = 0; i < box.count; i++) {
+        if (i + OUTS_AHEAD < box.count && box.out[i + OUTS_AHEAD].kind == SG_SWIM_OUT_SEND)
+            sg_link_prefetch(core, &box.out[i + OUTS_AHEAD].peer);
         run_output(core, &box, &box.out[i], &flood);
+    }
     sg_buf_unref(flood.frame);
     return SG_OK;
 }

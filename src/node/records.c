@@ -48,27 +48,35 @@ static struct sg_record *find(const struct sg_core *core, const struct sg_peer_i
     return at == SG_INDEX_NONE ? NULL : &records->slots[at];
 }
 
-/* Most nodes hear of few records: the tables are made for the first one. */
-static sg_err open_table(struct sg_core *core)
+/* Room for one more record, and for the memory of it. Most nodes hear of few. */
+static sg_err reserve(struct sg_core *core)
 {
+    const struct sg_mem *mem = core->config.mem;
     struct sg_records *records = &core->records;
     uint32_t max = (uint32_t)core->config.swim.members_max + core->config.swim.dead_max;
-    if (records->slots != NULL)
-        return SG_OK;
-    records->recent_key = sg_prng_next(&core->prng) | 1;
-    sg_index_init(&records->index, &core->index_keys, sizeof(*records->slots));
-    records->recent = sg_mem_new(core->config.mem, SG_RECENT_MAX, sizeof(*records->recent));
-    records->slots = sg_mem_new(core->config.mem, max, sizeof(*records->slots));
-    if (records->recent != NULL && records->slots != NULL &&
-        sg_index_reserve(&records->index, core->config.mem, max) == SG_OK) {
-        sg_index_pool(&records->index, records->slots);
+    if (records->recent_key == 0) {
+        records->recent_key = sg_prng_next(&core->prng) | 1;
+        sg_index_init(&records->index, &core->index_keys, sizeof(*records->slots));
         records->max = max;
-        return SG_OK;
     }
-    sg_mem_free(core->config.mem, records->recent);
-    sg_mem_free(core->config.mem, records->slots);
-    *records = (struct sg_records){0};
-    return SG_ERR_NO_MEMORY;
+    if (records->recent_next == records->recent_cap && records->recent_cap < SG_RECENT_MAX) {
+        uint64_t *recent =
+            sg_mem_grow(mem, records->recent, &records->recent_cap, SG_RECENT_MAX, sizeof(*recent));
+        if (recent == NULL)
+            return SG_ERR_NO_MEMORY;
+        records->recent = recent;
+    }
+    if (records->count == max)
+        return SG_OK;
+    SG_TRY(sg_index_reserve(&records->index, mem, records->count + 1));
+    if (records->count < records->cap)
+        return SG_OK;
+    void *slots = sg_mem_grow(mem, records->slots, &records->cap, max, sizeof(*records->slots));
+    if (slots == NULL)
+        return SG_ERR_NO_MEMORY;
+    records->slots = slots;
+    sg_index_pool(&records->index, slots);
+    return SG_OK;
 }
 
 /* Keyed, so that nobody can choose an id whose records look as if they had been seen; never 0. */
@@ -86,7 +94,7 @@ static bool was_recent(const struct sg_records *records, const struct sg_peer_id
                        sg_incarnation incarnation)
 {
     uint64_t tag = tag_of(records, subject, incarnation);
-    for (uint32_t i = 0; records->recent != NULL && i < SG_RECENT_MAX; i++) {
+    for (uint32_t i = 0; i < records->recent_count; i++) {
         if (records->recent[i] == tag)
             return true;
     }
@@ -96,8 +104,11 @@ static bool was_recent(const struct sg_records *records, const struct sg_peer_id
 static void remember(struct sg_records *records, const struct sg_peer_id *subject,
                      sg_incarnation incarnation)
 {
-    records->recent[records->recent_next] = tag_of(records, subject, incarnation);
-    records->recent_next = (records->recent_next + 1) % SG_RECENT_MAX;
+    records->recent[records->recent_next++] = tag_of(records, subject, incarnation);
+    if (records->recent_count < records->recent_next)
+        records->recent_count = records->recent_next;
+    if (records->recent_next == SG_RECENT_MAX)
+        records->recent_next = 0;
 }
 
 /* Keeps a record of a member in place of an older one; a full table keeps what it has. */
@@ -138,8 +149,7 @@ void sg_records_fini(struct sg_core *core)
     struct sg_records *records = &core->records;
     for (uint32_t i = 0; i < records->count; i++)
         sg_buf_unref(records->slots[i].frame);
-    if (records->slots != NULL)
-        sg_index_fini(&records->index, core->config.mem);
+    sg_index_fini(&records->index, core->config.mem);
     sg_mem_free(core->config.mem, records->recent);
     sg_mem_free(core->config.mem, records->slots);
     sg_buf_unref(core->own_record);
@@ -307,7 +317,7 @@ static void accept(struct sg_core *core, struct sg_link *link, const struct sg_p
     struct sg_buf *copy = sg_buf_copy(core->config.mem, frame);
     bool is_update = !record->leaves && meta_differs(core, subject, record);
     struct sg_swim_view view;
-    if (copy == NULL || open_table(core) != SG_OK) {
+    if (copy == NULL || reserve(core) != SG_OK) {
         sg_buf_unref(copy);
         return;
     }

@@ -248,6 +248,7 @@ static bool is_renewed(const struct sg_hpv_outbox *box, size_t at)
 sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in)
 {
     struct sg_hpv_outbox box;
+    core->is_rest_stale = true;
     SG_TRY(sg_hpv_input(&scope->hpv, core->now, in, &box));
     scope->hpv_due = sg_hpv_deadline(&scope->hpv);
     for (size_t i = 0; i < box.count; i++) {
@@ -284,6 +285,7 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
 {
     struct sg_pt_outbox box;
     struct sg_announce announce = {0};
+    core->is_rest_stale = true;
     SG_TRY(sg_pt_input(scope->pt, core->now, in, &box));
     scope->pt_due = sg_pt_deadline(scope->pt);
     for (size_t i = 0; i < box.count; i++) {

@@ -59,7 +59,9 @@ static void check_members(const struct sg_swim *m)
         assert(!is_spare || m->spare_count == 0 || has_spare(m, slot) ||
                e->rank <= m->spare[m->spare_count - 1].rank);
         assert(m->mark[slot] == ((e->is_linked ? SG_SWIM_MARK_LINKED : 0) |
-                                 (e->is_watched ? SG_SWIM_MARK_WATCHED : 0)));
+                                 (e->is_watched ? SG_SWIM_MARK_WATCHED : 0) |
+                                 (e->state == SG_SWIM_IS_ALIVE ? SG_SWIM_MARK_ALIVE : 0) |
+                                 (e->state == SG_SWIM_IS_DEAD ? SG_SWIM_MARK_DEAD : 0)));
         used += e->state != 0;
         linked += e->is_linked;
         watched += e->is_watched;
@@ -125,12 +127,15 @@ static void check_strangers(const struct sg_swim *m)
 {
     assert(m->stranger_count <= m->config.strangers_max);
     assert((m->stranger == NULL) == (m->stranger_count == 0));
-    assert(sg_swim_timer_is_set(m, SG_SWIM_T_STRANGER) == (m->stranger_count > 0));
+    sg_time_ns first = SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->stranger_count; i++) {
         assert(sg_swim_slot(m, &m->stranger[i].id) == SG_SWIM_NONE);
+        assert(m->stranger_tag[i] == sg_load32(m->stranger[i].id.b));
+        first = sg_time_min(first, m->stranger[i].due);
         assert(m->stranger[i].count <= m->config.confirmations + 1);
         assert(m->stranger[i].state != SG_SWIM_IS_SUSPECT || m->stranger[i].count > 0);
     }
+    assert(sg_swim_timer_get(m, SG_SWIM_T_STRANGER) == first);
 }
 
 static void check_heap(const struct sg_swim *m)

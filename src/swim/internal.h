@@ -19,9 +19,11 @@
 /* Who has left is not believed alive on hearsay; by count and time. */
 #define SG_SWIM_GONE_MAX 32
 #define SG_SWIM_GONE_NS (600 * SG_NS_PER_S)
-/* Of few members among many: found without a look at all of them. */
+/* What is looked for among all members stands in a row of bytes: no look at each of them. */
 #define SG_SWIM_MARK_LINKED 1
 #define SG_SWIM_MARK_WATCHED 2
+#define SG_SWIM_MARK_ALIVE 4
+#define SG_SWIM_MARK_DEAD 8
 /* So many who give way to others are found at once. */
 #define SG_SWIM_SPARES 16
 /* A flood goes to so many watched peers in so many packets; the rest of the news comes in the next
@@ -145,7 +147,6 @@ struct sg_swim_stranger {
     sg_incarnation incarnation; /* accused, or its own once it is known to live */
     sg_time_ns start;
     sg_time_ns due; /* verdict, or forgotten */
-    uint32_t rank;
     uint32_t accuser[SG_SWIM_CONFIRMATIONS_HARD + 1];
     uint8_t count; /* of accusers */
     uint8_t state; /* enum sg_swim_state */
@@ -208,6 +209,7 @@ struct sg_swim {
     uint16_t suspicion_cap, suspicion_free;
     uint16_t suspicion_count;
     struct sg_swim_stranger *stranger; /* [stranger_cap], NULL while there is none */
+    uint32_t *stranger_tag;            /* [stranger_cap] first bytes of their ids, for searching */
     uint16_t stranger_count, stranger_cap;
     /* dissemination */
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
@@ -268,6 +270,8 @@ void sg_swim_remove(struct sg_swim *m, uint16_t slot);
  * reviving fails where all places are taken by members with links. */
 void sg_swim_bury(struct sg_swim *m, uint16_t slot);
 bool sg_swim_revive(struct sg_swim *m, uint16_t slot);
+/* From now on, without any move. */
+void sg_swim_set_state(struct sg_swim *m, uint16_t slot, enum sg_swim_state state);
 void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked);
 void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched);
 void sg_swim_ring_shuffle(struct sg_swim *m);

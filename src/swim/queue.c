@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include "base/prefetch.h"
+
 #define QUEUE_FIRST 8
 /* Each member has at most one rumor; some more for those just gone, and ourselves. */
 #define QUEUE_EXTRA 16
@@ -350,6 +352,9 @@ static void flood_batch(struct sg_swim *m)
         assert(m->out->rumor_count < SG_SWIM_OUT_RUMORS_MAX);
         m->out->rumor[m->out->rumor_count++] = *rumor_of(m, b.at[i]);
     }
+    for (uint16_t i = 0; i < m->ring_count; i++)
+        if ((m->mark[m->ring[i]] & SG_SWIM_MARK_WATCHED) != 0)
+            sg_prefetch(&m->member[m->ring[i]].id, sizeof(struct sg_peer_id));
     for (uint16_t i = 0; i < m->ring_count && peers < SG_SWIM_FLOOD_PEERS; i++) {
         uint8_t count = m->ring[i] == b.from ? b.own : b.count;
         if ((m->mark[m->ring[i]] & SG_SWIM_MARK_WATCHED) == 0 || count == 0)

@@ -23,11 +23,9 @@ bool sg_swim_is_sample(const struct sg_swim *m)
 
 static struct sg_swim_stranger *find(const struct sg_swim *m, const struct sg_peer_id *id)
 {
-    if (m->stranger_count == 0)
-        return NULL;
-    uint32_t rank = sg_swim_rank(m, id);
+    uint32_t tag = sg_load32(id->b);
     for (uint16_t i = 0; i < m->stranger_count; i++)
-        if (m->stranger[i].rank == rank && sg_peer_id_equal(&m->stranger[i].id, id))
+        if (m->stranger_tag[i] == tag && sg_peer_id_equal(&m->stranger[i].id, id))
             return &m->stranger[i];
     return NULL;
 }
@@ -40,13 +38,25 @@ static void arm(struct sg_swim *m)
     sg_swim_timer_set(m, SG_SWIM_T_STRANGER, first);
 }
 
+/* At this time, too: it is new, or earlier than before. */
+static void arm_by(struct sg_swim *m, sg_time_ns at)
+{
+    sg_time_ns first = sg_swim_timer_get(m, SG_SWIM_T_STRANGER);
+    if (at < first)
+        sg_swim_timer_set(m, SG_SWIM_T_STRANGER, at);
+}
+
 static void drop(struct sg_swim *m, struct sg_swim_stranger *s)
 {
-    *s = m->stranger[--m->stranger_count];
+    uint16_t last = --m->stranger_count;
+    m->stranger_tag[s - m->stranger] = m->stranger_tag[last];
+    *s = m->stranger[last];
     if (m->stranger_count > 0)
         return;
     sg_mem_free(m->config.mem, m->stranger);
+    sg_mem_free(m->config.mem, m->stranger_tag);
     m->stranger = NULL;
+    m->stranger_tag = NULL;
     m->stranger_cap = 0;
 }
 
@@ -57,6 +67,10 @@ static bool reserve(struct sg_swim *m)
         return true;
     if (cap > m->config.strangers_max)
         cap = m->config.strangers_max;
+    void *tags = sg_mem_resize(m->config.mem, m->stranger_tag, cap, sizeof(*m->stranger_tag));
+    if (tags == NULL)
+        return false;
+    m->stranger_tag = tags;
     void *grown = sg_mem_resize(m->config.mem, m->stranger, cap, sizeof(*m->stranger));
     if (grown == NULL)
         return false;
@@ -95,13 +109,10 @@ static bool has_accused(const struct sg_swim_stranger *s, uint32_t accuser)
     return false;
 }
 
-bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor)
+/* Of an accusation; s is the accused, NULL = new. */
+static bool is_news(const struct sg_swim *m, const struct sg_swim_stranger *s,
+                    const struct sg_swim_rumor *rumor)
 {
-    bool is_accusation = rumor->kind == SG_SWIM_SUSPECT || rumor->kind == SG_SWIM_DEAD;
-    if (!is_accusation || !sg_swim_is_sample(m) || sg_peer_id_equal(&rumor->member, &m->self) ||
-        sg_swim_slot(m, &rumor->member) != SG_SWIM_NONE)
-        return false;
-    const struct sg_swim_stranger *s = find(m, &rumor->member);
     if (s == NULL)
         return true;
     if (s->state != SG_SWIM_IS_SUSPECT)
@@ -109,20 +120,30 @@ bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumo
     return s->count <= m->config.confirmations && !has_accused(s, sg_swim_rank(m, &rumor->accuser));
 }
 
-static struct sg_swim_stranger *suspect(struct sg_swim *m, const struct sg_swim_rumor *rumor,
-                                        uint64_t max_ns)
+bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor)
 {
-    struct sg_swim_stranger *s = find(m, &rumor->member);
+    bool is_accusation = rumor->kind == SG_SWIM_SUSPECT || rumor->kind == SG_SWIM_DEAD;
+    if (!is_accusation || !sg_swim_is_sample(m) || sg_peer_id_equal(&rumor->member, &m->self) ||
+        sg_swim_slot(m, &rumor->member) != SG_SWIM_NONE)
+        return false;
+    return is_news(m, find(m, &rumor->member), rumor);
+}
+
+/* s: the accused, NULL = new. NULL when there is no place for it. */
+static struct sg_swim_stranger *suspect(struct sg_swim *m, struct sg_swim_stranger *s,
+                                        const struct sg_swim_rumor *rumor, uint64_t max_ns)
+{
     if (s != NULL && s->state == SG_SWIM_IS_SUSPECT)
         return s;
     s = s != NULL ? s : take_place(m);
-    if (s != NULL)
-        *s = (struct sg_swim_stranger){.id = rumor->member,
-                                       .incarnation = rumor->incarnation,
-                                       .start = m->now,
-                                       .due = sg_time_add(m->now, max_ns),
-                                       .rank = sg_swim_rank(m, &rumor->member),
-                                       .state = SG_SWIM_IS_SUSPECT};
+    if (s == NULL)
+        return NULL;
+    *s = (struct sg_swim_stranger){.id = rumor->member,
+                                   .incarnation = rumor->incarnation,
+                                   .start = m->now,
+                                   .due = sg_time_add(m->now, max_ns),
+                                   .state = SG_SWIM_IS_SUSPECT};
+    m->stranger_tag[s - m->stranger] = sg_load32(rumor->member.b);
     return s;
 }
 
@@ -130,16 +151,25 @@ void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rum
 {
     uint64_t min_ns = sg_swim_suspicion_min(&m->config, m->ring_count + UINT32_C(1));
     const struct sg_swim_gone *gone = sg_swim_gone_find(m, &rumor->member);
-    if (!sg_swim_is_stranger_news(m, rumor) ||
+    bool is_accusation = rumor->kind == SG_SWIM_SUSPECT || rumor->kind == SG_SWIM_DEAD;
+    struct sg_swim_stranger *s = find(m, &rumor->member);
+    if (!is_accusation || !sg_swim_is_sample(m) || !is_news(m, s, rumor) ||
         (gone != NULL && rumor->incarnation >> 32 <= gone->incarnation >> 32))
         return;
-    struct sg_swim_stranger *s = suspect(m, rumor, min_ns / 1000 * m->config.beta_milli);
+    uint16_t before = m->stranger_count;
+    bool was_suspect = s != NULL && s->state == SG_SWIM_IS_SUSPECT;
+    s = suspect(m, s, rumor, min_ns / 1000 * m->config.beta_milli);
     if (s == NULL)
         return;
+    sg_time_ns due = s->due;
     s->accuser[s->count++] = sg_swim_rank(m, &rumor->accuser);
     if (s->count > m->config.confirmations)
         s->due = sg_time_add(s->start, min_ns);
-    arm(m);
+    /* all others need only be looked at where an earlier time was given up for this one */
+    if ((was_suspect || m->stranger_count > before) && s->due <= due)
+        arm_by(m, s->due);
+    else
+        arm(m);
     sg_swim_tell(m, rumor, from, true);
 }
 

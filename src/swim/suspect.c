@@ -142,8 +142,7 @@ static void start_suspicion(struct sg_swim *m, uint16_t slot, const struct sg_sw
     *s = (struct sg_swim_suspicion){.slot = slot, .heap_at = SG_SWIM_NONE, .is_used = true};
     s->accuser[s->count++] = sg_swim_rank(m, &rumor->accuser);
     e->suspicion = at;
-    e->state = SG_SWIM_IS_SUSPECT;
-    e->since = m->now;
+    sg_swim_set_state(m, slot, SG_SWIM_IS_SUSPECT);
     start_timer(m, at, m->config.proofs && is_ours && !e->is_met);
     if (!s->is_private)
         make_public(m, slot, rumor, from);
@@ -299,8 +298,7 @@ static void clear(struct sg_swim *m, uint16_t slot)
     struct sg_swim_member *e = &m->member[slot];
     bool was_public = !m->suspicion[e->suspicion].is_private;
     sg_swim_suspicion_end(m, slot);
-    e->state = SG_SWIM_IS_ALIVE;
-    e->since = m->now;
+    sg_swim_set_state(m, slot, SG_SWIM_IS_ALIVE);
     sg_swim_note_spare(m, slot);
     if (was_public)
         sg_swim_event(m, SG_SWIM_OUT_REFUTED, slot);

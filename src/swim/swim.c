@@ -223,6 +223,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->mark);
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
+    sg_mem_free(mem, m->stranger_tag);
     sg_mem_free(mem, m->queued);
     sg_mem_free(mem, m->said);
     sg_mem_free(mem, m->heap);

@@ -187,9 +187,9 @@ void sg_swim_free(struct sg_swim *m);
  * for their rumors, O(members) at most. */
 SG_MUST_USE sg_err sg_swim_input(struct sg_swim *m, sg_time_ns now, const struct sg_swim_in *in,
                                  struct sg_swim_outbox *out);
-/* Fetch into the cache what the next input looks at first; and, stage 0 and then 1, what is known
- * of a member. */
-void sg_swim_prefetch(const struct sg_swim *m);
+/* Fetch into the cache what the next input looks at first, and what is known of a member; stage 0
+ * and then 1. */
+void sg_swim_prefetch(const struct sg_swim *m, unsigned stage);
 void sg_swim_prefetch_member(const struct sg_swim *m, const struct sg_peer_id *id, unsigned stage);
 /* When to feed IN_TIMEOUT; <= now: at once. O(1). */
 sg_time_ns sg_swim_deadline(const struct sg_swim *m);

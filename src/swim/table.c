@@ -88,10 +88,15 @@ static uint32_t index_place(const struct sg_swim *m, const struct sg_peer_id *id
     return at;
 }
 
-void sg_swim_prefetch(const struct sg_swim *m)
+void sg_swim_prefetch(const struct sg_swim *m, unsigned stage)
 {
-    sg_prefetch(&m->self, sizeof(m->self));
-    sg_prefetch(&m->now, SG_CACHE_LINE);
+    if (stage > 0) {
+        sg_prefetch(m->heap, 1);
+        sg_prefetch(m->queued, m->queued_count * sizeof(*m->queued));
+        sg_prefetch(m->stranger_tag, m->stranger_count * sizeof(*m->stranger_tag));
+        return;
+    }
+    sg_prefetch(&m->config, offsetof(struct sg_swim, stats));
     sg_prefetch(&m->member, offsetof(struct sg_swim, gone) - offsetof(struct sg_swim, member));
     sg_prefetch(&m->seq, sizeof(*m) - offsetof(struct sg_swim, seq));
 }
@@ -233,9 +238,10 @@ static void ring_put(struct sg_swim *m, uint16_t at, uint16_t slot)
     m->member[slot].place = at;
 }
 
-static bool may_give_way(const struct sg_swim_member *e)
+static bool may_give_way(const struct sg_swim *m, uint16_t slot)
 {
-    return !e->is_linked && e->state == SG_SWIM_IS_ALIVE; /* a suspicion is seen to its end */
+    uint8_t what = SG_SWIM_MARK_ALIVE | SG_SWIM_MARK_LINKED; /* a suspicion is seen to its end */
+    return (m->mark[slot] & what) == SG_SWIM_MARK_ALIVE;
 }
 
 static void spare_take_out(struct sg_swim *m, uint8_t at)
@@ -264,8 +270,8 @@ static void spare_put(struct sg_swim *m, uint16_t slot, uint32_t rank)
 void sg_swim_note_spare(struct sg_swim *m, uint16_t slot)
 {
     const struct sg_swim_member *e = &m->member[slot];
-    if (m->spare_count > 0 && e->rank > m->spare[m->spare_count - 1].rank && may_give_way(e) &&
-        spare_find(m, slot) == m->spare_count)
+    if (m->spare_count > 0 && e->rank > m->spare[m->spare_count - 1].rank &&
+        may_give_way(m, slot) && spare_find(m, slot) == m->spare_count)
         spare_put(m, slot, e->rank);
 }
 
@@ -321,7 +327,8 @@ static void search_spares(struct sg_swim *m)
     for (uint16_t i = 0; i < m->ring_count; i++) {
         const struct sg_swim_member *e = &m->member[m->ring[i]];
         bool is_full = m->spare_count == SG_SWIM_SPARES;
-        if ((!is_full || e->rank > m->spare[SG_SWIM_SPARES - 1].rank) && may_give_way(e))
+        if ((!is_full || e->rank > m->spare[SG_SWIM_SPARES - 1].rank) &&
+            may_give_way(m, m->ring[i]))
             spare_put(m, m->ring[i], e->rank);
     }
 }
@@ -331,7 +338,7 @@ static void search_spares(struct sg_swim *m)
  * only searched when all of them have gone. */
 static uint16_t find_worst(struct sg_swim *m)
 {
-    while (m->spare_count > 0 && !may_give_way(&m->member[m->spare[0].slot]))
+    while (m->spare_count > 0 && !may_give_way(m, m->spare[0].slot))
         spare_take_out(m, 0);
     if (m->spare_count == 0)
         search_spares(m);
@@ -344,7 +351,7 @@ static bool make_room(struct sg_swim *m, uint32_t rank, bool is_linked)
     if (m->ring_count < m->config.members_max)
         return true;
     uint16_t worst = find_worst(m);
-    if (worst == SG_SWIM_NONE || (!is_linked && m->member[worst].rank <= rank))
+    if (worst == SG_SWIM_NONE || (!is_linked && m->spare[0].rank <= rank))
         return false;
     if (m->member[worst].is_told)
         sg_swim_event(m, SG_SWIM_OUT_DROPPED, worst);
@@ -364,13 +371,12 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
     m->slot_free = e->place;
     *e = (struct sg_swim_member){.id = *id,
                                  .incarnation = incarnation,
-                                 .since = m->now,
                                  .due = SG_TIME_NEVER,
                                  .rank = rank,
                                  .hash = sg_index_hash(&m->index_keys, id->b),
                                  .heap_at = SG_SWIM_NONE,
-                                 .suspicion = SG_SWIM_NONE,
-                                 .state = SG_SWIM_IS_ALIVE};
+                                 .suspicion = SG_SWIM_NONE};
+    sg_swim_set_state(m, slot, SG_SWIM_IS_ALIVE);
     index_put(m, slot);
     ring_insert(m, slot);
     sg_swim_stranger_forget(m, id);
@@ -413,6 +419,7 @@ void sg_swim_remove(struct sg_swim *m, uint16_t slot)
         ring_remove(m, slot);
     index_remove(m, slot);
     *e = (struct sg_swim_member){.place = m->slot_free, .heap_at = SG_SWIM_NONE};
+    m->mark[slot] = 0;
     m->slot_free = slot;
 }
 
@@ -435,8 +442,7 @@ void sg_swim_bury(struct sg_swim *m, uint16_t slot)
     }
     sg_swim_set_watched(m, slot, false);
     ring_remove(m, slot);
-    e->state = SG_SWIM_IS_DEAD;
-    e->since = m->now;
+    sg_swim_set_state(m, slot, SG_SWIM_IS_DEAD);
     e->place = m->dead_count;
     m->dead[m->dead_count++] = slot;
 }
@@ -447,10 +453,20 @@ bool sg_swim_revive(struct sg_swim *m, uint16_t slot)
     if (!make_room(m, e->rank, true))
         return false;
     dead_remove(m, slot);
-    e->state = SG_SWIM_IS_ALIVE;
-    e->since = m->now;
+    sg_swim_set_state(m, slot, SG_SWIM_IS_ALIVE);
     ring_insert(m, slot);
     return true;
+}
+
+void sg_swim_set_state(struct sg_swim *m, uint16_t slot, enum sg_swim_state state)
+{
+    uint8_t mark = state == SG_SWIM_IS_ALIVE  ? SG_SWIM_MARK_ALIVE
+                   : state == SG_SWIM_IS_DEAD ? SG_SWIM_MARK_DEAD
+                                              : 0;
+    m->member[slot].state = (uint8_t)state;
+    m->member[slot].since = m->now;
+    m->mark[slot] &= SG_SWIM_MARK_LINKED | SG_SWIM_MARK_WATCHED;
+    m->mark[slot] |= mark;
 }
 
 void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
@@ -464,7 +480,7 @@ void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked)
     if (e->is_linked == is_linked)
         return;
     e->is_linked = is_linked;
-    m->mark[slot] = is_linked ? SG_SWIM_MARK_LINKED : 0;
+    m->mark[slot] ^= SG_SWIM_MARK_LINKED;
     sg_swim_note_spare(m, slot);
     m->linked_count = (uint16_t)(is_linked ? m->linked_count + 1 : m->linked_count - 1);
 }
@@ -514,17 +530,18 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
 
 static bool is_chosen_from(const struct sg_swim *m, enum sg_swim_choice choice, uint16_t slot)
 {
-    const struct sg_swim_member *e = &m->member[slot];
+    uint8_t mark = m->mark[slot];
     bool needs_link = m->config.dial_interval_ns > 0;
-    if (needs_link && (m->mark[slot] & SG_SWIM_MARK_LINKED) == 0)
+    if (needs_link && (mark & SG_SWIM_MARK_LINKED) == 0)
         return false;
     switch (choice) {
     case SG_SWIM_TO_GOSSIP:
-        return e->state != SG_SWIM_IS_DEAD ||
-               (!needs_link && sg_time_since(m->now, e->since) < m->config.gossip_dead_ns);
+        return (mark & SG_SWIM_MARK_DEAD) == 0 ||
+               (!needs_link &&
+                sg_time_since(m->now, m->member[slot].since) < m->config.gossip_dead_ns);
     case SG_SWIM_TO_RELAY:
     case SG_SWIM_TO_TABLE:
-        return e->state == SG_SWIM_IS_ALIVE;
+        return (mark & SG_SWIM_MARK_ALIVE) != 0;
     }
     return false;
 }

@@ -7,7 +7,7 @@
 #include "node/internal.h"
 #include "support/core_net.h"
 
-#define NODES 6
+#define NODES 10
 
 static const struct sg_topic_id topic = {{7, 7, 7}};
 static struct net net;
