@@ -175,8 +175,8 @@ static void push(struct sg_core *core, const struct sg_scope *scope, const struc
 void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
              const struct sg_msg_id *id, uint8_t hop)
 {
-    struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held != NULL) /* else it went early, for want of memory (sg_hold) */
+    struct sg_held *held = sg_held_find(scope, id);
+    if (held != NULL)
         push(core, scope, peer, held, (struct how){hop, scope->klass});
 }
 
@@ -189,9 +189,7 @@ void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id)
 {
-    struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held == NULL)
-        held = sg_history_get(scope, id);
+    struct sg_held *held = sg_held_find(scope, id);
     if (held == NULL)
         return;
     /* each answer costs what a verification would: the same budget bounds it */

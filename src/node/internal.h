@@ -741,11 +741,13 @@ SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *
 
 /* ---- store.c ---- */
 /* Puts a message in and, when all scopes together hold more than held_bytes_max, lets go of the
- * oldest ones of the scope that holds most: they can no longer be grafted. Errors of
- * sg_store_put. */
+ * oldest ones of the scope that holds most: they are announced no more, and a GRAFT is answered
+ * from the history. Errors of sg_store_put. */
 SG_MUST_USE sg_err sg_hold(struct sg_core *core, struct sg_scope *scope,
                            const struct sg_held *held);
 void sg_held_drop(struct sg_held *held);
+/* In the store, else in the history; NULL = neither. Borrowed until the next message. */
+struct sg_held *sg_held_find(const struct sg_scope *scope, const struct sg_msg_id *id);
 void sg_store_init(struct sg_store *s, uint32_t max, const struct sg_index_keys *keys);
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
 /* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS, SG_ERR_NO_MEMORY: nothing is
@@ -754,8 +756,9 @@ SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_mem *mem,
                                 const struct sg_held *held);
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
-/* Forgets the oldest message, if there is any. O(slots), so for want of memory only. */
-void sg_store_forget_oldest(struct sg_store *s);
+/* Forgets the oldest message, if there is any, and tells which. O(slots), so for want of memory
+ * only. */
+struct sg_msg_id sg_store_forget_oldest(struct sg_store *s);
 
 /* ---- topics.c ---- */
 void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
