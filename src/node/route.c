@@ -157,6 +157,8 @@ static void route_hpv(struct sg_core *core, struct sg_link *link, const struct s
         return;
     }
     struct sg_scope *scope = sg_scope_find(core, topic);
+    if (msg.kind == SG_HPV_DISCONNECT && msg.leaving)
+        sg_adverts_doubt(core, &link->peer, topic);
     if (scope == NULL) {
         answer_unknown_scope(core, link, topic, &msg);
         return;
