@@ -21,6 +21,8 @@
 #define SG_SIM_WALL_MS UINT64_C(1700000000000)
 #define SG_SIM_TICK_NS SG_NS_PER_S
 
+struct sg_sim;
+
 /* What tests and benchmarks may change and see beyond the public API. */
 struct sg_sim_extra {
     const struct sg_mem *mem;      /* of everything */
@@ -34,6 +36,10 @@ struct sg_sim_extra {
     uint64_t idle_timeout_ns;                    /* a link that hears nothing for so long is down */
     uint64_t stall_timeout_ns;                   /* the same, when something was sent */
     void (*tune)(struct sg_core_config *config); /* NULL = none */
+    /* each second, and for each NEIGHBOR_UP of a core; NULL = none */
+    void (*tick)(struct sg_sim *sim, void *user);
+    void (*met)(struct sg_sim *sim, uint32_t node, const struct sg_core_out *out, void *user);
+    void *user;
     /* filled in by the run */
     struct sg_core_stats stats;             /* over all cores, crashed ones included */
     const struct sg_sim_scenario *scenario; /* NULL = the plan of struct sg_sim_config */

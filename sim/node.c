@@ -132,6 +132,10 @@ static void carry_out(struct sg_sim *sim, uint32_t at, const struct sg_core_out 
         sg_sim_ledger_delivered(sim, at, out);
         return;
     case SG_CORE_OUT_NEIGHBOR_UP:
+        if (sim->extra->met != NULL)
+            sim->extra->met(sim, at, out, sim->extra->user);
+        sg_sim_hash(sim, at, what, ids, sg_load64(out->topic.b));
+        return;
     case SG_CORE_OUT_NEIGHBOR_DOWN:
         sg_sim_hash(sim, at, what, ids, sg_load64(out->topic.b));
         return;

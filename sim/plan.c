@@ -189,6 +189,8 @@ static void save_disks(struct sg_sim *sim)
 static void tick(struct sg_sim *sim)
 {
     save_disks(sim);
+    if (sim->extra->tick != NULL)
+        sim->extra->tick(sim, sim->extra->user);
     if (sim->scenario != NULL && sim->zero != SG_TIME_NEVER)
         sg_sim_scenario_tick(sim);
     else if (sim->phase == SG_SIM_SETTLING)

@@ -55,6 +55,7 @@ struct sg_core_config sg_core_config_default(const struct sg_mem *mem)
         .scope_linger_ns = 60 * SG_NS_PER_S,
         .find_interval_ns = 500 * SG_NS_PER_MS,
         .find_interval_max_ns = 30 * SG_NS_PER_S,
+        .advert_interval_ns = 300 * SG_NS_PER_S,
     };
 }
 
@@ -85,6 +86,7 @@ static sg_err init_tables(struct sg_core *core)
     sg_index_init(&core->link_index, &core->index_keys, 0);
     sg_index_init(&core->scope_index, &core->index_keys, 0);
     sg_large_init(core);
+    sg_adverts_init(core);
     sg_book_init(&core->book, core->config.mem, core->config.book_max, &core->index_keys);
     SG_TRY(sg_proofs_init(core));
     SG_TRY(sg_members_init(core));
@@ -95,6 +97,7 @@ static sg_err init_tables(struct sg_core *core)
 static sg_time_ns rest_deadline(const struct sg_core *core)
 {
     sg_time_ns at = sg_time_min(sg_author_deadline(core), core->large.due);
+    at = sg_time_min(at, core->adverts.tell_at);
     if (core->topics_dirty)
         at = sg_time_min(at, core->topics_at);
     for (uint32_t i = 0; i < core->scope_count; i++)
@@ -151,6 +154,7 @@ void sg_core_free(struct sg_core *core)
     sg_author_fini(core);
     sg_checks_fini(core);
     sg_large_fini(core);
+    sg_adverts_fini(core);
     sg_proofs_fini(core);
     sg_records_fini(core);
     sg_swim_free(core->swim);
@@ -348,6 +352,7 @@ static void input_timeout(struct sg_core *core)
     sg_members_timeout(core);
     sg_scopes_timeout(core);
     sg_topics_timeout(core);
+    sg_adverts_timeout(core);
     sg_links_timeout(core);
     sg_author_timeout(core);
     sg_large_timeout(core);
@@ -516,70 +521,11 @@ void sg_core_check(const struct sg_core *core)
     sg_checks_check(core);
     sg_large_check(core);
     sg_docflow_check(core);
+    sg_adverts_check(core);
     sg_swim_check(core->swim);
     assert(core->swim_due == sg_swim_deadline(core->swim));
     assert(core->rest_due == rest_deadline(core));
     assert(core->todo_count == 0 && !core->any_doomed && core->out == NULL);
-}
-
-void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
-{
-    *gauges = (struct sg_core_gauges){.topics = core->scope_count - 1,
-                                      .base_active = core->scopes[0]->hpv.active_count,
-                                      .base_passive = core->scopes[0]->hpv.passive_count,
-                                      .members = sg_swim_count(core->swim),
-                                      .transfers = core->large.count,
-                                      .large_bytes = sg_large_bytes(core),
-                                      .health = sg_swim_health(core->swim)};
-    for (uint32_t i = 0; i < core->link_count; i++)
-        gauges->links += core->links[i]->state == SG_LINK_UP ? 1 : 0;
-    for (uint32_t i = 1; i < core->scope_count; i++) {
-        size_t eager = 0;
-        size_t lazy = 0;
-        sg_pt_degrees(core->scopes[i]->pt, &eager, &lazy);
-        gauges->history += sg_history_count(core->scopes[i]);
-        gauges->history_bytes += sg_history_bytes(core->scopes[i]);
-        gauges->eager += (uint32_t)eager;
-        gauges->lazy += (uint32_t)lazy;
-    }
-}
-
-void sg_core_peer_use(const struct sg_core *core, const struct sg_peer_id *peer, bool *base_active,
-                      uint16_t *topics)
-{
-    *base_active = sg_hpv_is_active(&core->scopes[0]->hpv, peer);
-    *topics = 0;
-    for (uint32_t i = 1; i < core->scope_count; i++) {
-        if (sg_hpv_is_active(&core->scopes[i]->hpv, peer))
-            (*topics)++;
-    }
-}
-
-size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *topic,
-                         struct sg_peer_id *peers, size_t cap)
-{
-    static const struct sg_topic_id base = {{0}};
-    const struct sg_scope *scope = sg_scope_find(core, topic == NULL ? &base : topic);
-    if (scope == NULL)
-        return 0;
-    for (uint16_t i = 0; i < scope->hpv.active_count && i < cap; i++)
-        peers[i] = scope->hpv.active[i].id;
-    return scope->hpv.active_count;
-}
-
-size_t sg_core_sources(const struct sg_core *core, const struct sg_topic_id *topic,
-                       struct sg_peer_id *peers, size_t cap)
-{
-    const struct sg_scope *scope = sg_scope_find(core, topic);
-    size_t count = 0;
-    for (uint16_t i = 0; scope != NULL && i < scope->hpv.active_count; i++) {
-        if (!sg_pt_is_source(scope->pt, &scope->hpv.active[i].id))
-            continue;
-        if (count < cap)
-            peers[count] = scope->hpv.active[i].id;
-        count++;
-    }
-    return count < cap ? count : cap;
 }
 
 size_t sg_core_hello(const struct sg_core *core, uint8_t frame[SG_HELLO_MAX])

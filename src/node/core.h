@@ -77,6 +77,8 @@ struct sg_core_config {
     uint64_t scope_linger_ns;      /* [60 s] a topic without subscription is kept so long */
     uint64_t find_interval_ns;     /* [500 ms] first pause between topic walks, doubling .. */
     uint64_t find_interval_max_ns; /* [30 s] .. up to here */
+    uint64_t advert_interval_ns;   /* [300 s] a subscriber says that it has a topic; 0 = never, and
+                                    * what others say is not kept */
 };
 
 /* Defaults in brackets; suite, signer, self, network, boot and seed are the caller's. */
@@ -254,6 +256,8 @@ struct sg_core_stats {
     uint64_t refused_signature, refused_proof, refused_expired, refused_future;
     uint64_t refused_malformed, refused_version, refused_overload, refused_unknown_scope;
     uint64_t proofs_wanted, keys_sent, push_dropped;
+    /* claims of topics: told, taken into the cache, refused (too many of a link, or no room) */
+    uint64_t adverts_sent, adverts_received, adverts_refused;
     uint64_t dials, dials_failed, links_refused, peers_banned, charges;
     uint64_t outbox_lost; /* outputs lost to a failed allocation */
     uint64_t records_made, records_verified, records_refused;

@@ -175,9 +175,7 @@ static void push(struct sg_core *core, const struct sg_scope *scope, const struc
 void sg_push(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
              const struct sg_msg_id *id, uint8_t hop)
 {
-    struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held == NULL) /* it went early, for want of memory (sg_hold) */
-        held = sg_history_get(scope, id);
+    struct sg_held *held = sg_held_find(scope, id);
     const struct sg_pt_out no = {.kind = SG_PT_OUT_DONTHAVE, .peer = *peer, .id = *id};
     if (held != NULL)
         push(core, scope, peer, held, (struct how){hop, scope->klass});
@@ -194,9 +192,7 @@ void sg_push_past(struct sg_core *core, struct sg_scope *scope, const struct sg_
 void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
                    const struct sg_msg_id *id)
 {
-    struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held == NULL)
-        held = sg_history_get(scope, id);
+    struct sg_held *held = sg_held_find(scope, id);
     if (held == NULL)
         return;
     /* each answer costs what a verification would: the same budget bounds it */

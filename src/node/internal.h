@@ -1,383 +1,10 @@
-/* The parts of the core, shared by the files of this folder only. The flow is one way:
- * core.c (inputs) -> route.c (frames) -> scope.c, gossip.c, topics.c -> links.c -> outbox.c. */
+/* What the parts of the core do for each other, shared by the files of this folder only. The flow
+ * is one way: core.c (inputs) -> route.c (frames) -> scope.c, gossip.c, topics.c -> links.c ->
+ * outbox.c. */
 #ifndef SG_NODE_INTERNAL_H
 #define SG_NODE_INTERNAL_H
 
-#include "base/bucket.h"
-#include "base/index.h"
-#include "node/core.h"
-#include "node/docflow.h"
-#include "node/large.h"
-#include "wire/frame.h"
-#include "wire/gossip_msg.h"
-#include "wire/topic_msg.h"
-
-/* Frames that wait for a dial: a JOIN, a NEIGHBOR, a SHUFFLE_REPLY and a walk per scope at most. */
-#define SG_LINK_QUEUE_MAX 64
-/* Authors whose key we remember to have sent over a link; forgetting one costs a KEY frame. */
-#define SG_LINK_KEYS_MAX 64
-/* A ROOT or KEY arrives right in front of its GOSSIP: few can wait at once. */
-#define SG_LINK_ROOTS_MAX 8
-/* Batch roots we remember to have sent over a link; forgetting one costs a ROOT frame. */
-#define SG_LINK_ROOTS_SENT_MAX 64
-#define SG_LINK_NEW_KEYS_MAX 2
-#define SG_BANS_MAX 64
-#define SG_TODO_MAX 64
-
-struct sg_frame_wait {
-    struct sg_buf *buf;
-    struct sg_topic_id topic;
-    struct sg_msg_id id;
-    enum sg_lane lane;
-    bool droppable;
-    enum sg_flow_class klass;
-};
-
-struct sg_root_wait {
-    uint8_t root[SG_ID_LEN];
-    struct sg_buf *frame; /* the ROOT frame as it came, so that it can be forwarded */
-};
-
-struct sg_key {
-    struct sg_peer_id author;
-    struct sg_buf *frame; /* the KEY frame, NULL = free */
-    uint64_t used;        /* tick of the last use */
-};
-
-/* Keys and roots on their way over a link. */
-struct sg_link_proofs {
-    uint64_t keys_sent[SG_LINK_KEYS_MAX];        /* first 8 bytes of author ids, a ring */
-    uint64_t roots_sent[SG_LINK_ROOTS_SENT_MAX]; /* the same of roots of batches */
-    struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
-    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
-    uint8_t keys_next;
-    uint8_t roots_next;
-    uint8_t new_keys_next;
-    uint8_t roots_sent_next;
-    uint64_t wanted;      /* first 8 bytes of the root asked for last, 0 = none .. */
-    sg_time_ns wanted_at; /* .. and when */
-};
-
-enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
-
-/* What every frame about members looks at comes first, then what the others do. */
-struct sg_link {
-    struct sg_peer_id peer;
-    enum sg_link_state state;
-    enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
-    uint32_t uses;               /* scopes with this peer in their active view */
-    bool dialled;
-    bool is_watched;                /* by SWIM */
-    uint8_t fetching;               /* chunks asked for, see large_fetch.c */
-    sg_time_ns heard_at;            /* SWIM was told last */
-    struct sg_bucket frames, bytes; /* bytes: in KiB, of all lanes */
-    struct sg_bucket strangers, news;
-    struct sg_bucket pubsub;
-    struct sg_bucket repair;       /* KiB sent in answer to GRAFTs */
-    struct sg_link_proofs *proofs; /* NULL until payload crosses the link: most never carry any */
-    uint32_t early_count, queue_count;
-    struct sg_bucket verify;
-    uint16_t digest_count;
-    sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
-    uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
-    struct sg_frame_wait *queue; /* [queue_count] of SG_LINK_QUEUE_MAX, while dialling */
-    /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
-     * under way on the other lane */
-    struct sg_frame_wait *early;
-    struct sg_bucket walks;
-    uint32_t points;  /* charges, see charge.c */
-    uint32_t waiting; /* bytes of its messages that wait for a verification */
-    sg_time_ns points_at;
-    uint64_t *digests;               /* [digest_count] */
-    uint8_t salt[SG_TOPIC_SALT_LEN]; /* of the peer's TOPICS */
-    uint8_t secret[32];              /* of the connection */
-    uint32_t sessions;               /* of reconciliation: the last nonce used */
-    uint32_t difference;             /* smoothed, in quarters: sg_rec_smooth */
-    struct sg_bucket opens;          /* sessions that the peer may open */
-};
-
-struct sg_history;  /* history.c */
-struct sg_backfill; /* backfill.c */
-
-/* One held message: everything that is needed to push it again. */
-struct sg_held {
-    struct sg_msg_id id;
-    struct sg_peer_id author;
-    struct sg_buf *gossip; /* frame with hop; NULL = free */
-    struct sg_buf *root;   /* ROOT frame */
-    struct sg_buf *key;    /* KEY frame */
-    uint8_t hop;
-    bool is_batched; /* others share the root */
-    bool is_large;   /* its payload is an announcement */
-    uint64_t serial; /* grows: the oldest has the lowest */
-    uint32_t next_free;
-};
-
-struct sg_store {
-    struct sg_index index;
-    struct sg_held *slots; /* [cap], grows up to max */
-    uint32_t cap, max;
-    uint32_t free_head;
-    uint32_t touched; /* slots used at least once */
-    uint64_t serial;
-    uint64_t bytes;
-};
-
-#define SG_WINDOW_BITS 4096
-/* Replay window of one author and boot on one topic. Most authors say little: the bits grow with
- * the counters that come. */
-struct sg_window {
-    struct sg_peer_id key; /* author with its boot mixed in */
-    uint32_t top;          /* highest counter accepted */
-    uint32_t words;        /* 1: first, otherwise a power of two up to SG_WINDOW_BITS / 64 */
-    uint64_t used;
-    uint64_t first;
-    uint64_t *bits; /* [words], NULL when words is 1; bit (counter % (64 * words)) = accepted */
-};
-
-struct sg_windows {
-    struct sg_index index;
-    struct sg_window *slots; /* [cap], the first index.count are used; grows up to max */
-    uint32_t cap, max;
-    uint64_t tick;
-};
-
-struct sg_scope {
-    struct sg_topic_id topic;
-    sg_time_ns find_at; /* next topic walk */
-    /* of the machines, as of their last input: asking them anew after each input of the core costs
-     * more than most inputs */
-    sg_time_ns hpv_due, pt_due;
-    struct sg_pt *pt;
-    bool is_base;
-    bool is_closing;
-    uint32_t subscriptions;
-    sg_time_ns offered_until; /* our own messages are offered so long, also after unsubscribing */
-    sg_time_ns linger_until;  /* a scope without subscription is closed then */
-    uint64_t find_pause_ns;
-    uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
-    struct sg_store store;
-    struct sg_windows windows;
-    bool is_durable;
-    enum sg_flow_class klass;      /* of its messages */
-    struct sg_history *history;    /* NULL until the first message */
-    struct sg_backfill *backfill;  /* NULL until the first neighbour */
-    struct sg_docflow_state *docs; /* NULL: no document is bound to the topic */
-    struct sg_hpv hpv;
-};
-
-/* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
-#define SG_BOOK_SMALL 14
-struct sg_book_entry {
-    struct sg_peer_id peer;
-    struct sg_hints *wide; /* NULL = small */
-    bool first_hand;
-    bool is_pinned; /* a contact's: given by the user, not lost to hearsay */
-    uint8_t len;    /* of small, 0 = none */
-    uint8_t small[SG_BOOK_SMALL];
-};
-
-struct sg_book {
-    const struct sg_mem *mem;
-    struct sg_index index;
-    struct sg_book_entry
-        *entries; /* [cap], the first count are used; grows up to max, then a ring */
-    uint32_t cap, max;
-    uint32_t count;
-    uint32_t next; /* the oldest, once it is a ring */
-};
-
-struct sg_ban {
-    struct sg_peer_id peer;
-    sg_time_ns until;
-};
-
-/* A topic that is not of normal priority. */
-struct sg_priority {
-    struct sg_topic_id topic;
-    enum sg_flow_class klass;
-};
-
-/* Peers that could not be reached while outputs were being executed. */
-struct sg_todo {
-    struct sg_peer_id peer;
-    struct sg_topic_id topic;
-};
-
-/* The ids below a root. */
-struct sg_leaves {
-    const uint8_t *ids; /* [count * 32] borrowed */
-    uint8_t count;      /* 1 .. SG_BATCH_MAX */
-};
-
-struct sg_roots {
-    struct sg_index index; /* root -> slot */
-    struct sg_verified {
-        uint8_t root[SG_ID_LEN];
-        struct sg_peer_id author;
-        struct sg_buf *frame;
-        struct sg_leaves leaves; /* in frame */
-    } * slots; /* [cap], the first index.count are used; grows up to max, then a ring */
-    uint32_t cap, max;
-    uint32_t next;
-};
-
-struct sg_keys {
-    struct sg_index index;
-    struct sg_key *slots; /* [cap], the first index.count are used; grows up to max */
-    uint32_t cap, max;
-    uint64_t tick;
-};
-
-/* A message of this node that is not signed yet. */
-struct sg_own {
-    struct sg_msg_id id;
-    struct sg_topic_id topic;
-    uint64_t sequence, time_ms, expiry_ms;
-    bool is_large; /* the payload is an announcement */
-    struct sg_buf *payload;
-};
-
-/* Own messages under one signature, see author.c. */
-struct sg_batch {
-    uint64_t job; /* 0: it still gathers */
-    uint8_t root[SG_ID_LEN];
-    struct sg_buf *frame; /* ROOT, once it is signed */
-    struct sg_own *own;   /* [cap], grows up to batch_max */
-    uint32_t count, cap;
-};
-
-struct sg_author {
-    struct sg_batch *batches; /* [sign_jobs_max + 1], NULL until the first message; a ring */
-    uint32_t first, count;    /* the last one may still gather */
-    bool is_flushing;
-    uint64_t bytes;     /* of all payloads */
-    sg_time_ns next_at; /* the end of the linger of the last batch */
-};
-
-/* A neighbour's copy of a message that waits for its root, see verify.c. */
-#define SG_COPIES_MAX 12
-struct sg_copy {
-    struct sg_peer_id peer;
-    uint8_t hop;
-    bool is_past; /* back-fill has asked for it */
-};
-
-struct sg_waiting {
-    struct sg_held held; /* without root and key; its frame is for the next hop after copy[0] */
-    struct sg_topic_id topic;
-    uint64_t sequence;
-    uint8_t copy_count;
-    struct sg_copy copy[SG_COPIES_MAX]; /* in order of arrival */
-};
-
-/* One root under verification, and who waits for it. */
-struct sg_check {
-    uint64_t tag; /* first 8 bytes of root */
-    uint64_t job;
-    uint8_t root[SG_ID_LEN];
-    struct sg_peer_id author;
-    struct sg_peer_id bringer; /* of frame */
-    struct sg_buf *key, *frame;
-    uint8_t batch_count;
-    uint8_t count;                            /* messages that wait */
-    uint8_t order[SG_BATCH_MAX];              /* [count] their indices, in order of arrival */
-    struct sg_waiting *waiting[SG_BATCH_MAX]; /* by index in the batch */
-};
-
-struct sg_checks {
-    struct sg_check **slots; /* [cap], the first count are used, oldest first; up to max */
-    uint32_t cap, count, max;
-    uint64_t bytes; /* of all messages that wait */
-};
-
-/* The newest record of a member, as it came. */
-struct sg_record {
-    struct sg_peer_id peer;
-    sg_incarnation incarnation;
-    struct sg_buf *frame;
-    uint16_t meta_at, meta_len; /* in frame */
-};
-
-struct sg_records {
-    struct sg_index index;
-    struct sg_record *slots; /* [cap], grows up to max; the first count are used */
-    uint32_t count, cap, max;
-    /* [recent_cap], grows up to SG_RECENT_MAX: tags of the records verified last, a ring, the first
-     * recent_count are set. What was forwarded once is not forwarded again, also when its subject
-     * has left and is forgotten */
-    uint64_t *recent;
-    uint32_t recent_next, recent_count, recent_cap;
-    uint64_t recent_key;
-};
-
-/* Copies of one record arrive within the time of a flood; meanwhile at most so many others do. */
-#define SG_RECENT_MAX 1024
-
-/* The PING that is being answered. */
-struct sg_ping {
-    bool is_set;
-    uint32_t seq;
-    struct sg_peer_id peer;
-};
-
-struct sg_core {
-    /* what every input looks at, in few cache lines */
-    sg_time_ns now; /* of the input in work, as the next ones */
-    uint64_t wall_ms;
-    struct sg_core_outbox *out;
-    sg_err down_err; /* why neighbours go down, for the event */
-    bool has_left;
-    bool any_doomed;
-    bool topics_dirty;
-    bool is_rest_stale; /* rest_due is to be found anew at the end of the input */
-    uint32_t link_count, link_cap;
-    uint32_t scope_count, scope_cap;
-    uint32_t todo_count;
-    sg_time_ns links_check_at;
-    sg_time_ns swim_due; /* its deadline, as of its last input */
-    sg_time_ns rest_due; /* of all others, as of the last input that could change it */
-    /* [link_cap], grows up to links_max; the first link_count are used, in order of creation */
-    struct sg_link **links;
-    /* [scope_cap], grows up to scopes_max; the first scope_count are used; [0] is the base */
-    struct sg_scope **scopes;
-    struct sg_index link_index;
-    struct sg_swim *swim;
-    struct sg_index_keys index_keys;
-    struct sg_core_stats stats;
-    struct sg_core_config config;
-    uint8_t network[SG_HASH_LEN];
-    struct sg_prng prng;
-    struct sg_index scope_index;
-    sg_time_ns topics_at; /* to be told, when topics_dirty */
-    uint32_t sequence;    /* counter of our own messages, over all topics: a scope may come and go,
-                          * its subscribers' replay windows stay */
-    struct sg_book book;
-    struct sg_keys keys;
-    struct sg_roots roots;
-    struct sg_author author;
-    struct sg_checks checks;
-    struct sg_larges large;
-    uint64_t docs_bytes;      /* messages of documents that gather */
-    uint64_t job;             /* given last */
-    struct sg_buf *own_key;   /* KEY frame */
-    struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
-    struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
-    uint32_t bans_next;
-    struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
-    struct sg_ping ping;
-    sg_time_ns rejoin_at;
-    struct sg_records records;
-    struct sg_buf *own_record; /* NULL until there is something to say */
-    uint8_t *meta;             /* [meta_len] */
-    uint16_t meta_len;
-    uint8_t ladder;                 /* the rung to try next while isolated */
-    uint32_t ladder_at;             /* the member to begin with */
-    struct sg_priority *priorities; /* [priority_cap], the first priority_count are used */
-    uint32_t priority_count, priority_cap;
-    uint8_t contact_count;
-    struct sg_peer_id contacts[SG_HPV_CONTACTS_MAX];
-};
+#include "node/state.h"
 
 /* ---- core.c ---- */
 /* Frame of every input: sets the time and the outbox; end works off what was noted meanwhile. */
@@ -749,11 +376,13 @@ SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *
 
 /* ---- store.c ---- */
 /* Puts a message in and, when all scopes together hold more than held_bytes_max, lets go of the
- * oldest ones of the scope that holds most: they can no longer be grafted. Errors of
- * sg_store_put. */
+ * oldest ones of the scope that holds most: they are announced no more, and a GRAFT is answered
+ * from the history. Errors of sg_store_put. */
 SG_MUST_USE sg_err sg_hold(struct sg_core *core, struct sg_scope *scope,
                            const struct sg_held *held);
 void sg_held_drop(struct sg_held *held);
+/* In the store, else in the history; NULL = neither. Borrowed until the next message. */
+struct sg_held *sg_held_find(const struct sg_scope *scope, const struct sg_msg_id *id);
 void sg_store_init(struct sg_store *s, uint32_t max, const struct sg_index_keys *keys);
 void sg_store_fini(struct sg_store *s, const struct sg_mem *mem);
 /* Takes over the references in held. SG_ERR_FULL, SG_ERR_EXISTS, SG_ERR_NO_MEMORY: nothing is
@@ -762,8 +391,9 @@ SG_MUST_USE sg_err sg_store_put(struct sg_store *s, const struct sg_mem *mem,
                                 const struct sg_held *held);
 struct sg_held *sg_store_get(const struct sg_store *s, const struct sg_msg_id *id);
 void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id);
-/* Forgets the oldest message, if there is any. O(slots), so for want of memory only. */
-void sg_store_forget_oldest(struct sg_store *s);
+/* Forgets the oldest message, if there is any, and tells which. O(slots), so for want of memory
+ * only. */
+struct sg_msg_id sg_store_forget_oldest(struct sg_store *s);
 
 /* ---- topics.c ---- */
 void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_reader *r);
@@ -775,6 +405,31 @@ void sg_topics_timeout(struct sg_core *core);
 void sg_topics_find(struct sg_core *core, struct sg_scope *scope);
 /* Base neighbours that said they have the topic become contacts. */
 void sg_topics_ask_neighbors(struct sg_core *core, struct sg_scope *scope);
+/* Encodes and sends a frame of the topic family. */
+void sg_topic_msg_send(struct sg_core *core, const struct sg_peer_id *peer,
+                       const struct sg_topic_msg *msg);
+
+/* ---- adverts.c ---- */
+void sg_adverts_init(struct sg_core *core);
+void sg_adverts_fini(struct sg_core *core);
+/* A new scope: when it is advertised. */
+void sg_adverts_open(struct sg_core *core, struct sg_scope *scope);
+/* A link's bucket of claims, full. */
+void sg_adverts_link(const struct sg_core *core, struct sg_link *link);
+void sg_adverts_receive(struct sg_core *core, struct sg_link *link, const struct sg_topic_msg *msg);
+/* Tells what is news; a scope's own advert becomes news. */
+void sg_adverts_timeout(struct sg_core *core);
+void sg_adverts_scope_timeout(struct sg_core *core, const struct sg_scope *scope);
+sg_time_ns sg_adverts_deadline(const struct sg_core *core, const struct sg_scope *scope);
+/* Who says to have the topic; returns how many. O(claims). */
+uint8_t sg_adverts_find(const struct sg_core *core, const struct sg_topic_id *topic,
+                        struct sg_peer_id peers[SG_TOPIC_FOUND_MAX]);
+/* They become contacts. */
+void sg_adverts_meet(struct sg_core *core, struct sg_scope *scope);
+/* The peer has not the topic, or (NULL) cannot be reached: its claims go. */
+void sg_adverts_doubt(struct sg_core *core, const struct sg_peer_id *peer,
+                      const struct sg_topic_id *topic);
+void sg_adverts_check(const struct sg_core *core);
 
 /* ---- scope.c, more ---- */
 bool sg_core_is_contact(const struct sg_core *core, const struct sg_peer_id *peer);

@@ -129,6 +129,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
     link->news = (struct sg_bucket){UINT64_C(512) * 1000, core->now};
     link->strangers = (struct sg_bucket){UINT64_C(64) * 1000, core->now};
+    sg_adverts_link(core, link);
     link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
     link->bytes = (struct sg_bucket){(uint64_t)core->config.byte_rate * 2000, core->now};
     link->repair = (struct sg_bucket){(uint64_t)core->config.repair_burst * 1000, core->now};
@@ -348,6 +349,7 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     if (dial_failed) {
         core->stats.dials_failed++;
         sg_book_doubt(&core->book, &in->peer);
+        sg_adverts_doubt(core, &in->peer, NULL);
     }
     sg_trace(&core->config.trace, SG_TRACE_LINK_DOWN, in->peer.b, NULL,
              (uint64_t)(-(int64_t)in->err));

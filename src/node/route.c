@@ -161,6 +161,8 @@ static void route_hpv(struct sg_core *core, struct sg_link *link, const struct s
         return;
     }
     struct sg_scope *scope = sg_scope_find(core, topic);
+    if (msg.kind == SG_HPV_DISCONNECT && msg.leaving)
+        sg_adverts_doubt(core, &link->peer, topic);
     if (scope == NULL) {
         answer_unknown_scope(core, link, topic, &msg);
         return;
@@ -194,22 +196,25 @@ static void route_ihave(struct sg_core *core, struct sg_link *link, struct sg_sc
         (void)sg_scope_pt(core, scope, &in); /* no neighbour: it crossed with a DISCONNECT */
 }
 
+/* Thousandths of KiB; 0: the message is not here. */
+static uint64_t cost_of(const struct sg_scope *scope, const struct sg_msg_id *id)
+{
+    const struct sg_held *held = sg_held_find(scope, id);
+    if (held == NULL)
+        return 0;
+    return 1000 * ((uint64_t)held->gossip->len + held->root->len + 1023) / 1024;
+}
+
 /* A peer that asks again and again for large messages must not use up this node's upload
  * (threats.md 13). It asks somebody else, or later. */
-static bool may_repair(struct sg_core *core, struct sg_link *link, const struct sg_scope *scope,
-                       const struct sg_msg_id *id)
+static bool may_repair(struct sg_core *core, struct sg_link *link, uint64_t cost)
 {
     const struct sg_core_config *config = &core->config;
-    const struct sg_held *held = sg_store_get(&scope->store, id);
-    if (held == NULL)
-        return true;
-    uint64_t cost = 1000 * ((uint64_t)held->gossip->len + held->root->len + 1023) / 1024;
     if (sg_bucket_level(&link->repair, core->now, config->repair_rate, config->repair_burst) <
         cost) {
         core->stats.repairs_refused++;
         return false;
     }
-    link->repair.milli -= cost;
     return true;
 }
 
@@ -224,8 +229,13 @@ static void route_graft(struct sg_core *core, struct sg_link *link, struct sg_sc
     }
     struct sg_pt_in in = {
         .kind = SG_PT_IN_GRAFT, .peer = link->peer, .has_id = graft.has_id, .id = graft.id};
-    in.is_over_budget = graft.has_id && !may_repair(core, link, scope, &graft.id);
+    const uint64_t served = sg_pt_stats(scope->pt)->grafts_served;
+    const uint64_t cost = graft.has_id ? cost_of(scope, &graft.id) : 0;
+    in.is_over_budget = !may_repair(core, link, cost);
+    in.is_kept = graft.has_id && sg_history_get(scope, &graft.id) != NULL;
     (void)sg_scope_pt(core, scope, &in);
+    if (sg_pt_stats(scope->pt)->grafts_served != served) /* what is refused costs nothing */
+        link->repair.milli -= cost;
 }
 
 /* DONTWANT, DONTHAVE. */

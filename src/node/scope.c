@@ -96,9 +96,11 @@ sg_err sg_scope_open(struct sg_core *core, const struct sg_topic_id *topic, stru
     sg_index_add(&core->scope_index, core->scope_count++);
     *out = scope;
     sg_trace(&core->config.trace, SG_TRACE_SCOPE_OPEN, NULL, topic->b, 0);
+    sg_adverts_open(core, scope);
     if (!scope->is_base) {
         sg_topics_changed(core);
         sg_topics_ask_neighbors(core, scope);
+        sg_adverts_meet(core, scope);
     }
     return SG_OK;
 }
@@ -379,6 +381,7 @@ static void scope_timeout(struct sg_core *core, struct sg_scope *scope)
     sg_backfill_timeout(core, scope);
     sg_docflow_timeout(core, scope);
     find_timeout(core, scope);
+    sg_adverts_scope_timeout(core, scope);
 }
 
 void sg_scopes_timeout(struct sg_core *core)
@@ -395,8 +398,8 @@ void sg_scopes_timeout(struct sg_core *core)
 sg_time_ns sg_scope_deadline(const struct sg_core *core, const struct sg_scope *scope)
 {
     sg_time_ns at = sg_time_min(scope->hpv_due, scope->pt_due);
-    (void)core;
     at = sg_time_min(at, scope->find_at);
+    at = sg_time_min(at, sg_adverts_deadline(core, scope));
     at = sg_time_min(at, sg_backfill_deadline(scope));
     at = sg_time_min(at, sg_docflow_deadline(scope));
     if (!scope->is_base && scope->subscriptions == 0)

@@ -85,14 +85,14 @@ void sg_store_forget(struct sg_store *s, const struct sg_msg_id *id)
     s->free_head = at;
 }
 
-static struct sg_store *heaviest(struct sg_core *core)
+static struct sg_scope *heaviest(const struct sg_core *core)
 {
-    struct sg_store *store = &core->scopes[0]->store;
+    struct sg_scope *scope = core->scopes[0];
     for (uint32_t i = 1; i < core->scope_count; i++) {
-        if (core->scopes[i]->store.bytes > store->bytes)
-            store = &core->scopes[i]->store;
+        if (core->scopes[i]->store.bytes > scope->store.bytes)
+            scope = core->scopes[i];
     }
-    return store;
+    return scope;
 }
 
 static uint64_t held_bytes(const struct sg_core *core)
@@ -109,16 +109,25 @@ sg_err sg_hold(struct sg_core *core, struct sg_scope *scope, const struct sg_hel
     sg_history_put(core, scope, held);
     sg_past_store(core, scope, held);
     while (held_bytes(core) > core->config.held_bytes_max) {
-        struct sg_store *store = heaviest(core);
-        if (store->index.count < 2)
+        struct sg_scope *most = heaviest(core);
+        struct sg_pt_in gone = {.kind = SG_PT_IN_GONE};
+        if (most->store.index.count < 2)
             break; /* it may be the newest, which is yet to be delivered; one each is little */
-        sg_store_forget_oldest(store);
+        gone.id = sg_store_forget_oldest(&most->store);
+        (void)sg_scope_pt(core, most, &gone); /* announced no more */
     }
     return SG_OK;
 }
 
-void sg_store_forget_oldest(struct sg_store *s)
+struct sg_held *sg_held_find(const struct sg_scope *scope, const struct sg_msg_id *id)
 {
+    struct sg_held *held = sg_store_get(&scope->store, id);
+    return held == NULL ? sg_history_get(scope, id) : held;
+}
+
+struct sg_msg_id sg_store_forget_oldest(struct sg_store *s)
+{
+    struct sg_msg_id id = {{0}};
     const struct sg_held *oldest = NULL;
     for (uint32_t i = 0; i < s->touched; i++) {
         const struct sg_held *held = &s->slots[i];
@@ -126,7 +135,8 @@ void sg_store_forget_oldest(struct sg_store *s)
             oldest = held;
     }
     if (oldest == NULL)
-        return;
-    struct sg_msg_id id = oldest->id;
+        return id;
+    id = oldest->id;
     sg_store_forget(s, &id);
+    return id;
 }

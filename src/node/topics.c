@@ -6,7 +6,12 @@
  * origin directly with itself and a sample of its neighbours on the topic. Walks repeat, ever more
  * slowly, until the topic's active view is full: overlays that started apart grow together. Full
  * ones do by exchanges of a neighbour, each for the neighbour on the base scope that was the last
- * to tell that it has the topic: as the base scope heals, so do its topics. */
+ * to tell that it has the topic: as the base scope heals, so do its topics.
+ *
+ * Who hears of a walk and has no such topic may know subscribers by their adverts (adverts.c). It
+ * tells the origin when it has a link to it, which the first nodes of a walk have: a dial only to
+ * pass on hearsay would be somebody else's way to have it made. The walk goes on, for adverts may
+ * all be lies. */
 #include "node/internal.h"
 
 /* protocol.md s3 */
@@ -30,8 +35,8 @@ static uint64_t digest_of(const struct sg_core *core, const uint8_t salt[SG_TOPI
     return sg_read_u64(&r);
 }
 
-static void send_topic_msg(struct sg_core *core, const struct sg_peer_id *peer,
-                           const struct sg_topic_msg *msg)
+void sg_topic_msg_send(struct sg_core *core, const struct sg_peer_id *peer,
+                       const struct sg_topic_msg *msg)
 {
     static const struct sg_topic_id base = {{0}};
     struct sg_frame_head head = {.family = SG_FAMILY_TOPIC};
@@ -62,7 +67,7 @@ void sg_topics_tell(struct sg_core *core, const struct sg_peer_id *peer)
     }
     for (uint32_t i = 1; i < core->scope_count && msg.digest_count < SG_TOPICS_MAX; i++)
         msg.digest[msg.digest_count++] = digest_of(core, msg.salt, &core->scopes[i]->topic);
-    send_topic_msg(core, peer, &msg);
+    sg_topic_msg_send(core, peer, &msg);
 }
 
 void sg_topics_timeout(struct sg_core *core)
@@ -146,7 +151,7 @@ void sg_topics_find(struct sg_core *core, struct sg_scope *scope)
         uint16_t pick = (uint16_t)(i + sg_prng_below(&core->prng, (uint64_t)count - i));
         uint16_t chosen = order[pick];
         order[pick] = order[i];
-        send_topic_msg(core, &base->active[chosen].id, &msg);
+        sg_topic_msg_send(core, &base->active[chosen].id, &msg);
         scope->answers_left += ANSWERS_PER_WALKER;
     }
     if (scope->answers_left > ANSWERS_MAX)
@@ -199,7 +204,21 @@ static void answer_find(struct sg_core *core, const struct sg_scope *scope,
         sg_book_get(&core->book, peer, &msg.hints[msg.count]);
         msg.id[msg.count++] = *peer;
     }
-    send_topic_msg(core, origin, &msg);
+    sg_topic_msg_send(core, origin, &msg);
+}
+
+/* Hearsay of subscribers. */
+static void answer_by_adverts(struct sg_core *core, const struct sg_topic_msg *find)
+{
+    const struct sg_link *link = sg_link_find(core, &find->id[0]);
+    struct sg_topic_msg msg = {.kind = SG_TOPIC_FOUND, .topic = find->topic};
+    if (link == NULL || link->state != SG_LINK_UP)
+        return;
+    msg.count = sg_adverts_find(core, &find->topic, msg.id);
+    for (uint8_t i = 0; i < msg.count; i++)
+        sg_book_get(&core->book, &msg.id[i], &msg.hints[i]);
+    if (msg.count > 0)
+        sg_topic_msg_send(core, &find->id[0], &msg);
 }
 
 static void receive_find(struct sg_core *core, const struct sg_link *link, struct sg_topic_msg *msg)
@@ -214,11 +233,13 @@ static void receive_find(struct sg_core *core, const struct sg_link *link, struc
         sg_book_learn(&core->book, &msg->id[0], &msg->hints[0], false);
     if (scope != NULL)
         answer_find(core, scope, &msg->id[0]);
+    else
+        answer_by_adverts(core, msg);
     if (msg->ttl == 0 || !pick_step(core, msg, &link->peer, &next))
         return;
     msg->ttl--;
     sg_book_get(&core->book, &msg->id[0], &msg->hints[0]);
-    send_topic_msg(core, &next, msg);
+    sg_topic_msg_send(core, &next, msg);
 }
 
 static void receive_found(struct sg_core *core, const struct sg_link *link,
@@ -259,6 +280,9 @@ void sg_topics_receive(struct sg_core *core, struct sg_link *link, struct sg_rea
         return;
     case SG_TOPIC_FOUND:
         receive_found(core, link, &msg);
+        return;
+    case SG_TOPIC_ADVERTS:
+        sg_adverts_receive(core, link, &msg);
         return;
     }
 }

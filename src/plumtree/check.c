@@ -45,7 +45,7 @@ static void check_seen_entry(const struct sg_pt *m, uint32_t age)
 {
     const struct sg_pt_seen *entry = sg_pt_seen_recent(m, age);
     assert(sg_pt_seen_find(m, &entry->id) == entry);
-    assert(sg_pt_seen_is_held(m, entry) == (entry->is_held && age < m->seen.held));
+    assert(sg_pt_seen_is_recent(m, entry) == (age < m->seen.held));
     assert(age == 0 || entry->at <= sg_pt_seen_recent(m, age - 1)->at);
     assert(entry->at <= m->now);
     assert(sg_index_get(&m->missing.index, entry->id.b) == SG_INDEX_NONE);

@@ -11,6 +11,8 @@
 #define ASKS_MAX 1024
 /* Tokens that answers give. */
 #define ASKS_PER_ANSWER 2
+/* What its own bucket lets a neighbour ask, twice, because its clock is not ours. */
+#define REFUSED_MAX (2 * ASKS_MAX)
 
 struct sg_pt_extra *sg_pt_conduct_extra(struct sg_pt *m, struct sg_pt_peer *peer)
 {
@@ -22,6 +24,7 @@ struct sg_pt_extra *sg_pt_conduct_extra(struct sg_pt *m, struct sg_pt_peer *peer
     sg_bucket_init(&extra->frames, m->now, 2 * m->config.ihave_frames);
     sg_bucket_init(&extra->ids, m->now, 2 * m->config.ihave_ids);
     sg_bucket_init(&extra->asks, m->now, ASKS_FIRST);
+    sg_bucket_init(&extra->refused, m->now, REFUSED_MAX);
     extra->credited = m->total + m->own;
     peer->extra = extra;
     return extra;
@@ -235,6 +238,19 @@ void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer)
     (void)m;
     if (peer->extra != NULL && peer->extra->asks.milli < 1000 * (ASKS_MAX - ASKS_PER_ANSWER))
         peer->extra->asks.milli += 1000 * ASKS_PER_ANSWER;
+}
+
+void sg_pt_conduct_refused(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
+{
+    struct sg_pt_extra *extra = sg_pt_conduct_extra(m, peer);
+    if (extra != NULL && !sg_bucket_take(&extra->refused, m->now, 2 * m->config.asks, REFUSED_MAX))
+        sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
+}
+
+void sg_pt_conduct_served(struct sg_pt_peer *peer)
+{
+    if (peer->extra != NULL && peer->extra->refused.milli < 1000 * (REFUSED_MAX - ASKS_PER_ANSWER))
+        peer->extra->refused.milli += 1000 * ASKS_PER_ANSWER;
 }
 
 /* ---- the review ---- */

@@ -89,7 +89,7 @@ void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg
         count = m->config.ihave_queue_max;
     for (uint32_t age = count; age-- > 0;) {
         const struct sg_pt_seen *entry = sg_pt_seen_recent(m, age);
-        if (entry->is_held && !push(m, peer, entry))
+        if (entry->is_held && !entry->is_gone && !push(m, peer, entry))
             break;
     }
     flush_full(m, peer, out);
@@ -102,21 +102,34 @@ bool sg_pt_lazy_is_news(const struct sg_pt *m, const struct sg_pt_seen *entry, u
     return threshold > 0 && hop >= entry->hop + 2 + threshold;
 }
 
-void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
-                     uint8_t hop)
+/* True: it was there. */
+static bool take_out(struct sg_pt_peer *peer, const struct sg_msg_id *id)
 {
     uint16_t at = 0;
-    if (sg_pt_lazy_is_news(m, entry, hop))
-        return;
-    while (at < peer->queued && memcmp(&peer->queue[at].id, &entry->id, sizeof entry->id) != 0)
+    while (at < peer->queued && memcmp(&peer->queue[at].id, id, sizeof *id) != 0)
         at++;
     if (at == peer->queued)
-        return;
+        return false;
     peer->queued--;
     memmove(peer->queue + at, peer->queue + at + 1,
             (size_t)(peer->queued - at) * sizeof(*peer->queue));
-    if (peer->queued == 0)
+    return true;
+}
+
+void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry,
+                     uint8_t hop)
+{
+    if (sg_pt_lazy_is_news(m, entry, hop))
+        return;
+    if (take_out(peer, &entry->id) && peer->queued == 0)
         sg_pt_lazy_rearm(m);
+}
+
+void sg_pt_lazy_gone(struct sg_pt *m, const struct sg_msg_id *id)
+{
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        (void)take_out(&m->peers[i], id);
+    sg_pt_lazy_rearm(m);
 }
 
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)

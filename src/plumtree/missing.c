@@ -313,20 +313,11 @@ struct sg_pt_peer *sg_pt_missing_shortest(struct sg_pt *m, const struct sg_msg_i
     return best;
 }
 
-static bool has_announced(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t tag)
+/* It was in the tree when the first announcement came, and should have pushed. Who entered since
+ * may have had the message before: what its predecessor did not bring is not its fault. */
+static bool has_failed(const struct sg_pt_missing *miss, const struct sg_pt_peer *peer)
 {
-    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
-    for (uint32_t i = 0; i < miss->count; i++)
-        if (list[i].tag == tag)
-            return true;
-    return false;
-}
-
-/* It should have pushed, or was not even told. */
-static bool has_failed(struct sg_pt *m, const struct sg_pt_missing *miss,
-                       const struct sg_pt_peer *peer)
-{
-    return peer->score.since <= miss->since || !has_announced(m, miss, peer->tag);
+    return peer->score.since <= miss->since;
 }
 
 /* The tree is not optimised for a while. */
@@ -362,7 +353,7 @@ static void blame(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_t pa
         struct sg_pt_peer *peer = &m->peers[i];
         if (peer->tag == parent)
             sg_pt_conduct_answered(m, peer);
-        else if (peer->is_eager && has_failed(m, miss, peer))
+        else if (peer->is_eager && has_failed(miss, peer))
             sg_pt_conduct_note(m, peer, SG_SCORE_MISSING, out);
     }
 }

@@ -124,10 +124,15 @@ bool sg_pt_peer_is_in_backoff(const struct sg_pt *m, const struct sg_pt_peer *pe
     return m->now < peer->backoff_until;
 }
 
+static bool has_return(const struct sg_pt *m, const struct sg_pt_peer *peer)
+{
+    return peer->returns_at <= sg_time_add(m->now, (RETURN_BURST - 1) * m->config.backoff_ns);
+}
+
 bool sg_pt_peer_may_return(const struct sg_pt *m, struct sg_pt_peer *peer)
 {
     uint64_t pause = m->config.backoff_ns;
-    if (peer->returns_at > sg_time_add(m->now, (RETURN_BURST - 1) * pause))
+    if (!has_return(m, peer))
         return false;
     if (peer->returns_at < m->now)
         peer->returns_at = m->now;
@@ -191,13 +196,15 @@ void sg_pt_peer_pushes_us(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt
         sg_pt_peer_prune(m, peer, out);
 }
 
-/* The nth neighbour that may be grafted, those in a back-off only if is_any. */
-static struct sg_pt_peer *nth_choice(struct sg_pt *m, const struct sg_pt_peer *but, bool is_any,
+/* The nth neighbour outside the tree that may be grafted: out of a back-off, or within one if it
+ * has a return left. Who is fed is pushed to already and brings nothing. */
+static struct sg_pt_peer *nth_choice(struct sg_pt *m, const struct sg_pt_peer *but, bool is_return,
                                      uint64_t nth)
 {
     for (uint32_t i = 0; i < m->peers_count; i++) {
         struct sg_pt_peer *peer = &m->peers[i];
-        if (peer == but || (!is_any && sg_pt_peer_is_in_backoff(m, peer)))
+        bool may = !sg_pt_peer_is_in_backoff(m, peer) || (is_return && has_return(m, peer));
+        if (peer == but || sg_pt_peer_is_linked(peer) || !may)
             continue;
         if (nth-- == 0)
             return peer;
@@ -205,16 +212,29 @@ static struct sg_pt_peer *nth_choice(struct sg_pt *m, const struct sg_pt_peer *b
     return NULL;
 }
 
-void sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out)
+/* One that may be grafted, each with the same chance; NULL = none. */
+static struct sg_pt_peer *draw(struct sg_pt *m, const struct sg_pt_peer *but, bool is_return)
 {
-    uint32_t all = m->peers_count - (but == NULL ? 0 : 1);
     uint32_t choices = 0;
-    if (m->eager_count > 0 || all == 0)
-        return;
-    while (nth_choice(m, but, false, choices) != NULL)
+    while (nth_choice(m, but, is_return, choices) != NULL)
         choices++;
-    uint64_t nth = sg_prng_below(&m->prng, choices == 0 ? all : choices);
-    struct sg_pt_peer *peer = nth_choice(m, but, choices == 0, nth);
+    if (choices == 0)
+        return NULL;
+    return nth_choice(m, but, is_return, sg_prng_below(&m->prng, choices));
+}
+
+bool sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out)
+{
+    if (sg_pt_sources(m) > 0)
+        return false;
+    struct sg_pt_peer *peer = draw(m, but, false);
+    if (peer == NULL)
+        peer = draw(m, but, true);
+    if (peer == NULL)
+        return true;
+    if (sg_pt_peer_is_in_backoff(m, peer))
+        (void)sg_pt_peer_may_return(m, peer);
     sg_pt_peer_graft(m, peer, NULL, out);
     m->stats.rescues++;
+    return true;
 }

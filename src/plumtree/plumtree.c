@@ -45,7 +45,9 @@
  *    without closing a cycle: a lazy neighbour drawn at random is grafted at once (trap 25) when
  *    the last eager one goes down, when it prunes us (at most once per graft_max_ns: two hostile
  *    neighbours could have us graft them in turn) and when we broadcast. Without this the next
- *    message would wait for IHAVE, timer and GRAFT.
+ *    message would wait for IHAVE, timer and GRAFT. Who only takes (13) does not count, but for
+ *    our own message, which needs nobody who brings. A rescue is a return as others are (11):
+ *    when no neighbour may come back, the next message does wait.
  * 6. IHAVEs wait up to ihave_flush_ns to share a frame. A queue belongs to the neighbour, not to
  *    its being lazy: a neighbour that becomes eager still hears of what waits in it, or it would
  *    never learn of these ids. A full queue is sent. An id leaves it unsent only when the neighbour
@@ -54,7 +56,7 @@
  *    would exchange its parent (8).
  * 7. A new neighbour is told the newest cached ids, so that a late joiner, or the other half of a
  *    healed partition, asks for what it lacks. A push that the lane had no room for leaves an IHAVE
- *    (PUSH_DROPPED).
+ *    (PUSH_DROPPED). What the node had to let go early (GONE) is announced no more.
  * 8. Optimisation by threshold (TR-07-14 s3.8), on at 3 hops: without it the tree of many senders
  *    keeps the shape that chance and repairs gave it, and the last node waits more than twice as
  *    long (1 000 nodes, links of 50 ms: 1.6 s and 0.67 s). It costs 0.2 GRAFTs and PRUNEs a node
@@ -80,20 +82,22 @@
  *    by PRUNE, so that both ends agree. With a strict back-off the tree of many senders cannot
  *    follow them: 15.9 hops in place of 10.8.
  * 12. While a large message is being verified the neighbours in the tree are told that no copy
- *    is wanted (IDONTWANT), if copies came in the last 30 s. Who is told announces it instead,
- *    and cuts the link as the copy would have done. In a tree without cycles nothing is said.
+ *    is wanted (IDONTWANT), if copies came in the last 30 s or the machine is younger than
+ *    that, so that the first flood is spared, too. Who is told announces it instead, and cuts the
+ *    link as the copy would have done. In a tree without cycles nothing is said.
  * 13. Each neighbour has a score (score.h) for what it does here. In a tree, unlike in a mesh,
  *    most neighbours never bring anything: they are behind us. So silence costs no points. But
  *    who brought nothing for 5 minutes, or for 20 s and 32 messages, is not eager any more,
  *    whatever its score: it is fed, that is pushed to as it asked, and nothing is expected of
  *    it. Points are lost for messages that had to be pulled past an eager neighbour or from it
  *    in vain, promises broken (ids announced and asked for that never came), faults and invalid
- * messages.    Bad neighbours are asked last, are the ones to be cut out of a cycle, are told
- * nothing,    get nothing of our own, and in the end are put away. 14. Optimisation believes what
- * neighbours say of their paths, which is what an attacker    wants. After a repair the tree stays
- * as it is for a minute, after a GRAFT in vain for ten;    in that case the timer is the round trip
- * alone for 30 s. Forty nodes among forty Sybils    that announce all and send nothing: 2.1 s at
- * the 99th percentile without these rules, 0.6    s with them.
+ *    messages. Bad neighbours are asked last, are the ones to be cut out of a cycle, are told
+ *    nothing, get nothing of our own, and in the end are put away.
+ * 14. Optimisation believes what neighbours say of their paths, which is what an attacker
+ *    wants. After a repair the tree stays as it is for a minute, after a GRAFT in vain for ten;
+ *    in that case the timer is the round trip alone for 30 s. Forty nodes among forty Sybils
+ *    that announce all and send nothing: 2.1 s at the 99th percentile without these rules, 0.6
+ *    s with them.
  *
  * Memory: arrays grow as they fill, up to the config's limits, and do not shrink. Without memory a
  * message is refused, an announcement is not taken note of, and a message that could not be
@@ -114,8 +118,10 @@
 /* one TIMEOUT: flushes, grafts, forgotten ids */
 static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT_OUT_MAX,
               "outbox too small for TIMEOUT");
-/* one GOSSIP: forget, a push or flush per neighbour, graft and prune */
-static_assert(1 + SG_PT_PEERS_HARD + 2 <= SG_PT_OUT_MAX, "outbox too small for GOSSIP");
+/* one GOSSIP: forget; per neighbour a push, or a flush and a prune; put away; a parent exchanged;
+ * the link it came over; a better one */
+static_assert(1 + 2 * SG_PT_PEERS_HARD + 1 + 2 + 1 + 1 <= SG_PT_OUT_MAX,
+              "outbox too small for GOSSIP");
 static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.asked has 16 bits");
 
 struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
@@ -308,7 +314,8 @@ static void on_broadcast(struct sg_pt *m, const struct sg_pt_in *in, struct sg_p
     struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, true, out);
     entry->parent = SG_PT_TAG_NONE;
     m->own++;
-    sg_pt_peer_rescue(m, NULL, out);
+    if (m->eager_count == 0) /* who only takes is enough */
+        (void)sg_pt_peer_rescue(m, NULL, out);
     spread(m, entry, out);
     sg_pt_missing_arrived(m, entry, out);
 }
@@ -401,21 +408,26 @@ static void on_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
                      struct sg_pt_outbox *out)
 {
     struct sg_pt_seen *entry = in->has_id ? sg_pt_seen_find(m, &in->id) : NULL;
-    bool is_held = entry != NULL && sg_pt_seen_is_held(m, entry);
+    bool is_held = entry != NULL && (sg_pt_seen_is_held(m, entry) ||
+                                     (in->is_kept && sg_pt_seen_is_recent(m, entry)));
     bool lacks = is_held && sg_pt_seen_sent(entry, peer->slot) == 0;
     m->stats.grafts_received++;
     sg_pt_peer_grafts_us(m, peer, lacks, out);
     if (!in->has_id)
         return;
-    if (!is_held || in->is_over_budget) {
-        m->stats.grafts_unanswerable += is_held ? 0 : 1;
+    if (!is_held || in->is_over_budget)
         sg_pt_emit(out, SG_PT_OUT_DONTHAVE, &peer->id)->id = in->id; /* it asks others at once */
+    if (!is_held) {
+        m->stats.grafts_unanswerable++;
+    } else if (in->is_over_budget) {
+        sg_pt_conduct_refused(m, peer, out);
     } else if (sg_pt_seen_sent(entry, peer->slot) >= SG_PT_SENT_MAX) {
         m->stats.grafts_refused++;
-        sg_pt_conduct_note(m, peer, SG_SCORE_FAULT, out);
+        sg_pt_conduct_refused(m, peer, out);
     } else {
         sg_pt_push(m, peer, entry, out);
         m->stats.grafts_served++;
+        sg_pt_conduct_served(peer);
     }
 }
 
@@ -423,10 +435,10 @@ static void on_prune(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outb
 {
     m->stats.prunes_received++;
     sg_pt_peer_prunes_us(m, peer);
-    if (m->eager_count > 0 || m->now < m->rescue_at)
+    if (m->now < m->rescue_at)
         return;
-    m->rescue_at = sg_time_add(m->now, m->config.graft_max_ns);
-    sg_pt_peer_rescue(m, peer, out);
+    if (sg_pt_peer_rescue(m, peer, out))
+        m->rescue_at = sg_time_add(m->now, m->config.graft_max_ns);
 }
 
 static void on_neighbor_up(struct sg_pt *m, const struct sg_pt_in *in, struct sg_pt_outbox *out)
@@ -445,7 +457,16 @@ static void on_neighbor_down(struct sg_pt *m, struct sg_pt_peer *peer, struct sg
     m->is_settled = m->is_settled && !peer->is_eager;
     sg_pt_peer_remove(m, peer);
     if (was_linked)
-        sg_pt_peer_rescue(m, NULL, out);
+        (void)sg_pt_peer_rescue(m, NULL, out);
+}
+
+static void on_gone(struct sg_pt *m, const struct sg_msg_id *id)
+{
+    struct sg_pt_seen *entry = sg_pt_seen_find(m, id);
+    if (entry == NULL)
+        return;
+    entry->is_gone = true;
+    sg_pt_lazy_gone(m, id);
 }
 
 static void on_push_dropped(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
@@ -479,6 +500,7 @@ static sg_err verify(struct sg_pt *m, const struct sg_pt_in *in, const struct sg
 {
     switch (in->kind) {
     case SG_PT_IN_TIMEOUT:
+    case SG_PT_IN_GONE:
         return SG_OK;
     case SG_PT_IN_NEIGHBOR_UP:
         if (peer != NULL)
@@ -572,6 +594,9 @@ sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
         break;
     case SG_PT_IN_ABOUT:
         on_about(m, peer, in);
+        break;
+    case SG_PT_IN_GONE:
+        on_gone(m, &in->id);
         break;
     }
     return SG_OK;

@@ -73,7 +73,8 @@ enum sg_pt_in_kind {
     SG_PT_IN_DONTWANT,      /* peer, id */
     SG_PT_IN_DONTHAVE,      /* peer, id: the answer to a GRAFT for what it cannot send */
     SG_PT_IN_CONDUCT,       /* peer, event: the node has something against it */
-    SG_PT_IN_ABOUT          /* peer, group (0 = unknown), is_trusted: who a neighbour is */
+    SG_PT_IN_ABOUT,         /* peer, group (0 = unknown), is_trusted: who a neighbour is */
+    SG_PT_IN_GONE           /* id: the node had to let its message go before FORGET */
 };
 
 struct sg_pt_in {
@@ -88,6 +89,7 @@ struct sg_pt_in {
     uint64_t rttvar_ns;
     bool is_postponed;         /* IHAVE: the message itself came, but could not be looked at */
     bool is_over_budget;       /* GRAFT: the message is not to be sent now */
+    bool is_kept;              /* GRAFT: the node can send the message though it was GONE */
     enum sg_score_event event; /* CONDUCT: INVALID or FAULT */
     uint64_t group;            /* ABOUT: of its address */
     bool is_trusted;           /* ABOUT: a contact */

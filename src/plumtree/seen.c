@@ -29,11 +29,16 @@ struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id
     return at == SG_INDEX_NONE ? NULL : &m->seen.entries[at];
 }
 
-bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry)
+bool sg_pt_seen_is_recent(const struct sg_pt *m, const struct sg_pt_seen *entry)
 {
     uint32_t at = (uint32_t)(entry - m->seen.entries);
     uint32_t nth = at >= m->seen.first ? at - m->seen.first : at + m->seen.cap - m->seen.first;
-    return entry->is_held && nth >= m->seen.count - m->seen.held;
+    return nth >= m->seen.count - m->seen.held;
+}
+
+bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry)
+{
+    return entry->is_held && !entry->is_gone && sg_pt_seen_is_recent(m, entry);
 }
 
 /* Into a larger array, the oldest first. */

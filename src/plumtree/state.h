@@ -45,7 +45,8 @@ struct sg_pt_promise {
 /* What is kept of a neighbour that has announced or does not want something: most never do. */
 struct sg_pt_extra {
     struct sg_bucket frames, ids; /* IHAVE */
-    struct sg_bucket asks;        /* GRAFTs with an id, to it */
+    struct sg_bucket asks;        /* GRAFTs with an id, to it .. */
+    struct sg_bucket refused;     /* .. and from it, not answered */
     uint64_t credited;            /* messages that have given their tokens */
     struct sg_pt_promise promises[SG_PT_PROMISES_MAX];
     struct sg_pt_unwanted *unwanted; /* [SG_PT_UNWANTED_MAX], a ring, NULL = none so far */
@@ -80,6 +81,7 @@ struct sg_pt_seen {
     uint32_t parent; /* tag of who gave it, SG_PT_TAG_NONE for our own */
     uint8_t hop;     /* links travelled to reach us */
     bool is_held;    /* false: refused, only seen */
+    bool is_gone;    /* the node had to let it go early */
 };
 
 /* Ring by age. The newest `held` entries are the cache, which needs no ring of its own because
@@ -196,14 +198,17 @@ void sg_pt_peer_graft(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_
                       struct sg_pt_outbox *out);
 /* Makes peer lazy and tells it so. */
 void sg_pt_peer_prune(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
-/* With no eager neighbour left: grafts a random lazy one other than `but` (may be NULL). */
-void sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out);
+/* With nobody left who is expected to bring messages: grafts a random lazy neighbour other than
+ * `but` (may be NULL), if one may return. Whether there was something to do. */
+bool sg_pt_peer_rescue(struct sg_pt *m, const struct sg_pt_peer *but, struct sg_pt_outbox *out);
 
 /* seen.c: which ids were seen, and which of their messages the node holds */
 void sg_pt_seen_init(struct sg_pt *m);
 void sg_pt_seen_fini(struct sg_pt *m);
 struct sg_pt_seen *sg_pt_seen_find(const struct sg_pt *m, const struct sg_msg_id *id);
 bool sg_pt_seen_is_held(const struct sg_pt *m, const struct sg_pt_seen *entry);
+/* Whether entry is young enough to be held. */
+bool sg_pt_seen_is_recent(const struct sg_pt *m, const struct sg_pt_seen *entry);
 /* Whether entry's id is the smallest of those that came less than window_ns before it, or since. */
 bool sg_pt_seen_is_smallest(const struct sg_pt *m, const struct sg_pt_seen *entry,
                             uint64_t window_ns);
@@ -242,6 +247,8 @@ void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
                      uint8_t hop);
 /* Whether that is so for a neighbour that announced entry at hop. */
 bool sg_pt_lazy_is_news(const struct sg_pt *m, const struct sg_pt_seen *entry, uint8_t hop);
+/* id is not to be announced any more. O(ids that wait). */
+void sg_pt_lazy_gone(struct sg_pt *m, const struct sg_msg_id *id);
 /* A queue is sent or gone: finds the next one to be announced. */
 void sg_pt_lazy_rearm(struct sg_pt *m);
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
@@ -295,6 +302,11 @@ void sg_pt_conduct_asked(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
 void sg_pt_conduct_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id);
 /* It has answered. */
 void sg_pt_conduct_answered(struct sg_pt *m, struct sg_pt_peer *peer);
+/* It asks for what it was sent often enough, or for too many bytes. Over a full link an honest
+ * neighbour does so, as often as its own bucket of asks lets it: only more is a fault. */
+void sg_pt_conduct_refused(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+/* It was answered, which lets it ask for more. */
+void sg_pt_conduct_served(struct sg_pt_peer *peer);
 /* From time to time, with a message: who brings nothing is not eager, and the tree is mended where
  * its links are bad. */
 void sg_pt_conduct_review(struct sg_pt *m, struct sg_pt_outbox *out);

@@ -1,7 +1,7 @@
 #include "plumtree/state.h"
 
 /* In a tree without cycles nobody sends a copy, and saying so would only cost frames. It is said
- * while copies come, and so long after the last one. */
+ * for so long after a copy came, and after the machine began: the first messages flood. */
 #define COPIES_NS (30 * SG_NS_PER_S)
 
 void sg_pt_unwanted_tell(struct sg_pt *m, const struct sg_pt_peer *but, const struct sg_msg_id *id,

@@ -60,6 +60,13 @@ void sg_topic_msg_encode(struct sg_writer *w, const struct sg_topic_msg *msg)
         sg_write_u8(w, msg->count);
         encode_entries(w, msg);
         return;
+    case SG_TOPIC_ADVERTS:
+        sg_write_u8(w, msg->count);
+        for (uint8_t i = 0; i < msg->count; i++) {
+            sg_write_bytes(w, sg_bytes(msg->tag[i], SG_TOPIC_TAG_LEN));
+            sg_peer_entry_encode(w, &msg->id[i], &msg->hints[i]);
+        }
+        return;
     }
 }
 
@@ -102,11 +109,23 @@ static void decode_found(struct sg_reader *r, struct sg_topic_msg *msg)
     decode_entries(r, msg, count);
 }
 
+static void decode_adverts(struct sg_reader *r, struct sg_topic_msg *msg)
+{
+    uint8_t count = sg_read_u8(r);
+    if (r->err == SG_OK && (count == 0 || count > SG_TOPIC_FOUND_MAX))
+        sg_reader_fail(r, SG_ERR_MALFORMED);
+    for (uint8_t i = 0; i < count && r->err == SG_OK; i++) {
+        sg_read_copy(r, msg->tag[i], SG_TOPIC_TAG_LEN);
+        sg_peer_entry_decode(r, &msg->id[i], &msg->hints[i]);
+    }
+    msg->count = count;
+}
+
 sg_err sg_topic_msg_decode(struct sg_reader *r, struct sg_topic_msg *msg)
 {
     uint8_t kind = sg_read_u8(r);
     SG_TRY(r->err);
-    if (kind < SG_TOPIC_TOPICS || kind > SG_TOPIC_FOUND)
+    if (kind < SG_TOPIC_TOPICS || kind > SG_TOPIC_ADVERTS)
         return SG_ERR_MALFORMED;
     msg->kind = (enum sg_topic_kind)kind;
     msg->digest_count = 0;
@@ -121,6 +140,9 @@ sg_err sg_topic_msg_decode(struct sg_reader *r, struct sg_topic_msg *msg)
         break;
     case SG_TOPIC_FOUND:
         decode_found(r, msg);
+        break;
+    case SG_TOPIC_ADVERTS:
+        decode_adverts(r, msg);
         break;
     }
     return sg_reader_done(r);

@@ -8,12 +8,14 @@
 #include "wire/limits.h"
 
 #define SG_TOPIC_SALT_LEN 16
+#define SG_TOPIC_TAG_LEN 16
 
 /* Values are the wire's. */
 enum sg_topic_kind {
     SG_TOPIC_TOPICS = 1, /* salted digests of the sender's topics: replaces what it said before */
     SG_TOPIC_FIND = 2,   /* random walk: who has this topic? */
-    SG_TOPIC_FOUND = 3   /* to the origin of a walk: subscribers */
+    SG_TOPIC_FOUND = 3,  /* to the origin of a walk: subscribers */
+    SG_TOPIC_ADVERTS = 4 /* who says to subscribe to what */
 };
 
 struct sg_topic_msg {
@@ -26,7 +28,9 @@ struct sg_topic_msg {
     /* FIND, FOUND */
     struct sg_topic_id topic;
     uint8_t ttl;   /* FIND: 0 .. SG_TOPIC_FIND_TTL_MAX */
-    uint8_t count; /* FIND: 1, the origin; FOUND: 1 .. SG_TOPIC_FOUND_MAX subscribers */
+    uint8_t count; /* FIND: 1, the origin; FOUND, ADVERTS: 1 .. SG_TOPIC_FOUND_MAX subscribers */
+    /* ADVERTS: first 16 bytes of hash("saorsa topic advert v1" || topic), of each subscriber */
+    uint8_t tag[SG_TOPIC_FOUND_MAX][SG_TOPIC_TAG_LEN];
     struct sg_peer_id id[SG_TOPIC_FOUND_MAX];
     struct sg_hints hints[SG_TOPIC_FOUND_MAX];
 };

@@ -520,6 +520,32 @@ static void held_messages_are_bounded_in_bytes(void **state)
     net_fini(&net);
 }
 
+/* The history keeps more than the store: a GRAFT is answered from there. */
+static void what_the_store_let_go_is_served_from_the_history(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish first, result;
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 2, little_memory);
+    net_settle(&net, &topic);
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &first), SG_OK);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+        net_run(&net, 10 * SG_NS_PER_MS);
+    }
+    struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    assert_null(sg_store_get(&scope->store, &first.id));
+    assert_int_equal(sg_pt_known(scope->pt, &first.id), SG_PT_SEEN); /* announced no more */
+    sg_core_stats(net.core[0], &before);
+    ask(1, 0, &first.id);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    sg_core_stats(net.core[0], &after);
+    assert_int_equal(after.pt.grafts_served - before.pt.grafts_served, 1);
+    assert_true(after.payload_bytes_out - before.payload_bytes_out > SG_PAYLOAD_MAX);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +566,7 @@ int main(void)
         cmocka_unit_test(large_messages_are_wanted_once),
         cmocka_unit_test(bytes_are_bounded_per_link),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),
+        cmocka_unit_test(what_the_store_let_go_is_served_from_the_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

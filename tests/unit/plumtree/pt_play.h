@@ -6,11 +6,12 @@
  *         [backoff_ms=] [dontwant_ms=] [promise_ms=]
  *     up PEER..., down PEER...  IN_NEIGHBOR_UP, IN_NEIGHBOR_DOWN
  *     broadcast ID              IN_BROADCAST
+ *     gone ID                   IN_GONE
  *     PEER gossip ID [HOP]      IN_GOSSIP; HOP is 1 unless given, here and below
  *     PEER copy ID [HOP]        IN_DUPLICATE
  *     PEER refused ID           IN_REFUSED
  *     PEER ihave ID[/HOP]...    IN_IHAVE
- *     PEER graft [ID]           IN_GRAFT
+ *     PEER graft [ID [kept]]    IN_GRAFT
  *     PEER prune                IN_PRUNE
  *     PEER rtt MS [VAR_MS]      IN_RTT
  *     PEER dropped ID           IN_PUSH_DROPPED
@@ -278,6 +279,7 @@ static inline bool pt_says(struct pt_play *p, char *const words[], size_t count)
     in.event = strcmp(words[1], "invalid") == 0 ? SG_SCORE_INVALID : SG_SCORE_FAULT;
     in.group = in.kind == SG_PT_IN_ABOUT ? strtoull(words[2], NULL, 10) : 0;
     in.is_trusted = in.kind == SG_PT_IN_ABOUT && count > 3;
+    in.is_kept = in.kind == SG_PT_IN_GRAFT && count > 3;
     if (!pt_has_ids(&in, words + 2, count - 2, have))
         return false;
     if (count > 2) {
@@ -325,6 +327,8 @@ static inline bool pt_command(struct pt_play *p, char *const words[], size_t cou
         pt_run(p, strtoull(words[1], NULL, 10));
     } else if (strcmp(words[0], "broadcast") == 0) {
         pt_input(p, &(struct sg_pt_in){.kind = SG_PT_IN_BROADCAST, .id = pt_msg(words[1])});
+    } else if (strcmp(words[0], "gone") == 0) {
+        pt_input(p, &(struct sg_pt_in){.kind = SG_PT_IN_GONE, .id = pt_msg(words[1])});
     } else if (is_up || strcmp(words[0], "down") == 0) {
         struct sg_pt_in in = {.kind = is_up ? SG_PT_IN_NEIGHBOR_UP : SG_PT_IN_NEIGHBOR_DOWN};
         for (size_t i = 1; i < count; i++) {

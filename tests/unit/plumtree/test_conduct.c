@@ -312,6 +312,31 @@ static void test_served_three_times(void **state)
     EXPECT(p, "c graft m", "push c m/1\n");
 }
 
+/* Over a full link an honest neighbour asks eight times for each message before the first copy of
+ * it is there; nobody asks ten thousand times. */
+static void test_asking_again_is_no_fault(void **state)
+{
+    struct pt_play *p = *state;
+    char line[64];
+    DO(p, "new");
+    DO(p, "up a b");
+    for (int i = 0; i < 200; i++) {
+        snprintf(line, sizeof(line), "broadcast m%d", i);
+        DO(p, line);
+        snprintf(line, sizeof(line), "b graft m%d", i);
+        for (int k = 0; k < 8; k++)
+            DO(p, line);
+        DO(p, "wait 50");
+    }
+    assert_int_equal(stats(p)->grafts_refused, 1200);
+    assert_int_equal(stats(p)->faults, 0);
+    EXPECT(p, "score b", "b 0\n");
+    for (int i = 0; i < 10000; i++)
+        DO(p, line);
+    assert_true(stats(p)->faults > 1000);
+    assert_int_equal(stats(p)->put_away, 1);
+}
+
 /* threats.md 11, over random weights: who brings nothing for five minutes is not eager, whatever
  * it says; and nothing that is not a verified message makes its score better. */
 static void lazy_life(struct pt_play *p, struct sg_prng *prng)
@@ -485,6 +510,7 @@ int main(void)
         PT_TEST(test_graft_flood),
         PT_TEST(test_flapper_shakes_nobody),
         PT_TEST(test_served_three_times),
+        PT_TEST(test_asking_again_is_no_fault),
         PT_TEST(test_no_weight_buys_a_place),
         PT_TEST(test_silent_neighbours_are_fed),
         PT_TEST(test_covert_flash),

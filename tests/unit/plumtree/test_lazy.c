@@ -103,6 +103,30 @@ static void test_a_far_neighbour_is_told_all_the_same(void **state)
     EXPECT(p, "run 20", "at 30 ms\nihave a m2/2\n");
 }
 
+/* What the node had to let go is not announced, and not sent unless it is kept elsewhere. */
+static void test_what_is_gone_is_not_announced(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up a b");
+    DO(p, "b prune");
+    DO(p, "broadcast m1");
+    DO(p, "broadcast m2");
+    DO(p, "gone m1");
+    DO(p, "gone unheard");
+    EXPECT(p, "run 20", "at 10 ms\nihave b m2/1\n");
+    DO(p, "broadcast m3");
+    DO(p, "gone m3");
+    EXPECT(p, "run 20", "");
+    DO(p, "up c");
+    EXPECT(p, "run 20", "at 50 ms\nihave c m2/1\n");
+    EXPECT(p, "b graft m1", "");
+    assert_int_equal(sg_pt_stats(p->pt)->grafts_unanswerable, 1);
+    EXPECT(p, "b graft m1 kept", "push b m1/1\n");
+    EXPECT(p, "known m1 m2", "m1 seen\nm2 cached\n");
+    EXPECT(p, "run 62000", "at 60937 ms\nforget m1\nforget m2\nforget m3\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +136,7 @@ int main(void)
         PT_TEST(test_flush_at_once),
         PT_TEST(test_what_a_neighbour_has_is_not_announced_to_it),
         PT_TEST(test_a_far_neighbour_is_told_all_the_same),
+        PT_TEST(test_what_is_gone_is_not_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

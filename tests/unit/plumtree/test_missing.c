@@ -114,6 +114,34 @@ static void test_lead_is_not_learned_from_answers(void **state)
     assert_int_equal(sg_pt_stats(p->pt)->grafts_early, 1);
 }
 
+static uint32_t blame_of(struct pt_play *p, const char *word)
+{
+    struct sg_peer_id id = pt_peer(word);
+    return sg_pt_peer_find(p->pt, &id)->score.missing;
+}
+
+/* m went by before c was in the tree. */
+static void test_a_new_parent_answers_for_itself_only(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up a b c");
+    DO(p, "b prune");
+    DO(p, "c prune");
+    DO(p, "b ihave m");
+    DO(p, "wait 10");
+    DO(p, "c gossip n"); /* it is in the tree from now on */
+    EXPECT(p, "run 50", "at 20 ms\nihave b n/2\nat 50 ms\ngraft b m\n");
+    DO(p, "b gossip m");
+    assert_int_equal(blame_of(p, "a"), SG_SCORE_ONE);
+    assert_int_equal(blame_of(p, "c"), 0);
+    DO(p, "b prune");
+    DO(p, "b ihave o");
+    DO(p, "run 60");
+    DO(p, "b gossip o");
+    assert_int_equal(blame_of(p, "c"), SG_SCORE_ONE);
+}
+
 /* Many at once, filled and emptied several times: the pool is used again. */
 static void test_pool(void **state)
 {
@@ -145,6 +173,7 @@ int main(void)
         PT_TEST(test_back_off),
         PT_TEST(test_lead_rises_fast_and_falls_slowly),
         PT_TEST(test_lead_is_not_learned_from_answers),
+        PT_TEST(test_a_new_parent_answers_for_itself_only),
         PT_TEST(test_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

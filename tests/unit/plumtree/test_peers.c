@@ -83,6 +83,44 @@ static void test_nobody_to_rescue(void **state)
     EXPECT(p, "broadcast m", "");
 }
 
+/* Two neighbours that prune us in turn: each may be asked back three times, then once a minute;
+ * more would be a fault at its end. */
+static void test_rescues_are_returns(void **state)
+{
+    struct pt_play *p = *state;
+    size_t rescues = 0;
+    DO(p, "new");
+    DO(p, "up a b");
+    for (int i = 0; i < 60; i++) {
+        DO(p, "a prune");
+        rescues += p->out.count;
+        DO(p, "wait 2001");
+        DO(p, "b prune");
+        rescues += p->out.count;
+        DO(p, "wait 2001");
+    }
+    assert_in_range(rescues, 6, 2 * (3 + 4));
+    assert_int_equal(sg_pt_stats(p->pt)->rescues, rescues);
+}
+
+/* Who is only pushed to brings nothing: with nobody else left the node is alone. For its own
+ * message somebody to push to is enough. */
+static void test_who_only_takes_does_not_count(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up a b c");
+    DO(p, "b prune");
+    DO(p, "c prune");
+    DO(p, "b graft");
+    EXPECT(p, "show", "eager: a\nlazy: c\nfed: b\n");
+    EXPECT(p, "a prune", "graft c\n");
+    EXPECT(p, "down c", "graft a\n");
+    DO(p, "wait 2001");
+    EXPECT(p, "a prune", "");
+    EXPECT(p, "broadcast m", "push b m/1\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +128,8 @@ int main(void)
         PT_TEST(test_tags_are_not_used_again),
         PT_TEST(test_rescue_draws_evenly),
         PT_TEST(test_nobody_to_rescue),
+        PT_TEST(test_rescues_are_returns),
+        PT_TEST(test_who_only_takes_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,7 +228,6 @@ static void test_stats(void **state)
                                          .grafts_served = 2,
                                          .grafts_refused = 2,
                                          .grafts_in_backoff = 1,
-                                         .faults = 2,
                                          .missing_recovered = 1,
                                          .promises_kept = 1,
                                          .missing_given_up = 1,

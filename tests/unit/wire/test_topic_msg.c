@@ -79,12 +79,38 @@ static void answers_carry_subscribers(void **state)
     assert_int_equal(decode(len + 1), SG_ERR_TRAILING);
 }
 
+static void adverts_have_these_bytes_and_come_back(void **state)
+{
+    struct sg_topic_msg msg = {.kind = SG_TOPIC_ADVERTS, .count = SG_TOPIC_FOUND_MAX};
+    (void)state;
+    for (uint8_t i = 0; i < msg.count; i++) {
+        msg.tag[i][0] = (uint8_t)(0xa0 + i);
+        msg.id[i].b[0] = i;
+    }
+    size_t len = encode(&msg);
+    assert_int_equal(len, 2 + 8 * (16 + 32 + 1));
+    assert_memory_equal(out, "\x04\x08\xa0\x00", 4);
+    assert_int_equal(out[2 + 49], 0xa1);
+    assert_int_equal(decode(len), SG_OK);
+    assert_int_equal(back.count, SG_TOPIC_FOUND_MAX);
+    assert_memory_equal(back.tag, msg.tag, sizeof(msg.tag));
+    assert_memory_equal(back.id, msg.id, sizeof(msg.id));
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(decode(cut), SG_ERR_TRUNCATED);
+    out[len] = 0;
+    assert_int_equal(decode(len + 1), SG_ERR_TRAILING);
+    out[1] = 0;
+    assert_int_equal(decode(len), SG_ERR_MALFORMED);
+    out[1] = SG_TOPIC_FOUND_MAX + 1;
+    assert_int_equal(decode(len), SG_ERR_MALFORMED);
+}
+
 static void bad_messages_have_an_error_each(void **state)
 {
     struct sg_topic_msg msg = {.kind = SG_TOPIC_FOUND, .count = 1};
     (void)state;
     size_t len = encode(&msg);
-    out[0] = 4;
+    out[0] = 5;
     assert_int_equal(decode(len), SG_ERR_MALFORMED);
     out[0] = SG_TOPIC_FOUND;
     out[33] = 0;
@@ -112,6 +138,7 @@ int main(void)
         cmocka_unit_test(full_topics_come_back),
         cmocka_unit_test(walks_carry_their_origin),
         cmocka_unit_test(answers_carry_subscribers),
+        cmocka_unit_test(adverts_have_these_bytes_and_come_back),
         cmocka_unit_test(bad_messages_have_an_error_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
