@@ -189,6 +189,7 @@ static bool send_conn(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
     bool sent = false;
     if (conn->state < SG_CONN_CLOSE) {
         sg_quic_lane_sending(conn);
+        sg_quic_ack_sending(conn, has_more(conn));
         sent = write_aggregate(conn, tx);
         if (conn->nc != NULL)
             sg_quic_conn_settle(conn);

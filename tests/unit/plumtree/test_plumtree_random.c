@@ -194,7 +194,7 @@ static void test_random_inputs(void **state)
 
 /* The same with every compiler and at every optimisation level. A change of the protocol changes
  * the value: see that the other tests still pass, then write it here. */
-#define LIFE_HASH UINT64_C(0x559a7556babe1e7d)
+#define LIFE_HASH UINT64_C(0x59c4664660f40bc0)
 
 static void test_same_seed_same_outputs(void **state)
 {
