@@ -7,9 +7,10 @@
 /* UDP_MAX_SEGMENTS of Linux before 6.? is 64 */
 #define SEGMENTS_MAX 64
 
-/* So much may be sent in one go without pacing (RFC 9002 s7.7: a small initial window). The timer
- * that pacing starts behind each packet would wake a node that has nothing more to say. */
-#define UNPACED_MAX 4096
+/* So much may be sent in one go without pacing (RFC9002 s7.7: the initial window, ten datagrams).
+ * The timer that pacing starts behind each packet would wake a node that has nothing more to
+ * say. */
+#define UNPACED_MAX 12000
 
 /* A packet in the making. */
 struct packet {
