@@ -1,8 +1,8 @@
 /* Publishing: own messages gather into batches, each batch is signed once.
  *
  * A message that comes when nothing was signed of late is signed at once: who publishes now and
- * then waits for nobody. Where signatures are made elsewhere, at once means with the TIMEOUT that is
- * due from then on, so that what a program publishes in one go is one batch. After that, for
+ * then waits for nobody. Where signatures are made elsewhere, at once means with the TIMEOUT that
+ * is due from then on, so that what a program publishes in one go is one batch. After that, for
  * linger_ns, and as long as a signature is being made, messages gather; then one signature serves
  * all of them. So the work of an author is at most one signature per linger_ns, or one per full
  * batch when that is more often, and no message waits longer than linger_ns and the signature
