@@ -121,7 +121,7 @@ static void test_a_pause_between_announcements(void **state)
     EXPECT(p, "run 101", "at 63 ms\nihave a m2/2 m3/2\nihave b m3/2\n");
     DO(p, "wait 200");
     DO(p, "parent gossip m4");
-    EXPECT(p, "run 10", "at 320 ms\nihave a m4/2\nihave b m4/2\n");
+    EXPECT(p, "run 10", "at 370 ms\nihave a m4/2\nihave b m4/2\n");
     DO(p, "parent gossip m5");
     DO(p, "parent gossip m6");
     DO(p, "parent gossip m7");
