@@ -29,5 +29,4 @@ void sg_quic_conn_credit(struct sg_quic_conn *conn, int64_t stream, size_t n)
     /* fails only for want of memory; then the peer waits, and the connection is not lost */
     (void)ngtcp2_conn_extend_max_stream_offset(conn->nc, stream, n);
     ngtcp2_conn_extend_max_offset(conn->nc, n);
-    conn->ack.credit += n;
 }

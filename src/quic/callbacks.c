@@ -138,7 +138,6 @@ static int on_datagram(ngtcp2_conn *nc, uint32_t flags, const uint8_t *data, siz
     struct sg_quic_conn *conn = user;
     (void)nc;
     (void)flags;
-    conn->ack.has_other = true;
     return failed(sg_quic_dgram_received(conn, sg_bytes(data, len)));
 }
 
@@ -193,8 +192,6 @@ static int on_stream_data(ngtcp2_conn *nc, uint32_t flags, int64_t stream, uint6
     (void)nc;
     if (conn->fault != SG_OK)
         return NGTCP2_ERR_CALLBACK_FAILURE;
-    conn->ack.has_frames |= lane != SG_LANE_BULK;
-    conn->ack.has_other |= lane == SG_LANE_BULK;
     if (lane != SG_LANE_BULK)
         return failed(fin ? lane_ended(conn) : sg_quic_lane_received(conn, lane, bytes));
     if (stream_user != NULL)

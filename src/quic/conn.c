@@ -54,7 +54,7 @@ sg_err sg_quic_conn_new(struct sg_quic_endpoint *ep, const struct sg_addr *remot
     conn->id = (++ep->next_serial << SLOT_BITS) | slot;
     conn->remote = *remote;
     conn->started = conn->last_receive = ep->now;
-    conn->stalled_since = conn->own_deadline = conn->ack.at = SG_TIME_NEVER;
+    conn->stalled_since = conn->own_deadline = SG_TIME_NEVER;
     conn->bulk_window = ep->config.limits.lane_window;
     conn->counted = true;
     for (int i = 0; i < SG_FRAME_LANE_COUNT; i++)
@@ -98,7 +98,9 @@ void sg_quic_conn_settings(const struct sg_quic_conn *conn, ngtcp2_settings *set
     /* full size from the first Initial on; with a constant size there is nothing to discover */
     settings->no_tx_udp_payload_size_shaping = 1;
     settings->no_pmtud = 1;
-    /* What arrived together is acknowledged together, when the turn writes: see ack.c. */
+    /* What arrived together is acknowledged together, when the turn writes, and with the answer if
+     * there is one. Delaying it (by srtt / 8) on a link with little to say makes a wake-up and a
+     * datagram of its own of it. */
     settings->ack_thresh = 1;
 
     const struct sg_quic_limits *limits = &config->limits;
@@ -133,15 +135,11 @@ void sg_quic_conn_wake(struct sg_quic_conn *conn)
 }
 
 /* While a connection waits for its turn to send, ngtcp2's deadlines are not looked at: sending
- * sets them anew, and a socket that does not accept must not make the caller spin. While an
- * acknowledgement waits they are those of a connection with nothing under way. */
+ * sets them anew, and a socket that does not accept must not make the caller spin. */
 void sg_quic_conn_update_timer(struct sg_quic_conn *conn)
 {
     sg_time_ns at = conn->own_deadline;
-    bool rests = conn->nc == NULL || sg_quic_list_has(&conn->send);
-    if (!rests && conn->ack.at != SG_TIME_NEVER)
-        at = sg_time_min(at, conn->ack.at);
-    else if (!rests)
+    if (conn->nc != NULL && !sg_quic_list_has(&conn->send))
         at = sg_time_min(at, ngtcp2_conn_get_expiry2(conn->nc));
     sg_quic_timer_set(&conn->ep->timers, &conn->timer, at);
 }
@@ -216,8 +214,6 @@ static void note_receive(struct sg_quic_conn *conn)
     if (info.pkt_recv != conn->packets_in)
         conn->last_receive = conn->ep->now;
     conn->packets_in = info.pkt_recv;
-    conn->ack.has_ping = info.ping_recv != conn->ack.pings;
-    conn->ack.pings = info.ping_recv;
 }
 
 void sg_quic_conn_read(struct sg_quic_conn *conn, const struct sg_quic_rx *rx)
@@ -233,7 +229,6 @@ void sg_quic_conn_read(struct sg_quic_conn *conn, const struct sg_quic_rx *rx)
     sg_quic_path_set(&path, &rx->remote);
     ngtcp2_pkt_info pi = {.ecn = rx->ecn};
     conn->answered = true;
-    conn->ack.has_frames = conn->ack.has_ping = conn->ack.has_other = false;
     int err = ngtcp2_conn_read_pkt(conn->nc, &path.path, &pi, rx->data, rx->len, ep->now);
     conn->local = rx->local;
     if (err == NGTCP2_ERR_RETRY) {
@@ -247,10 +242,7 @@ void sg_quic_conn_read(struct sg_quic_conn *conn, const struct sg_quic_rx *rx)
         note_receive(conn);
         sg_quic_conn_settle(conn);
     }
-    if (err == 0 && sg_quic_ack_waits(conn, rx->len))
-        sg_quic_conn_update_timer(conn);
-    else
-        sg_quic_conn_wake(conn);
+    sg_quic_conn_wake(conn);
 }
 
 void sg_quic_conn_expire(struct sg_quic_conn *conn)

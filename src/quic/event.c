@@ -192,8 +192,8 @@ bool sg_quic_next_event(struct sg_quic_endpoint *ep, struct sg_quic_event *event
             sg_quic_event_mark(conn, (enum sg_quic_event_class) class);
             if (conn->final_event)
                 sg_quic_event_mark(conn, SG_EV_CONTROL);
-            if (class == SG_EV_BULK || sg_quic_ack_is_credit_due(conn))
-                sg_quic_conn_wake(conn);
+            if (class != SG_EV_CONTROL)
+                sg_quic_conn_wake(conn); /* credit for the peer */
         }
         count_patience(ep, class);
         return true;

@@ -80,17 +80,6 @@ struct sg_quic_bulk {
     sg_time_ns epoch_at;
 };
 
-/* An acknowledgement that may wait, see ack.c. */
-struct sg_quic_ack {
-    sg_time_ns at;      /* until then; SG_TIME_NEVER: none waits */
-    sg_time_ns busy_at; /* frames last went in or out */
-    uint64_t pings;     /* received */
-    uint64_t credit;    /* given to the peer since the last packet was sent */
-    uint32_t count;     /* datagrams that came since then */
-    /* what the datagram at hand brought: bytes of lanes, a PING, anything else with an event */
-    bool has_frames, has_ping, has_other;
-};
-
 struct sg_quic_conn {
     ngtcp2_crypto_conn_ref ref; /* TLS points to it: the object never moves */
     struct sg_quic_endpoint *ep;
@@ -143,7 +132,6 @@ struct sg_quic_conn {
     uint64_t bulk_window; /* share of the connection's receive window for bulk */
     size_t bulk_queued;
     size_t unpaced; /* bytes sent that pacing was not told of, see tx.c */
-    struct sg_quic_ack ack;
     struct sg_quic_dgram_queue dgram_tx;
     struct sg_quic_dgram_queue dgram_rx;
     unsigned want_write; /* bit per lane: WRITABLE is owed */
@@ -262,15 +250,6 @@ void sg_quic_conn_sweep(struct sg_quic_endpoint *ep);
 void sg_quic_conn_free(struct sg_quic_conn *conn);
 void sg_quic_conn_clear_tx(struct sg_quic_conn *conn);
 void sg_quic_conn_clear_rx(struct sg_quic_conn *conn);
-
-/* -- ack.c */
-/* Whether nothing need be sent in answer to the datagram [len] that was just read, see
- * sg_quic_ack.has_*; its acknowledgement may go at ack.at. */
-bool sg_quic_ack_waits(struct sg_quic_conn *conn, size_t len);
-/* A packet is about to be written, which acknowledges all: with frames, or bare. */
-void sg_quic_ack_sending(struct sg_quic_conn *conn, bool has_frames);
-/* The peer may wait for what was given back to it. */
-bool sg_quic_ack_is_credit_due(const struct sg_quic_conn *conn);
 
 /* -- callbacks.c */
 extern const ngtcp2_callbacks sg_quic_callbacks;

@@ -7,10 +7,9 @@
 /* UDP_MAX_SEGMENTS of Linux before 6.? is 64 */
 #define SEGMENTS_MAX 64
 
-/* So much may be sent in one go without pacing (RFC9002 s7.7: the initial window, ten datagrams).
- * The timer that pacing starts behind each packet would wake a node that has nothing more to
- * say. */
-#define UNPACED_MAX 12000
+/* So much may be sent in one go without pacing (RFC 9002 s7.7: a small initial window). The timer
+ * that pacing starts behind each packet would wake a node that has nothing more to say. */
+#define UNPACED_MAX 4096
 
 /* A packet in the making. */
 struct packet {
@@ -190,7 +189,6 @@ static bool send_conn(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
     bool sent = false;
     if (conn->state < SG_CONN_CLOSE) {
         sg_quic_lane_sending(conn);
-        sg_quic_ack_sending(conn, has_more(conn));
         sent = write_aggregate(conn, tx);
         if (conn->nc != NULL)
             sg_quic_conn_settle(conn);
