@@ -1,11 +1,12 @@
 /* Publishing: own messages gather into batches, each batch is signed once.
  *
- * A message that comes when nothing was signed of late is signed at once, a batch of one: who
- * publishes now and then waits for nobody. After that, for linger_ns, and as long as a signature is
- * being made, messages gather; then one signature serves all of them. So the work of an author is
- * at most one signature per linger_ns, or one per full batch when that is more often, and no
- * message waits longer than linger_ns and the signature itself. Topics share batches, because the
- * signature is what costs.
+ * A message that comes when nothing was signed of late is signed at once: who publishes now and
+ * then waits for nobody. Where signatures are made elsewhere, at once means with the TIMEOUT that
+ * is due from then on, so that what a program publishes in one go is one batch. After that, for
+ * linger_ns, and as long as a signature is being made, messages gather; then one signature serves
+ * all of them. So the work of an author is at most one signature per linger_ns, or one per full
+ * batch when that is more often, and no message waits longer than linger_ns and the signature
+ * itself. Topics share batches, because the signature is what costs.
  *
  * Batches go out in the order in which they were closed. A message exists for others, and is held
  * to answer GRAFT, from the moment its batch is signed. */
@@ -423,7 +424,11 @@ static sg_err publish(struct sg_core *core, struct sg_scope *scope,
     bool is_lone = batch->count == 1;
     struct sg_own own = batch->own[batch->count - 1];
     struct sg_buf *payload = scope->subscriptions > 0 ? payload_of(core, in, &own) : NULL;
-    sg_err err = close_due(core);
+    if (core->author.next_at < core->now)
+        core->author.next_at = core->now;
+    /* the driver's next turn closes the batch, so that what is published in one go shares it */
+    bool waits_for_turn = core->config.offload && batch->count < core->config.batch_max;
+    sg_err err = waits_for_turn ? SG_OK : close_due(core);
     result->is_waiting = core->author.count > 0;
     /* nobody has seen its number: without a signature the message does not exist */
     if (err != SG_OK && is_lone)

@@ -169,7 +169,7 @@ static sg_err bind_socket(struct sg_udp *udp, const struct sg_addr *addr)
     return sg_addr_from_sockaddr((const struct sockaddr *)&name, len, &udp->local);
 }
 
-static sg_err open_arena(struct sg_udp *udp)
+static void plan_arena(struct sg_udp *udp)
 {
     const struct sg_udp_features *f = &udp->features;
     udp->slot_count = f->gro ? SG_UDP_GRO_SLOTS : (f->recvmmsg ? SG_UDP_MMSG_SLOTS : 1);
@@ -177,21 +177,6 @@ static sg_err open_arena(struct sg_udp *udp)
     size_t align = _Alignof(struct sg_udp_slot_head);
     udp->slot_stride =
         sizeof(struct sg_udp_slot_head) + (udp->slot_len + align - 1) / align * align;
-    /* Not sg_mem_new: zeroing would touch every page. */
-    udp->arena = udp->mem->alloc(udp->mem->user, udp->slot_count * udp->slot_stride);
-    if (udp->arena == NULL)
-        return SG_ERR_NO_MEMORY;
-    for (unsigned i = 0; i < udp->slot_count; i++) {
-        uint8_t *slot = udp->arena + i * udp->slot_stride;
-        struct msghdr *msg = &udp->rx_msgs[i].msg_hdr;
-        udp->rx_iovs[i].iov_base = slot + sizeof(struct sg_udp_slot_head);
-        udp->rx_iovs[i].iov_len = udp->slot_len;
-        msg->msg_name = slot + offsetof(struct sg_udp_slot_head, name);
-        msg->msg_control = slot + offsetof(struct sg_udp_slot_head, control);
-        msg->msg_iov = &udp->rx_iovs[i];
-        msg->msg_iovlen = 1;
-    }
-    return SG_OK;
 }
 
 sg_err sg_udp_open(const struct sg_udp_options *options, struct sg_udp **out)
@@ -214,8 +199,7 @@ sg_err sg_udp_open(const struct sg_udp_options *options, struct sg_udp **out)
     sg_err err = open_socket(udp, options);
     if (err == SG_OK)
         err = bind_socket(udp, addr);
-    if (err == SG_OK)
-        err = open_arena(udp);
+    plan_arena(udp);
     if (err != SG_OK) {
         sg_udp_close(udp);
         return err;
@@ -230,7 +214,7 @@ void sg_udp_close(struct sg_udp *udp)
         return;
     if (udp->fd >= 0)
         (void)udp->ops->close(udp->fd);
-    sg_mem_free(udp->mem, udp->arena);
+    sg_udp_arena_put(udp);
     sg_mem_free(udp->mem, udp);
 }
 

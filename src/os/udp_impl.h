@@ -62,7 +62,7 @@ struct sg_udp {
 
     /* Receive: slots [slot_count], of which [filled] came with the last call and those before
      * slot_at are handed out; offset is the next byte of slot_at. */
-    uint8_t *arena; /* owned [slot_count * slot_stride] */
+    uint8_t *arena; /* [slot_count * slot_stride], taken while something is in it; or NULL */
     size_t slot_stride;
     size_t slot_len;
     unsigned slot_count;
@@ -81,6 +81,8 @@ struct sg_udp {
 };
 
 enum sg_udp_fault sg_udp_fault_of(int error);
+/* Gives the arena back, with what is in it. */
+void sg_udp_arena_put(struct sg_udp *udp);
 /* True for the errors that no other datagram can escape: the descriptor is not a socket. */
 bool sg_udp_is_broken(int error);
 

@@ -3,6 +3,8 @@
  * more), so the position in the arena is kept between calls. */
 #include "os/udp_impl.h"
 
+#include "os/scratch.h"
+
 #include <errno.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -123,6 +125,33 @@ static size_t split(struct sg_udp *udp)
     return count;
 }
 
+static bool take_arena(struct sg_udp *udp)
+{
+    if (udp->arena != NULL)
+        return true;
+    udp->arena = sg_scratch_take(udp->mem, udp->slot_count * udp->slot_stride);
+    if (udp->arena == NULL)
+        return false;
+    for (unsigned i = 0; i < udp->slot_count; i++) {
+        uint8_t *slot = udp->arena + i * udp->slot_stride;
+        struct msghdr *msg = &udp->rx_msgs[i].msg_hdr;
+        udp->rx_iovs[i].iov_base = slot + sizeof(struct sg_udp_slot_head);
+        udp->rx_iovs[i].iov_len = udp->slot_len;
+        msg->msg_name = slot + offsetof(struct sg_udp_slot_head, name);
+        msg->msg_control = slot + offsetof(struct sg_udp_slot_head, control);
+        msg->msg_iov = &udp->rx_iovs[i];
+        msg->msg_iovlen = 1;
+    }
+    return true;
+}
+
+void sg_udp_arena_put(struct sg_udp *udp)
+{
+    sg_scratch_put(udp->mem, udp->arena, udp->slot_count * udp->slot_stride);
+    udp->arena = NULL;
+    udp->filled = udp->slot_at = 0;
+}
+
 /* Makes the headers of the slots that the last call used ready for the next. */
 static void reset_slots(struct sg_udp *udp, unsigned count)
 {
@@ -161,6 +190,8 @@ static sg_err fill(struct sg_udp *udp)
     udp->filled = 0;
     udp->slot_at = 0;
     udp->offset = 0;
+    if (!take_arena(udp))
+        return SG_ERR_WOULD_BLOCK; /* the descriptor stays readable */
     int count = receive(udp);
     if (count >= 0) {
         udp->filled = (unsigned)count;
@@ -184,9 +215,8 @@ bool sg_udp_has_pending(const struct sg_udp *udp)
 /* A batch that did not fill all slots has emptied the socket: asking again would cost a system
  * call to learn nothing, which on a quiet link is every second call. A datagram that came in
  * between makes the descriptor readable again. The same holds after TRIES_MAX failures. */
-sg_err sg_udp_recv(struct sg_udp *udp, const struct sg_udp_in **in, size_t *count)
+static sg_err receive_some(struct sg_udp *udp, size_t *count)
 {
-    *in = udp->in;
     *count = split(udp);
     for (int tries = 0; *count == 0 && tries < TRIES_MAX; tries++) {
         if (udp->drained)
@@ -198,4 +228,13 @@ sg_err sg_udp_recv(struct sg_udp *udp, const struct sg_udp_in **in, size_t *coun
         return SG_OK;
     udp->drained = false;
     return SG_ERR_WOULD_BLOCK;
+}
+
+sg_err sg_udp_recv(struct sg_udp *udp, const struct sg_udp_in **in, size_t *count)
+{
+    *in = udp->in;
+    sg_err err = receive_some(udp, count);
+    if (err != SG_OK)
+        sg_udp_arena_put(udp);
+    return err;
 }

@@ -10,9 +10,8 @@ static void check_peer(const struct sg_pt *m, const struct sg_pt_peer *peer)
     assert(m->words[peer - m->peers] == sg_load64(peer->id.b));
     assert(peer->queued <= peer->queue_cap && peer->queue_cap <= m->config.ihave_queue_max);
     assert(peer->queued < m->config.ihave_queue_max);
-    assert(peer->queued == 0 ||
-           m->lazy_at <= sg_time_add(peer->queued_since, m->config.ihave_flush_ns));
-    assert(peer->queued == 0 || peer->queued_since <= m->now);
+    assert(peer->queued == 0 || m->lazy_at <= sg_time_add(m->now, m->config.ihave_flush_ns) ||
+           m->lazy_at <= m->rests_until);
     assert(peer->srtt_ns <= m->config.graft_max_ns && peer->rttvar_ns <= m->config.graft_max_ns);
 }
 

@@ -3,6 +3,10 @@
 
 #include "plumtree/state.h"
 
+/* Percent. Without it all nodes would rest at the same time, after the same message, and one that
+ * the tree did not bring would be heard of only when they all have rested. */
+#define PAUSE_JITTER 50
+
 static void flush(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
 {
     struct sg_pt_out *o = sg_pt_emit(out, SG_PT_OUT_IHAVE, &peer->id);
@@ -27,29 +31,29 @@ static bool grow(struct sg_pt *m, struct sg_pt_peer *peer)
     return true;
 }
 
+static sg_time_ns announcement_due(const struct sg_pt *m)
+{
+    sg_time_ns at = sg_time_add(m->now, m->config.ihave_flush_ns);
+    return at < m->rests_until ? m->rests_until : at;
+}
+
 static bool push(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_seen *entry)
 {
     uint8_t hop = entry->hop == SG_PT_HOP_MAX ? entry->hop : (uint8_t)(entry->hop + 1);
     assert(peer->queued < m->config.ihave_queue_max);
     if (!grow(m, peer))
         return false;
-    if (peer->queued == 0) {
-        peer->queued_since = m->now;
-        m->lazy_at = sg_time_min(m->lazy_at, sg_time_add(m->now, m->config.ihave_flush_ns));
-    }
     peer->queue[peer->queued++] = (struct sg_pt_have){entry->id, hop};
+    m->lazy_at = sg_time_min(m->lazy_at, announcement_due(m));
     return true;
 }
 
 void sg_pt_lazy_rearm(struct sg_pt *m)
 {
-    sg_time_ns at = SG_TIME_NEVER;
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        const struct sg_pt_peer *peer = &m->peers[i];
-        if (peer->queued > 0)
-            at = sg_time_min(at, sg_time_add(peer->queued_since, m->config.ihave_flush_ns));
-    }
-    m->lazy_at = at;
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        if (m->peers[i].queued > 0)
+            return;
+    m->lazy_at = SG_TIME_NEVER;
 }
 
 static void flush_full(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
@@ -92,6 +96,8 @@ void sg_pt_lazy_queue_recent(struct sg_pt *m, struct sg_pt_peer *peer, struct sg
         if (entry->is_held && !entry->is_gone && !push(m, peer, entry))
             break;
     }
+    if (peer->queued > 0) /* a pause is not meant for who may lack all of them */
+        m->lazy_at = sg_time_min(m->lazy_at, sg_time_add(m->now, m->config.ihave_flush_ns));
     flush_full(m, peer, out);
 }
 
@@ -136,12 +142,13 @@ void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
 {
     if (m->now < m->lazy_at)
         return;
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        struct sg_pt_peer *peer = &m->peers[i];
-        if (peer->queued > 0 && sg_time_add(peer->queued_since, m->config.ihave_flush_ns) <= m->now)
-            flush(m, peer, out);
-    }
-    sg_pt_lazy_rearm(m);
+    for (uint32_t i = 0; i < m->peers_count; i++)
+        if (m->peers[i].queued > 0)
+            flush(m, &m->peers[i], out);
+    m->lazy_at = SG_TIME_NEVER;
+    if (m->config.ihave_pause_ns > 0)
+        m->rests_until =
+            sg_time_add(m->now, sg_prng_jitter(&m->prng, m->config.ihave_pause_ns, PAUSE_JITTER));
 }
 
 sg_time_ns sg_pt_lazy_deadline(const struct sg_pt *m)

@@ -48,7 +48,10 @@
  *    message would wait for IHAVE, timer and GRAFT. Who only takes (13) does not count, but for
  *    our own message, which needs nobody who brings. A rescue is a return as others are (11):
  *    when no neighbour may come back, the next message does wait.
- * 6. IHAVEs wait up to ihave_flush_ns to share a frame. A queue belongs to the neighbour, not to
+ * 6. IHAVEs wait ihave_flush_ns to share a frame, and after that a node announces nothing for
+ *    ihave_pause_ns, half of it more or less: at tens of messages a second each id would cost a
+ *    datagram and its acknowledgements. A gap in the tree is still told of soon, because the pauses
+ *    of several neighbours end one after the other. A queue belongs to the neighbour, not to
  *    its being lazy: a neighbour that becomes eager still hears of what waits in it, or it would
  *    never learn of these ids. A full queue is sent. An id leaves it unsent only when the neighbour
  *    announces the same one: both ends of a lazy link used to tell each other of every message,
@@ -139,6 +142,7 @@ struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
         .cache_ns = 60 * SG_NS_PER_S,
         .seen_ns = 300 * SG_NS_PER_S,
         .ihave_flush_ns = 10 * SG_NS_PER_MS,
+        .ihave_pause_ns = 100 * SG_NS_PER_MS,
         .graft_min_ns = 50 * SG_NS_PER_MS,
         .graft_max_ns = 2 * SG_NS_PER_S,
         .graft_tries_max = 8,
@@ -165,7 +169,7 @@ static bool is_config_valid(const struct sg_pt_config *c)
     bool rates = c->ihave_frames >= 1 && c->ihave_frames <= RATE_MAX && c->ihave_ids >= 1 &&
                  c->ihave_ids <= RATE_MAX && c->asks >= 1 && c->asks <= RATE_MAX &&
                  c->backoff_ns <= TIMER_MAX_NS && c->dontwant_ns <= TIMER_MAX_NS &&
-                 c->promise_ns <= TIMER_MAX_NS;
+                 c->promise_ns <= TIMER_MAX_NS && c->ihave_pause_ns <= TIMER_MAX_NS;
     return c->mem != NULL && sizes && lists && times && rates && c->graft_tries_max >= 1;
 }
 

@@ -35,7 +35,8 @@ struct sg_pt_config {
     uint16_t optimise_threshold; /* [3; 0 = off] hops; TR-07-14 s3.8 */
     uint64_t cache_ns;           /* [60 s] how long the node holds a message */
     uint64_t seen_ns;            /* [300 s] dedup horizon, >= cache_ns */
-    uint64_t ihave_flush_ns;     /* [10 ms] longest wait of an id in a lazy queue */
+    uint64_t ihave_flush_ns;     /* [10 ms] wait of an id in a lazy queue .. */
+    uint64_t ihave_pause_ns;     /* [100 ms] .. and pause behind them, half more or less */
     uint64_t graft_min_ns;       /* [50 ms] bounds of the missing-message timer, whose value is */
     uint64_t graft_max_ns;       /* [2 s]   max(2 SRTT + 4 var of the advertiser, observed lead) */
     uint8_t graft_tries_max;     /* [8] then the message is forgotten until announced again */

@@ -61,8 +61,7 @@ struct sg_pt_peer {
     bool is_put_away;
     uint8_t slot;               /* place in sg_pt_seen.sent */
     uint16_t queued, queue_cap; /* ids: waiting, and room; <= ihave_queue_max */
-    struct sg_pt_have *queue;   /* [queue_cap], announced at latest .. */
-    sg_time_ns queued_since;    /* .. ihave_flush_ns after this */
+    struct sg_pt_have *queue;   /* [queue_cap], announced at lazy_at */
     uint64_t srtt_ns;           /* 0 = not known */
     uint64_t rttvar_ns;
     sg_time_ns quiet_until;   /* what it pushes may have been sent before our PRUNE reached it */
@@ -135,10 +134,11 @@ struct sg_pt {
     struct sg_pt_peer *peers; /* [peers_max], insertion order */
     uint64_t *words;          /* [peers_max], first words of their ids, for searching */
     uint32_t peers_count;
-    uint32_t eager_count; /* neighbours in the tree: eager or fed */
-    uint32_t slots;       /* a bit per slot that a neighbour has */
-    bool is_settled;      /* has its place in a tree: essay 10 */
-    sg_time_ns lazy_at;   /* the first queue is announced */
+    uint32_t eager_count;   /* neighbours in the tree: eager or fed */
+    uint32_t slots;         /* a bit per slot that a neighbour has */
+    bool is_settled;        /* has its place in a tree: essay 10 */
+    sg_time_ns lazy_at;     /* what waits in the queues is announced */
+    sg_time_ns rests_until; /* .. and what comes soon after it not before this */
     struct sg_pt_seen_ring seen;
     struct sg_index_keys keys; /* of both indexes */
     struct sg_pt_missing_set missing;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "os/clock.h"
+#include "os/scratch.h"
 #include "runtime/node_impl.h"
 
 /* The socket hands out at most so many at a time. */
@@ -58,6 +59,12 @@ static bool fill(struct sg_node *node)
     size_t used = 0;
     out->count = 0;
     out->sent = 0;
+    if (out->buf == NULL)
+        out->buf = sg_scratch_take(node->mem, SG_RT_BATCH_BYTES);
+    if (out->buf == NULL) {
+        node->more = true; /* out of memory: tried again */
+        return false;
+    }
     node->now = sg_clock_now(); /* pacing goes by it */
     while (out->count < SG_RT_BATCH && SG_RT_BATCH_BYTES - used >= SG_RT_BATCH_ROOM_MIN) {
         size_t room = SG_RT_BATCH_BYTES - used;
@@ -76,7 +83,7 @@ static bool fill(struct sg_node *node)
     return out->count > 0;
 }
 
-void sg_rt_write_socket(struct sg_node *node)
+static void write_all(struct sg_node *node)
 {
     struct sg_rt_out *out = &node->out;
     for (unsigned i = 0; i < SG_RT_WRITES_PER_TURN; i++) {
@@ -96,4 +103,14 @@ void sg_rt_write_socket(struct sg_node *node)
             broken(node);
     }
     node->more = true;
+}
+
+void sg_rt_write_socket(struct sg_node *node)
+{
+    struct sg_rt_out *out = &node->out;
+    write_all(node);
+    if (out->sent < out->count)
+        return;
+    sg_scratch_put(node->mem, out->buf, SG_RT_BATCH_BYTES);
+    out->buf = NULL;
 }

@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "os/scratch.h"
 #include "runtime/node_impl.h"
 
 /* ---- lock and clocks ------------------------------------------------------------------------- */
@@ -176,8 +177,7 @@ static sg_err open_socket(struct sg_node *node, const struct making *m)
     }
     node->address = *sg_udp_local(node->udp);
     node->dual_stack = sg_udp_features(node->udp)->dual_stack;
-    node->out.buf = node->mem->alloc(node->mem->user, SG_RT_BATCH_BYTES);
-    return node->out.buf != NULL ? SG_OK : SG_ERR_NO_MEMORY;
+    return SG_OK;
 }
 
 static sg_err make_endpoint(struct sg_node *node, const struct making *m)
@@ -331,7 +331,7 @@ void sg_node_free(struct sg_node *node)
     sg_core_outbox_fini(&node->outbox, node->mem);
     sg_core_free(node->core);
     sg_udp_close(node->udp);
-    sg_mem_free(node->mem, node->out.buf);
+    sg_scratch_put(node->mem, node->out.buf, SG_RT_BATCH_BYTES);
     sg_identity_free(node->identity);
     sg_rt_cache_fini(node);
     sg_rt_archive_fini(node);

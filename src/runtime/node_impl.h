@@ -72,7 +72,7 @@ enum sg_rt_mode {
 
 /* Outgoing datagrams between the endpoint and the socket. */
 struct sg_rt_out {
-    uint8_t *buf; /* [SG_RT_BATCH_BYTES] */
+    uint8_t *buf; /* [SG_RT_BATCH_BYTES] while something in it is to be sent, or NULL */
     struct sg_udp_out batch[SG_RT_BATCH];
     size_t count;
     size_t sent;  /* of count; the rest waits for the socket */

@@ -2,8 +2,8 @@
  * words of up to 31 characters, so that ids sort as words do. Commands:
  *
  *     new [seed=1] [peers=] [seen=] [cache=] [missing=] [advertisers=] [queue=] [onup=]
- *         [threshold=] [tries=] [cache_ms=] [seen_ms=] [flush_ms=] [min_ms=] [max_ms=]
- *         [backoff_ms=] [dontwant_ms=] [promise_ms=]
+ *         [threshold=] [tries=] [cache_ms=] [seen_ms=] [flush_ms=] [pause_ms=] [min_ms=]
+ *         [max_ms=] [backoff_ms=] [dontwant_ms=] [promise_ms=]
  *     up PEER..., down PEER...  IN_NEIGHBOR_UP, IN_NEIGHBOR_DOWN
  *     broadcast ID              IN_BROADCAST
  *     gone ID                   IN_GONE
@@ -167,6 +167,7 @@ static inline bool pt_new(struct pt_play *p, char *const words[], size_t count)
     c.cache_ns = pt_setting_ms(words, count, "cache_ms", c.cache_ns);
     c.seen_ns = pt_setting_ms(words, count, "seen_ms", c.seen_ns);
     c.ihave_flush_ns = pt_setting_ms(words, count, "flush_ms", c.ihave_flush_ns);
+    c.ihave_pause_ns = pt_setting_ms(words, count, "pause_ms", 0);
     c.graft_min_ns = pt_setting_ms(words, count, "min_ms", c.graft_min_ns);
     c.graft_max_ns = pt_setting_ms(words, count, "max_ms", c.graft_max_ns);
     c.backoff_ns = pt_setting_ms(words, count, "backoff_ms", c.backoff_ns);

@@ -120,11 +120,48 @@ static void test_what_is_gone_is_not_announced(void **state)
     EXPECT(p, "run 20", "");
     DO(p, "up c");
     EXPECT(p, "run 20", "at 50 ms\nihave c m2/1\n");
-    EXPECT(p, "b graft m1", "");
+    EXPECT(p, "b graft m1", "donthave b m1\n");
     assert_int_equal(sg_pt_stats(p->pt)->grafts_unanswerable, 1);
     EXPECT(p, "b graft m1 kept", "push b m1/1\n");
     EXPECT(p, "known m1 m2", "m1 seen\nm2 cached\n");
     EXPECT(p, "run 62000", "at 60937 ms\nforget m1\nforget m2\nforget m3\n");
+}
+
+/* The first id after a rest goes after 10 ms, to all; what comes then waits for the end of the
+ * pause, half of it more or less. A full queue does not wait. */
+static void test_a_pause_between_announcements(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new pause_ms=100 queue=4");
+    DO(p, "up parent a b");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    DO(p, "parent gossip m1");
+    EXPECT(p, "run 10", "at 10 ms\nihave a m1/2\nihave b m1/2\n");
+    DO(p, "parent gossip m2");
+    EXPECT(p, "run 49", "");
+    DO(p, "b ihave m2/2");
+    DO(p, "parent gossip m3");
+    EXPECT(p, "run 101", "at 63 ms\nihave a m2/2 m3/2\nihave b m3/2\n");
+    DO(p, "wait 200");
+    DO(p, "parent gossip m4");
+    EXPECT(p, "run 10", "at 370 ms\nihave a m4/2\nihave b m4/2\n");
+    DO(p, "parent gossip m5");
+    DO(p, "parent gossip m6");
+    DO(p, "parent gossip m7");
+    EXPECT(p, "parent gossip m8", "ihave a m5/2 m6/2 m7/2 m8/2\nihave b m5/2 m6/2 m7/2 m8/2\n");
+}
+
+static void test_a_new_neighbour_waits_for_no_pause(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new pause_ms=100");
+    DO(p, "up parent a");
+    DO(p, "a prune");
+    DO(p, "parent gossip m1");
+    EXPECT(p, "run 10", "at 10 ms\nihave a m1/2\n");
+    DO(p, "up b");
+    EXPECT(p, "run 10", "at 20 ms\nihave b m1/2\n");
 }
 
 int main(void)
@@ -134,6 +171,8 @@ int main(void)
         PT_TEST(test_new_neighbour_fills_its_queue_at_most),
         PT_TEST(test_outbox_points_at_what_was_queued),
         PT_TEST(test_flush_at_once),
+        PT_TEST(test_a_pause_between_announcements),
+        PT_TEST(test_a_new_neighbour_waits_for_no_pause),
         PT_TEST(test_what_a_neighbour_has_is_not_announced_to_it),
         PT_TEST(test_a_far_neighbour_is_told_all_the_same),
         PT_TEST(test_what_is_gone_is_not_announced),

@@ -18,6 +18,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.peers_max, 16);
     assert_int_equal(c.seen_max, 16384);
     assert_int_equal(c.ihave_flush_ns, 10 * SG_NS_PER_MS);
+    assert_int_equal(c.ihave_pause_ns, 100 * SG_NS_PER_MS);
     assert_int_equal(new_with(&c), SG_OK);
 }
 
