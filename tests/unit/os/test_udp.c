@@ -418,7 +418,7 @@ static void out_of_memory(void **state)
         assert_int_equal(err, udp == NULL ? SG_ERR_NO_MEMORY : SG_OK);
         assert_int_equal(fake.opened - fake.closed, udp == NULL ? 0 : 1);
     }
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 2); /* its one allocation failed once */
     sg_udp_close(udp);
     assert_int_equal(fake.opened, fake.closed);
 }
