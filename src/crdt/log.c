@@ -113,7 +113,7 @@ uint32_t sg_log_root(const struct sg_log *log, const uint8_t author[SG_ID_LEN], 
 bool sg_log_is_used(const struct sg_log *log, const uint8_t author[SG_ID_LEN], uint32_t seq)
 {
     uint32_t i = first_of(log, author);
-    while (i != SG_LOG_NONE && log->chains[i].end_seq <= seq)
+    while (i != SG_LOG_NONE && (log->chains[i].end_seq <= seq || log->chains[i].start_seq > seq))
         i = log->chains[i].next_same;
     return i != SG_LOG_NONE;
 }

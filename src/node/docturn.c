@@ -173,11 +173,15 @@ struct sg_doc_flow *sg_docturn_accept(struct sg_core *core, struct sg_scope *sco
     struct sg_doc_flow *place = find_place(core, docs, p);
     if (place == NULL)
         return NULL;
-    if (place->handle != 0 && !sg_peer_id_equal(&place->peer, peer))
+    /* who opens again does not begin its share anew */
+    bool is_again = place->handle != 0 && sg_peer_id_equal(&place->peer, peer);
+    sg_time_ns begun_at = is_again ? place->begun_at : core->now;
+    if (place->handle != 0 && !is_again)
         sg_docflow_send_close(core, scope, place, SG_DOC_BUSY);
     if (place->handle != 0)
         sg_docflow_end(core, scope, place, SG_ERR_CLOSED);
     begin(core, place, peer);
+    place->begun_at = begun_at;
     place->number = msg->session;
     p->served_at = core->now;
     p->was_served = true;

@@ -349,7 +349,9 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     if (dial_failed) {
         core->stats.dials_failed++;
         sg_book_doubt(&core->book, &in->peer);
-        sg_adverts_doubt(core, &in->peer, NULL);
+        if (sg_err_class_of(in->err) !=
+            SG_ERR_CLASS_RESOURCE) /* that says nothing about the peer */
+            sg_adverts_doubt(core, &in->peer, NULL);
     }
     sg_trace(&core->config.trace, SG_TRACE_LINK_DOWN, in->peer.b, NULL,
              (uint64_t)(-(int64_t)in->err));

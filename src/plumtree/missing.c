@@ -227,6 +227,7 @@ static void add_advertiser(struct sg_pt *m, struct sg_pt_missing *miss,
     list[at] = (struct sg_pt_advertiser){peer->tag, hop};
     miss->asked = (uint16_t)(miss->asked & ~(1U << at));
     miss->grafted = (uint16_t)(miss->grafted & ~(1U << at));
+    miss->denied = (uint16_t)(miss->denied & ~(1U << at));
     if (at == miss->count)
         miss->count++;
 }
@@ -263,24 +264,6 @@ static bool was_asked(struct sg_pt *m, const struct sg_pt_missing *miss, uint32_
         if (list[i].tag == tag)
             return (miss->grafted >> i & 1) != 0;
     return false;
-}
-
-void sg_pt_missing_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
-{
-    struct sg_pt_missing *miss = find(m, id);
-    sg_pt_conduct_denied(m, peer, id);
-    if (miss == NULL || !was_asked(m, miss, peer->tag))
-        return;
-    struct sg_pt_advertiser *list = advertisers_of(m, miss);
-    uint8_t at = 0;
-    while (list[at].tag != peer->tag)
-        at++;
-    list[at].tag = SG_PT_TAG_NONE;
-    m->stats.donthaves_received++;
-    if (at != miss->last)
-        return;
-    miss->due = m->now; /* the next one is asked */
-    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
 }
 
 bool sg_pt_missing_is_told(struct sg_pt *m, const struct sg_pt_seen *entry,
@@ -335,7 +318,8 @@ static void blame_silent(struct sg_pt *m, const struct sg_pt_missing *miss, uint
     for (uint8_t i = 0; i < miss->count; i++) {
         struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
         bool is_late = i != miss->last || m->now >= miss->due;
-        if (peer == NULL || peer->tag == parent || !is_late || (miss->grafted >> i & 1) == 0)
+        bool is_silent = ((miss->grafted & ~miss->denied) >> i & 1) != 0;
+        if (peer == NULL || peer->tag == parent || !is_late || !is_silent)
             continue;
         m->wary_until = sg_time_add(m->now, WARY_NS);
         stay_as_it_is(m, DOUBT_NS);
@@ -369,13 +353,14 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
 {
     struct sg_pt_missing *miss = find(m, &entry->id);
     /* now: in a storm the id may be forgotten before the time is up */
-    sg_pt_conduct_kept(m, &entry->id, entry->parent);
+    sg_pt_conduct_kept(m, &entry->id, entry->is_held ? entry->parent : SG_PT_TAG_NONE);
     if (miss == NULL)
         return;
     blame_silent(m, miss, entry->parent, out);
     if (was_asked(m, miss, entry->parent)) {
         stay_as_it_is(m, STEADY_NS);
-        blame(m, miss, entry->parent, out);
+        if (entry->is_held) /* what nobody has verified is no answer */
+            blame(m, miss, entry->parent, out);
     } else {
         /* only what comes by itself tells how late the tree is, and only after those who are to be
          * believed have announced it */
@@ -388,7 +373,7 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
     drop(m, miss);
 }
 
-/* Place of the advertiser to ask next in this round, or count. */
+/* Place of the advertiser to ask next in this round, or count: those that have denied it last. */
 static uint8_t pick(struct sg_pt *m, const struct sg_pt_missing *miss)
 {
     const struct sg_pt_advertiser *list = advertisers_of(m, miss);
@@ -396,13 +381,34 @@ static uint8_t pick(struct sg_pt *m, const struct sg_pt_missing *miss)
     int best_rank = -1;
     for (uint8_t i = 0; i < miss->count; i++) {
         struct sg_pt_peer *peer = sg_pt_peer_by_tag(m, list[i].tag);
-        if (peer == NULL || (miss->asked >> i & 1) != 0 || rank_of(m, peer) <= best_rank ||
-            !sg_pt_conduct_may_ask(m, peer))
+        if (peer == NULL || (miss->asked >> i & 1) != 0)
+            continue;
+        int rank = (miss->denied >> i & 1) != 0 ? 0 : 1 + rank_of(m, peer);
+        if (rank <= best_rank || !sg_pt_conduct_may_ask(m, peer))
             continue;
         best = i;
-        best_rank = rank_of(m, peer);
+        best_rank = rank;
     }
     return best;
+}
+
+/* It may have it again, or room for it, in the next round. */
+void sg_pt_missing_denied(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_msg_id *id)
+{
+    struct sg_pt_missing *miss = find(m, id);
+    sg_pt_conduct_denied(m, peer, id);
+    if (miss == NULL || !was_asked(m, miss, peer->tag))
+        return;
+    const struct sg_pt_advertiser *list = advertisers_of(m, miss);
+    uint8_t at = 0;
+    while (list[at].tag != peer->tag)
+        at++;
+    miss->denied = (uint16_t)(miss->denied | 1U << at);
+    m->stats.donthaves_received++;
+    if (at != miss->last || pick(m, miss) == miss->count)
+        return;
+    miss->due = m->now; /* the next one is asked */
+    sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
 }
 
 /* NULL when none is a neighbour any more. */

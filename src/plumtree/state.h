@@ -110,6 +110,7 @@ struct sg_pt_missing {
     uint64_t serial;  /* equal times: the older first */
     uint16_t grafted; /* bit per advertiser: has been asked */
     uint16_t asked;   /* .. in this round */
+    uint16_t denied;  /* .. and has said that it cannot send it */
     uint8_t count;    /* advertisers */
     uint8_t tries;    /* GRAFTs sent */
     uint8_t last;     /* advertiser asked last */

@@ -71,6 +71,15 @@ static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, stru
     return is_trusted(doc, key) ? SG_OK : SG_ERR_PERMISSION;
 }
 
+sg_err sg_doc_verify_record(const struct sg_doc *doc, struct sg_bytes record)
+{
+    struct sg_reader in = sg_reader(record);
+    struct sg_bytes floor = sg_get_vector(&in, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
+    struct sg_bytes state = sg_read_bytes(&in, in.left);
+    SG_TRY(sg_reader_done(&in));
+    return verify_floor(doc, floor, state);
+}
+
 /* ---- who has what ---------------------------------------------------------------------------- */
 
 /* Whether a log has all that the floor of another one stands for. */
@@ -260,16 +269,18 @@ static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_b
     return SG_OK;
 }
 
-/* One that is not taken over will not be the next time, either. */
+/* One that is not taken over will not be the next time, either; but only of one that somebody has
+ * signed: else a state that nobody made would keep the real one out. */
 static sg_err adopt(struct sg_doc *doc, struct sg_bytes plain)
 {
     struct sg_bytes floor = {0};
     struct sg_bytes state;
     sg_err err = find_state(doc, plain, &floor, &state);
+    bool is_signed = err == SG_OK || err == SG_ERR_PERMISSION;
     if (err == SG_OK)
         err = adopt_state(doc, floor, state);
     bool is_ours = err == SG_ERR_PERMISSION || err == SG_ERR_EXPIRED;
-    if (floor.len > 0 && (is_ours || sg_err_class_of(err) == SG_ERR_CLASS_PEER))
+    if (is_signed && (is_ours || sg_err_class_of(err) == SG_ERR_CLASS_PEER))
         sg_doc_refuse_floor(doc, sg_doc_floor_id(floor));
     return err;
 }

@@ -119,6 +119,9 @@ SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
 /* Appends the signature of a state by the document's identity. */
 SG_MUST_USE sg_err sg_doc_sign_floor(const struct sg_doc *doc, struct sg_bytes state,
                                      struct sg_column *out);
+/* Whether a floor and its state, as a STATE record has them, are what a trusted author has signed.
+ * SG_ERR_BAD_SIGNATURE, SG_ERR_PERMISSION, errors of the reader. */
+SG_MUST_USE sg_err sg_doc_verify_record(const struct sg_doc *doc, struct sg_bytes record);
 /* Whether a state record has something that this replica lacks. All history must be loaded. */
 SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_behind);
 

@@ -180,13 +180,23 @@ static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
     struct sg_column bundle = {.mem = s->doc->mem};
     if (!s->compare.has_differed || s->peer_done)
         return SG_ERR_PROTOCOL;
+    if (!s->adopts) { /* it is told that there is one, and no more */
+        s->result.has_floor = true;
+        return SG_OK;
+    }
     SG_TRY(sg_doc_state_take(s->doc, body, &got));
     s->result.has_floor = s->result.has_floor || got == SG_DOC_STATE_UNWANTED;
     if (got != SG_DOC_STATE_WHOLE)
         return SG_OK;
     uint32_t loaded = s->doc->loaded;
     uint64_t floor = s->doc->gathered_floor;
-    sg_err err = sg_doc_state_bundle(s->doc, &bundle);
+    /* before anything of it is looked at: with a floor that is real came a state that is not */
+    sg_err err = sg_doc_verify_record(s->doc, sg_column_bytes(&s->doc->gathered));
+    if (err != SG_OK) {
+        sg_doc_state_forget(s->doc);
+        return err;
+    }
+    err = sg_doc_state_bundle(s->doc, &bundle);
     if (err == SG_OK)
         err = take_bundle(s, sg_column_bytes(&bundle));
     if (err == SG_OK && s->doc->loaded == loaded) /* it brought nothing */

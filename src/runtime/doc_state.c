@@ -144,6 +144,12 @@ sg_err sg_doc_state_take(struct sg_doc *doc, struct sg_bytes body, enum sg_doc_g
     bool is_wanted = true;
     SG_TRY(read_part(body, &part));
     *result = SG_DOC_STATE_UNWANTED;
+    bool is_again = part.floor == doc->gathered_floor && part.len == doc->gathered_len &&
+                    part.at + part.bytes.len <= doc->gathered.len;
+    if (is_again) { /* two neighbours send the same one */
+        *result = SG_DOC_STATE_MORE;
+        return SG_OK;
+    }
     if (part.at == 0)
         SG_TRY(begin_gathering(doc, &part, &is_wanted));
     for (uint32_t i = 0; i < doc->refused_count; i++)

@@ -191,14 +191,37 @@ static void test_denied(void **state)
     DO(p, "timeout");
     assert_non_null(strstr(p->text, "graft c m1"));
     DO(p, "c donthave m1");
-    DO(p, "timeout");
-    assert_int_equal(stats(p)->missing_given_up, 1);
+    assert_true(sg_pt_deadline(p->pt) > p->now); /* nobody is left: later */
+    DO(p, "b ihave m1");
+    DO(p, "next");
+    assert_int_equal(stats(p)->missing_given_up, 0);
+    DO(p, "b gossip m1");
     (void)run(p, 3 * SG_NS_PER_S);
     DO(p, "b ihave m2");
     assert_int_equal(stats(p)->promises_broken, 0);
     DO(p, "b graft m9"); /* never heard of */
     assert_non_null(strstr(p->text, "donthave b m9"));
     sg_pt_check(p->pt);
+}
+
+/* Who denies and announces again, over and over, does not keep the others from being asked. */
+static void test_a_liar_that_denies(void **state)
+{
+    struct pt_play *p = *state;
+    bool is_asked = false;
+    DO(p, "new");
+    DO(p, "up liar honest other");
+    DO(p, "liar prune");
+    DO(p, "honest prune");
+    DO(p, "liar ihave m1");
+    DO(p, "honest ihave m1");
+    for (int i = 0; i < 4 && !is_asked; i++) {
+        DO(p, "next");
+        is_asked = strstr(p->text, "graft honest m1") != NULL;
+        DO(p, "liar donthave m1");
+        DO(p, "liar ihave m1");
+    }
+    assert_true(is_asked);
 }
 
 /* It brings them, but faster than they can be verified: here is the fault, not there. */
@@ -505,6 +528,7 @@ int main(void)
         PT_TEST(test_promises_are_kept_by_anybody),
         PT_TEST(test_only_what_is_asked_for_is_promised),
         PT_TEST(test_denied),
+        PT_TEST(test_a_liar_that_denies),
         PT_TEST(test_no_time_to_verify),
         PT_TEST(test_answers_pay_for_questions),
         PT_TEST(test_graft_flood),
