@@ -130,7 +130,8 @@ static void tell_commit(struct sg_mls_event *event, const struct sg_mls_prepared
 /* ---- our own messages ---- */
 
 /* Of a public commit the new epoch's transcript hash covers all but the tags. */
-static bool is_pending_public(const struct intake *in, const struct sg_mls_public_message *message)
+static sg_err is_pending_public(const struct intake *in,
+                                const struct sg_mls_public_message *message, bool *is)
 {
     struct sg_mls_group *group = in->group;
     const struct sg_mls_suite *suite = group->suite;
@@ -143,24 +144,30 @@ static bool is_pending_public(const struct intake *in, const struct sg_mls_publi
     uint8_t hash[SG_MLS_HASH_MAX];
     if (message->content.type != SG_MLS_COMMIT ||
         !suite->equal(message->auth.confirmation_tag, sg_bytes(next->tag, suite->hash_len)))
-        return false;
+        return SG_OK;
     sg_mls_confirmed_hash(suite, &input, hash);
-    return sg_bytes_equal(sg_bytes(hash, suite->hash_len), next->context.confirmed_hash) &&
-           sg_mls_unprotect_public(&framing, message, &authentic) == SG_OK;
+    if (!sg_bytes_equal(sg_bytes(hash, suite->hash_len), next->context.confirmed_hash))
+        return SG_OK;
+    sg_err err = sg_mls_unprotect_public(&framing, message, &authentic);
+    *is = err == SG_OK;
+    return err == SG_ERR_NO_MEMORY || err == SG_ERR_CRYPTO ? err : SG_OK;
 }
 
-static bool is_pending(const struct intake *in, const struct sg_mls_message *message)
+static sg_err is_pending(const struct intake *in, const struct sg_mls_message *message, bool *is)
 {
     uint8_t hash[SG_MLS_HASH_MAX];
     const struct sg_mls_suite *suite = in->group->suite;
     const struct sg_mls_pending *pending = in->group->pending;
+    *is = false;
     if (pending == NULL)
-        return false;
+        return SG_OK;
     if (!pending->has_hash)
-        return message->wire_format == SG_MLS_WIRE_PUBLIC &&
-               is_pending_public(in, &message->u.public_message);
+        return message->wire_format == SG_MLS_WIRE_PUBLIC
+                   ? is_pending_public(in, &message->u.public_message, is)
+                   : SG_OK;
     suite->hash(suite, SG_MLS_PARTS(in->bytes), hash);
-    return memcmp(hash, pending->hash, suite->hash_len) == 0;
+    *is = memcmp(hash, pending->hash, suite->hash_len) == 0;
+    return SG_OK;
 }
 
 static sg_err tell_leaf(struct sg_mls_event *event, struct sg_mls_leaves *leaves, uint32_t leaf)
@@ -371,6 +378,7 @@ static sg_err take(struct intake *in)
     struct sg_mls_group *group = in->group;
     struct sg_mls_message *message = sg_mls_arena_new(&in->event->arena, 1, sizeof(*message));
     struct sg_bytes group_id;
+    bool is_own;
     if (message == NULL)
         return SG_ERR_NO_MEMORY;
     if (group->is_removed)
@@ -378,7 +386,8 @@ static sg_err take(struct intake *in)
     if (in->bytes.len > group->config->message_max)
         return SG_ERR_OVERSIZED; /* before anything is done with all of it */
     SG_TRY(sg_mls_config_decode(group->config, in->bytes, &in->event->arena, message));
-    if (is_pending(in, message))
+    SG_TRY(is_pending(in, message, &is_own));
+    if (is_own)
         return take_own_commit(in);
     if (sg_mls_group_leaf(group) == UINT32_MAX)
         return SG_ERR_INVALID_STATE; /* our external commit is not accepted yet */

@@ -497,5 +497,11 @@ sg_err sg_mls_state_replace(struct sg_mls_group *group, struct sg_mls_group *old
     }
     sg_mls_group_forget_epoch(group, old->epoch);
     old->epoch = NULL;
+    while (old->gone != NULL) { /* what the config keeps no longer */
+        struct sg_mls_epoch *epoch = old->gone;
+        old->gone = epoch->next;
+        epoch->next = group->gone;
+        group->gone = epoch;
+    }
     return sg_mls_state_save(group, store);
 }

@@ -1,5 +1,6 @@
 /* The ratchet tree in chunks, in the public API. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "mls/tree_chunks.h"
 #include "runtime/mls_impl.h"
@@ -88,22 +89,35 @@ sg_err sg_mls_tree_parts_missing(const struct sg_mls_tree_parts *parts, uint32_t
     return SG_ERR_NOT_FOUND;
 }
 
+static const uint8_t *hash_at(const struct sg_mls_manifest *manifest, uint32_t index)
+{
+    return manifest->hashes.data + (size_t)index * manifest->suite->hash_len;
+}
+
+static bool is_like(const struct sg_mls_manifest *manifest, uint32_t a, uint32_t b)
+{
+    return memcmp(hash_at(manifest, a), hash_at(manifest, b), manifest->suite->hash_len) == 0;
+}
+
 sg_err sg_mls_tree_parts_put(struct sg_mls_tree_parts *parts, struct sg_bytes chunk)
 {
-    uint32_t index = 0, taken = 0;
-    sg_err err = sg_mls_manifest_find(&parts->manifest, 0, chunk, &index);
-    /* blank stretches are alike: one chunk may be needed in several places */
-    for (; err == SG_OK; err = sg_mls_manifest_find(&parts->manifest, index + 1, chunk, &index)) {
-        if (parts->chunks[index].data != NULL)
+    const struct sg_mls_manifest *manifest = &parts->manifest;
+    uint32_t first, alike = 0, taken = 0;
+    SG_TRY(sg_mls_manifest_find(manifest, 0, chunk, &first));
+    /* Blank stretches are alike: one chunk may be needed in several places. Others are not, since
+     * no key is there twice: a manifest that says so would have one chunk fill all memory. */
+    for (uint32_t i = first; i < manifest->count; i++)
+        alike += is_like(manifest, first, i) ? 1 : 0;
+    if (alike > 1 && chunk.len > SG_MLS_CHUNK_SPAN)
+        return SG_ERR_MALFORMED;
+    for (uint32_t i = first; i < manifest->count; i++) {
+        if (parts->chunks[i].data != NULL || !is_like(manifest, first, i))
             continue;
-        SG_TRY(sg_mls_blob_copy(chunk, &parts->chunks[index]));
+        SG_TRY(sg_mls_blob_copy(chunk, &parts->chunks[i]));
         parts->missing--;
         taken++;
     }
-    if (err != SG_ERR_NOT_FOUND || taken > 0)
-        return err == SG_ERR_NOT_FOUND ? SG_OK : err;
-    return sg_mls_manifest_find(&parts->manifest, 0, chunk, &index) == SG_OK ? SG_ERR_DUPLICATE
-                                                                             : SG_ERR_NOT_FOUND;
+    return taken > 0 ? SG_OK : SG_ERR_DUPLICATE;
 }
 
 static void write_tree(struct sg_writer *w, const void *what)

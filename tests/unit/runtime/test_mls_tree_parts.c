@@ -129,12 +129,37 @@ static void manifests_are_checked(void **state)
         assert_int_equal(sg_mls_tree_parts_new(cases[i].data, &parts), cases[i].err);
 }
 
+/* Keys are unique in a tree, so only blank stretches can be alike. */
+static void one_chunk_does_not_fill_all_places(void **state)
+{
+    struct sg_mls_client *client;
+    struct sg_mls_member *member = member_with_tree(&client);
+    struct sg_mls_blob manifest, chunk;
+    struct sg_mls_tree_parts *parts;
+    struct sg_mls_manifest names;
+    size_t suites;
+    (void)state;
+    assert_int_equal(sg_mls_member_tree_manifest(member, &manifest), SG_OK);
+    const struct sg_mls_suite *table = sg_mls_suites(&suites);
+    assert_int_equal(sg_mls_manifest_read(table, suites, bytes(&manifest), &names), SG_OK);
+    memcpy(manifest.data + manifest.len - 32, names.hashes.data, 32);
+    assert_int_equal(sg_mls_tree_parts_new(bytes(&manifest), &parts), SG_OK);
+    assert_int_equal(sg_mls_member_tree_chunk(member, 0, &chunk), SG_OK);
+    assert_int_equal(sg_mls_tree_parts_put(parts, bytes(&chunk)), SG_ERR_MALFORMED);
+    sg_mls_blob_free(&chunk);
+    sg_mls_tree_parts_free(parts);
+    sg_mls_blob_free(&manifest);
+    sg_mls_member_free(member);
+    sg_mls_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_make_the_tree_again),
         cmocka_unit_test(a_change_is_in_few_chunks),
         cmocka_unit_test(manifests_are_checked),
+        cmocka_unit_test(one_chunk_does_not_fill_all_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
