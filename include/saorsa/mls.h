@@ -449,7 +449,8 @@ SG_API SG_MUST_USE sg_err sg_mls_tree_parts_missing(const struct sg_mls_tree_par
                                                     uint32_t from, uint32_t *index,
                                                     struct sg_bytes *hash);
 /* A chunk that came. SG_ERR_NOT_FOUND: it is none of this tree; SG_ERR_DUPLICATE: it is there
- * already; SG_ERR_OVERSIZED. */
+ * already; SG_ERR_MALFORMED: the manifest wants it in several places, but it is not blank;
+ * SG_ERR_OVERSIZED. */
 SG_API SG_MUST_USE sg_err sg_mls_tree_parts_put(struct sg_mls_tree_parts *parts,
                                                 struct sg_bytes chunk);
 /* The whole, for sg_mls_join_request. SG_ERR_INVALID_STATE: chunks are missing. */
