@@ -346,7 +346,7 @@ SG_API SG_MUST_USE sg_err sg_mls_member_protect(struct sg_mls_member *member, st
 enum sg_mls_got {
     SG_MLS_GOT_DATA,     /* data from sender */
     SG_MLS_GOT_PROPOSAL, /* it waits for a commit */
-    SG_MLS_GOT_COMMIT,   /* a new epoch: see added, removed */
+    SG_MLS_GOT_COMMIT,   /* a new epoch: see added, removed, updated */
     SG_MLS_GOT_REMOVED,  /* one is no longer a member: free it */
     SG_MLS_GOT_OWN,      /* one's own message came back; nothing happened */
 };
@@ -367,7 +367,11 @@ struct sg_mls_received {
     struct sg_bytes proposal_credential;
     struct sg_bytes proposal;
     bool is_closed; /* the commit closed the group for a successor (ReInit) */
-    void *owner;    /* the library's */
+    /* [updated_count] leaves that the commit changed by Updates: fresh keys, maybe another
+     * credential. The committer's, which a path changes, is not among them; see sender. */
+    const uint32_t *updated;
+    size_t updated_count;
+    void *owner; /* the library's */
 };
 /* One message for this group. Spans of out live until sg_mls_received_free, which is due when the
  * call succeeds, and as long as message. SG_ERR_MLS_GROUP, SG_ERR_MLS_EPOCH: of another group or

@@ -315,6 +315,8 @@ static void fill_received(const struct sg_mls_event *event, struct sg_mls_receiv
         .added_count = event->added.count,
         .removed = event->removed.at,
         .removed_count = event->removed.count,
+        .updated = event->updated.at,
+        .updated_count = event->updated.count,
         .proposal_type = event->proposal_type,
         .proposal_leaf = event->subject,
         .proposal_credential = event->subject_credential.body,

@@ -1,0 +1,153 @@
+/* runtime/mls_client.c, mls_member.c: what a program may ask for beyond the ordinary. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <saorsa/mls.h>
+
+static struct sg_bytes text(const char *s)
+{
+    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
+}
+
+static struct sg_bytes bytes(const struct sg_mls_blob *blob)
+{
+    return (struct sg_bytes){blob->data, blob->len};
+}
+
+static struct sg_mls_client_config config_of(const char *name)
+{
+    struct sg_mls_client_config config;
+    sg_mls_client_config_init(&config);
+    config.suite = 1;
+    config.identity = text(name);
+    return config;
+}
+
+static struct sg_mls_client *client_of(const struct sg_mls_client_config *config)
+{
+    struct sg_mls_client *client;
+    assert_int_equal(sg_mls_client_new(config, &client), SG_OK);
+    return client;
+}
+
+/* Guest joins by a commit of host's; an error is that of the commit. */
+static sg_err add(struct sg_mls_member *host, struct sg_mls_client *guest,
+                  struct sg_mls_member **out)
+{
+    struct sg_mls_blob package, secret;
+    struct sg_mls_commit_output output;
+    assert_int_equal(sg_mls_client_package(guest, NULL, &package, &secret), SG_OK);
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_commit_request request = {
+        .add = packages, .add_count = 1, .tree_in_welcome = true};
+    sg_err err = sg_mls_member_commit(host, &request, &output);
+    if (err == SG_OK) {
+        struct sg_mls_join_request join = {.welcome = bytes(&output.welcome),
+                                           .secret = bytes(&secret)};
+        assert_int_equal(sg_mls_member_accept(host), SG_OK);
+        assert_int_equal(sg_mls_member_join(guest, &join, out), SG_OK);
+        sg_mls_commit_output_free(&output);
+    }
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    return err;
+}
+
+static void receive(struct sg_mls_member *member, const struct sg_mls_blob *message,
+                    enum sg_mls_got got)
+{
+    struct sg_mls_received received;
+    assert_int_equal(sg_mls_member_receive(member, bytes(message), &received), SG_OK);
+    assert_int_equal(received.got, got);
+    sg_mls_received_free(&received);
+}
+
+static void assert_same_state(const struct sg_mls_member *a, const struct sg_mls_member *b)
+{
+    uint8_t x[64], y[64];
+    size_t len, other;
+    assert_int_equal(sg_mls_member_authenticator(a, x, &len), SG_OK);
+    assert_int_equal(sg_mls_member_authenticator(b, y, &other), SG_OK);
+    assert_int_equal(len, other);
+    assert_memory_equal(x, y, len);
+}
+
+/* Alice and Bob in a group, by the config of each. */
+struct scene {
+    struct sg_mls_client *alice_client, *bob_client;
+    struct sg_mls_member *alice, *bob;
+};
+
+static void set_up(struct scene *s, const struct sg_mls_client_config *alice,
+                   const struct sg_mls_client_config *bob)
+{
+    s->alice_client = client_of(alice);
+    s->bob_client = client_of(bob);
+    assert_int_equal(sg_mls_member_create(s->alice_client, text("g"), &s->alice), SG_OK);
+    assert_int_equal(add(s->alice, s->bob_client, &s->bob), SG_OK);
+}
+
+static void set_up_plain(struct scene *s)
+{
+    struct sg_mls_client_config alice = config_of("alice"), bob = config_of("bob");
+    set_up(s, &alice, &bob);
+}
+
+static void tear_down(struct scene *s)
+{
+    sg_mls_member_free(s->alice);
+    sg_mls_member_free(s->bob);
+    sg_mls_client_free(s->alice_client);
+    sg_mls_client_free(s->bob_client);
+}
+
+static void assert_updated(struct sg_mls_member *member, const struct sg_mls_blob *commit,
+                           size_t count)
+{
+    struct sg_mls_received received;
+    assert_int_equal(sg_mls_member_receive(member, bytes(commit), &received), SG_OK);
+    assert_int_equal(received.got, SG_MLS_GOT_COMMIT);
+    assert_int_equal(received.sender, 0);
+    assert_int_equal(received.added_count, 0);
+    assert_int_equal(received.removed_count, 0);
+    assert_int_equal(received.updated_count, count);
+    if (count > 0)
+        assert_int_equal(received.updated[0], 1);
+    sg_mls_received_free(&received);
+    assert_int_equal(received.updated_count, 0);
+}
+
+static void a_commit_tells_whose_leaves_it_updates(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob update;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up_plain(&s);
+    assert_int_equal(sg_mls_member_propose_update(s.bob, &update), SG_OK);
+    receive(s.alice, &update, SG_MLS_GOT_PROPOSAL);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t count = i == 0 ? 1 : 0;
+        /* the second commit covers nothing: the committer's own leaf is not told */
+        assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+        assert_updated(s.bob, &output.commit, count);
+        assert_updated(s.alice, &output.commit, count);
+        sg_mls_commit_output_free(&output);
+    }
+    assert_same_state(s.alice, s.bob);
+    sg_mls_blob_free(&update);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_commit_tells_whose_leaves_it_updates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
