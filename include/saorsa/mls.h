@@ -192,9 +192,14 @@ struct sg_mls_external_request {
      * key or else the only one with its credential. What storage has of the group is replaced; no
      * member may be using that. */
     bool removes_prior;
+    /* [psk_count] ids of external pre-shared keys that the commit uses (RFC 9420 s12.4.3.2), found
+     * by find_psk, here and at all members; who cannot find one cannot follow. At most 256. */
+    const struct sg_bytes *psks;
+    size_t psk_count;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until
- * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf. */
+ * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf; SG_ERR_LIMIT:
+ * too many psks. */
 SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *client,
                                                       const struct sg_mls_external_request *request,
                                                       struct sg_mls_member **out,

@@ -363,6 +363,29 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     return sg_mls_member_new(client, group, false, out);
 }
 
+static sg_err fill_psks(const struct sg_mls_client *client,
+                        const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
+                        struct sg_mls_external *in)
+{
+    const struct sg_mls_random *random = client->mls.random;
+    size_t len = client->suite->hash_len;
+    if (request->psk_count > SG_MLS_PSKS_MAX)
+        return SG_ERR_LIMIT;
+    struct sg_mls_psk_id *psks = sg_mls_arena_new(arena, request->psk_count, sizeof(*psks));
+    uint8_t *nonces = sg_mls_arena_new(arena, request->psk_count, len);
+    if (psks == NULL || nonces == NULL)
+        return SG_ERR_NO_MEMORY;
+    /* RFC9420 s8.4: a fresh random nonce of KDF.Nh bytes for each */
+    SG_TRY(random->fill(random->state, nonces, request->psk_count * len));
+    for (size_t i = 0; i < request->psk_count; i++)
+        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL,
+                                         .id = request->psks[i],
+                                         .nonce = sg_bytes(nonces + i * len, len)};
+    in->psks = psks;
+    in->psk_count = (uint32_t)request->psk_count;
+    return SG_OK;
+}
+
 static sg_err join_external(struct sg_mls_client *client,
                             const struct sg_mls_external_request *request,
                             struct sg_mls_arena *arena, struct sg_mls_group **group,
@@ -375,6 +398,7 @@ static sg_err join_external(struct sg_mls_client *client,
                                  .leaf = &leaf,
                                  .removes_prior = request->removes_prior,
                                  .now = sg_mls_client_now(client)};
+    SG_TRY(fill_psks(client, request, arena, &in));
     SG_TRY(sg_mls_identity_leaf(&client->mls, &client->identity, false, arena, &leaf.leaf));
     return sg_mls_group_external_join(&in, arena, group, commit);
 }

@@ -144,10 +144,64 @@ static void a_commit_tells_whose_leaves_it_updates(void **state)
     tear_down(&s);
 }
 
+/* ---- joins from outside ---- */
+
+/* One byte says the key; 'x' nobody knows. */
+static sg_err find_psk(void *user, struct sg_bytes id, uint8_t *secret, size_t *len)
+{
+    (void)user;
+    if (id.len != 1 || id.data[0] == 'x')
+        return SG_ERR_MLS_PSK;
+    memset(secret, id.data[0], 32);
+    *len = 32;
+    return SG_OK;
+}
+
+static void a_join_from_outside_uses_keys(void **state)
+{
+    static struct sg_bytes many[257];
+    struct scene s;
+    struct sg_mls_client_config alice = config_of("alice"), bob = config_of("bob");
+    struct sg_mls_client_config carol_config = config_of("carol");
+    struct sg_mls_blob info, commit;
+    struct sg_mls_received received;
+    struct sg_mls_member *carol;
+    (void)state;
+    alice.find_psk = carol_config.find_psk = find_psk;
+    set_up(&s, &alice, &bob);
+    struct sg_mls_client *carol_client = client_of(&carol_config);
+    assert_int_equal(sg_mls_member_info(s.alice, true, true, &info), SG_OK);
+    struct sg_bytes keys[] = {text("a"), text("x")};
+    struct sg_mls_external_request request = {
+        .group_info = bytes(&info), .psks = keys, .psk_count = 2};
+    assert_int_equal(sg_mls_member_join_external(carol_client, &request, &carol, &commit),
+                     SG_ERR_MLS_PSK);
+    assert_null(commit.data);
+    request.psks = many;
+    request.psk_count = 257;
+    assert_int_equal(sg_mls_member_join_external(carol_client, &request, &carol, &commit),
+                     SG_ERR_LIMIT);
+    keys[1] = text("b");
+    request.psks = keys;
+    request.psk_count = 2;
+    assert_int_equal(sg_mls_member_join_external(carol_client, &request, &carol, &commit), SG_OK);
+    /* Bob has no keys; Alice has the same */
+    assert_int_equal(sg_mls_member_receive(s.bob, bytes(&commit), &received), SG_ERR_MLS_PSK);
+    receive(s.alice, &commit, SG_MLS_GOT_COMMIT);
+    assert_int_equal(sg_mls_member_accept(carol), SG_OK);
+    assert_same_state(s.alice, carol);
+    sg_mls_blob_free(&info);
+    sg_mls_blob_free(&commit);
+    sg_mls_member_free(carol);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_tells_whose_leaves_it_updates),
+        cmocka_unit_test(a_join_from_outside_uses_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
