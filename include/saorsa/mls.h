@@ -319,10 +319,13 @@ struct sg_mls_commit_request {
     bool tree_in_welcome; /* small groups: newcomers need nothing else */
     bool without_waiting; /* covers no proposals that wait */
     bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
+    bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
 };
 struct sg_mls_commit_output {
     struct sg_mls_blob commit;  /* for all members */
     struct sg_mls_blob welcome; /* for the newcomers, once the commit is accepted; may be empty */
+    struct sg_mls_blob group_info; /* for those who may join from outside, once the commit is
+                                    * accepted; empty without with_group_info */
 };
 SG_API void sg_mls_commit_output_free(struct sg_mls_commit_output *output);
 /* Covers what the request says and all proposals that wait and fit. request NULL: only those, and

@@ -197,11 +197,46 @@ static void a_join_from_outside_uses_keys(void **state)
     tear_down(&s);
 }
 
+static void a_commit_brings_the_next_group_info(void **state)
+{
+    struct scene s;
+    struct sg_mls_client_config carol_config = config_of("carol");
+    struct sg_mls_commit_request request = {.tree_in_welcome = true};
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *carol;
+    struct sg_mls_blob commit;
+    (void)state;
+    set_up_plain(&s);
+    struct sg_mls_client *carol_client = client_of(&carol_config);
+    assert_int_equal(sg_mls_member_commit(s.alice, &request, &output), SG_OK);
+    assert_null(output.group_info.data);
+    sg_mls_commit_output_free(&output);
+    assert_int_equal(sg_mls_member_discard(s.alice), SG_OK);
+    request.with_group_info = true;
+    assert_int_equal(sg_mls_member_commit(s.alice, &request, &output), SG_OK);
+    struct sg_mls_external_request join = {.group_info = bytes(&output.group_info)};
+    assert_int_equal(sg_mls_member_join_external(carol_client, &join, &carol, &commit), SG_OK);
+    receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT);
+    receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT);
+    receive(s.bob, &commit, SG_MLS_GOT_COMMIT);
+    receive(s.alice, &commit, SG_MLS_GOT_COMMIT);
+    assert_int_equal(sg_mls_member_accept(carol), SG_OK);
+    assert_same_state(s.alice, carol);
+    assert_same_state(s.bob, carol);
+    sg_mls_commit_output_free(&output);
+    assert_null(output.group_info.data);
+    sg_mls_blob_free(&commit);
+    sg_mls_member_free(carol);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_tells_whose_leaves_it_updates),
         cmocka_unit_test(a_join_from_outside_uses_keys),
+        cmocka_unit_test(a_commit_brings_the_next_group_info),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
