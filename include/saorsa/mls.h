@@ -106,6 +106,11 @@ struct sg_mls_claim {
     struct sg_bytes before;
 };
 
+struct sg_mls_extension_item {
+    uint16_t type;
+    struct sg_bytes data; /* as the extension's definition says */
+};
+
 struct sg_mls_client_config {
     uint16_t suite;                /* 0: ML-KEM-768, AES-256-GCM, SHA-384, ML-DSA-65 */
     struct sg_bytes identity;      /* of a basic credential; or x509: see credential_type */
@@ -138,12 +143,31 @@ struct sg_mls_client_config {
     uint32_t proposals_max;    /* proposals of a commit, newcomers of a welcome (65 536) */
     uint32_t path_secrets_max; /* ciphertexts of a commit: the members of a blank tree (131 072) */
     bool public_handshake;     /* proposals and commits as PublicMessage; default encrypted */
+    /* What the client says of itself in its leaves (RFC 9420 s7.2): those of key packages, of
+     * groups that it creates and of joins from outside, from now on. At most 256 each, borrowed for
+     * sg_mls_client_new.
+     * [more_extension_count] extension types that the program understands, of groups and leaves,
+     * beyond those of the RFC and the library's (6, 10). */
+    const uint16_t *more_extensions;
+    size_t more_extension_count;
+    /* [more_proposal_count] proposal types beyond the RFC's and the library's (8, 10), for groups
+     * whose required_capabilities name them. The library cannot follow a commit that covers such a
+     * proposal: sg_mls_member_receive refuses it with SG_ERR_UNSUPPORTED. List one only where none
+     * is committed. */
+    const uint16_t *more_proposals;
+    size_t more_proposal_count;
+    /* [leaf_extension_count] extensions of the leaves themselves, of types 1 to 5, 6, 10 or among
+     * more_extensions. */
+    const struct sg_mls_extension_item *leaf_extensions;
+    size_t leaf_extension_count;
 };
 
 /* The defaults: suite 0, no identity, no storage. */
 SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
-/* The configuration is copied, its identity and secret too; user data and callbacks must stay good.
- * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret. */
+/* The configuration is copied, all that it points to too; user data and callbacks must stay good.
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret; SG_ERR_LIMIT: too many types or
+ * extensions; SG_ERR_INVALID_ARGUMENT: also a type that comes twice or need not be said (0, the
+ * RFC's, the library's), a leaf's extension of a type that the client does not list. */
 SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
                                             struct sg_mls_client **out);
 /* After all its members. NULL is allowed. Secrets are wiped. */
@@ -249,10 +273,6 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_app_data(struct sg_mls_member *m
                                                          uint16_t component, struct sg_bytes update,
                                                          struct sg_mls_blob *message);
 
-struct sg_mls_extension_item {
-    uint16_t type;
-    struct sg_bytes data; /* as the extension's definition says */
-};
 /* The group's extensions become these count ones, such as required_capabilities (3) and
  * external_senders (5). SG_ERR_MLS_CAPABILITY: not all members support them; errors of decoding:
  * what is in them. */
@@ -420,6 +440,13 @@ struct sg_mls_leaf_info {
 /* Who is at a leaf. SG_ERR_NOT_FOUND: nobody. */
 SG_API SG_MUST_USE sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
                                              struct sg_mls_leaf_info *out);
+/* The data of an extension of the group, or of a member's leaf. Borrowed until the next change.
+ * SG_ERR_NOT_FOUND: none of this type, or nobody at the leaf. */
+SG_API SG_MUST_USE sg_err sg_mls_member_extension(const struct sg_mls_member *member, uint16_t type,
+                                                  struct sg_bytes *out);
+SG_API SG_MUST_USE sg_err sg_mls_member_leaf_extension(const struct sg_mls_member *member,
+                                                       uint32_t leaf, uint16_t type,
+                                                       struct sg_bytes *out);
 /* What the group keeps for a component. Borrowed until the next change. SG_ERR_NOT_FOUND. */
 SG_API SG_MUST_USE sg_err sg_mls_member_app_data(const struct sg_mls_member *member,
                                                  uint16_t component, struct sg_bytes *out);

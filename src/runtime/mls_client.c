@@ -99,15 +99,6 @@ void sg_mls_client_config_init(struct sg_mls_client_config *config)
     config->past_epochs = 5;
 }
 
-static sg_err copy_identity(struct sg_mls_client *client, const struct sg_mls_client_config *config)
-{
-    struct sg_mls_blob copy;
-    SG_TRY(sg_mls_blob_copy(config->identity, &copy));
-    client->config.identity = sg_bytes(copy.data, copy.len);
-    client->config.secret = sg_bytes(NULL, 0);
-    return SG_OK;
-}
-
 static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
 {
     const struct sg_mls_suite *suite = client->suite;
@@ -122,7 +113,6 @@ static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
 
 static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_client_config *config)
 {
-    uint16_t credential = config->credential_type;
     client->mls.mem = sg_mem_default();
     client->mls.suites = sg_mls_suites(&client->mls.suite_count);
     client->mls.random = sg_mls_random_default();
@@ -142,14 +132,15 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.undo_epochs = config->undo_epochs;
     SG_TRY(take_key(client, config->secret));
     SG_TRY(sg_mls_storage_init(client));
-    SG_TRY(copy_identity(client, config));
-    client->identity = (struct sg_mls_identity){
-        .suite = client->suite,
-        .credential = {credential == 0 ? SG_MLS_CREDENTIAL_BASIC : credential,
-                       client->config.identity},
-        .signature_public = sg_bytes(client->signature_public, client->suite->sig_public_len),
-        .signature_private = sg_bytes(client->signature_private, client->suite->sig_private_len)};
-    return SG_OK;
+    return sg_mls_client_identity_init(client, config);
+}
+
+/* What the program lends for the call only; client->identity has the copies. */
+static void forget_borrowed(struct sg_mls_client_config *config)
+{
+    config->identity = config->secret = sg_bytes(NULL, 0);
+    config->more_extensions = config->more_proposals = NULL;
+    config->leaf_extensions = NULL;
 }
 
 sg_err sg_mls_client_new(const struct sg_mls_client_config *config, struct sg_mls_client **out)
@@ -166,7 +157,7 @@ sg_err sg_mls_client_new(const struct sg_mls_client_config *config, struct sg_ml
     if (client == NULL)
         return SG_ERR_NO_MEMORY;
     client->config = *config;
-    client->config.identity = sg_bytes(NULL, 0);
+    forget_borrowed(&client->config);
     client->suite = suite;
     sg_mls_config_init(&client->mls);
     sg_err err = fill_client(client, config);
@@ -181,7 +172,7 @@ void sg_mls_client_free(struct sg_mls_client *client)
 {
     if (client == NULL)
         return;
-    free((void *)(uintptr_t)client->config.identity.data);
+    sg_mls_client_identity_fini(client);
     client->suite->wipe(client->signature_private, sizeof(client->signature_private));
     client->suite->wipe(client->storage_key, sizeof(client->storage_key));
     free(client);

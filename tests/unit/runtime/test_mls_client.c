@@ -144,6 +144,182 @@ static void a_commit_tells_whose_leaves_it_updates(void **state)
     tear_down(&s);
 }
 
+/* ---- further types ---- */
+
+#define OWN_TYPE 0xf0a1
+
+static const uint16_t own_types[] = {0xf0a0, OWN_TYPE};
+static const struct sg_mls_extension_item own_leaf[] = {{OWN_TYPE, {(const uint8_t *)"phone", 5}}};
+
+/* A config whose lists are gone when the client is there. */
+static struct sg_mls_client *client_with_types(const char *name)
+{
+    struct sg_mls_client_config config = config_of(name);
+    uint16_t types[2], proposals[] = {0xf0b0};
+    struct sg_mls_extension_item leaf[] = {own_leaf[0]};
+    memcpy(types, own_types, sizeof(types));
+    config.more_extensions = types;
+    config.more_extension_count = 2;
+    config.more_proposals = proposals;
+    config.more_proposal_count = 1;
+    config.leaf_extensions = leaf;
+    config.leaf_extension_count = 1;
+    struct sg_mls_client *client = client_of(&config);
+    memset(types, 0xff, sizeof(types));
+    memset(proposals, 0xff, sizeof(proposals));
+    memset(leaf, 0, sizeof(leaf));
+    return client;
+}
+
+static void assert_extension(const struct sg_mls_member *member, uint16_t type, const char *value)
+{
+    struct sg_bytes data;
+    assert_int_equal(sg_mls_member_extension(member, type, &data), SG_OK);
+    assert_int_equal(data.len, strlen(value));
+    assert_memory_equal(data.data, value, data.len);
+}
+
+/* Alice and Bob list the types, Carol does not. */
+static void set_up_types(struct scene *s)
+{
+    s->alice_client = client_with_types("alice");
+    s->bob_client = client_with_types("bob");
+    assert_int_equal(sg_mls_member_create(s->alice_client, text("g"), &s->alice), SG_OK);
+    assert_int_equal(add(s->alice, s->bob_client, &s->bob), SG_OK);
+}
+
+static void a_group_has_an_extension_of_the_program(void **state)
+{
+    struct scene s;
+    struct sg_mls_client_config plain = config_of("carol");
+    struct sg_mls_client *carol_client = client_of(&plain);
+    struct sg_mls_member *carol;
+    const struct sg_mls_extension_item items[] = {{OWN_TYPE, text("rules")}};
+    struct sg_mls_blob message;
+    struct sg_mls_commit_output output;
+    struct sg_bytes data;
+    (void)state;
+    set_up_types(&s);
+    assert_int_equal(sg_mls_member_extension(s.bob, OWN_TYPE, &data), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message), SG_OK);
+    receive(s.bob, &message, SG_MLS_GOT_PROPOSAL);
+    assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
+    receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT);
+    receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT);
+    assert_same_state(s.alice, s.bob);
+    assert_extension(s.alice, OWN_TYPE, "rules");
+    assert_extension(s.bob, OWN_TYPE, "rules");
+    assert_int_equal(add(s.alice, carol_client, &carol), SG_ERR_MLS_CAPABILITY);
+    sg_mls_blob_free(&message);
+    sg_mls_commit_output_free(&output);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
+static void a_member_without_the_type_keeps_it_out(void **state)
+{
+    struct scene s;
+    struct sg_mls_client_config plain = config_of("carol");
+    struct sg_mls_client *carol_client = client_of(&plain);
+    struct sg_mls_member *carol;
+    const struct sg_mls_extension_item items[] = {{OWN_TYPE, text("rules")}};
+    struct sg_mls_blob message;
+    (void)state;
+    set_up_types(&s);
+    assert_int_equal(add(s.alice, carol_client, &carol), SG_OK);
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message),
+                     SG_ERR_MLS_CAPABILITY);
+    assert_null(message.data);
+    sg_mls_member_free(carol);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
+/* required_capabilities of one extension type and one proposal type */
+static void a_group_can_require_types(void **state)
+{
+    static const uint8_t required[] = {2, 0xf0, 0xa0, 2, 0xf0, 0xb0, 0};
+    static const uint8_t unlisted[] = {0, 2, 0xf0, 0xb1, 0};
+    struct scene s;
+    struct sg_mls_extension_item items[] = {{3, {unlisted, sizeof(unlisted)}}};
+    struct sg_mls_blob message;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up_types(&s);
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message),
+                     SG_ERR_MLS_CAPABILITY);
+    items[0].data = (struct sg_bytes){required, sizeof(required)};
+    assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message), SG_OK);
+    receive(s.bob, &message, SG_MLS_GOT_PROPOSAL);
+    assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
+    receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT);
+    sg_mls_blob_free(&message);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
+static void leaves_have_extensions_of_the_program(void **state)
+{
+    struct scene s;
+    struct sg_bytes data;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up_types(&s);
+    /* a path makes Alice's leaf anew */
+    assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
+    receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT);
+    for (uint32_t leaf = 0; leaf < 2; leaf++) {
+        assert_int_equal(sg_mls_member_leaf_extension(s.bob, leaf, OWN_TYPE, &data), SG_OK);
+        assert_int_equal(data.len, 5);
+        assert_memory_equal(data.data, "phone", 5);
+    }
+    assert_int_equal(sg_mls_member_leaf_extension(s.bob, 0, 0xf0a0, &data), SG_ERR_NOT_FOUND);
+    assert_int_equal(sg_mls_member_leaf_extension(s.bob, 2, OWN_TYPE, &data), SG_ERR_NOT_FOUND);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
+static sg_err new_with_types(const uint16_t *extensions, const uint16_t *proposals, size_t count)
+{
+    struct sg_mls_client_config config = config_of("alice");
+    struct sg_mls_client *client;
+    config.more_extensions = extensions;
+    config.more_extension_count = extensions == NULL ? 0 : count;
+    config.more_proposals = proposals;
+    config.more_proposal_count = proposals == NULL ? 0 : count;
+    sg_err err = sg_mls_client_new(&config, &client);
+    if (err == SG_OK)
+        sg_mls_client_free(client);
+    return err;
+}
+
+static void lists_of_types_that_are_refused(void **state)
+{
+    static uint16_t many[257];
+    static const uint16_t bad[][2] = {{0xf0a0, 0xf0a0}, {0xf0a0, 3}, {0xf0a0, 0}, {10, 0xf0a0}};
+    struct sg_mls_client_config config = config_of("alice");
+    struct sg_mls_client *client;
+    (void)state;
+    for (unsigned i = 0; i < 257; i++)
+        many[i] = (uint16_t)(0xf000 + i);
+    assert_int_equal(new_with_types(many, NULL, 257), SG_ERR_LIMIT);
+    assert_int_equal(new_with_types(NULL, many, 257), SG_ERR_LIMIT);
+    assert_int_equal(new_with_types(many, NULL, 256), SG_OK);
+    assert_int_equal(new_with_types(NULL, many, 256), SG_OK);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(new_with_types(bad[i], NULL, 2), SG_ERR_INVALID_ARGUMENT);
+        assert_int_equal(new_with_types(NULL, bad[i], 2), SG_ERR_INVALID_ARGUMENT);
+    }
+    config.more_extension_count = 1;
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_ERR_INVALID_ARGUMENT);
+    config.more_extension_count = 0;
+    config.leaf_extensions = own_leaf;
+    config.leaf_extension_count = 1;
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_ERR_INVALID_ARGUMENT);
+    config.leaf_extension_count = 257;
+    assert_int_equal(sg_mls_client_new(&config, &client), SG_ERR_LIMIT);
+}
+
 /* ---- joins from outside ---- */
 
 /* One byte says the key; 'x' nobody knows. */
@@ -235,6 +411,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_tells_whose_leaves_it_updates),
+        cmocka_unit_test(a_group_has_an_extension_of_the_program),
+        cmocka_unit_test(a_member_without_the_type_keeps_it_out),
+        cmocka_unit_test(a_group_can_require_types),
+        cmocka_unit_test(leaves_have_extensions_of_the_program),
+        cmocka_unit_test(lists_of_types_that_are_refused),
         cmocka_unit_test(a_join_from_outside_uses_keys),
         cmocka_unit_test(a_commit_brings_the_next_group_info),
     };
