@@ -194,6 +194,18 @@ SG_API SG_MUST_USE sg_err sg_mls_client_package(struct sg_mls_client *client,
 SG_API SG_MUST_USE sg_err sg_mls_member_create(struct sg_mls_client *client,
                                                struct sg_bytes group_id,
                                                struct sg_mls_member **out);
+struct sg_mls_create_request {
+    struct sg_bytes group_id;
+    const struct sg_mls_extension_item *extensions; /* [extension_count] of the group, from the
+                                                     * start */
+    size_t extension_count;
+};
+/* The same, with extensions such as required_capabilities (3), which whoever is added must support.
+ * SG_ERR_MLS_CAPABILITY: the client does not; SG_ERR_INVALID_ARGUMENT: a type comes twice; what
+ * check_credential says of external senders; errors of decoding: what is in them. */
+SG_API SG_MUST_USE sg_err sg_mls_member_create_with(struct sg_mls_client *client,
+                                                    const struct sg_mls_create_request *request,
+                                                    struct sg_mls_member **out);
 struct sg_mls_join_request {
     struct sg_bytes welcome;         /* MLSMessage */
     struct sg_bytes secret;          /* secret half of the key package */

@@ -303,7 +303,7 @@ void sg_mls_member_free(struct sg_mls_member *member)
     free(member);
 }
 
-static sg_err create(struct sg_mls_client *client, struct sg_bytes group_id,
+static sg_err create(struct sg_mls_client *client, const struct sg_mls_create_request *request,
                      struct sg_mls_arena *arena, struct sg_mls_group **out)
 {
     struct sg_mls_package_options options = {.now = sg_mls_client_now(client),
@@ -311,25 +311,35 @@ static sg_err create(struct sg_mls_client *client, struct sg_bytes group_id,
     struct sg_mls_package package;
     SG_TRY(sg_mls_package_make(&client->mls, &client->identity, &options, arena, &package));
     struct sg_mls_create in = {.config = &client->mls,
-                               .group_id = group_id,
+                               .group_id = request->group_id,
                                .keys = {package.package, package.init_private,
                                         package.encryption_private,
                                         client->identity.signature_private},
                                .now = options.now};
+    SG_TRY(
+        sg_mls_encode_items(arena, request->extensions, request->extension_count, &in.extensions));
     return sg_mls_group_create(&in, out);
+}
+
+sg_err sg_mls_member_create_with(struct sg_mls_client *client,
+                                 const struct sg_mls_create_request *request,
+                                 struct sg_mls_member **out)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_group *group;
+    sg_mls_client_arena(client, &arena);
+    sg_err err = create(client, request, &arena, &group);
+    if (err == SG_OK)
+        err = sg_mls_member_new(client, group, false, out);
+    sg_mls_arena_fini(&arena);
+    return err;
 }
 
 sg_err sg_mls_member_create(struct sg_mls_client *client, struct sg_bytes group_id,
                             struct sg_mls_member **out)
 {
-    struct sg_mls_arena arena;
-    struct sg_mls_group *group;
-    sg_mls_client_arena(client, &arena);
-    sg_err err = create(client, group_id, &arena, &group);
-    if (err == SG_OK)
-        err = sg_mls_member_new(client, group, false, out);
-    sg_mls_arena_fini(&arena);
-    return err;
+    const struct sg_mls_create_request request = {.group_id = group_id};
+    return sg_mls_member_create_with(client, &request, out);
 }
 
 sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join_request *request,

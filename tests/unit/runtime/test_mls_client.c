@@ -258,6 +258,40 @@ static void a_group_can_require_types(void **state)
     tear_down(&s);
 }
 
+static void a_group_begins_with_extensions(void **state)
+{
+    static const uint8_t required[] = {2, 0xf0, 0xa0, 0, 0};
+    struct scene s;
+    struct sg_mls_client_config plain = config_of("carol");
+    struct sg_mls_client *carol_client = client_of(&plain);
+    struct sg_mls_member *carol;
+    struct sg_mls_extension_item items[] = {{3, {required, sizeof(required)}},
+                                            {OWN_TYPE, text("rules")}};
+    struct sg_mls_create_request request = {text("g"), items, 2};
+    (void)state;
+    s.alice_client = client_with_types("alice");
+    s.bob_client = client_with_types("bob");
+    assert_int_equal(sg_mls_member_create_with(carol_client, &request, &carol),
+                     SG_ERR_MLS_CAPABILITY);
+    items[1].type = 3;
+    assert_int_equal(sg_mls_member_create_with(s.alice_client, &request, &s.alice),
+                     SG_ERR_INVALID_ARGUMENT);
+    items[1].type = OWN_TYPE;
+    items[0].data.len--;
+    assert_int_equal(sg_mls_member_create_with(s.alice_client, &request, &s.alice),
+                     SG_ERR_TRUNCATED);
+    items[0].data.len++;
+    assert_int_equal(sg_mls_member_create_with(s.alice_client, &request, &s.alice), SG_OK);
+    memset(items, 0, sizeof(items));
+    assert_extension(s.alice, OWN_TYPE, "rules");
+    assert_int_equal(add(s.alice, carol_client, &carol), SG_ERR_MLS_CAPABILITY);
+    assert_int_equal(add(s.alice, s.bob_client, &s.bob), SG_OK);
+    assert_extension(s.bob, OWN_TYPE, "rules");
+    assert_same_state(s.alice, s.bob);
+    sg_mls_client_free(carol_client);
+    tear_down(&s);
+}
+
 static void leaves_have_extensions_of_the_program(void **state)
 {
     struct scene s;
@@ -414,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_group_has_an_extension_of_the_program),
         cmocka_unit_test(a_member_without_the_type_keeps_it_out),
         cmocka_unit_test(a_group_can_require_types),
+        cmocka_unit_test(a_group_begins_with_extensions),
         cmocka_unit_test(leaves_have_extensions_of_the_program),
         cmocka_unit_test(lists_of_types_that_are_refused),
         cmocka_unit_test(a_join_from_outside_uses_keys),
