@@ -106,6 +106,11 @@ struct sg_mls_claim {
     struct sg_bytes before;
 };
 
+struct sg_mls_extension_item {
+    uint16_t type;
+    struct sg_bytes data; /* as the extension's definition says */
+};
+
 struct sg_mls_client_config {
     uint16_t suite;                /* 0: ML-KEM-768, AES-256-GCM, SHA-384, ML-DSA-65 */
     struct sg_bytes identity;      /* of a basic credential; or x509: see credential_type */
@@ -138,12 +143,31 @@ struct sg_mls_client_config {
     uint32_t proposals_max;    /* proposals of a commit, newcomers of a welcome (65 536) */
     uint32_t path_secrets_max; /* ciphertexts of a commit: the members of a blank tree (131 072) */
     bool public_handshake;     /* proposals and commits as PublicMessage; default encrypted */
+    /* What the client says of itself in its leaves (RFC 9420 s7.2): those of key packages, of
+     * groups that it creates and of joins from outside, from now on. At most 256 each, borrowed for
+     * sg_mls_client_new.
+     * [more_extension_count] extension types that the program understands, of groups and leaves,
+     * beyond those of the RFC and the library's (6, 10). */
+    const uint16_t *more_extensions;
+    size_t more_extension_count;
+    /* [more_proposal_count] proposal types beyond the RFC's and the library's (8, 10), for groups
+     * whose required_capabilities name them. The library cannot follow a commit that covers such a
+     * proposal: sg_mls_member_receive refuses it with SG_ERR_UNSUPPORTED. List one only where none
+     * is committed. */
+    const uint16_t *more_proposals;
+    size_t more_proposal_count;
+    /* [leaf_extension_count] extensions of the leaves themselves, of types 1 to 5, 6, 10 or among
+     * more_extensions. */
+    const struct sg_mls_extension_item *leaf_extensions;
+    size_t leaf_extension_count;
 };
 
 /* The defaults: suite 0, no identity, no storage. */
 SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
-/* The configuration is copied, its identity and secret too; user data and callbacks must stay good.
- * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret. */
+/* The configuration is copied, all that it points to too; user data and callbacks must stay good.
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret; SG_ERR_LIMIT: too many types or
+ * extensions; SG_ERR_INVALID_ARGUMENT: also a type that comes twice or need not be said (0, the
+ * RFC's, the library's), a leaf's extension of a type that the client does not list. */
 SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
                                             struct sg_mls_client **out);
 /* After all its members. NULL is allowed. Secrets are wiped. */
@@ -170,6 +194,18 @@ SG_API SG_MUST_USE sg_err sg_mls_client_package(struct sg_mls_client *client,
 SG_API SG_MUST_USE sg_err sg_mls_member_create(struct sg_mls_client *client,
                                                struct sg_bytes group_id,
                                                struct sg_mls_member **out);
+struct sg_mls_create_request {
+    struct sg_bytes group_id;
+    const struct sg_mls_extension_item *extensions; /* [extension_count] of the group, from the
+                                                     * start */
+    size_t extension_count;
+};
+/* The same, with extensions such as required_capabilities (3), which whoever is added must support.
+ * SG_ERR_MLS_CAPABILITY: the client does not; SG_ERR_INVALID_ARGUMENT: a type comes twice; what
+ * check_credential says of external senders; errors of decoding: what is in them. */
+SG_API SG_MUST_USE sg_err sg_mls_member_create_with(struct sg_mls_client *client,
+                                                    const struct sg_mls_create_request *request,
+                                                    struct sg_mls_member **out);
 struct sg_mls_join_request {
     struct sg_bytes welcome;         /* MLSMessage */
     struct sg_bytes secret;          /* secret half of the key package */
@@ -192,9 +228,14 @@ struct sg_mls_external_request {
      * key or else the only one with its credential. What storage has of the group is replaced; no
      * member may be using that. */
     bool removes_prior;
+    /* [psk_count] ids of external pre-shared keys that the commit uses (RFC 9420 s12.4.3.2), found
+     * by find_psk, here and at all members; who cannot find one cannot follow. At most 256. */
+    const struct sg_bytes *psks;
+    size_t psk_count;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until
- * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf. */
+ * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf; SG_ERR_LIMIT:
+ * too many psks. */
 SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *client,
                                                       const struct sg_mls_external_request *request,
                                                       struct sg_mls_member **out,
@@ -244,10 +285,6 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_app_data(struct sg_mls_member *m
                                                          uint16_t component, struct sg_bytes update,
                                                          struct sg_mls_blob *message);
 
-struct sg_mls_extension_item {
-    uint16_t type;
-    struct sg_bytes data; /* as the extension's definition says */
-};
 /* The group's extensions become these count ones, such as required_capabilities (3) and
  * external_senders (5). SG_ERR_MLS_CAPABILITY: not all members support them; errors of decoding:
  * what is in them. */
@@ -314,10 +351,13 @@ struct sg_mls_commit_request {
     bool tree_in_welcome; /* small groups: newcomers need nothing else */
     bool without_waiting; /* covers no proposals that wait */
     bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
+    bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
 };
 struct sg_mls_commit_output {
     struct sg_mls_blob commit;  /* for all members */
     struct sg_mls_blob welcome; /* for the newcomers, once the commit is accepted; may be empty */
+    struct sg_mls_blob group_info; /* for those who may join from outside, once the commit is
+                                    * accepted; empty without with_group_info */
 };
 SG_API void sg_mls_commit_output_free(struct sg_mls_commit_output *output);
 /* Covers what the request says and all proposals that wait and fit. request NULL: only those, and
@@ -346,7 +386,7 @@ SG_API SG_MUST_USE sg_err sg_mls_member_protect(struct sg_mls_member *member, st
 enum sg_mls_got {
     SG_MLS_GOT_DATA,     /* data from sender */
     SG_MLS_GOT_PROPOSAL, /* it waits for a commit */
-    SG_MLS_GOT_COMMIT,   /* a new epoch: see added, removed */
+    SG_MLS_GOT_COMMIT,   /* a new epoch: see added, removed, updated */
     SG_MLS_GOT_REMOVED,  /* one is no longer a member: free it */
     SG_MLS_GOT_OWN,      /* one's own message came back; nothing happened */
 };
@@ -367,7 +407,11 @@ struct sg_mls_received {
     struct sg_bytes proposal_credential;
     struct sg_bytes proposal;
     bool is_closed; /* the commit closed the group for a successor (ReInit) */
-    void *owner;    /* the library's */
+    /* [updated_count] leaves that the commit changed by Updates: fresh keys, maybe another
+     * credential. The committer's, which a path changes, is not among them; see sender. */
+    const uint32_t *updated;
+    size_t updated_count;
+    void *owner; /* the library's */
 };
 /* One message for this group. Spans of out live until sg_mls_received_free, which is due when the
  * call succeeds, and as long as message. SG_ERR_MLS_GROUP, SG_ERR_MLS_EPOCH: of another group or
@@ -408,6 +452,13 @@ struct sg_mls_leaf_info {
 /* Who is at a leaf. SG_ERR_NOT_FOUND: nobody. */
 SG_API SG_MUST_USE sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
                                              struct sg_mls_leaf_info *out);
+/* The data of an extension of the group, or of a member's leaf. Borrowed until the next change.
+ * SG_ERR_NOT_FOUND: none of this type, or nobody at the leaf. */
+SG_API SG_MUST_USE sg_err sg_mls_member_extension(const struct sg_mls_member *member, uint16_t type,
+                                                  struct sg_bytes *out);
+SG_API SG_MUST_USE sg_err sg_mls_member_leaf_extension(const struct sg_mls_member *member,
+                                                       uint32_t leaf, uint16_t type,
+                                                       struct sg_bytes *out);
 /* What the group keeps for a component. Borrowed until the next change. SG_ERR_NOT_FOUND. */
 SG_API SG_MUST_USE sg_err sg_mls_member_app_data(const struct sg_mls_member *member,
                                                  uint16_t component, struct sg_bytes *out);

@@ -99,15 +99,6 @@ void sg_mls_client_config_init(struct sg_mls_client_config *config)
     config->past_epochs = 5;
 }
 
-static sg_err copy_identity(struct sg_mls_client *client, const struct sg_mls_client_config *config)
-{
-    struct sg_mls_blob copy;
-    SG_TRY(sg_mls_blob_copy(config->identity, &copy));
-    client->config.identity = sg_bytes(copy.data, copy.len);
-    client->config.secret = sg_bytes(NULL, 0);
-    return SG_OK;
-}
-
 static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
 {
     const struct sg_mls_suite *suite = client->suite;
@@ -122,7 +113,6 @@ static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
 
 static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_client_config *config)
 {
-    uint16_t credential = config->credential_type;
     client->mls.mem = sg_mem_default();
     client->mls.suites = sg_mls_suites(&client->mls.suite_count);
     client->mls.random = sg_mls_random_default();
@@ -142,14 +132,15 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
     client->mls.undo_epochs = config->undo_epochs;
     SG_TRY(take_key(client, config->secret));
     SG_TRY(sg_mls_storage_init(client));
-    SG_TRY(copy_identity(client, config));
-    client->identity = (struct sg_mls_identity){
-        .suite = client->suite,
-        .credential = {credential == 0 ? SG_MLS_CREDENTIAL_BASIC : credential,
-                       client->config.identity},
-        .signature_public = sg_bytes(client->signature_public, client->suite->sig_public_len),
-        .signature_private = sg_bytes(client->signature_private, client->suite->sig_private_len)};
-    return SG_OK;
+    return sg_mls_client_identity_init(client, config);
+}
+
+/* What the program lends for the call only; client->identity has the copies. */
+static void forget_borrowed(struct sg_mls_client_config *config)
+{
+    config->identity = config->secret = sg_bytes(NULL, 0);
+    config->more_extensions = config->more_proposals = NULL;
+    config->leaf_extensions = NULL;
 }
 
 sg_err sg_mls_client_new(const struct sg_mls_client_config *config, struct sg_mls_client **out)
@@ -166,7 +157,7 @@ sg_err sg_mls_client_new(const struct sg_mls_client_config *config, struct sg_ml
     if (client == NULL)
         return SG_ERR_NO_MEMORY;
     client->config = *config;
-    client->config.identity = sg_bytes(NULL, 0);
+    forget_borrowed(&client->config);
     client->suite = suite;
     sg_mls_config_init(&client->mls);
     sg_err err = fill_client(client, config);
@@ -181,7 +172,7 @@ void sg_mls_client_free(struct sg_mls_client *client)
 {
     if (client == NULL)
         return;
-    free((void *)(uintptr_t)client->config.identity.data);
+    sg_mls_client_identity_fini(client);
     client->suite->wipe(client->signature_private, sizeof(client->signature_private));
     client->suite->wipe(client->storage_key, sizeof(client->storage_key));
     free(client);
@@ -312,7 +303,7 @@ void sg_mls_member_free(struct sg_mls_member *member)
     free(member);
 }
 
-static sg_err create(struct sg_mls_client *client, struct sg_bytes group_id,
+static sg_err create(struct sg_mls_client *client, const struct sg_mls_create_request *request,
                      struct sg_mls_arena *arena, struct sg_mls_group **out)
 {
     struct sg_mls_package_options options = {.now = sg_mls_client_now(client),
@@ -320,25 +311,35 @@ static sg_err create(struct sg_mls_client *client, struct sg_bytes group_id,
     struct sg_mls_package package;
     SG_TRY(sg_mls_package_make(&client->mls, &client->identity, &options, arena, &package));
     struct sg_mls_create in = {.config = &client->mls,
-                               .group_id = group_id,
+                               .group_id = request->group_id,
                                .keys = {package.package, package.init_private,
                                         package.encryption_private,
                                         client->identity.signature_private},
                                .now = options.now};
+    SG_TRY(
+        sg_mls_encode_items(arena, request->extensions, request->extension_count, &in.extensions));
     return sg_mls_group_create(&in, out);
+}
+
+sg_err sg_mls_member_create_with(struct sg_mls_client *client,
+                                 const struct sg_mls_create_request *request,
+                                 struct sg_mls_member **out)
+{
+    struct sg_mls_arena arena;
+    struct sg_mls_group *group;
+    sg_mls_client_arena(client, &arena);
+    sg_err err = create(client, request, &arena, &group);
+    if (err == SG_OK)
+        err = sg_mls_member_new(client, group, false, out);
+    sg_mls_arena_fini(&arena);
+    return err;
 }
 
 sg_err sg_mls_member_create(struct sg_mls_client *client, struct sg_bytes group_id,
                             struct sg_mls_member **out)
 {
-    struct sg_mls_arena arena;
-    struct sg_mls_group *group;
-    sg_mls_client_arena(client, &arena);
-    sg_err err = create(client, group_id, &arena, &group);
-    if (err == SG_OK)
-        err = sg_mls_member_new(client, group, false, out);
-    sg_mls_arena_fini(&arena);
-    return err;
+    const struct sg_mls_create_request request = {.group_id = group_id};
+    return sg_mls_member_create_with(client, &request, out);
 }
 
 sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join_request *request,
@@ -363,6 +364,29 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     return sg_mls_member_new(client, group, false, out);
 }
 
+static sg_err fill_psks(const struct sg_mls_client *client,
+                        const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
+                        struct sg_mls_external *in)
+{
+    const struct sg_mls_random *random = client->mls.random;
+    size_t len = client->suite->hash_len;
+    if (request->psk_count > SG_MLS_PSKS_MAX)
+        return SG_ERR_LIMIT;
+    struct sg_mls_psk_id *psks = sg_mls_arena_new(arena, request->psk_count, sizeof(*psks));
+    uint8_t *nonces = sg_mls_arena_new(arena, request->psk_count, len);
+    if (psks == NULL || nonces == NULL)
+        return SG_ERR_NO_MEMORY;
+    /* RFC9420 s8.4: a fresh random nonce of KDF.Nh bytes for each */
+    SG_TRY(random->fill(random->state, nonces, request->psk_count * len));
+    for (size_t i = 0; i < request->psk_count; i++)
+        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL,
+                                         .id = request->psks[i],
+                                         .nonce = sg_bytes(nonces + i * len, len)};
+    in->psks = psks;
+    in->psk_count = (uint32_t)request->psk_count;
+    return SG_OK;
+}
+
 static sg_err join_external(struct sg_mls_client *client,
                             const struct sg_mls_external_request *request,
                             struct sg_mls_arena *arena, struct sg_mls_group **group,
@@ -375,6 +399,7 @@ static sg_err join_external(struct sg_mls_client *client,
                                  .leaf = &leaf,
                                  .removes_prior = request->removes_prior,
                                  .now = sg_mls_client_now(client)};
+    SG_TRY(fill_psks(client, request, arena, &in));
     SG_TRY(sg_mls_identity_leaf(&client->mls, &client->identity, false, arena, &leaf.leaf));
     return sg_mls_group_external_join(&in, arena, group, commit);
 }

@@ -8,12 +8,19 @@
 #include "mls/package.h"
 #include "mls/state.h"
 
+/* Types, or extensions of its leaves, that a client may add to ours. */
+#define SG_MLS_MORE_TYPES_MAX 256
+
 struct sg_mls_client {
-    struct sg_mls_client_config config; /* its spans are ours */
+    struct sg_mls_client_config config; /* without what it only lends */
     struct sg_mls_config mls;
     const struct sg_mls_suite *suite;
     struct sg_mls_store store;
-    struct sg_mls_identity identity;
+    struct sg_mls_identity identity; /* of the next four and the keys */
+    struct sg_mls_blob credential;
+    struct sg_mls_blob leaf_extensions;
+    uint16_t *more_extensions;
+    uint16_t *more_proposals;
     uint8_t signature_private[SG_MLS_SIG_PRIVATE_MAX];
     uint8_t signature_public[SG_MLS_SIG_PUBLIC_MAX];
     uint8_t storage_key[SG_MLS_HASH_MAX]; /* what goes into storage is sealed with it */
@@ -36,6 +43,14 @@ static inline bool sg_mls_storage_is_secret(uint32_t kind)
 {
     return kind != SG_MLS_RECORD_NODE;
 }
+/* client->identity, of copies; mls, suite and the signature key are there. Errors as for
+ * sg_mls_client_new; what is there by then goes with _fini. */
+sg_err sg_mls_client_identity_init(struct sg_mls_client *client,
+                                   const struct sg_mls_client_config *config);
+void sg_mls_client_identity_fini(struct sg_mls_client *client);
+/* The body of a list of extensions. SG_ERR_INVALID_ARGUMENT: a type comes twice. */
+sg_err sg_mls_encode_items(struct sg_mls_arena *arena, const struct sg_mls_extension_item *items,
+                           size_t count, struct sg_bytes *out);
 uint64_t sg_mls_client_now(const struct sg_mls_client *client);
 /* A copy for the caller. */
 sg_err sg_mls_blob_copy(struct sg_bytes bytes, struct sg_mls_blob *out);

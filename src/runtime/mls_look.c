@@ -31,6 +31,24 @@ sg_err sg_mls_member_leaf(const struct sg_mls_member *member, uint32_t leaf,
     return SG_OK;
 }
 
+sg_err sg_mls_member_extension(const struct sg_mls_member *member, uint16_t type,
+                               struct sg_bytes *out)
+{
+    return sg_mls_extension_find(member->group->epoch->context.extensions, type, out)
+               ? SG_OK
+               : SG_ERR_NOT_FOUND;
+}
+
+sg_err sg_mls_member_leaf_extension(const struct sg_mls_member *member, uint32_t leaf,
+                                    uint16_t type, struct sg_bytes *out)
+{
+    struct sg_mls_leaf decoded;
+    if (!sg_mls_tree_has_leaf(&member->group->tree, leaf))
+        return SG_ERR_NOT_FOUND;
+    sg_mls_tree_leaf(&member->group->tree, leaf, &decoded);
+    return sg_mls_extension_find(decoded.extensions, type, out) ? SG_OK : SG_ERR_NOT_FOUND;
+}
+
 sg_err sg_mls_member_app_data(const struct sg_mls_member *member, uint16_t component,
                               struct sg_bytes *out)
 {

@@ -185,6 +185,7 @@ void sg_mls_commit_output_free(struct sg_mls_commit_output *output)
 {
     sg_mls_blob_free(&output->commit);
     sg_mls_blob_free(&output->welcome);
+    sg_mls_blob_free(&output->group_info);
 }
 
 static sg_err fill_values(const struct sg_mls_commit_request *request, struct sg_mls_arena *arena,
@@ -222,7 +223,8 @@ static sg_err commit(struct sg_mls_member *member, const struct sg_mls_commit_re
                                             .count = (uint32_t)count,
                                             .skips_cached = in->without_waiting,
                                             .omits_path = in->without_path,
-                                            .tree_in_welcome = in->tree_in_welcome};
+                                            .tree_in_welcome = in->tree_in_welcome,
+                                            .with_group_info = in->with_group_info};
     return sg_mls_group_commit(member->group, arena, &options, out);
 }
 
@@ -241,6 +243,8 @@ sg_err sg_mls_member_commit(struct sg_mls_member *member,
         err = sg_mls_blob_copy(result.commit, &out->commit);
     if (err == SG_OK && result.welcome.len > 0)
         err = sg_mls_blob_copy(result.welcome, &out->welcome);
+    if (err == SG_OK && result.group_info.len > 0)
+        err = sg_mls_blob_copy(result.group_info, &out->group_info);
     if (err != SG_OK && is_pending)
         sg_mls_group_clear_pending(member->group);
     err = sg_mls_member_save(member, err);
@@ -315,6 +319,8 @@ static void fill_received(const struct sg_mls_event *event, struct sg_mls_receiv
         .added_count = event->added.count,
         .removed = event->removed.at,
         .removed_count = event->removed.count,
+        .updated = event->updated.at,
+        .updated_count = event->updated.count,
         .proposal_type = event->proposal_type,
         .proposal_leaf = event->subject,
         .proposal_credential = event->subject_credential.body,

@@ -16,15 +16,17 @@ static void write_items(struct sg_writer *w, const void *what)
         sg_mls_write_extension(w, items->at[i].type, items->at[i].data);
 }
 
-/* The body of a list; a type that comes twice is an error of the caller. */
-static sg_err encode_items(struct sg_mls_arena *arena, const struct items *items,
-                           struct sg_bytes *out)
+sg_err sg_mls_encode_items(struct sg_mls_arena *arena, const struct sg_mls_extension_item *items,
+                           size_t count, struct sg_bytes *out)
 {
-    for (size_t i = 0; i < items->count; i++)
+    const struct items list = {items, count};
+    if (count > 0 && items == NULL)
+        return SG_ERR_INVALID_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++)
-            if (items->at[i].type == items->at[j].type)
+            if (items[i].type == items[j].type)
                 return SG_ERR_INVALID_ARGUMENT;
-    return sg_mls_encode(arena, write_items, items, out);
+    return sg_mls_encode(arena, write_items, &list, out);
 }
 
 sg_err sg_mls_member_propose_extensions(struct sg_mls_member *member,
@@ -33,10 +35,9 @@ sg_err sg_mls_member_propose_extensions(struct sg_mls_member *member,
 {
     struct sg_mls_arena arena;
     struct sg_mls_proposal proposal = {.type = SG_MLS_GROUP_CONTEXT_EXTENSIONS};
-    const struct items list = {items, count};
     SG_TRY(sg_mls_member_check(member));
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = encode_items(&arena, &list, &proposal.u.extensions);
+    sg_err err = sg_mls_encode_items(&arena, items, count, &proposal.u.extensions);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);
@@ -49,13 +50,13 @@ sg_err sg_mls_member_propose_reinit(struct sg_mls_member *member,
 {
     struct sg_mls_arena arena;
     struct sg_mls_proposal proposal = {.type = SG_MLS_REINIT};
-    const struct items list = {request->extensions, request->extension_count};
     SG_TRY(sg_mls_member_check(member));
     proposal.u.reinit.group_id = request->group_id;
     proposal.u.reinit.version = SG_MLS_VERSION_10;
     proposal.u.reinit.suite = request->suite != 0 ? request->suite : member->group->suite->id;
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = encode_items(&arena, &list, &proposal.u.reinit.extensions);
+    sg_err err = sg_mls_encode_items(&arena, request->extensions, request->extension_count,
+                                     &proposal.u.reinit.extensions);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);
@@ -90,7 +91,6 @@ static sg_err succeed(struct sg_mls_client *client, const struct sg_mls_successo
 {
     struct sg_mls_package_options options = {.now = sg_mls_client_now(client),
                                              .lifetime = UINT64_C(86400)};
-    const struct items list = {request->extensions, request->extension_count};
     struct sg_mls_package package;
     struct sg_mls_successor in = {.config = &client->mls,
                                   .old = request->old->group,
@@ -98,7 +98,8 @@ static sg_err succeed(struct sg_mls_client *client, const struct sg_mls_successo
                                   .group_id = request->group_id,
                                   .tree_in_welcome = request->tree_in_welcome,
                                   .now = options.now};
-    SG_TRY(encode_items(arena, &list, &in.extensions));
+    SG_TRY(
+        sg_mls_encode_items(arena, request->extensions, request->extension_count, &in.extensions));
     SG_TRY(fill_adds(request, arena, &in));
     SG_TRY(sg_mls_package_make(&client->mls, &client->identity, &options, arena, &package));
     in.keys = (struct sg_mls_package_keys){package.package, package.init_private,
