@@ -148,6 +148,9 @@ static sg_err apply_add(struct apply *a, const struct sg_mls_proposal *proposal)
     uint32_t leaf, count = a->out->added.count;
     SG_TRY(sg_mls_check_key_package(&a->rules, proposal->u.add));
     SG_TRY(sg_mls_tree_add(a->in->tree, proposal->u.add->leaf.raw, &leaf));
+    /* a path takes the place of so many keys at most; equal ones are slow to store */
+    if (a->in->tree->keys.duplicates > SG_MLS_LEVELS_MAX + 2)
+        return SG_ERR_MLS_PROPOSAL;
     SG_TRY(push_leaf(a->in, &a->out->added, leaf));
     void *grown = sg_mls_arena_push(a->in->arena, a->out->packages, &count, &a->out->package_cap,
                                     sizeof(*a->out->packages));

@@ -187,16 +187,18 @@ sg_err sg_mls_check_key_package(const struct sg_mls_rules *rules,
 
 static sg_err check_external_senders(const struct sg_mls_rules *rules, struct sg_bytes data)
 {
+    struct sg_mls_external_sender sender;
+    const uint32_t max = rules->config->credential == NULL ? 0 : SG_MLS_EXTERNAL_SENDERS_MAX;
+    sg_err err = sg_mls_decode_external_sender(data, max, &sender);
+    if (max == 0 || (err != SG_OK && err != SG_ERR_NOT_FOUND))
+        return err == SG_ERR_NOT_FOUND ? SG_OK : err;
+    if (err == SG_OK)
+        return SG_ERR_LIMIT; /* each is looked up from the first one on: before that */
     for (uint32_t i = 0;; i++) {
-        struct sg_mls_external_sender sender;
-        sg_err err = sg_mls_decode_external_sender(data, i, &sender);
+        err = sg_mls_decode_external_sender(data, i, &sender);
         if (err == SG_ERR_NOT_FOUND)
             return SG_OK;
         SG_TRY(err);
-        if (rules->config->credential == NULL)
-            return SG_OK;
-        if (i == SG_MLS_EXTERNAL_SENDERS_MAX)
-            return SG_ERR_LIMIT; /* each is looked up from the first one on */
         struct sg_mls_credential_check in = {&sender.credential, sender.signature_key, NULL,
                                              rules->now};
         SG_TRY(rules->config->credential(rules->config->user, &in));
