@@ -487,41 +487,6 @@ static sg_err hear_list(struct sg_doc_compare *c, struct sg_bytes body)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static sg_err hear_wish(struct sg_reader *r, struct sg_doc_wish *wish)
-{
-    wish->refused_count = sg_get_u32(r, SG_DOC_REFUSED_MAX);
-    for (uint32_t i = 0; i < wish->refused_count && r->err == SG_OK; i++) {
-        struct sg_bytes id = sg_read_bytes(r, 8);
-        wish->refused[i] = r->err == SG_OK ? sg_load64(id.data) : 0;
-        if (r->err == SG_OK && i > 0 && wish->refused[i] <= wish->refused[i - 1])
-            sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
-    }
-    uint8_t has_part = sg_read_u8(r);
-    wish->has_part = has_part == 1;
-    if (has_part > 1 || (has_part == 0 && wish->refused_count == 0))
-        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
-    if (wish->has_part) {
-        struct sg_bytes id = sg_read_bytes(r, 8);
-        wish->part = r->err == SG_OK ? sg_load64(id.data) : 0;
-        wish->part_len = sg_get_u32(r, UINT32_MAX);
-    }
-    return r->err;
-}
-
-static void put_wish(const struct sg_doc_wish *wish, struct sg_column *out)
-{
-    if (wish->refused_count == 0 && !wish->has_part)
-        return;
-    sg_put_uint(out, wish->refused_count);
-    for (uint32_t i = 0; i < wish->refused_count; i++)
-        sg_doc_put_id(out, wish->refused[i]);
-    sg_put_u8(out, wish->has_part);
-    if (!wish->has_part)
-        return;
-    sg_doc_put_id(out, wish->part);
-    sg_put_uint(out, wish->part_len);
-}
-
 static sg_err hear_open(struct sg_doc_compare *c, struct sg_bytes body)
 {
     struct sg_reader r = sg_reader(body);
@@ -531,7 +496,7 @@ static sg_err hear_open(struct sg_doc_compare *c, struct sg_bytes body)
     c->their_count = sg_get_u32(&r, SG_DOC_ENTRIES_MAX);
     struct sg_bytes digest = sg_read_bytes(&r, SG_ID_LEN);
     if (r.left > 0)
-        SG_TRY(hear_wish(&r, &c->their_wish));
+        SG_TRY(sg_doc_get_wish(&r, &c->their_wish));
     SG_TRY(sg_reader_done(&r));
     if (c->peer_opened || was_first > 1 || (was_first == 0 && !c->has_opened))
         return SG_ERR_PROTOCOL;
@@ -579,7 +544,7 @@ static void put_open(struct sg_doc_compare *c, struct sg_column *out)
     sg_put_u8(out, !c->peer_opened);
     sg_put_uint(out, c->count);
     sg_put_bytes(out, sg_bytes(c->digest, SG_ID_LEN));
-    put_wish(&c->wish, out);
+    sg_doc_put_wish(&c->wish, out);
     c->has_opened = true;
 }
 

@@ -28,17 +28,6 @@ struct sg_doc_end {
     uint32_t batch;
 };
 
-/* Floors that one side will not take over, and what it has of a state that was cut off: so that the
- * other one need not send it again. */
-#define SG_DOC_REFUSED_MAX 8
-struct sg_doc_wish {
-    uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] rising, ids of floors */
-    uint32_t refused_count;
-    bool has_part;
-    uint64_t part;     /* id of the floor .. */
-    uint32_t part_len; /* .. and how many bytes of its state are there; > 0 */
-};
-
 struct sg_doc_compare {
     const struct sg_replica *replica; /* borrowed; may grow meanwhile, but lose nothing */
     const struct sg_mem *mem;

@@ -50,3 +50,38 @@ bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at)
 {
     return (bits.data[at / 8] >> at % 8 & 1) != 0;
 }
+
+sg_err sg_doc_get_wish(struct sg_reader *r, struct sg_doc_wish *wish)
+{
+    wish->refused_count = sg_get_u32(r, SG_DOC_REFUSED_MAX);
+    for (uint32_t i = 0; i < wish->refused_count && r->err == SG_OK; i++) {
+        struct sg_bytes id = sg_read_bytes(r, 8);
+        wish->refused[i] = r->err == SG_OK ? sg_load64(id.data) : 0;
+        if (r->err == SG_OK && i > 0 && wish->refused[i] <= wish->refused[i - 1])
+            sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
+    }
+    uint8_t has_part = sg_read_u8(r);
+    wish->has_part = has_part == 1;
+    if (has_part > 1 || (has_part == 0 && wish->refused_count == 0))
+        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
+    if (wish->has_part) {
+        struct sg_bytes id = sg_read_bytes(r, 8);
+        wish->part = r->err == SG_OK ? sg_load64(id.data) : 0;
+        wish->part_len = sg_get_u32(r, UINT32_MAX);
+    }
+    return r->err;
+}
+
+void sg_doc_put_wish(const struct sg_doc_wish *wish, struct sg_column *out)
+{
+    if (wish->refused_count == 0 && !wish->has_part)
+        return;
+    sg_put_uint(out, wish->refused_count);
+    for (uint32_t i = 0; i < wish->refused_count; i++)
+        sg_doc_put_id(out, wish->refused[i]);
+    sg_put_u8(out, wish->has_part);
+    if (!wish->has_part)
+        return;
+    sg_doc_put_id(out, wish->part);
+    sg_put_uint(out, wish->part_len);
+}

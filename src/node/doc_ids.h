@@ -21,4 +21,20 @@ void sg_doc_put_bits(struct sg_column *out, const uint32_t *found, uint32_t coun
 struct sg_bytes sg_doc_get_bits(struct sg_reader *r, uint32_t count);
 bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at);
 
+/* Floors that one side will not take over, and what it has of a state that was cut off: so that the
+ * other one need not send it again. */
+#define SG_DOC_REFUSED_MAX 8
+struct sg_doc_wish {
+    uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] rising, ids of floors */
+    uint32_t refused_count;
+    bool has_part;
+    uint64_t part;     /* id of the floor .. */
+    uint32_t part_len; /* .. and how many bytes of its state are there; > 0 */
+};
+
+/* The end of OPEN, which is left out when nothing is in it.
+ * SG_ERR_NOT_CANONICAL, SG_ERR_TRUNCATED, SG_ERR_OVERSIZED. */
+SG_MUST_USE sg_err sg_doc_get_wish(struct sg_reader *r, struct sg_doc_wish *wish);
+void sg_doc_put_wish(const struct sg_doc_wish *wish, struct sg_column *out);
+
 #endif

@@ -110,13 +110,10 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "base/prefetch.h"
 #include "plumtree/state.h"
 
 /* Who heard nothing for so long has slept, or nobody had anything to say. */
 #define SLEPT_NS (2 * SG_NS_PER_S)
-#define TIMER_MAX_NS (3600 * SG_NS_PER_S)
-#define RATE_MAX 1000000
 
 /* one TIMEOUT: flushes, grafts, forgotten ids */
 static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT_OUT_MAX,
@@ -126,52 +123,6 @@ static_assert(SG_PT_PEERS_HARD + SG_PT_GRAFT_SLICE + SG_PT_FORGET_SLICE <= SG_PT
 static_assert(1 + 2 * SG_PT_PEERS_HARD + 1 + 2 + 1 + 1 <= SG_PT_OUT_MAX,
               "outbox too small for GOSSIP");
 static_assert(SG_PT_ADVERTISERS_HARD <= 16, "sg_pt_missing.asked has 16 bits");
-
-struct sg_pt_config sg_pt_config_default(const struct sg_mem *mem)
-{
-    return (struct sg_pt_config){
-        .mem = mem,
-        .peers_max = 16,
-        .seen_max = 16384,
-        .cache_max = 2048,
-        .missing_max = 2048,
-        .advertisers_max = 4,
-        .ihave_queue_max = 256,
-        .ihave_on_up = 256,
-        .optimise_threshold = 3,
-        .cache_ns = 60 * SG_NS_PER_S,
-        .seen_ns = 300 * SG_NS_PER_S,
-        .ihave_flush_ns = 10 * SG_NS_PER_MS,
-        .ihave_pause_ns = 100 * SG_NS_PER_MS,
-        .graft_min_ns = 50 * SG_NS_PER_MS,
-        .graft_max_ns = 2 * SG_NS_PER_S,
-        .graft_tries_max = 8,
-        .backoff_ns = 60 * SG_NS_PER_S,
-        .dontwant_ns = 10 * SG_NS_PER_S,
-        .promise_ns = 6 * SG_NS_PER_S,
-        .ihave_frames = 200,
-        .ihave_ids = 5000,
-        .asks = 10,
-        .weights = sg_score_weights_default(),
-    };
-}
-
-static bool is_config_valid(const struct sg_pt_config *c)
-{
-    const uint32_t ids_max = UINT32_C(1) << 26;
-    bool sizes = c->peers_max >= 1 && c->peers_max <= SG_PT_PEERS_HARD && c->cache_max >= 1 &&
-                 c->cache_max <= c->seen_max && c->seen_max <= ids_max && c->missing_max >= 1 &&
-                 c->missing_max <= ids_max;
-    bool lists = c->advertisers_max >= 1 && c->advertisers_max <= SG_PT_ADVERTISERS_HARD &&
-                 c->ihave_queue_max >= 1 && c->ihave_queue_max <= SG_PT_IHAVE_MAX;
-    bool times = c->cache_ns <= c->seen_ns && c->graft_min_ns >= 1 &&
-                 c->graft_min_ns <= c->graft_max_ns && c->graft_max_ns <= TIMER_MAX_NS;
-    bool rates = c->ihave_frames >= 1 && c->ihave_frames <= RATE_MAX && c->ihave_ids >= 1 &&
-                 c->ihave_ids <= RATE_MAX && c->asks >= 1 && c->asks <= RATE_MAX &&
-                 c->backoff_ns <= TIMER_MAX_NS && c->dontwant_ns <= TIMER_MAX_NS &&
-                 c->promise_ns <= TIMER_MAX_NS && c->ihave_pause_ns <= TIMER_MAX_NS;
-    return c->mem != NULL && sizes && lists && times && rates && c->graft_tries_max >= 1;
-}
 
 static sg_err init(struct sg_pt *m)
 {
@@ -187,7 +138,7 @@ static sg_err init(struct sg_pt *m)
 sg_err sg_pt_new(struct sg_pt **out, const struct sg_pt_config *config, sg_time_ns now,
                  uint64_t seed)
 {
-    if (!is_config_valid(config))
+    if (!sg_pt_config_is_valid(config))
         return SG_ERR_INVALID_ARGUMENT;
     struct sg_pt *m = sg_mem_new(config->mem, 1, sizeof(*m));
     if (m == NULL)
@@ -615,73 +566,4 @@ sg_time_ns sg_pt_deadline(const struct sg_pt *m)
 {
     sg_time_ns at = sg_time_min(sg_pt_lazy_deadline(m), sg_pt_missing_deadline(m));
     return sg_time_min(at, sg_pt_seen_deadline(m));
-}
-
-void sg_pt_prefetch(const struct sg_pt *m, bool is_timeout, unsigned stage)
-{
-    if (stage == 0) {
-        sg_prefetch(m, offsetof(struct sg_pt, config));
-    } else if (is_timeout) {
-        sg_prefetch(m->peers, m->peers_count * sizeof(*m->peers));
-    } else {
-        sg_prefetch(m->words, m->peers_count * sizeof(*m->words));
-        sg_prefetch(&m->stats.ihaves_received, 1);
-    }
-}
-
-enum sg_pt_known sg_pt_known(const struct sg_pt *m, const struct sg_msg_id *id)
-{
-    const struct sg_pt_seen *entry = sg_pt_seen_find(m, id);
-    if (entry == NULL)
-        return SG_PT_UNKNOWN;
-    return sg_pt_seen_is_held(m, entry) ? SG_PT_CACHED : SG_PT_SEEN;
-}
-
-const struct sg_pt_stats *sg_pt_stats(const struct sg_pt *m)
-{
-    return &m->stats;
-}
-
-bool sg_pt_is_eager(const struct sg_pt *m, const struct sg_peer_id *peer)
-{
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        if (sg_peer_id_equal(&m->peers[i].id, peer))
-            return m->peers[i].is_eager;
-    }
-    return false;
-}
-
-void sg_pt_degrees(const struct sg_pt *m, size_t *eager, size_t *lazy)
-{
-    *eager = m->eager_count;
-    *lazy = m->peers_count - m->eager_count;
-}
-
-size_t sg_pt_sources(const struct sg_pt *m)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < m->peers_count; i++)
-        count += m->peers[i].is_eager ? 1 : 0;
-    return count;
-}
-
-static const struct sg_pt_peer *look_up(const struct sg_pt *m, const struct sg_peer_id *id)
-{
-    for (uint32_t i = 0; i < m->peers_count; i++) {
-        if (sg_peer_id_equal(&m->peers[i].id, id))
-            return &m->peers[i];
-    }
-    return NULL;
-}
-
-bool sg_pt_is_source(const struct sg_pt *m, const struct sg_peer_id *id)
-{
-    const struct sg_pt_peer *peer = look_up(m, id);
-    return peer != NULL && peer->is_eager;
-}
-
-int32_t sg_pt_score(const struct sg_pt *m, const struct sg_peer_id *id)
-{
-    const struct sg_pt_peer *peer = look_up(m, id);
-    return peer == NULL ? 0 : sg_pt_conduct_value(m, peer);
 }

@@ -159,6 +159,9 @@ struct sg_pt {
     struct sg_pt_stats stats;
 };
 
+/* config.c */
+bool sg_pt_config_is_valid(const struct sg_pt_config *c);
+
 /* plumtree.c */
 /* A new output, zeroed but for kind and peer (may be NULL). */
 struct sg_pt_out *sg_pt_emit(struct sg_pt_outbox *out, enum sg_pt_out_kind kind,
