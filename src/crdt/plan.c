@@ -1,6 +1,8 @@
 /* Checking the operations of a batch against its past. */
 #include "crdt/plan.h"
 
+#include "base/sort.h"
+
 static void free_plan(struct sg_replica *r, struct sg_plan *plan)
 {
     const struct sg_mem *mem = r->config.mem;
@@ -224,24 +226,14 @@ static sg_err add_targets(struct sg_replica *r, struct sg_plan *plan, const stru
     return SG_OK;
 }
 
-static bool is_lower(const struct sg_plan_target *a, const struct sg_plan_target *b)
+static int compare_targets(const void *context, const void *x, const void *y)
 {
-    return a->id.chain != b->id.chain ? a->id.chain < b->id.chain : a->id.counter < b->id.counter;
-}
-
-/* Heap sort: no recursion, no bad case. */
-static void sift_targets(struct sg_plan_target *a, uint32_t at, uint32_t count)
-{
-    const struct sg_plan_target value = a[at];
-    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && is_lower(&a[child], &a[child + 1]))
-            child++;
-        if (!is_lower(&value, &a[child]))
-            break;
-        a[at] = a[child];
-        at = child;
-    }
-    a[at] = value;
+    const struct sg_plan_target *a = x;
+    const struct sg_plan_target *b = y;
+    (void)context;
+    if (a->id.chain != b->id.chain)
+        return a->id.chain < b->id.chain ? -1 : 1;
+    return a->id.counter < b->id.counter ? -1 : a->id.counter > b->id.counter;
 }
 
 /* A batch deletes nothing twice: whoever writes it does not see any more what he has deleted. So
@@ -250,14 +242,7 @@ static sg_err check_targets(const struct sg_plan *plan)
 {
     struct sg_plan_target *a = plan->targets;
     uint32_t count = plan->target_count;
-    for (uint32_t i = count / 2; i > 0; i--)
-        sift_targets(a, i - 1, count);
-    for (uint32_t last = count; last > 1; last--) {
-        const struct sg_plan_target top = a[0];
-        a[0] = a[last - 1];
-        a[last - 1] = top;
-        sift_targets(a, 0, last - 1);
-    }
+    sg_sort(a, count, sizeof(a[0]), compare_targets, NULL);
     for (uint32_t i = 1; i < count; i++) {
         if (a[i].id.chain == a[i - 1].id.chain &&
             a[i].id.counter - a[i - 1].id.counter < a[i - 1].count)

@@ -2,6 +2,8 @@
  * makes a batch of them. */
 #include "crdt/replica.h"
 
+#include "base/sort.h"
+
 static sg_err fail(struct sg_replica *r, sg_err err)
 {
     if (err != SG_OK)
@@ -11,36 +13,11 @@ static sg_err fail(struct sg_replica *r, sg_err err)
 
 /* ---- begin and commit ------------------------------------------------------------------------ */
 
-static bool is_name_lower(const struct sg_log *log, uint32_t a, uint32_t b)
+static int compare_names(const void *log, const void *a, const void *b)
 {
-    return memcmp(log->batches[a].name, log->batches[b].name, SG_ID_LEN) < 0;
-}
-
-/* Heap sort: no recursion, no bad case. */
-static void sift_name(const struct sg_log *log, uint32_t *deps, uint32_t at, uint32_t count)
-{
-    uint32_t dep = deps[at];
-    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && is_name_lower(log, deps[child], deps[child + 1]))
-            child++;
-        if (!is_name_lower(log, dep, deps[child]))
-            break;
-        deps[at] = deps[child];
-        at = child;
-    }
-    deps[at] = dep;
-}
-
-static void sort_by_name(const struct sg_log *log, uint32_t *deps, uint32_t count)
-{
-    for (uint32_t i = count / 2; i > 0; i--)
-        sift_name(log, deps, i - 1, count);
-    for (uint32_t last = count; last > 1; last--) {
-        uint32_t top = deps[0];
-        deps[0] = deps[last - 1];
-        deps[last - 1] = top;
-        sift_name(log, deps, 0, last - 1);
-    }
+    const struct sg_log_batch *batches = ((const struct sg_log *)log)->batches;
+    return memcmp(batches[*(const uint32_t *)a].name, batches[*(const uint32_t *)b].name,
+                  SG_ID_LEN);
 }
 
 /* A chain that begins with a number that was never used, after all that the log has. */
@@ -90,7 +67,7 @@ static sg_err take_heads(struct sg_replica *r, struct sg_txn *txn)
         if (log->heads[i] != txn->past.prev)
             txn->deps[txn->past.dep_count++] = log->heads[i];
     }
-    sort_by_name(log, txn->deps, txn->past.dep_count);
+    sg_sort(txn->deps, txn->past.dep_count, sizeof(txn->deps[0]), compare_names, log);
     txn->past.deps = txn->deps;
     return SG_OK;
 }

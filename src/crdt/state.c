@@ -20,6 +20,8 @@
  * left). Chains are numbers in the list above. */
 #include "crdt/state.h"
 
+#include "base/sort.h"
+
 struct encoder {
     const struct sg_replica *r;
     struct sg_column *out;
@@ -37,43 +39,15 @@ static bool is_empty(const struct sg_log_chain *c)
     return c->end_seq == c->start_seq;
 }
 
-static int compare_chains(const struct sg_log_chain *a, const struct sg_log_chain *b)
+static int compare_chains(const void *log, const void *x, const void *y)
 {
+    const struct sg_log_chain *chains = ((const struct sg_log *)log)->chains;
+    const struct sg_log_chain *a = &chains[*(const uint32_t *)x];
+    const struct sg_log_chain *b = &chains[*(const uint32_t *)y];
     int order = memcmp(a->author, b->author, SG_ID_LEN);
     if (order == 0 && a->start != b->start)
         order = a->start < b->start ? -1 : 1;
     return order != 0 ? order : memcmp(a->first, b->first, SG_ID_LEN);
-}
-
-/* Heap sort: no recursion, no bad case. */
-static void sift(const struct sg_log *log, uint32_t *order, uint32_t at, uint32_t count)
-{
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count &&
-            compare_chains(&log->chains[order[child]], &log->chains[order[child + 1]]) < 0)
-            child++;
-        if (compare_chains(&log->chains[order[at]], &log->chains[order[child]]) >= 0)
-            return;
-        uint32_t swap = order[at];
-        order[at] = order[child];
-        order[child] = swap;
-        at = child;
-    }
-}
-
-static void sort_chains(const struct sg_log *log, uint32_t *order, uint32_t count)
-{
-    for (uint32_t i = count / 2; i > 0; i--)
-        sift(log, order, i - 1, count);
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t swap = order[0];
-        order[0] = order[i - 1];
-        order[i - 1] = swap;
-        sift(log, order, 0, i - 1);
-    }
 }
 
 static void put_id(struct sg_column *out, const uint8_t id[SG_ID_LEN])
@@ -258,7 +232,7 @@ static void encode(struct encoder *e)
         const struct sg_log_batch *head = &r->log.batches[r->log.heads[i]];
         e->is_head[head->chain] = head->seq + 1 == r->log.chains[head->chain].end_seq;
     }
-    sort_chains(&r->log, e->order, e->count);
+    sg_sort(e->order, e->count, sizeof(e->order[0]), compare_chains, &r->log);
     for (uint32_t i = 0; i < e->count; i++)
         e->rank[e->order[i]] = i;
     sg_put_uint(e->out, e->count);
@@ -289,24 +263,13 @@ sg_err sg_state_encode(const struct sg_replica *r, struct sg_column *out)
 
 /* ---- frontiers ------------------------------------------------------------------------------- */
 
-static int compare_entries(const struct sg_frontier_entry *a, const struct sg_frontier_entry *b)
+static int compare_entries(const void *context, const void *x, const void *y)
 {
+    const struct sg_frontier_entry *a = x;
+    const struct sg_frontier_entry *b = y;
+    (void)context;
     int order = memcmp(a->author, b->author, SG_ID_LEN);
     return order != 0 ? order : memcmp(a->head, b->head, SG_ID_LEN);
-}
-
-static void sift_entries(struct sg_frontier_entry *a, uint32_t at, uint32_t count)
-{
-    const struct sg_frontier_entry value = a[at];
-    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && compare_entries(&a[child], &a[child + 1]) < 0)
-            child++;
-        if (compare_entries(&value, &a[child]) >= 0)
-            break;
-        a[at] = a[child];
-        at = child;
-    }
-    a[at] = value;
 }
 
 /* A chain whose next batch is somebody else's fork is no less an end. */
@@ -322,13 +285,6 @@ uint32_t sg_frontier(const struct sg_replica *r, struct sg_frontier_entry *out)
         memcpy(entry->author, c->author, SG_ID_LEN);
         memcpy(entry->head, c->head, SG_ID_LEN);
     }
-    for (uint32_t i = count / 2; i > 0; i--)
-        sift_entries(out, i - 1, count);
-    for (uint32_t last = count; last > 1; last--) {
-        const struct sg_frontier_entry top = out[0];
-        out[0] = out[last - 1];
-        out[last - 1] = top;
-        sift_entries(out, 0, last - 1);
-    }
+    sg_sort(out, count, sizeof(out[0]), compare_entries, NULL);
     return count;
 }

@@ -1,6 +1,8 @@
 /* Reading a state, from anybody: the inverse of state.c. */
 #include "crdt/state.h"
 
+#include "base/sort.h"
+
 struct decoder {
     struct sg_replica *r;
     struct sg_reader in;
@@ -179,38 +181,14 @@ struct spans {
     uint32_t count, cap;
 };
 
-static bool is_lower(const struct sg_seq_span *a, const struct sg_seq_span *b)
+static int compare_spans(const void *context, const void *x, const void *y)
 {
-    return a->chain != b->chain ? a->chain < b->chain : a->counter < b->counter;
-}
-
-static void sift(struct sg_seq_span *at, uint32_t i, uint32_t count)
-{
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count && is_lower(&at[child], &at[child + 1]))
-            child++;
-        if (!is_lower(&at[i], &at[child]))
-            return;
-        struct sg_seq_span swap = at[i];
-        at[i] = at[child];
-        at[child] = swap;
-        i = child;
-    }
-}
-
-static void sort_spans(struct spans *spans)
-{
-    for (uint32_t i = spans->count / 2; i > 0; i--)
-        sift(spans->at, i - 1, spans->count);
-    for (uint32_t i = spans->count; i > 1; i--) {
-        struct sg_seq_span swap = spans->at[0];
-        spans->at[0] = spans->at[i - 1];
-        spans->at[i - 1] = swap;
-        sift(spans->at, 0, i - 1);
-    }
+    const struct sg_seq_span *a = x;
+    const struct sg_seq_span *b = y;
+    (void)context;
+    if (a->chain != b->chain)
+        return a->chain < b->chain ? -1 : 1;
+    return a->counter < b->counter ? -1 : a->counter > b->counter;
 }
 
 static bool has_element(const struct spans *spans, struct sg_seq_id id)
@@ -231,7 +209,7 @@ static bool has_element(const struct spans *spans, struct sg_seq_id id)
 
 static sg_err check_spans(struct spans *spans)
 {
-    sort_spans(spans);
+    sg_sort(spans->at, spans->count, sizeof(spans->at[0]), compare_spans, NULL);
     for (uint32_t i = 0; i < spans->count; i++) {
         const struct sg_seq_span *span = &spans->at[i];
         if (i > 0 && span[-1].chain == span->chain &&

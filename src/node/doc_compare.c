@@ -29,6 +29,8 @@
 
 #include <assert.h>
 
+#include "base/sort.h"
+
 /* Room for any message of the reconciliation. */
 #define REC_BYTES (SG_REC_IDS_MAX * 8 + 64)
 static_assert(SG_REC_PIECE_MAX * 17 + 64 < REC_BYTES, "symbols are shorter than ids");
@@ -302,31 +304,12 @@ static sg_err hear_known(struct sg_doc_compare *c, struct sg_bytes body)
 
 /* ---- sets ------------------------------------------------------------------------------------ */
 
-/* Heap sort: no stack, no worst case. */
-static void sift(struct sg_doc_end *a, size_t at, size_t count)
+static int compare_ends(const void *context, const void *x, const void *y)
 {
-    struct sg_doc_end value = a[at];
-    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && a[child + 1].id > a[child].id)
-            child++;
-        if (a[child].id <= value.id)
-            break;
-        a[at] = a[child];
-        at = child;
-    }
-    a[at] = value;
-}
-
-static void sort_ends(struct sg_doc_end *a, size_t count)
-{
-    for (size_t i = count / 2; i-- > 0;)
-        sift(a, i, count);
-    for (size_t last = count; last-- > 1;) {
-        struct sg_doc_end top = a[0];
-        a[0] = a[last];
-        a[last] = top;
-        sift(a, 0, last);
-    }
+    const struct sg_doc_end *a = x;
+    const struct sg_doc_end *b = y;
+    (void)context;
+    return a->id < b->id ? -1 : a->id > b->id;
 }
 
 /* Both nonces are here. */
@@ -343,7 +326,7 @@ static void make_keys(struct sg_doc_compare *c)
     c->keys = sg_riblt_keys(keys);
     for (uint32_t i = 0; i < c->count; i++)
         c->ends[i].id = sg_siphash_id(&c->keys.id, c->replica->log.batches[c->ends[i].batch].name);
-    sort_ends(c->ends, c->count);
+    sg_sort(c->ends, c->count, sizeof(c->ends[0]), compare_ends, NULL);
     c->has_keys = true;
 }
 
