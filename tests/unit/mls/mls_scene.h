@@ -37,27 +37,39 @@ static inline void tear_down(struct scene *s)
     world_fini(&s->w);
 }
 
-/* A signed commit of Alice's with these proposals and any path; its confirmation tag is wrong, but
- * that is looked at last. */
-static inline struct sg_bytes forge(struct scene *s, const struct sg_mls_proposal *values,
-                                    uint32_t count, struct sg_mls_path *path)
+/* A commit of Alice's with room for so many proposals. */
+static inline struct sg_mls_outgoing *forge_begin(struct scene *s, uint32_t count)
 {
     struct sg_mls_outgoing *out = sg_mls_arena_new(&s->w.arena, 1, sizeof(*out));
-    struct sg_mls_signer signer = sg_mls_group_signer(s->a.group);
     struct sg_mls_send send = {.now = WORLD_NOW};
     sg_mls_fill_content(s->a.group, &send, SG_MLS_COMMIT, &out->message);
     struct sg_mls_commit *commit = &out->message.content.commit;
     commit->proposals = sg_mls_arena_new(&s->w.arena, count, sizeof(*commit->proposals));
-    for (uint32_t i = 0; i < count; i++)
-        commit->proposals[i].proposal = values[i];
     commit->count = count;
-    commit->path = path;
+    return out;
+}
+
+/* Signs it; its confirmation tag is wrong, but that is looked at last. */
+static inline struct sg_bytes forge_end(struct scene *s, struct sg_mls_outgoing *out)
+{
+    struct sg_mls_signer signer = sg_mls_group_signer(s->a.group);
     assert_int_equal(
         sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw, &out->message),
         SG_OK);
     out->message.auth.confirmation_tag = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
     assert_int_equal(sg_mls_protect(s->a.group, &s->w.arena, out), SG_OK);
     return out->bytes;
+}
+
+/* The same with these proposals and any path. */
+static inline struct sg_bytes forge(struct scene *s, const struct sg_mls_proposal *values,
+                                    uint32_t count, struct sg_mls_path *path)
+{
+    struct sg_mls_outgoing *out = forge_begin(s, count);
+    for (uint32_t i = 0; i < count; i++)
+        out->message.content.commit.proposals[i].proposal = values[i];
+    out->message.content.commit.path = path;
+    return forge_end(s, out);
 }
 
 static inline sg_err process(struct client *c, struct sg_bytes message)

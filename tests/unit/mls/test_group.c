@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "mls_scene.h"
+#include "mls_watch.h"
 
 /* ---- one error for each ---- */
 
@@ -145,58 +146,6 @@ static void forgeries(void **state)
 }
 
 /* ---- secrets on the way out ---- */
-
-#define SECRETS 24
-
-struct watched {
-    uint8_t secret[SECRETS][32];
-    unsigned count;
-    unsigned found;
-    unsigned freed;
-};
-
-struct block {
-    size_t len;
-    _Alignas(16) uint8_t data[];
-};
-
-static void *watch_alloc(void *user, size_t size)
-{
-    struct block *block = calloc(1, sizeof(*block) + size);
-    (void)user;
-    block->len = size;
-    return block->data;
-}
-
-static void watch_free(void *user, void *ptr)
-{
-    struct watched *w = user;
-    if (ptr == NULL)
-        return;
-    struct block *block = (struct block *)(void *)((uint8_t *)ptr - offsetof(struct block, data));
-    for (unsigned i = 0; i < w->count; i++)
-        w->found += memmem(block->data, block->len, w->secret[i], 32) != NULL;
-    w->freed++;
-    free(block);
-}
-
-static void *watch_realloc(void *user, void *ptr, size_t size)
-{
-    uint8_t *grown = watch_alloc(user, size);
-    if (ptr != NULL) {
-        struct block *block =
-            (struct block *)(void *)((uint8_t *)ptr - offsetof(struct block, data));
-        memcpy(grown, ptr, block->len < size ? block->len : size);
-    }
-    watch_free(user, ptr);
-    return grown;
-}
-
-static void watch(struct watched *w, const uint8_t *secret)
-{
-    assert_true(w->count < SECRETS);
-    memcpy(w->secret[w->count++], secret, 32);
-}
 
 static void watch_epoch(struct watched *w, const struct sg_mls_epoch *epoch)
 {

@@ -165,23 +165,13 @@ static void a_bad_signature_by_value_is_seen(void **state)
 
 static struct sg_bytes forge_refs(struct scene *s, uint32_t times)
 {
-    struct sg_mls_outgoing *out = sg_mls_arena_new(&s->w.arena, 1, sizeof(*out));
-    struct sg_mls_signer signer = sg_mls_group_signer(s->a.group);
-    struct sg_mls_send send = {.now = WORLD_NOW};
-    sg_mls_fill_content(s->a.group, &send, SG_MLS_COMMIT, &out->message);
-    struct sg_mls_commit *commit = &out->message.content.commit;
-    commit->proposals = sg_mls_arena_new(&s->w.arena, times, sizeof(*commit->proposals));
-    commit->count = times;
+    struct sg_mls_outgoing *out = forge_begin(s, times);
     for (uint32_t i = 0; i < times; i++) {
+        struct sg_mls_commit *commit = &out->message.content.commit;
         commit->proposals[i].is_ref = true;
         commit->proposals[i].ref = sg_bytes(s->a.group->cache[0].ref, s->w.suite->hash_len);
     }
-    assert_int_equal(
-        sg_mls_content_sign(&signer, &s->w.arena, s->a.group->epoch->context.raw, &out->message),
-        SG_OK);
-    out->message.auth.confirmation_tag = SG_BYTES_LIT("0123456789abcdef0123456789abcdef");
-    assert_int_equal(sg_mls_protect(s->a.group, &s->w.arena, out), SG_OK);
-    return out->bytes;
+    return forge_end(s, out);
 }
 
 /* Of an update of application data there may be several, but not one and the same. */

@@ -1,73 +1,21 @@
 /* mls/state.c, mls/state_load.c: a group comes back as it was; what is due to go is gone from
  * memory and from the store. */
 #include "mls_store.h"
-
-/* ---- an allocator that looks at what is freed ---- */
-
-struct watched {
-    uint8_t secret[16][SG_MLS_HASH_MAX];
-    unsigned count;
-    unsigned found;
-};
-
-struct block {
-    size_t len;
-    _Alignas(16) uint8_t data[];
-};
-
-static void *watch_alloc(void *user, size_t size)
-{
-    struct block *block = calloc(1, sizeof(*block) + size);
-    (void)user;
-    block->len = size;
-    return block->data;
-}
-
-static struct block *block_of(void *ptr)
-{
-    return (struct block *)(void *)((uint8_t *)ptr - offsetof(struct block, data));
-}
-
-static void watch_free(void *user, void *ptr)
-{
-    struct watched *w = user;
-    if (ptr == NULL)
-        return;
-    for (unsigned i = 0; i < w->count; i++)
-        w->found += contains(block_of(ptr)->data, block_of(ptr)->len, sg_bytes(w->secret[i], 32));
-    free(block_of(ptr));
-}
-
-static void *watch_realloc(void *user, void *ptr, size_t size)
-{
-    void *grown = watch_alloc(user, size);
-    if (ptr != NULL) {
-        size_t len = block_of(ptr)->len < size ? block_of(ptr)->len : size;
-        memcpy(grown, ptr, len);
-    }
-    watch_free(user, ptr);
-    return grown;
-}
-
-static void watch(struct watched *w, const struct sg_mls_secret *secret)
-{
-    assert_true(w->count < 16);
-    memcpy(w->secret[w->count++], secret->b, 32);
-}
+#include "mls_watch.h"
 
 static void watch_epoch(struct watched *w, const struct sg_mls_epoch *epoch)
 {
     w->count = 0;
-    watch(w, &epoch->secrets.init);
-    watch(w, &epoch->secrets.sender_data);
-    watch(w, &epoch->secrets.exporter);
-    watch(w, &epoch->secrets.external);
-    watch(w, &epoch->secrets.confirmation_key);
-    watch(w, &epoch->secrets.membership_key);
+    watch(w, epoch->secrets.init.b);
+    watch(w, epoch->secrets.sender_data.b);
+    watch(w, epoch->secrets.exporter.b);
+    watch(w, epoch->secrets.external.b);
+    watch(w, epoch->secrets.confirmation_key.b);
+    watch(w, epoch->secrets.membership_key.b);
     for (uint32_t i = 0; i < epoch->own.count && i < 4; i++)
         memcpy(w->secret[w->count++], epoch->own.keys[i].key, 32);
     for (uint32_t i = 0; i < epoch->ratchets.node_count && i < 4; i++)
-        watch(w, &epoch->ratchets.nodes[i].secret);
+        watch(w, epoch->ratchets.nodes[i].secret.b);
 }
 
 /* ---- tests ---- */

@@ -1,23 +1,5 @@
 /* runtime/mls_client.c, mls_member.c: what a program may ask for beyond the ordinary. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <saorsa/mls.h>
-
-static struct sg_bytes text(const char *s)
-{
-    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
-}
-
-static struct sg_bytes bytes(const struct sg_mls_blob *blob)
-{
-    return (struct sg_bytes){blob->data, blob->len};
-}
+#include "mls_fixture.h"
 
 static struct sg_mls_client_config config_of(const char *name)
 {
@@ -65,16 +47,6 @@ static void receive(struct sg_mls_member *member, const struct sg_mls_blob *mess
     assert_int_equal(sg_mls_member_receive(member, bytes(message), &received), SG_OK);
     assert_int_equal(received.got, got);
     sg_mls_received_free(&received);
-}
-
-static void assert_same_state(const struct sg_mls_member *a, const struct sg_mls_member *b)
-{
-    uint8_t x[64], y[64];
-    size_t len, other;
-    assert_int_equal(sg_mls_member_authenticator(a, x, &len), SG_OK);
-    assert_int_equal(sg_mls_member_authenticator(b, y, &other), SG_OK);
-    assert_int_equal(len, other);
-    assert_memory_equal(x, y, len);
 }
 
 /* Alice and Bob in a group, by the config of each. */

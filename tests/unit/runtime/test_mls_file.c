@@ -8,16 +8,7 @@
 
 #include "runtime/mls_impl.h"
 #include "unit/os/faulty_sys.h"
-
-static struct sg_bytes text(const char *s)
-{
-    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
-}
-
-static struct sg_bytes bytes(const struct sg_mls_blob *blob)
-{
-    return (struct sg_bytes){blob->data, blob->len};
-}
+#include "unit/runtime/mls_fixture.h"
 
 /* One client with its file. */
 struct user {

@@ -1,14 +1,7 @@
 /* runtime/mls_client.c, mls_member.c, mls_look.c: the public MLS API, with storage. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include <saorsa/mls.h>
+#include "mls_fixture.h"
 
 #define ENTRIES 1024
 
@@ -82,16 +75,6 @@ static void disk_fini(struct disk *disk)
 {
     for (size_t i = 0; i < disk->count; i++)
         free(disk->entries[i].value);
-}
-
-static struct sg_bytes text(const char *s)
-{
-    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
-}
-
-static struct sg_bytes bytes(const struct sg_mls_blob *blob)
-{
-    return (struct sg_bytes){blob->data, blob->len};
 }
 
 static uint64_t fixed_now(void *user)
@@ -211,19 +194,6 @@ static sg_err receive(struct sg_mls_member *member, const struct sg_mls_blob *me
     assert_int_equal(received.got, got);
     sg_mls_received_free(&received);
     return SG_OK;
-}
-
-static void assert_same_state(const struct sg_mls_member *a, const struct sg_mls_member *b)
-{
-    uint8_t x[64], y[64];
-    size_t len, other;
-    assert_int_equal(sg_mls_member_authenticator(a, x, &len), SG_OK);
-    assert_int_equal(sg_mls_member_authenticator(b, y, &other), SG_OK);
-    assert_int_equal(len, other);
-    assert_memory_equal(x, y, len);
-    assert_int_equal(sg_mls_member_export(a, text("label"), text("context"), x, 40), SG_OK);
-    assert_int_equal(sg_mls_member_export(b, text("label"), text("context"), y, 40), SG_OK);
-    assert_memory_equal(x, y, 40);
 }
 
 static void a_member_survives_restarts(void **state)

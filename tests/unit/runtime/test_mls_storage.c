@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "mls_fixture.h"
+
 #include "runtime/mls_impl.h"
 
 /* ---- storage in memory, and the claims that were shown ---- */
@@ -91,11 +93,6 @@ static sg_err check_credential(void *user, const struct sg_mls_claim *claim)
         memcpy(copy->before, claim->before.data, claim->before.len);
     memcpy(copy->credential, claim->credential.data, claim->credential.len);
     return SG_OK;
-}
-
-static struct sg_bytes bytes(const struct sg_mls_blob *blob)
-{
-    return sg_bytes(blob->data, blob->len);
 }
 
 static void make_alice(struct scene *s)

@@ -9,14 +9,11 @@
 
 #include <cmocka.h>
 
+#include "mls_fixture.h"
+
 #include "mls/tree_chunks.h"
 
 #define MEMBERS 600
-
-static struct sg_bytes bytes(const struct sg_mls_blob *blob)
-{
-    return (struct sg_bytes){blob->data, blob->len};
-}
 
 /* A tree of plain leaves in place of the member's: what is in them does not matter here. */
 static struct sg_mls_member *member_with_tree(struct sg_mls_client **client)

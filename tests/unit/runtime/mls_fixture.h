@@ -1,0 +1,38 @@
+/* What tests of the public MLS API share. */
+#ifndef MLS_FIXTURE_H
+#define MLS_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <saorsa/mls.h>
+
+static inline struct sg_bytes text(const char *s)
+{
+    return (struct sg_bytes){(const uint8_t *)s, strlen(s)};
+}
+
+static inline struct sg_bytes bytes(const struct sg_mls_blob *blob)
+{
+    return (struct sg_bytes){blob->data, blob->len};
+}
+
+static inline void assert_same_state(const struct sg_mls_member *a, const struct sg_mls_member *b)
+{
+    uint8_t x[64], y[64];
+    size_t len, other;
+    assert_int_equal(sg_mls_member_authenticator(a, x, &len), SG_OK);
+    assert_int_equal(sg_mls_member_authenticator(b, y, &other), SG_OK);
+    assert_int_equal(len, other);
+    assert_memory_equal(x, y, len);
+    assert_int_equal(sg_mls_member_export(a, text("label"), text("context"), x, 40), SG_OK);
+    assert_int_equal(sg_mls_member_export(b, text("label"), text("context"), y, 40), SG_OK);
+    assert_memory_equal(x, y, 40);
+}
+
+#endif
