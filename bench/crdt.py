@@ -135,7 +135,7 @@ def goals(f, has_peers):
 def table(f, opt, has_peers, names):
     out = [f"Medians (smallest .. largest) of {opt.runs} runs, CPU time but for the store.", "",
            "| goal (automerge-paper) | reached | wanted | |", "|---|---|---|---|"]
-    out += [f"| {what} | {value:.4g} | {wanted} | {'met' if met else '**missed**'} |"
+    out += [f"| {what} | {round(value) if value >= 10000 else format(value, ".4g")} | {wanted} | {'met' if met else '**missed**'} |"
             for what, value, wanted, met in goals(f, has_peers)]
     out += ["", "| trace | local M patches/s | merge ms | RAM B/op | log B/op |"
             " keystroke: local ns | merge ns | bytes |", "|---|---|---|---|---|---|---|---|"]
