@@ -132,10 +132,14 @@ def goals(f, has_peers):
     return rows
 
 
+def number(value):
+    return f"{value:.0f}" if value >= 10000 else f"{value:.4g}"
+
+
 def table(f, opt, has_peers, names):
     out = [f"Medians (smallest .. largest) of {opt.runs} runs, CPU time but for the store.", "",
            "| goal (automerge-paper) | reached | wanted | |", "|---|---|---|---|"]
-    out += [f"| {what} | {round(value) if value >= 10000 else format(value, ".4g")} | {wanted} | {'met' if met else '**missed**'} |"
+    out += [f"| {what} | {number(value)} | {wanted} | {'met' if met else '**missed**'} |"
             for what, value, wanted, met in goals(f, has_peers)]
     out += ["", "| trace | local M patches/s | merge ms | RAM B/op | log B/op |"
             " keystroke: local ns | merge ns | bytes |", "|---|---|---|---|---|---|---|---|"]
