@@ -74,17 +74,6 @@ struct sg_quic_conn *sg_quic_conn_find(const struct sg_quic_endpoint *ep, sg_qui
     return conn != NULL && conn->id == id && conn->event_life ? conn : NULL;
 }
 
-static ngtcp2_cc_algo congestion(enum sg_quic_cc cc)
-{
-    switch (cc) {
-    case SG_QUIC_CC_CUBIC:
-        return NGTCP2_CC_ALGO_CUBIC;
-    case SG_QUIC_CC_BBR:
-        return NGTCP2_CC_ALGO_BBR;
-    }
-    return NGTCP2_CC_ALGO_CUBIC;
-}
-
 void sg_quic_conn_settings(const struct sg_quic_conn *conn, ngtcp2_settings *settings,
                            ngtcp2_transport_params *params)
 {
@@ -93,7 +82,7 @@ void sg_quic_conn_settings(const struct sg_quic_conn *conn, ngtcp2_settings *set
     settings->initial_ts = conn->ep->now;
     settings->initial_rtt = config->initial_rtt_ns;
     settings->handshake_timeout = config->handshake_timeout_ns;
-    settings->cc_algo = congestion(config->congestion);
+    settings->cc_algo = NGTCP2_CC_ALGO_CUBIC;
     settings->max_tx_udp_payload_size = config->udp_payload_max;
     /* full size from the first Initial on; with a constant size there is nothing to discover */
     settings->no_tx_udp_payload_size_shaping = 1;
@@ -139,8 +128,10 @@ void sg_quic_conn_wake(struct sg_quic_conn *conn)
 void sg_quic_conn_update_timer(struct sg_quic_conn *conn)
 {
     sg_time_ns at = conn->own_deadline;
-    if (conn->nc != NULL && !sg_quic_list_has(&conn->send))
+    if (conn->nc != NULL && !sg_quic_list_has(&conn->send)) {
         at = sg_time_min(at, ngtcp2_conn_get_expiry2(conn->nc));
+        at = sg_time_min(at, sg_quic_tx_due(conn));
+    }
     sg_quic_timer_set(&conn->ep->timers, &conn->timer, at);
 }
 

@@ -50,7 +50,6 @@ void sg_quic_config_default(struct sg_quic_config *config)
         .new_token_secret_ns = 12 * HOUR_NS,
         .initial_rtt_ns = 333 * SG_NS_PER_MS,
         .udp_payload_max = 1350,
-        .congestion = SG_QUIC_CC_CUBIC,
     };
 }
 
@@ -68,8 +67,7 @@ static bool config_valid(const struct sg_quic_config *config)
            config->udp_payload_max <= NGTCP2_MAX_PMTUD_UDP_PAYLOAD_SIZE &&
            config->idle_timeout_ns > 0 && config->handshake_timeout_ns > 0 &&
            config->token_secret_ns > 0 && config->new_token_secret_ns > 0 &&
-           config->initial_rtt_ns > 0 &&
-           (config->congestion == SG_QUIC_CC_CUBIC || config->congestion == SG_QUIC_CC_BBR);
+           config->initial_rtt_ns > 0;
 }
 
 /* ---- ngtcp2's allocations go through ours ---- */

@@ -51,8 +51,6 @@ typedef uint64_t sg_quic_stream_id; /* a bulk stream within its connection */
 /* A short text for people, never NULL, static; unknown codes give "unknown". */
 const char *sg_close_reason_text(uint64_t reason);
 
-enum sg_quic_cc { SG_QUIC_CC_CUBIC, SG_QUIC_CC_BBR };
-
 /* Every bound of the endpoint. Zero means unlimited only where it says so. */
 struct sg_quic_limits {
     uint32_t connections_max;      /* live connections, both roles, half-open included [1024] */
@@ -93,7 +91,6 @@ struct sg_quic_config {
     uint64_t initial_rtt_ns;       /* before the first measurement [333 ms] */
     uint16_t udp_payload_max;      /* UDP payload we send, >= 1200 [1350] */
     bool datagram_acks;            /* DATAGRAM_ACKED is wanted [false] */
-    enum sg_quic_cc congestion;    /* [CUBIC] */
     /* Secret of stateless resets. All zero: random, so that resets work only until a restart.
      * Give 32 secret bytes that survive a restart to have peers notice it at once. */
     uint8_t reset_secret[32];

@@ -16,6 +16,7 @@
 #include "quic/endpoint.h"
 #include "quic/labels.h"
 #include "quic/list.h"
+#include "quic/pacer.h"
 #include "quic/stream.h"
 #include "quic/timer.h"
 #include "quic/token.h"
@@ -131,7 +132,8 @@ struct sg_quic_conn {
     struct sg_quic_list bulk_rx;
     uint64_t bulk_window; /* share of the connection's receive window for bulk */
     size_t bulk_queued;
-    size_t unpaced; /* bytes sent that pacing was not told of, see tx.c */
+    struct sg_quic_pacer pacer;
+    bool is_paced; /* no streams in the packets of this turn */
     struct sg_quic_dgram_queue dgram_tx;
     struct sg_quic_dgram_queue dgram_rx;
     unsigned want_write; /* bit per lane: WRITABLE is owed */
@@ -236,6 +238,8 @@ SG_MUST_USE sg_err sg_quic_conn_add_cid(struct sg_quic_conn *conn, const ngtcp2_
 SG_MUST_USE sg_err sg_quic_conn_random_cid(ngtcp2_cid *cid, size_t len);
 /* To be called after each call that let ngtcp2 work: acts on what the callbacks noted. */
 void sg_quic_conn_settle(struct sg_quic_conn *conn);
+/* When the pacer lets more out, SG_TIME_NEVER while it holds nothing back. */
+sg_time_ns sg_quic_tx_due(struct sg_quic_conn *conn);
 /* Reads one datagram. */
 void sg_quic_conn_read(struct sg_quic_conn *conn, const struct sg_quic_rx *rx);
 void sg_quic_conn_expire(struct sg_quic_conn *conn);

@@ -1,15 +1,13 @@
 /* Sending. Connections take turns, an aggregate of up to 64 KiB each. Within a packet: datagrams,
- * mship, pubsub, then one bulk stream; what is left of a packet goes to the next in line. */
+ * mship, pubsub, then one bulk stream; what is left of a packet goes to the next in line. While our
+ * pacer holds streams back, datagrams, acknowledgements and what was lost still go out. ngtcp2's
+ * own pacer, which would hold back datagrams too, is never told the time and so does nothing. */
 #include "quic/internal.h"
 
 /* Vectors given to ngtcp2 at once; more frames than that rarely fit a packet. */
 #define VEC_MAX 32
 /* UDP_MAX_SEGMENTS of Linux before 6.? is 64 */
 #define SEGMENTS_MAX 64
-
-/* So much may be sent in one go without pacing (RFC 9002 s7.7: a small initial window). The timer
- * that pacing starts behind each packet would wake a node that has nothing more to say. */
-#define UNPACED_MAX 4096
 
 /* A packet in the making. */
 struct packet {
@@ -104,6 +102,35 @@ static ngtcp2_ssize put_nothing(struct packet *p)
                                      NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, p->now);
 }
 
+static bool has_more(struct sg_quic_conn *conn)
+{
+    size_t max;
+    bool has_frames = false;
+    for (int lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
+        has_frames = has_frames || conn->lanes[lane].tx.unsent_len > 0;
+    return has_frames || sg_quic_bulk_next(conn, &max) != NULL;
+}
+
+static struct sg_quic_pace pace_of(const struct sg_quic_conn *conn)
+{
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info2(conn->nc, &info);
+    return (struct sg_quic_pace){
+        .window = info.cwnd > 0 ? info.cwnd : 1,
+        .rtt_ns = info.latest_rtt > 0 ? info.smoothed_rtt : SG_QUIC_PACE_RTT,
+        .packet = conn->ep->config.udp_payload_max,
+    };
+}
+
+sg_time_ns sg_quic_tx_due(struct sg_quic_conn *conn)
+{
+    if (conn->pacer.done <= conn->ep->now || !has_more(conn))
+        return SG_TIME_NEVER;
+    struct sg_quic_pace pace = pace_of(conn);
+    sg_time_ns next = sg_quic_pacer_next(&conn->pacer, &pace);
+    return next > conn->ep->now ? next : SG_TIME_NEVER;
+}
+
 /* Adds what comes next in line; put_nothing closes the packet. */
 static ngtcp2_ssize put_next(struct sg_quic_conn *conn, struct packet *p)
 {
@@ -111,6 +138,8 @@ static ngtcp2_ssize put_next(struct sg_quic_conn *conn, struct packet *p)
     struct sg_quic_bulk *bulk;
     if (conn->dgram_tx.first != NULL && !p->no_dgram)
         return put_dgram(conn, p);
+    if (conn->is_paced)
+        return put_nothing(p);
     for (int lane = 0; lane < SG_FRAME_LANE_COUNT; lane++) {
         if (conn->lanes[lane].tx.unsent_len > 0 && (p->skip & (1u << lane)) == 0)
             return put_lane(conn, p, lane);
@@ -134,25 +163,6 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *nc, ngtcp2_path *path, ngtcp2_pkt_
     }
 }
 
-static bool has_more(struct sg_quic_conn *conn)
-{
-    size_t max;
-    bool has_frames = false;
-    for (int lane = 0; lane < SG_FRAME_LANE_COUNT; lane++)
-        has_frames = has_frames || conn->lanes[lane].tx.unsent_len > 0;
-    return has_frames || conn->dgram_tx.first != NULL || sg_quic_bulk_next(conn, &max) != NULL;
-}
-
-/* ngtcp2 adds up what was sent until it is told the time. */
-static void pace(struct sg_quic_conn *conn, size_t sent)
-{
-    conn->unpaced += sent;
-    if (conn->unpaced < UNPACED_MAX && !has_more(conn))
-        return;
-    ngtcp2_conn_update_pkt_tx_time(conn->nc, conn->ep->now);
-    conn->unpaced = 0;
-}
-
 static bool write_aggregate(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
 {
     struct sg_quic_endpoint *ep = conn->ep;
@@ -160,9 +170,9 @@ static bool write_aggregate(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
     ngtcp2_pkt_info pi = {0};
     size_t segment = 0;
     size_t cap = tx->cap < SG_QUIC_TX_MAX ? tx->cap : SG_QUIC_TX_MAX;
-    size_t quantum = ngtcp2_conn_get_send_quantum2(conn->nc);
-    if (quantum < SG_QUIC_TX_MIN)
-        quantum = SG_QUIC_TX_MIN;
+    struct sg_quic_pace pace = pace_of(conn);
+    size_t quantum = sg_quic_pacer_quantum(&pace);
+    conn->is_paced = sg_quic_pacer_next(&conn->pacer, &pace) > ep->now;
     sg_quic_path_out(&path);
     ngtcp2_ssize n = ngtcp2_conn_write_aggregate_pkt2(conn->nc, &path.path, &pi, tx->buf,
                                                       quantum < cap ? quantum : cap, &segment,
@@ -171,9 +181,9 @@ static bool write_aggregate(struct sg_quic_conn *conn, struct sg_quic_tx *tx)
         sg_quic_close_liberr(conn, (int)n);
         return false;
     }
-    pace(conn, (size_t)n);
     if (n == 0)
         return false;
+    sg_quic_pacer_sent(&conn->pacer, &pace, ep->now, (size_t)n);
     tx->len = (size_t)n;
     tx->segment_len = segment < tx->len ? segment : tx->len;
     tx->remote = sg_quic_path_remote(&path.path);

@@ -135,10 +135,56 @@ static void answers_leave_from_where_datagrams_came_in(void **state)
     net_fini(&net);
 }
 
+/* A handshake on a busy machine takes long, the link is fast afterwards: two windows of messages
+ * take two round trips, and not what the handshake would make of them. */
+static void a_slow_handshake_is_forgotten(void **state)
+{
+    (void)state;
+    struct net net;
+    net_init(&net, 250 * MS, 6);
+    struct host *a = net_add_endpoint(&net, NULL);
+    struct host *b = net_add_endpoint(&net, NULL);
+    sg_quic_conn_id conn = net_connect(&net, a, b);
+    net_run(&net, 1000 * MS);
+    net.delay_ns = MS;
+    for (uint32_t i = 0; i < 60; i++) {
+        assert_int_equal(host_write(a, conn, SG_LANE_PUBSUB, i, 100), SG_OK);
+        net_run(&net, 20 * MS);
+    }
+    assert_int_equal(host_count(b, SG_QUIC_FRAME), 60);
+    for (uint32_t i = 0; i < 23; i++)
+        assert_int_equal(host_write(a, conn, SG_LANE_PUBSUB, 60 + i, 1024), SG_OK);
+    net_run(&net, 8 * MS);
+    assert_int_equal(host_count(b, SG_QUIC_FRAME), 83);
+    net_fini(&net);
+}
+
+/* What the pacer holds back leaves by the timer, without a word from the peer. */
+static void held_back_frames_leave_by_the_timer(void **state)
+{
+    (void)state;
+    struct net net;
+    net_init(&net, 100 * MS, 7);
+    struct host *a = net_add_endpoint(&net, NULL);
+    struct host *b = net_add_endpoint(&net, NULL);
+    sg_quic_conn_id conn = net_connect(&net, a, b);
+    net_run(&net, 1000 * MS);
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(host_write(a, conn, SG_LANE_PUBSUB, i, 1024), SG_OK);
+    net_run(&net, 5000 * MS);
+    assert_int_equal(host_count(b, SG_QUIC_FRAME), 100);
+    assert_int_equal(host_count(a, SG_QUIC_CLOSED) + host_count(b, SG_QUIC_CLOSED), 0);
+    /* and with nothing held back there is no timer of its own: both ends may sleep */
+    assert_true(sg_quic_deadline(a->ep) > net.now + 1000 * MS);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(aggregates_are_whole_segments),
+        cmocka_unit_test(a_slow_handshake_is_forgotten),
+        cmocka_unit_test(held_back_frames_leave_by_the_timer),
         cmocka_unit_test(connections_take_turns),
         cmocka_unit_test(a_small_buffer_gets_less_and_a_tiny_one_nothing),
         cmocka_unit_test(a_held_aggregate_can_be_sent_later),
