@@ -85,9 +85,9 @@
  *    by PRUNE, so that both ends agree. With a strict back-off the tree of many senders cannot
  *    follow them: 15.9 hops in place of 10.8.
  * 12. While a large message is being verified the neighbours in the tree are told that no copy
- *    is wanted (IDONTWANT), if copies came in the last 30 s or the machine is younger than
- *    that, so that the first flood is spared, too. Who is told announces it instead, and cuts the
- *    link as the copy would have done. In a tree without cycles nothing is said.
+ *    is wanted (IDONTWANT), if a copy came in the last 30 s and 32 large messages or the machine
+ *    is as young, so that the first flood is spared, too. Who is told announces it instead, and
+ *    cuts the link as the copy would have done. In a tree without cycles nothing is said.
  * 13. Each neighbour has a score (score.h) for what it does here. In a tree, unlike in a mesh,
  *    most neighbours never bring anything: they are behind us. So silence costs no points. But
  *    who brought nothing for 5 minutes, or for 20 s and 32 messages, is not eager any more,
@@ -324,6 +324,7 @@ static void on_duplicate(struct sg_pt *m, struct sg_pt_peer *peer, const struct 
     struct sg_pt_seen *entry = sg_pt_seen_find(m, &in->id);
     m->stats.payloads_duplicate++;
     m->copy_at = m->now;
+    m->copy_free = 0;
     if (entry == NULL) /* the node has it by back-fill */
         sg_pt_conduct_kept(m, &in->id, peer->tag);
     if (entry != NULL && entry->parent == peer->tag)

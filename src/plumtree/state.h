@@ -152,7 +152,8 @@ struct sg_pt {
     uint64_t total, own;   /* messages of others, of this node */
     sg_time_ns wary_until; /* see first_wait */
     sg_time_ns steady_at;  /* the tree may be optimised from then on */
-    sg_time_ns copy_at;    /* the last copy came, or the machine began */
+    sg_time_ns copy_at;    /* the last copy came, or the machine began; .. */
+    uint32_t copy_free;    /* .. large messages since then */
     sg_time_ns review_at;  /* the neighbours are looked at with the next message from then on */
     sg_time_ns median_at;  /* a better one may be grafted from then on */
     struct sg_prng prng;

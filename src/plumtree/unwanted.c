@@ -1,14 +1,17 @@
 #include "plumtree/state.h"
 
 /* In a tree without cycles nobody sends a copy, and saying so would only cost frames. It is said
- * for so long after a copy came, and after the machine began: the first messages flood. */
+ * for so long, and for so many messages, after a copy came and after the machine began: the first
+ * messages flood. */
 #define COPIES_NS (30 * SG_NS_PER_S)
+#define COPIES_MESSAGES 32
 
 void sg_pt_unwanted_tell(struct sg_pt *m, const struct sg_pt_peer *but, const struct sg_msg_id *id,
                          struct sg_pt_outbox *out)
 {
-    if (sg_time_since(m->now, m->copy_at) >= COPIES_NS)
+    if (sg_time_since(m->now, m->copy_at) >= COPIES_NS || m->copy_free >= COPIES_MESSAGES)
         return;
+    m->copy_free++;
     for (uint32_t i = 0; i < m->peers_count; i++) {
         const struct sg_pt_peer *peer = &m->peers[i];
         if (peer == but || !sg_pt_peer_is_linked(peer))

@@ -14,7 +14,7 @@ static void test_bounded(void **state)
     struct pt_play *p = *state;
     char line[32];
     DO(p, "new");
-    DO(p, "up a b");
+    DO(p, "up a b c");
     for (int i = 0; i < 10000; i++) {
         snprintf(line, sizeof(line), "a dontwant %07d", i);
         EXPECT(p, line, "");
@@ -54,12 +54,31 @@ static void test_without_memory(void **state)
     assert_false(is_unwanted(p, "a", "k"));
 }
 
+/* Said of 32 messages after the last copy: in a tree without cycles it would be said in vain. */
+static void test_silent_without_copies(void **state)
+{
+    struct pt_play *p = *state;
+    char line[64];
+    DO(p, "new");
+    DO(p, "up a b c");
+    for (int i = 0; i < 40; i++) {
+        snprintf(line, sizeof(line), "a arriving %07d", i);
+        DO(p, line);
+        assert_int_equal(sg_pt_stats(p->pt)->dontwants_sent, i < 32 ? 2 * (i + 1) : 64);
+    }
+    DO(p, "a gossip m");
+    DO(p, "b copy m");
+    DO(p, "a arriving n");
+    assert_int_equal(sg_pt_stats(p->pt)->dontwants_sent, 65); /* c */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         PT_TEST(test_bounded),
         PT_TEST(test_graft_overrides),
         PT_TEST(test_without_memory),
+        PT_TEST(test_silent_without_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
