@@ -273,6 +273,9 @@ void sg_swim_note_spare(struct sg_swim *m, uint16_t slot);
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id);
 /* Room for one more. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_swim_reserve(struct sg_swim *m);
+/* Whether a member that comes now is news for all. Not where another one gives way to it: then most
+ * others have no place for it either, and it is told in packets that go anyway. */
+bool sg_swim_floods_alive(const struct sg_swim *m);
 /* A new living member at a random place of the ring; NONE when there is no room for it. An unlinked
  * one of a higher rank is DROPPED for it. */
 uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,

@@ -3,8 +3,8 @@
  * Accusations are still under way when it is known what they come to. Without a memory each of them
  * would start the suspicion anew, as news for all; when many crash at once, more than there are
  * places for suspects, that goes round without end. So who is settled is kept apart, in few bytes,
- * for as long as accusations last. It is a hash table by rank, which nobody can foresee; those whose
- * time is over go when room is needed, and all together when it is over for the last one. */
+ * for as long as accusations last. It is a hash table by rank, which nobody can foresee; those
+ * whose time is over go when room is needed, and all together when it is over for the last one. */
 #include "swim/internal.h"
 
 #define KEEP_NS (60 * SG_NS_PER_S)
