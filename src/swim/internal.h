@@ -26,9 +26,9 @@
 #define SG_SWIM_MARK_DEAD 8
 /* So many who give way to others are found at once. */
 #define SG_SWIM_SPARES 16
-/* Settled strangers remembered for each place of a suspect. A dozen links bring 48 accusations a
- * second, that is 12 verdicts: 720 in the time that they are remembered, where 64 have a place. */
-#define SG_SWIM_SETTLED_PER_PLACE 16
+/* Settled strangers remembered for each place of a suspect: with 64 places about as many as the
+ * budgets of a dozen links let through while rumors of one moment are under way. */
+#define SG_SWIM_SETTLED_PER_PLACE 4
 /* A flood goes to so many watched peers in so many packets; the rest of the news comes in the next
  * input, which the deadline asks for at once. */
 #define SG_SWIM_FLOOD_PEERS 32
@@ -156,10 +156,10 @@ struct sg_swim_stranger {
 
 /* A stranger on whom there is a verdict, or a record. */
 struct sg_swim_settled {
-    sg_time_ns until; /* remembered */
     sg_incarnation incarnation;
     uint32_t rank;
-    bool is_used, is_dead;
+    uint32_t until_s : 31; /* remembered; 0 = free */
+    uint32_t is_dead : 1;
 };
 
 struct sg_swim {

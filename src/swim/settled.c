@@ -7,7 +7,7 @@
  * whose time is over go when room is needed, and all together when it is over for the last one. */
 #include "swim/internal.h"
 
-#define KEEP_NS (60 * SG_NS_PER_S)
+#define KEEP_S 60
 #define SETTLED_FIRST 32
 
 uint32_t sg_swim_settled_max(const struct sg_swim_config *config)
@@ -15,11 +15,21 @@ uint32_t sg_swim_settled_max(const struct sg_swim_config *config)
     return SG_SWIM_SETTLED_PER_PLACE * (uint32_t)config->strangers_max;
 }
 
+static sg_time_ns until(const struct sg_swim_settled *s)
+{
+    return s->until_s * SG_NS_PER_S;
+}
+
+static bool is_remembered(const struct sg_swim *m, const struct sg_swim_settled *s)
+{
+    return s->until_s > 0 && until(s) > m->now;
+}
+
 /* Where it is, or the free place where it would go. */
 static struct sg_swim_settled *place_of(struct sg_swim_settled *table, uint32_t mask, uint32_t rank)
 {
     uint32_t at = rank & mask;
-    while (table[at].is_used && table[at].rank != rank)
+    while (table[at].until_s > 0 && table[at].rank != rank)
         at = (at + 1) & mask;
     return &table[at];
 }
@@ -29,7 +39,7 @@ struct sg_swim_settled *sg_swim_settled_find(const struct sg_swim *m, const stru
     if (m->settled == NULL)
         return NULL;
     struct sg_swim_settled *s = place_of(m->settled, m->settled_mask, sg_swim_rank(m, id));
-    return s->is_used && s->until > m->now ? s : NULL;
+    return is_remembered(m, s) ? s : NULL;
 }
 
 /* A table for so many more, without those whose time is over. */
@@ -39,9 +49,9 @@ static bool rebuild(struct sg_swim *m, uint32_t more)
     uint32_t kept = 0;
     sg_time_ns first = SG_TIME_NEVER;
     for (uint32_t i = 0; m->settled != NULL && i <= m->settled_mask; i++) {
-        if (!m->settled[i].is_used || m->settled[i].until <= m->now)
+        if (!is_remembered(m, &m->settled[i]))
             continue;
-        first = sg_time_min(first, m->settled[i].until);
+        first = sg_time_min(first, until(&m->settled[i]));
         kept++;
     }
     while (slots * 2 / 3 < kept + more)
@@ -51,7 +61,7 @@ static bool rebuild(struct sg_swim *m, uint32_t more)
         return false;
     for (uint32_t i = 0; m->settled != NULL && i <= m->settled_mask; i++) {
         const struct sg_swim_settled *s = &m->settled[i];
-        if (s->is_used && s->until > m->now)
+        if (is_remembered(m, s))
             *place_of(table, slots - 1, s->rank) = *s;
     }
     sg_mem_free(m->config.mem, m->settled);
@@ -78,14 +88,13 @@ void sg_swim_settled_put(struct sg_swim *m, const struct sg_peer_id *id, sg_inca
         !rebuild(m, m->settled_count + 1))
         return;
     struct sg_swim_settled *s = place_of(m->settled, m->settled_mask, rank);
-    m->settled_count += !s->is_used;
-    *s = (struct sg_swim_settled){.until = sg_time_add(m->now, KEEP_NS),
-                                  .incarnation = incarnation,
+    m->settled_count += s->until_s == 0;
+    *s = (struct sg_swim_settled){.incarnation = incarnation,
                                   .rank = rank,
-                                  .is_used = true,
+                                  .until_s = (m->now / SG_NS_PER_S + KEEP_S + 1) & INT32_MAX,
                                   .is_dead = is_dead};
-    m->settled_first = sg_time_min(m->settled_first, s->until);
-    m->settled_until = s->until;
+    m->settled_first = sg_time_min(m->settled_first, until(s));
+    m->settled_until = until(s);
 }
 
 void sg_swim_settled_forget(struct sg_swim *m, const struct sg_peer_id *id)
@@ -93,7 +102,7 @@ void sg_swim_settled_forget(struct sg_swim *m, const struct sg_peer_id *id)
     struct sg_swim_settled *s = sg_swim_settled_find(m, id);
     if (s == NULL)
         return;
-    s->until = m->now;
+    s->until_s = 1; /* over, but others may be found behind it */
     m->settled_first = sg_time_min(m->settled_first, m->now);
 }
 

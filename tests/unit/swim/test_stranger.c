@@ -128,7 +128,7 @@ static void who_gave_way_is_not_news_again(void **state)
                             "");
     }
     assert_int_equal(b.m->stranger_count, 0);
-    live(&b, 61 * SEC);
+    live(&b, 62 * SEC);
     assert_null(b.m->settled);
     bench_close(&b);
 }
@@ -146,7 +146,7 @@ static void settled_strangers_are_bounded(void **state)
         live(&b, 2 * SEC);
     }
     assert_int_equal(b.m->stats.deaths, SG_SWIM_SETTLED_PER_PLACE);
-    live(&b, 61 * SEC);
+    live(&b, 62 * SEC);
     accuse(&b, "pqrs");
     assert_non_null(strstr(live(&b, 2 * SEC), "fail x 1.0"));
     bench_close(&b);
