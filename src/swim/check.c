@@ -127,13 +127,15 @@ static void check_strangers(const struct sg_swim *m)
 {
     assert(m->stranger_count <= m->config.strangers_max);
     assert((m->stranger == NULL) == (m->stranger_count == 0));
-    sg_time_ns first = SG_TIME_NEVER;
+    assert((m->settled == NULL) == (m->settled_until == SG_TIME_NEVER));
+    assert(m->settled_count <= sg_swim_settled_max(&m->config) + m->config.strangers_max);
+    sg_time_ns first = m->settled_until;
     for (uint16_t i = 0; i < m->stranger_count; i++) {
         assert(sg_swim_slot(m, &m->stranger[i].id) == SG_SWIM_NONE);
         assert(m->stranger_tag[i] == sg_load32(m->stranger[i].id.b));
         first = sg_time_min(first, m->stranger[i].due);
         assert(m->stranger[i].count <= m->config.confirmations + 1);
-        assert(m->stranger[i].state != SG_SWIM_IS_SUSPECT || m->stranger[i].count > 0);
+        assert(m->stranger[i].count > 0);
     }
     assert(sg_swim_timer_get(m, SG_SWIM_T_STRANGER) == first);
 }

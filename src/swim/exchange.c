@@ -104,6 +104,7 @@ static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
     struct sg_swim_rumor said;
     if (sg_swim_is_stranger_accused(m, peer, &said))
         sg_swim_tell_one(m, peer, &said); /* so that its record clears it for all */
+    bool is_news = sg_swim_floods_alive(m);
     uint16_t slot = sg_swim_add(m, peer, incarnation, true);
     if (slot == SG_SWIM_NONE)
         return;
@@ -113,7 +114,7 @@ static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
     sg_swim_set_linked(m, slot, true);
     struct sg_swim_rumor rumor = {
         .kind = SG_SWIM_ALIVE, .member = *peer, .incarnation = incarnation};
-    sg_swim_tell(m, &rumor, slot, true);
+    sg_swim_tell(m, &rumor, slot, is_news);
     m->member[slot].is_told = true;
     sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
     sg_swim_life(m, slot);

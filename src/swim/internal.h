@@ -26,6 +26,9 @@
 #define SG_SWIM_MARK_DEAD 8
 /* So many who give way to others are found at once. */
 #define SG_SWIM_SPARES 16
+/* Settled strangers remembered for each place of a suspect: with 64 places about as many as the
+ * budgets of a dozen links let through while rumors of one moment are under way. */
+#define SG_SWIM_SETTLED_PER_PLACE 4
 /* A flood goes to so many watched peers in so many packets; the rest of the news comes in the next
  * input, which the deadline asks for at once. */
 #define SG_SWIM_FLOOD_PEERS 32
@@ -141,15 +144,22 @@ struct sg_swim_gone {
     sg_time_ns until;
 };
 
-/* One that is not in the table, and that is accused or was of late. */
+/* One that is not in the table, and that is accused. */
 struct sg_swim_stranger {
     struct sg_peer_id id;
-    sg_incarnation incarnation; /* accused, or its own once it is known to live */
+    sg_incarnation incarnation; /* accused */
     sg_time_ns start;
     sg_time_ns due; /* verdict, or forgotten */
     uint32_t accuser[SG_SWIM_CONFIRMATIONS_HARD + 1];
     uint8_t count; /* of accusers */
-    uint8_t state; /* enum sg_swim_state */
+};
+
+/* A stranger on whom there is a verdict, or a record. */
+struct sg_swim_settled {
+    sg_incarnation incarnation;
+    uint32_t rank;
+    uint32_t until_s : 31; /* remembered; 0 = free */
+    uint32_t is_dead : 1;
 };
 
 struct sg_swim {
@@ -211,6 +221,9 @@ struct sg_swim {
     struct sg_swim_stranger *stranger; /* [stranger_cap], NULL while there is none */
     uint32_t *stranger_tag;            /* [stranger_cap] first bytes of their ids, for searching */
     uint16_t stranger_count, stranger_cap;
+    struct sg_swim_settled *settled; /* [settled_mask + 1], NULL while there is none */
+    uint32_t settled_mask, settled_count;
+    sg_time_ns settled_first, settled_until; /* no time is over before, all are by then */
     /* dissemination */
     struct sg_swim_queued *queued; /* [queued_cap] in order of arrival */
     struct sg_swim_rumor *said;    /* [queued_cap] */
@@ -260,6 +273,9 @@ void sg_swim_note_spare(struct sg_swim *m, uint16_t slot);
 uint16_t sg_swim_slot(const struct sg_swim *m, const struct sg_peer_id *id);
 /* Room for one more. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_swim_reserve(struct sg_swim *m);
+/* Whether a member that comes now is news for all. Not where another one gives way to it: then most
+ * others have no place for it either, and it is told in packets that go anyway. */
+bool sg_swim_floods_alive(const struct sg_swim *m);
 /* A new living member at a random place of the ring; NONE when there is no room for it. An unlinked
  * one of a higher rank is DROPPED for it. */
 uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
@@ -381,6 +397,16 @@ void sg_swim_strangers_due(struct sg_swim *m);
 /* By its signed record. */
 void sg_swim_stranger_lives(struct sg_swim *m, const struct sg_peer_id *id,
                             sg_incarnation incarnation);
+/* settled.c. Whether one more can be remembered. */
+bool sg_swim_settled_has_room(struct sg_swim *m);
+uint32_t sg_swim_settled_max(const struct sg_swim_config *config);
+/* NULL = not settled, or no longer remembered. */
+struct sg_swim_settled *sg_swim_settled_find(const struct sg_swim *m, const struct sg_peer_id *id);
+/* Not where memory runs out. */
+void sg_swim_settled_put(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
+                         bool is_dead);
+void sg_swim_settled_forget(struct sg_swim *m, const struct sg_peer_id *id);
+void sg_swim_settled_expire(struct sg_swim *m);
 /* Whether the stranger is suspect or dead here; rumor: what it should be told then. */
 bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_id *id,
                                  struct sg_swim_rumor *rumor);

@@ -8,11 +8,11 @@
  * it was accused with: a number made up too high must not be out of its reach, and one that is
  * played again from an old record holds off only accusations of lives before that.
  *
- * A stranger stays in its place for a while after the verdict or the record, so that what is still
- * under way starts nothing. */
+ * Places are for suspects. After the verdict or the record a stranger is remembered for a while
+ * (settled.c), so that what is still under way starts nothing. */
 #include "swim/internal.h"
 
-#define KEEP_NS (60 * SG_NS_PER_S)
+#define LATER_NS (60 * SG_NS_PER_S)
 #define STRANGERS_FIRST 4
 
 bool sg_swim_is_sample(const struct sg_swim *m)
@@ -32,7 +32,7 @@ static struct sg_swim_stranger *find(const struct sg_swim *m, const struct sg_pe
 
 static void arm(struct sg_swim *m)
 {
-    sg_time_ns first = SG_TIME_NEVER;
+    sg_time_ns first = m->settled != NULL ? m->settled_until : SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->stranger_count; i++)
         first = sg_time_min(first, m->stranger[i].due);
     sg_swim_timer_set(m, SG_SWIM_T_STRANGER, first);
@@ -79,26 +79,12 @@ static bool reserve(struct sg_swim *m)
     return true;
 }
 
-/* A free place, or that of the one settled longest ago; NULL when all are suspect. */
-static struct sg_swim_stranger *take_place(struct sg_swim *m)
+/* Of the life it leads, or of one that is settled. */
+static bool is_stale(const struct sg_swim_settled *settled, const struct sg_swim_rumor *rumor)
 {
-    struct sg_swim_stranger *oldest = NULL;
-    if (m->stranger_count < m->config.strangers_max)
-        return reserve(m) ? &m->stranger[m->stranger_count++] : NULL;
-    for (uint16_t i = 0; i < m->stranger_count; i++) {
-        struct sg_swim_stranger *s = &m->stranger[i];
-        if (s->state != SG_SWIM_IS_SUSPECT && (oldest == NULL || s->due < oldest->due))
-            oldest = s;
-    }
-    return oldest;
-}
-
-/* Of the life it leads, or of one that nobody has settled yet. */
-static bool is_stale(const struct sg_swim_stranger *s, const struct sg_swim_rumor *rumor)
-{
-    if (s->state == SG_SWIM_IS_DEAD)
-        return rumor->incarnation >> 32 <= s->incarnation >> 32;
-    return s->state == SG_SWIM_IS_ALIVE && rumor->incarnation < s->incarnation;
+    if (settled->is_dead)
+        return rumor->incarnation >> 32 <= settled->incarnation >> 32;
+    return rumor->incarnation < settled->incarnation;
 }
 
 static bool has_accused(const struct sg_swim_stranger *s, uint32_t accuser)
@@ -113,11 +99,11 @@ static bool has_accused(const struct sg_swim_stranger *s, uint32_t accuser)
 static bool is_news(const struct sg_swim *m, const struct sg_swim_stranger *s,
                     const struct sg_swim_rumor *rumor)
 {
-    if (s == NULL)
-        return true;
-    if (s->state != SG_SWIM_IS_SUSPECT)
-        return !is_stale(s, rumor);
-    return s->count <= m->config.confirmations && !has_accused(s, sg_swim_rank(m, &rumor->accuser));
+    if (s != NULL)
+        return s->count <= m->config.confirmations &&
+               !has_accused(s, sg_swim_rank(m, &rumor->accuser));
+    const struct sg_swim_settled *settled = sg_swim_settled_find(m, &rumor->member);
+    return settled == NULL || !is_stale(settled, rumor);
 }
 
 bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumor *rumor)
@@ -129,20 +115,17 @@ bool sg_swim_is_stranger_news(const struct sg_swim *m, const struct sg_swim_rumo
     return is_news(m, find(m, &rumor->member), rumor);
 }
 
-/* s: the accused, NULL = new. NULL when there is no place for it. */
-static struct sg_swim_stranger *suspect(struct sg_swim *m, struct sg_swim_stranger *s,
-                                        const struct sg_swim_rumor *rumor, uint64_t max_ns)
+/* NULL when there is no place for it, or none for what it comes to. */
+static struct sg_swim_stranger *suspect(struct sg_swim *m, const struct sg_swim_rumor *rumor,
+                                        uint64_t max_ns)
 {
-    if (s != NULL && s->state == SG_SWIM_IS_SUSPECT)
-        return s;
-    s = s != NULL ? s : take_place(m);
-    if (s == NULL)
+    if (m->stranger_count >= m->config.strangers_max || !sg_swim_settled_has_room(m) || !reserve(m))
         return NULL;
+    struct sg_swim_stranger *s = &m->stranger[m->stranger_count++];
     *s = (struct sg_swim_stranger){.id = rumor->member,
                                    .incarnation = rumor->incarnation,
                                    .start = m->now,
-                                   .due = sg_time_add(m->now, max_ns),
-                                   .state = SG_SWIM_IS_SUSPECT};
+                                   .due = sg_time_add(m->now, max_ns)};
     m->stranger_tag[s - m->stranger] = sg_load32(rumor->member.b);
     return s;
 }
@@ -156,9 +139,8 @@ void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rum
     if (!is_accusation || !sg_swim_is_sample(m) || !is_news(m, s, rumor) ||
         (gone != NULL && rumor->incarnation >> 32 <= gone->incarnation >> 32))
         return;
-    uint16_t before = m->stranger_count;
-    bool was_suspect = s != NULL && s->state == SG_SWIM_IS_SUSPECT;
-    s = suspect(m, s, rumor, min_ns / 1000 * m->config.beta_milli);
+    if (s == NULL)
+        s = suspect(m, rumor, min_ns / 1000 * m->config.beta_milli);
     if (s == NULL)
         return;
     sg_time_ns due = s->due;
@@ -166,31 +148,33 @@ void sg_swim_stranger_accused(struct sg_swim *m, const struct sg_swim_rumor *rum
     if (s->count > m->config.confirmations)
         s->due = sg_time_add(s->start, min_ns);
     /* all others need only be looked at where an earlier time was given up for this one */
-    if ((was_suspect || m->stranger_count > before) && s->due <= due)
+    if (s->due <= due)
         arm_by(m, s->due);
     else
         arm(m);
     sg_swim_tell(m, rumor, from, true);
 }
 
-static void say(struct sg_swim *m, const struct sg_swim_stranger *s, enum sg_swim_out_kind kind)
+static void say(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
+                enum sg_swim_out_kind kind)
 {
-    sg_swim_emit(m, kind, &s->id);
-    m->out->out[m->out->count - 1].incarnation = s->incarnation;
+    sg_swim_emit(m, kind, id);
+    m->out->out[m->out->count - 1].incarnation = incarnation;
 }
 
 static void due(struct sg_swim *m, struct sg_swim_stranger *s)
 {
-    if (s->state != SG_SWIM_IS_SUSPECT || s->count <= m->config.confirmations) {
+    if (s->count <= m->config.confirmations) {
         drop(m, s);
         return;
     }
-    s->due = sg_time_add(m->now, KEEP_NS);
+    s->due = sg_time_add(m->now, LATER_NS);
     if (sg_swim_is_alone(m))
         return; /* later, when it is known who can be reached */
-    s->state = SG_SWIM_IS_DEAD;
     m->stats.deaths++;
-    say(m, s, SG_SWIM_OUT_FAIL);
+    say(m, &s->id, s->incarnation, SG_SWIM_OUT_FAIL);
+    sg_swim_settled_put(m, &s->id, s->incarnation, true);
+    drop(m, s);
 }
 
 void sg_swim_strangers_due(struct sg_swim *m)
@@ -198,6 +182,7 @@ void sg_swim_strangers_due(struct sg_swim *m)
     for (uint16_t i = m->stranger_count; i-- > 0 && sg_swim_has_room(m);)
         if (m->stranger[i].due <= m->now)
             due(m, &m->stranger[i]);
+    sg_swim_settled_expire(m);
     arm(m);
 }
 
@@ -205,18 +190,17 @@ void sg_swim_stranger_lives(struct sg_swim *m, const struct sg_peer_id *id,
                             sg_incarnation incarnation)
 {
     struct sg_swim_stranger *s = find(m, id);
-    if (s == NULL)
+    const struct sg_swim_settled *settled = sg_swim_settled_find(m, id);
+    bool was_dead = s == NULL && settled != NULL && settled->is_dead;
+    if (s == NULL && (settled == NULL || incarnation < settled->incarnation ||
+                      (was_dead && incarnation == settled->incarnation)))
         return;
-    bool was_dead = s->state == SG_SWIM_IS_DEAD;
-    if (was_dead && incarnation <= s->incarnation)
-        return;
-    s->state = SG_SWIM_IS_ALIVE;
-    s->incarnation = incarnation;
-    s->count = 0;
-    s->due = sg_time_add(m->now, KEEP_NS);
+    if (s != NULL)
+        drop(m, s);
+    sg_swim_settled_put(m, id, incarnation, false);
     sg_swim_untell(m, id);
     if (was_dead)
-        say(m, s, SG_SWIM_OUT_REFUTED);
+        say(m, id, incarnation, SG_SWIM_OUT_REFUTED);
     arm(m);
 }
 
@@ -224,12 +208,13 @@ bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_i
                                  struct sg_swim_rumor *rumor)
 {
     const struct sg_swim_stranger *s = find(m, id);
-    if (s == NULL || s->state == SG_SWIM_IS_ALIVE)
+    const struct sg_swim_settled *settled = s == NULL ? sg_swim_settled_find(m, id) : NULL;
+    if (s == NULL && (settled == NULL || !settled->is_dead))
         return false;
     *rumor =
-        (struct sg_swim_rumor){.kind = s->state == SG_SWIM_IS_DEAD ? SG_SWIM_DEAD : SG_SWIM_SUSPECT,
+        (struct sg_swim_rumor){.kind = s == NULL ? SG_SWIM_DEAD : SG_SWIM_SUSPECT,
                                .member = *id,
-                               .incarnation = s->incarnation,
+                               .incarnation = s == NULL ? settled->incarnation : s->incarnation,
                                .accuser = m->self};
     return true;
 }
@@ -237,6 +222,7 @@ bool sg_swim_is_stranger_accused(const struct sg_swim *m, const struct sg_peer_i
 void sg_swim_stranger_forget(struct sg_swim *m, const struct sg_peer_id *id)
 {
     struct sg_swim_stranger *s = find(m, id);
+    sg_swim_settled_forget(m, id);
     if (s == NULL)
         return;
     drop(m, s);

@@ -371,8 +371,9 @@ static void on_alive(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint1
 {
     uint16_t slot = sg_swim_slot(m, &rumor->member);
     if (slot == SG_SWIM_NONE) {
+        bool is_news = sg_swim_floods_alive(m);
         if (sg_swim_learn(m, &rumor->member, rumor->incarnation) != SG_SWIM_NONE)
-            sg_swim_tell(m, rumor, from, true);
+            sg_swim_tell(m, rumor, from, is_news);
         return;
     }
     struct sg_swim_member *e = &m->member[slot];

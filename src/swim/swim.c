@@ -10,7 +10,7 @@
  *   probe.c     whom to ping when, indirect probes, local health, the watch
  *   relay.c     probes for others
  *   suspect.c   accusations, verdicts, signs of life: what is believed
- *   stranger.c  accused who are not in the table
+ *   stranger.c  accused who are not in the table; settled.c those on whom there is a verdict
  *   self.c      our own incarnation
  *   queue.c     rumors, piggyback, flood
  *   exchange.c  links, tables, records, hearsay
@@ -196,6 +196,7 @@ sg_err sg_swim_new(struct sg_swim **out, const struct sg_swim_config *config,
     m->pull_ns = config->push_pull_ns;
     m->dial_pause_ns = SG_SWIM_CALM_FACTOR * config->dial_interval_ns;
     m->slot_free = m->suspicion_free = SG_SWIM_NONE;
+    m->settled_first = m->settled_until = SG_TIME_NEVER;
     sg_prng_init(&m->prng, start->seed);
     m->key[0] = sg_prng_next(&m->prng);
     m->key[1] = sg_prng_next(&m->prng);
@@ -224,6 +225,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
     sg_mem_free(mem, m->stranger_tag);
+    sg_mem_free(mem, m->settled);
     sg_mem_free(mem, m->queued);
     sg_mem_free(mem, m->said);
     sg_mem_free(mem, m->heap);

@@ -29,8 +29,8 @@ struct sg_swim_config {
     const struct sg_mem *mem;
     uint16_t members_max;   /* [256] alive and suspect, without self. When more are known: all that
                            * have a link, and a uniform sample (smallest keyed hash) of others */
-    uint16_t strangers_max; /* [64] accused at one time who are not in a full table; 0 = none is
-                             * listened to */
+    uint16_t strangers_max; /* [64] accused at one time who are not in a full table, and 4 times as
+                             * many settled in a minute; 0 = none is listened to */
     uint16_t dead_max;      /* [256] the failed are remembered, to be probed again */
     /* probing */
     uint64_t period_ns;        /* [1 s] protocol period */

@@ -230,6 +230,11 @@ sg_err sg_swim_reserve(struct sg_swim *m)
     return m->slot_free == SG_SWIM_NONE && !is_full ? grow(m) : SG_OK;
 }
 
+bool sg_swim_floods_alive(const struct sg_swim *m)
+{
+    return !m->config.proofs || m->ring_count < m->config.members_max;
+}
+
 /* ---- ring ---- */
 
 static void ring_put(struct sg_swim *m, uint16_t at, uint16_t slot)

@@ -58,6 +58,28 @@ static void a_newcomer_learns_quietly_others_pass_on(void **state)
     bench_close(&b);
 }
 
+/* Most others have no place for it either. */
+static void in_a_full_table_newcomers_are_told_but_not_flooded(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct sg_swim_config config = quiet_config();
+    config.members_max = 4;
+    bench_open(&b, &config);
+    members(&b, "ab", true);
+    members(&b, "c", false);
+    link_down(&b, "c", false);
+    forget_rumors(&b);
+    assert_non_null(strstr(link_up(&b, "d"), "send a GOSSIP [ALIVE d 1.0]\n"));
+    forget_rumors(&b);
+    const char *text = link_up(&b, "e"); /* c gives way */
+    assert_non_null(strstr(text, "join e 1.0\n"));
+    assert_null(strstr(text, "ALIVE e"));
+    text = packet(&b, "a", SG_SWIM_PING, 7);
+    assert_non_null(strstr(text, "send a ACK [ALIVE e 1.0]\n"));
+    bench_close(&b);
+}
+
 static void verdicts_in_tables_are_accusations(void **state)
 {
     (void)state;
@@ -214,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_links_are_asked_for_tables),
         cmocka_unit_test(a_newcomer_learns_quietly_others_pass_on),
+        cmocka_unit_test(in_a_full_table_newcomers_are_told_but_not_flooded),
         cmocka_unit_test(verdicts_in_tables_are_accusations),
         cmocka_unit_test(replies_are_limited),
         cmocka_unit_test(a_table_is_complete_in_parts),

@@ -103,6 +103,55 @@ static void places_are_few_and_the_settled_give_way(void **state)
     bench_close(&b);
 }
 
+/* More crashes than places: what is still under way about the first ones must not start them again,
+ * or the news would go round for ever. */
+static void who_gave_way_is_not_news_again(void **state)
+{
+    (void)state;
+    static const char names[] = "uvwxyz";
+    struct bench b;
+    open_full(&b, 2);
+    for (size_t i = 0; i + 1 < sizeof(names); i += 2) {
+        for (const char *by = "pqrs"; *by != '\0'; by++) {
+            says(&b, "a", SG_SWIM_SUSPECT, (const char[]){names[i], '\0'}, BOOT(1),
+                 (const char[]){*by, '\0'});
+            says(&b, "a", SG_SWIM_SUSPECT, (const char[]){names[i + 1], '\0'}, BOOT(1),
+                 (const char[]){*by, '\0'});
+        }
+        live(&b, 2 * SEC);
+    }
+    assert_int_equal(b.m->stats.deaths, 6);
+    for (const char *name = names; *name != '\0'; name++) {
+        assert_string_equal(says(&b, "b", SG_SWIM_DEAD, (const char[]){*name, '\0'}, BOOT(1), "t"),
+                            "");
+        assert_string_equal(says(&b, "b", SG_SWIM_ALIVE, (const char[]){*name, '\0'}, BOOT(1), "b"),
+                            "");
+    }
+    assert_int_equal(b.m->stranger_count, 0);
+    live(&b, 62 * SEC);
+    assert_null(b.m->settled);
+    bench_close(&b);
+}
+
+/* Of made-up names, each with four accusers: no more than are remembered. */
+static void settled_strangers_are_bounded(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_full(&b, 1);
+    for (char name = 'A'; name <= 'Z'; name++) {
+        for (const char *by = "pqrs"; *by != '\0'; by++)
+            says(&b, "a", SG_SWIM_SUSPECT, (const char[]){name, '\0'}, BOOT(1),
+                 (const char[]){*by, '\0'});
+        live(&b, 2 * SEC);
+    }
+    assert_int_equal(b.m->stats.deaths, SG_SWIM_SETTLED_PER_PLACE);
+    live(&b, 62 * SEC);
+    accuse(&b, "pqrs");
+    assert_non_null(strstr(live(&b, 2 * SEC), "fail x 1.0"));
+    bench_close(&b);
+}
+
 static void a_link_tells_it_what_is_said(void **state)
 {
     (void)state;
@@ -129,6 +178,8 @@ int main(void)
         cmocka_unit_test(who_comes_back_is_told_of),
         cmocka_unit_test(a_table_with_room_listens_to_nobody),
         cmocka_unit_test(places_are_few_and_the_settled_give_way),
+        cmocka_unit_test(who_gave_way_is_not_news_again),
+        cmocka_unit_test(settled_strangers_are_bounded),
         cmocka_unit_test(a_link_tells_it_what_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
