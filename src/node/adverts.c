@@ -1,17 +1,18 @@
 /* Adverts: who says to be a subscriber of a topic, so that a newcomer finds one without a search.
  *
  * A subscriber tells its base neighbours that it has a topic, a second after it came and then every
- * advert_interval_ns; each node tells what is news to it on, once a second and a handful at a time,
- * to its other base neighbours. So a claim is everywhere after about as many seconds as the network
- * has hops, and an interval later whoever subscribes finds the topic in its own cache, or in that
- * of the first neighbours its TOPIC_FIND comes to.
+ * advert_interval_ns; each node tells what is news to it on, once a second and as many at a time as
+ * its neighbours take of it, to its other base neighbours. So a claim is everywhere after about as
+ * many seconds as the network has hops, and an interval later whoever subscribes finds the topic
+ * in its own cache, or in that of the first neighbours its TOPIC_FIND comes to.
  *
  * A claim is hearsay, as the entries of a SHUFFLE are: it carries no signature, which would be
  * 5 KB for 50 bytes, and is believed by nobody. The peer proves itself at the dial, and that it has
  * the topic by its answer to JOIN. It names the topic by a hash, so that only who knows the topic
  * learns who has it. What somebody can do who makes claims up:
  *
- * - Traffic: a link may bring RATE claims a second, and each node tells TELL_MAX on in a second.
+ * - Traffic: a node tells each neighbour RATE claims a second, and takes as many of a link. News
+ *   that is above it waits, own topics first, then the oldest.
  * - Memory: CLAIMS_MAX; when full, the oldest one goes of a link drawn by its share of them.
  * - Blocking a topic: it has TOPIC_MAX places, at most LINK_MAX by one link, but for a neighbour's
  *   claim about itself; those older than half an interval are given to whoever comes. Whoever got
@@ -25,10 +26,11 @@
 #define CLAIMS_MAX 1024
 #define TOPIC_MAX 4
 #define LINK_MAX 2
-/* Claims of a link: a second, and at once. Eight links bring as much as one node tells on. */
+/* Claims of a link: a second, and at once. Who tells has half the burst, since its clock and that
+ * of the receiver do not begin together: what is told is taken. */
 #define RATE 4
 #define BURST 64
-#define TELL_MAX 32
+#define TELL_MAX (BURST / 2)
 #define TELL_NS SG_NS_PER_S
 #define FIRST_NS SG_NS_PER_S
 
@@ -59,6 +61,7 @@ static void name_topic(const struct sg_core *core, const struct sg_topic_id *top
 void sg_adverts_init(struct sg_core *core)
 {
     core->adverts.tell_at = SG_TIME_NEVER;
+    sg_bucket_init(&core->adverts.told, core->now, TELL_MAX);
 }
 
 void sg_adverts_link(const struct sg_core *core, struct sg_link *link)
@@ -189,6 +192,14 @@ static struct sg_scope *subscribed(const struct sg_core *core, const uint8_t tag
     return NULL;
 }
 
+/* Hearsay is for topics that are short of neighbours: unasked, somebody could fill the passive view
+ * of one that has enough. What is passed over stays in the cache, which is asked when it is. */
+static bool may_meet(const struct sg_core *core, const struct sg_scope *scope,
+                     const struct sg_peer_id *peer)
+{
+    return sg_scope_is_short(scope) || sg_core_is_contact(core, peer);
+}
+
 void sg_adverts_receive(struct sg_core *core, struct sg_link *link, const struct sg_topic_msg *msg)
 {
     for (uint8_t i = 0; i < msg->count; i++) {
@@ -207,7 +218,7 @@ void sg_adverts_receive(struct sg_core *core, struct sg_link *link, const struct
         if (!is_first_hand)
             sg_book_learn(&core->book, &claim.peer, &msg->hints[i], false);
         struct sg_scope *scope = subscribed(core, claim.tag);
-        if (scope != NULL)
+        if (scope != NULL && may_meet(core, scope, &claim.peer))
             sg_scope_meet(core, scope, &claim.peer, false);
     }
 }
@@ -218,7 +229,9 @@ void sg_adverts_receive(struct sg_core *core, struct sg_link *link, const struct
 static void gather(struct sg_core *core, struct told *told)
 {
     struct sg_adverts *adverts = &core->adverts;
-    for (uint32_t i = 1; i < core->scope_count && told->count < TELL_MAX; i++) {
+    uint64_t level = sg_bucket_level(&adverts->told, core->now, RATE, TELL_MAX);
+    uint8_t max = (uint8_t)(level / 1000);
+    for (uint32_t i = 1; i < core->scope_count && told->count < max; i++) {
         struct sg_scope *scope = core->scopes[i];
         if (scope->subscriptions == 0 || core->now < scope->advert_at)
             continue;
@@ -228,7 +241,7 @@ static void gather(struct sg_core *core, struct told *told)
         *claim = (struct sg_claim){.peer = core->config.self};
         memcpy(claim->tag, scope->tag, SG_TOPIC_TAG_LEN);
     }
-    while (told->count < TELL_MAX) {
+    while (told->count < max) {
         struct sg_claim *oldest = NULL;
         for (uint32_t i = 0; i < adverts->count; i++) {
             struct sg_claim *claim = &adverts->claims[i];
@@ -285,6 +298,7 @@ void sg_adverts_timeout(struct sg_core *core)
         return;
     }
     gather(core, &told);
+    core->adverts.told.milli -= 1000 * (uint64_t)told.count;
     for (uint16_t i = 0; i < base->active_count && told.count > 0; i++)
         tell(core, &base->active[i].id, &told);
     if (has_news(core))

@@ -139,6 +139,8 @@ SG_MUST_USE sg_err sg_scope_prioritise(struct sg_core *core, const struct sg_top
                                        enum sg_flow_class klass);
 /* NORMAL unless somebody said otherwise. */
 enum sg_flow_class sg_scope_class(const struct sg_core *core, const struct sg_topic_id *topic);
+/* Whether it has fewer neighbours than it wants. */
+bool sg_scope_is_short(const struct sg_scope *scope);
 /* Makes contact with a subscriber of a topic: joins through it, or keeps it as a candidate;
  * as_bridge: the one that takes part in the next exchange. */
 void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,

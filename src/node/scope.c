@@ -345,11 +345,16 @@ void sg_scope_meet(struct sg_core *core, struct sg_scope *scope, const struct sg
     (void)sg_scope_hpv(core, scope, &in);
 }
 
+bool sg_scope_is_short(const struct sg_scope *scope)
+{
+    return scope->hpv.active_count < scope->hpv.config.active_target;
+}
+
 /* Whether a topic has a free place and nobody to ask but those who failed before. */
 static bool needs_contacts(const struct sg_scope *scope)
 {
     const struct sg_hpv *hpv = &scope->hpv;
-    if (scope->is_base || hpv->active_count >= hpv->config.active_target)
+    if (scope->is_base || !sg_scope_is_short(scope))
         return false;
     for (uint16_t i = 0; i < hpv->passive_count && hpv->active_count > 0; i++) {
         if (hpv->trial[i].failures == 0)
@@ -363,6 +368,7 @@ static void find_timeout(struct sg_core *core, struct sg_scope *scope)
     if (core->now < scope->find_at)
         return;
     if (needs_contacts(scope)) {
+        sg_adverts_meet(core, scope); /* of claims that came while it was not short */
         sg_topics_find(core, scope);
         return;
     }

@@ -146,7 +146,8 @@ struct sg_windows {
 struct sg_adverts {
     struct sg_claim *claims; /* [cap], the first count are used */
     uint32_t cap, count;
-    sg_time_ns tell_at; /* SG_TIME_NEVER = nothing is news */
+    sg_time_ns tell_at;    /* SG_TIME_NEVER = nothing is news */
+    struct sg_bucket told; /* what may be told now */
 };
 
 struct sg_scope {

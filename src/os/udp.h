@@ -144,7 +144,8 @@ const char *sg_udp_fault_name(enum sg_udp_fault fault);
  * loop at any time: wait for readability level-triggered, as libuv and poll do. But what was
  * handed out in part is only in memory and not in the socket: before waiting, call until
  * SG_ERR_WOULD_BLOCK or until sg_udp_has_pending is false.
- * SG_ERR_WOULD_BLOCK: nothing more now, *count = 0; SG_ERR_CLOSED: the descriptor is broken. */
+ * SG_ERR_WOULD_BLOCK: nothing more now, *count = 0; SG_ERR_CLOSED: the descriptor is broken;
+ * SG_ERR_NO_MEMORY: there may be more, but no memory to read it into: not to be tried at once. */
 SG_MUST_USE sg_err sg_udp_recv(struct sg_udp *udp, const struct sg_udp_in **in, size_t *count);
 /* True when the next sg_udp_recv hands out datagrams that are already here. */
 bool sg_udp_has_pending(const struct sg_udp *udp);

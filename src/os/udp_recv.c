@@ -184,14 +184,14 @@ static int receive(struct sg_udp *udp)
 }
 
 /* One round of the loop below: SG_OK when the arena may hold something or an error was passed
- * over, SG_ERR_WOULD_BLOCK, SG_ERR_CLOSED. */
+ * over, SG_ERR_WOULD_BLOCK, SG_ERR_NO_MEMORY, SG_ERR_CLOSED. */
 static sg_err fill(struct sg_udp *udp)
 {
     udp->filled = 0;
     udp->slot_at = 0;
     udp->offset = 0;
     if (!take_arena(udp))
-        return SG_ERR_WOULD_BLOCK; /* the descriptor stays readable */
+        return SG_ERR_NO_MEMORY; /* the descriptor stays readable */
     int count = receive(udp);
     if (count >= 0) {
         udp->filled = (unsigned)count;

@@ -7,8 +7,25 @@
  * the tree did not bring would be heard of only when they all have rested. */
 #define PAUSE_JITTER 50
 
+/* Looked for here and not in each queue when a message goes: under load one goes with each that
+ * comes. */
+static void leave_out_gone(struct sg_pt *m, struct sg_pt_peer *peer)
+{
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < peer->queued; i++) {
+        const struct sg_pt_seen *entry = sg_pt_seen_find(m, &peer->queue[i].id);
+        if (entry != NULL && !entry->is_gone)
+            peer->queue[kept++] = peer->queue[i];
+    }
+    peer->queued = kept;
+}
+
 static void flush(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out)
 {
+    if (m->has_gone)
+        leave_out_gone(m, peer);
+    if (peer->queued == 0)
+        return;
     struct sg_pt_out *o = sg_pt_emit(out, SG_PT_OUT_IHAVE, &peer->id);
     o->have = peer->queue;
     o->count = peer->queued;
@@ -131,11 +148,10 @@ void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
         sg_pt_lazy_rearm(m);
 }
 
-void sg_pt_lazy_gone(struct sg_pt *m, const struct sg_msg_id *id)
+void sg_pt_lazy_gone(struct sg_pt *m, struct sg_pt_seen *entry)
 {
-    for (uint32_t i = 0; i < m->peers_count; i++)
-        (void)take_out(&m->peers[i], id);
-    sg_pt_lazy_rearm(m);
+    entry->is_gone = true;
+    m->has_gone = true;
 }
 
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
@@ -145,8 +161,9 @@ void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out)
     for (uint32_t i = 0; i < m->peers_count; i++)
         if (m->peers[i].queued > 0)
             flush(m, &m->peers[i], out);
+    m->has_gone = false;
     m->lazy_at = SG_TIME_NEVER;
-    if (m->config.ihave_pause_ns > 0)
+    if (m->config.ihave_pause_ns > 0 && !sg_pt_guard_is_on(m))
         m->rests_until =
             sg_time_add(m->now, sg_prng_jitter(&m->prng, m->config.ihave_pause_ns, PAUSE_JITTER));
 }

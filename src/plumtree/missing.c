@@ -137,7 +137,7 @@ static uint32_t take_entry(struct sg_pt_missing_set *set)
 static uint64_t first_wait(const struct sg_pt *m, const struct sg_pt_peer *peer)
 {
     uint64_t wait = sg_pt_peer_patience(m, peer);
-    if (m->now < m->wary_until)
+    if (m->now < m->wary_until || sg_pt_guard_brings(m))
         return wait;
     if (wait < LEAD_MARGIN * m->lead_ns)
         wait = LEAD_MARGIN * m->lead_ns;
@@ -243,6 +243,15 @@ static void hurry(struct sg_pt *m, struct sg_pt_missing *miss, const struct sg_p
     sg_pt_due_moved(&m->missing, (uint32_t)(miss - m->missing.entries));
 }
 
+/* More than half of the neighbours have it: the tree is past this node. */
+static bool is_all_around(const struct sg_pt *m, const struct sg_pt_missing *miss)
+{
+    uint32_t count = 0;
+    for (uint32_t bits = miss->told; bits != 0; bits &= bits - 1)
+        count++;
+    return 2 * count > m->peers_count;
+}
+
 void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
                              const struct sg_pt_have *have)
 {
@@ -253,7 +262,8 @@ void sg_pt_missing_announced(struct sg_pt *m, struct sg_pt_peer *peer,
     if (miss == NULL)
         return;
     add_advertiser(m, miss, peer, have->hop);
-    if (sg_pt_peer_is_linked(peer) && miss->tries == 0)
+    miss->told |= UINT32_C(1) << peer->slot;
+    if (miss->tries == 0 && (sg_pt_peer_is_linked(peer) || is_all_around(m, miss)))
         hurry(m, miss, peer);
 }
 
@@ -354,6 +364,7 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
     struct sg_pt_missing *miss = find(m, &entry->id);
     /* now: in a storm the id may be forgotten before the time is up */
     sg_pt_conduct_kept(m, &entry->id, entry->is_held ? entry->parent : SG_PT_TAG_NONE);
+    sg_pt_guard_note(m, miss != NULL && entry->is_held && was_asked(m, miss, entry->parent), out);
     if (miss == NULL)
         return;
     blame_silent(m, miss, entry->parent, out);
@@ -364,7 +375,7 @@ void sg_pt_missing_arrived(struct sg_pt *m, const struct sg_pt_seen *entry,
     } else {
         /* only what comes by itself tells how late the tree is, and only after those who are to be
          * believed have announced it */
-        if (is_credible(m, miss))
+        if (is_credible(m, miss) && !sg_pt_guard_is_on(m))
             observe_lead(m, sg_time_since(m->now, miss->since));
         if (miss->tries > 0)
             m->stats.grafts_early++;

@@ -158,6 +158,7 @@ struct sg_pt_stats {
     uint64_t median_grafts; /* neighbours in the tree were bad: a better one was grafted */
     uint64_t cut_by_score;  /* cycles cut at the worse link */
     uint64_t put_away;
+    uint64_t guards; /* times that contacts were taken into the tree: too much had to be pulled */
 };
 
 enum sg_pt_known { SG_PT_UNKNOWN, SG_PT_SEEN, SG_PT_CACHED };

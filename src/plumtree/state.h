@@ -105,6 +105,7 @@ struct sg_pt_missing {
     uint32_t newer;
     uint32_t place; /* in the heap */
     uint32_t owner; /* tag of the first advertiser, in whose queue it is */
+    uint32_t told;  /* bit per slot of a neighbour that has announced it */
     sg_time_ns since;
     sg_time_ns due;
     uint64_t serial;  /* equal times: the older first */
@@ -148,14 +149,17 @@ struct sg_pt {
     uint64_t lead_ns;     /* IHAVE lead over payload, near the longest of late .. */
     sg_time_ns lead_at;   /* .. as of this time */
     uint32_t last_tag;
-    uint32_t promises;     /* watched, of all neighbours */
-    uint64_t total, own;   /* messages of others, of this node */
-    sg_time_ns wary_until; /* see first_wait */
-    sg_time_ns steady_at;  /* the tree may be optimised from then on */
-    sg_time_ns copy_at;    /* the last copy came, or the machine began; .. */
-    uint32_t copy_free;    /* .. large messages since then */
-    sg_time_ns review_at;  /* the neighbours are looked at with the next message from then on */
-    sg_time_ns median_at;  /* a better one may be grafted from then on */
+    uint32_t promises;        /* watched, of all neighbours */
+    uint64_t total, own;      /* messages of others, of this node */
+    sg_time_ns wary_until;    /* see first_wait */
+    sg_time_ns guarded_until; /* see guard.c */
+    uint32_t gaps;            /* share of messages of late that had to be pulled, thousandths */
+    bool has_gone;            /* what waits in a queue may be gone */
+    sg_time_ns steady_at;     /* the tree may be optimised from then on */
+    sg_time_ns copy_at;       /* the last copy came, or the machine began; .. */
+    uint32_t copy_free;       /* .. large messages since then */
+    sg_time_ns review_at;     /* the neighbours are looked at with the next message from then on */
+    sg_time_ns median_at;     /* a better one may be grafted from then on */
     struct sg_prng prng;
     struct sg_pt_stats stats;
 };
@@ -252,8 +256,8 @@ void sg_pt_lazy_told(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
                      uint8_t hop);
 /* Whether that is so for a neighbour that announced entry at hop. */
 bool sg_pt_lazy_is_news(const struct sg_pt *m, const struct sg_pt_seen *entry, uint8_t hop);
-/* id is not to be announced any more. O(ids that wait). */
-void sg_pt_lazy_gone(struct sg_pt *m, const struct sg_msg_id *id);
+/* entry is not to be announced any more: it is left out when its queues are sent. O(1). */
+void sg_pt_lazy_gone(struct sg_pt *m, struct sg_pt_seen *entry);
 /* A queue is sent or gone: finds the next one to be announced. */
 void sg_pt_lazy_rearm(struct sg_pt *m);
 void sg_pt_lazy_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
@@ -317,6 +321,17 @@ void sg_pt_conduct_served(struct sg_pt_peer *peer);
 void sg_pt_conduct_review(struct sg_pt *m, struct sg_pt_outbox *out);
 /* Counts the neighbours of each group of addresses. */
 void sg_pt_conduct_crowds(struct sg_pt *m);
+
+/* guard.c: contacts as a second way while neighbours withhold messages */
+bool sg_pt_guard_is_on(const struct sg_pt *m);
+/* Whether it is on and a contact is in the tree. O(neighbours). */
+bool sg_pt_guard_brings(const struct sg_pt *m);
+/* Whether copies by peer do not cut its link. O(neighbours). */
+bool sg_pt_guard_keeps(const struct sg_pt *m, const struct sg_pt_peer *peer);
+/* peer is, or has become, a contact: it is taken into the tree while the guard is on. */
+void sg_pt_guard_meet(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox *out);
+/* A message has come, by itself or only because this node asked for it. */
+void sg_pt_guard_note(struct sg_pt *m, bool is_pulled, struct sg_pt_outbox *out);
 
 /* unwanted.c: IDONTWANT */
 void sg_pt_unwanted_tell(struct sg_pt *m, const struct sg_pt_peer *but, const struct sg_msg_id *id,

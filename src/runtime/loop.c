@@ -44,7 +44,7 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void set_interest(struct sg_node *node)
 {
     int wanted = UV_READABLE | (node->out.blocked ? UV_WRITABLE : 0);
-    if (node->is_broken)
+    if (node->is_broken || node->starved_until != 0)
         wanted = 0;
     if (wanted == node->interest)
         return;

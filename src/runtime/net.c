@@ -7,6 +7,8 @@
 
 /* The socket hands out at most so many at a time. */
 #define RX_BATCH 64
+/* Without memory for a buffer the socket is left alone for so long. */
+#define STARVED_NS (20 * SG_NS_PER_MS)
 
 static void broken(struct sg_node *node)
 {
@@ -14,6 +16,13 @@ static void broken(struct sg_node *node)
         return;
     node->is_broken = true;
     sg_rt_note_error(node, "the socket's descriptor is broken: did the program close it?");
+}
+
+/* The next turn would fail as this one did, and there is always a next one: the descriptor stays
+ * readable, what is to be sent stays due. */
+static void starve(struct sg_node *node)
+{
+    node->starved_until = sg_time_add(sg_clock_now(), STARVED_NS);
 }
 
 static void receive(struct sg_node *node, const struct sg_udp_in *in, size_t count)
@@ -36,7 +45,9 @@ static void receive(struct sg_node *node, const struct sg_udp_in *in, size_t cou
 
 void sg_rt_read_socket(struct sg_node *node)
 {
-    for (unsigned i = 0; !node->is_broken; i++) {
+    if (node->starved_until <= node->now)
+        node->starved_until = 0;
+    for (unsigned i = 0; !node->is_broken && node->starved_until == 0; i++) {
         if (i == SG_RT_READS_PER_TURN) {
             node->more = true;
             return;
@@ -46,6 +57,8 @@ void sg_rt_read_socket(struct sg_node *node)
         sg_err err = sg_udp_recv(node->udp, &in, &count);
         if (err == SG_ERR_CLOSED)
             broken(node);
+        if (err == SG_ERR_NO_MEMORY)
+            starve(node);
         if (err != SG_OK)
             return;
         receive(node, in, count);
@@ -62,7 +75,7 @@ static bool fill(struct sg_node *node)
     if (out->buf == NULL)
         out->buf = sg_scratch_take(node->mem, SG_RT_BATCH_BYTES);
     if (out->buf == NULL) {
-        node->more = true; /* out of memory: tried again */
+        starve(node);
         return false;
     }
     node->now = sg_clock_now(); /* pacing goes by it */
@@ -87,7 +100,7 @@ static void write_all(struct sg_node *node)
 {
     struct sg_rt_out *out = &node->out;
     for (unsigned i = 0; i < SG_RT_WRITES_PER_TURN; i++) {
-        if (out->blocked || node->is_broken)
+        if (out->blocked || node->is_broken || node->starved_until != 0)
             return;
         if (out->sent == out->count && !fill(node)) {
             if (!sg_rt_flow_pump(node))

@@ -118,10 +118,11 @@ struct sg_node {
     struct sg_core *core;
     struct sg_core_outbox outbox;
     struct sg_rt_work work;
-    bool is_draining; /* outputs are being carried out further up the stack */
-    bool has_begun;   /* the first turn was */
-    bool has_left;    /* sg_node_leave */
-    bool more;        /* work is left over: another turn at once */
+    bool is_draining;         /* outputs are being carried out further up the stack */
+    bool has_begun;           /* the first turn was */
+    bool has_left;            /* sg_node_leave */
+    bool more;                /* work is left over: another turn at once */
+    sg_time_ns starved_until; /* the socket is left alone for want of memory; 0 = it is not */
     struct sg_rt_out out;
     struct sg_rt_links links;
     struct sg_rt_bulk bulk;

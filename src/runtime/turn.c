@@ -120,6 +120,8 @@ sg_time_ns sg_rt_deadline(struct sg_node *node)
     if (node->more || !node->has_begun)
         return 0;
     sg_time_ns at = sg_time_min(sg_quic_deadline(node->quic), node->stop_at);
+    if (node->starved_until != 0) /* what is due cannot be written before */
+        return node->starved_until;
     if (atomic_load(&node->mode) == SG_RT_STOPPING)
         return at;
     /* who has left asks neither machines nor seeds any more */

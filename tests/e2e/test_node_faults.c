@@ -218,12 +218,79 @@ static void two_nodes_with_little_memory(void **state)
     stop_fast(a);
 }
 
+/* ---- no memory for the socket's buffers ------------------------------------------------------ */
+
+#define BUFFER_MIN 32768
+static atomic_bool is_short;
+static atomic_uint refused;
+
+static void *short_alloc(void *user, size_t size)
+{
+    (void)user;
+    if (size < BUFFER_MIN || !atomic_load(&is_short))
+        return malloc(size);
+    atomic_fetch_add(&refused, 1);
+    return NULL;
+}
+
+static void *short_realloc(void *user, void *ptr, size_t size)
+{
+    (void)user;
+    return realloc(ptr, size);
+}
+
+static void short_free(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
+static void drive(struct sg_node *node)
+{
+    int ms = sg_node_deadline_ms(node);
+    struct pollfd p = {.fd = sg_node_fd(node), .events = POLLIN};
+    (void)poll(&p, 1, ms < 0 || ms > 100 ? 100 : ms);
+    assert_int_equal(sg_node_drive(node), SG_OK);
+}
+
+/* The descriptor stays readable, and what is to be sent stays due, but the node does not try again
+ * and again: two refusals a time, one to read and one to write. */
+static void a_node_without_buffers_does_not_spin(void **state)
+{
+    const struct sg_mem mem = {short_alloc, short_realloc, short_free, NULL};
+    const struct sg_node_seams seams = {.mem = &mem};
+    struct sg_node_config config = local_config();
+    struct sg_node *a = NULL;
+    char detail[DETAIL_CAP];
+    (void)state;
+    assert_int_equal(sg_node_new_with(&config, &seams, &a, detail, sizeof detail), SG_OK);
+    drive(a);
+    atomic_store(&is_short, true);
+    struct sg_node *b = start_node(place_of(a).text);
+    while (atomic_load(&refused) == 0)
+        drive(a);
+    uint64_t begin = now_ms();
+    unsigned already = atomic_load(&refused);
+    while (atomic_load(&refused) < already + 10)
+        drive(a);
+    assert_true(now_ms() - begin >= 60);
+    atomic_store(&is_short, false);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (sg_node_peers(a, NULL, 0) == 0) {
+        assert_true(now_ms() < end);
+        drive(a);
+    }
+    stop_fast(b);
+    stop_fast(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transient_errors_never_stop_the_loop),
         cmocka_unit_test_setup_teardown(crashed_node_replaces_its_ghost, state_setup,
                                         state_teardown),
+        cmocka_unit_test(a_node_without_buffers_does_not_spin),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(two_nodes_with_little_memory),
     };

@@ -201,6 +201,55 @@ static void a_flood_is_bounded_in_rate_and_memory(void **state)
     net_fini(&net);
 }
 
+/* A hundred topics at once: none of the claims is refused. */
+static void what_is_told_is_taken(void **state)
+{
+    struct sg_core_stats stats;
+    struct sg_topic_id other = {{5}};
+    (void)state;
+    all_joined(2);
+    for (uint32_t i = 0; i < 100; i++) {
+        number_at(other.b + 8, i);
+        net_subscribe(&net, 1, &other);
+    }
+    net_run(&net, 40 * SG_NS_PER_S);
+    sg_core_stats(net.core[0], &stats);
+    assert_int_equal(stats.adverts_refused, 0);
+    assert_int_equal(stats.adverts_received, 100);
+    net_fini(&net);
+}
+
+static size_t candidates(const struct sg_topic_id *what)
+{
+    return sg_scope_find(net.core[0], what)->hpv.passive_count;
+}
+
+/* With enough neighbours nobody's claims are acted upon; without, they are what there is. */
+static void claims_do_not_fill_the_passive_view(void **state)
+{
+    (void)state;
+    net_init(&net, 5, narrow);
+    for (size_t i = 1; i < 5; i++) {
+        net_join(&net, i, 0);
+        net_run(&net, SG_NS_PER_S);
+    }
+    for (size_t i = 0; i < 5; i++)
+        net_subscribe(&net, i, &topic);
+    net_run(&net, 30 * SG_NS_PER_S);
+    const struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    assert_false(sg_scope_is_short(scope));
+    size_t before = candidates(&topic);
+    net.core[0]->adverts.count = 0;
+    size_t from = 1;
+    while (!sg_peer_id_equal(&net.core[0]->scopes[0]->hpv.active[0].id, net_id(&net, from)))
+        from++;
+    claim_made_up(from, 0);
+    claim_made_up(from, 1);
+    assert_int_equal(known(), 2);
+    assert_int_equal(candidates(&topic), before);
+    net_fini(&net);
+}
+
 /* A peer that has not the topic says so, one that is not there does not answer. */
 static void false_claims_go_when_they_are_tried(void **state)
 {
@@ -254,6 +303,8 @@ int main(void)
         cmocka_unit_test(a_walk_meets_claims),
         cmocka_unit_test(places_of_a_topic_are_few_and_shared_by_links),
         cmocka_unit_test(a_flood_is_bounded_in_rate_and_memory),
+        cmocka_unit_test(what_is_told_is_taken),
+        cmocka_unit_test(claims_do_not_fill_the_passive_view),
         cmocka_unit_test(false_claims_go_when_they_are_tried),
         cmocka_unit_test(adverts_can_be_off),
     };

@@ -419,6 +419,12 @@ static void out_of_memory(void **state)
         assert_int_equal(fake.opened - fake.closed, udp == NULL ? 0 : 1);
     }
     assert_int_equal(n, 2); /* its one allocation failed once */
+    const struct sg_udp_in *in = NULL;
+    size_t count = 1;
+    allocs_left = 0;
+    assert_int_equal(sg_udp_recv(udp, &in, &count), SG_ERR_NO_MEMORY);
+    assert_int_equal(count, 0);
+    assert_int_equal(sg_udp_recv(udp, &in, &count), SG_ERR_WOULD_BLOCK);
     sg_udp_close(udp);
     assert_int_equal(fake.opened, fake.closed);
 }

@@ -118,6 +118,7 @@ static void test_what_is_gone_is_not_announced(void **state)
     DO(p, "broadcast m3");
     DO(p, "gone m3");
     EXPECT(p, "run 20", "");
+    assert_false(p->pt->has_gone); /* nobody looks for it any more */
     DO(p, "up c");
     EXPECT(p, "run 20", "at 50 ms\nihave c m2/1\n");
     EXPECT(p, "b graft m1", "donthave b m1\n");

@@ -114,6 +114,30 @@ static void test_lead_is_not_learned_from_answers(void **state)
     assert_int_equal(sg_pt_stats(p->pt)->grafts_early, 1);
 }
 
+/* More than half of the neighbours have it: one round trip more is waited, not the lead. */
+static void test_what_is_all_around_is_asked_for_soon(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up parent a b c");
+    DO(p, "a prune");
+    DO(p, "b prune");
+    DO(p, "c prune");
+    late_by(p, "m1", 400);
+    assert_int_equal(lead_ms(p), 200);
+    DO(p, "run 1000");
+    DO(p, "a ihave m2");
+    DO(p, "a ihave m2"); /* counts once */
+    DO(p, "a ihave m2");
+    DO(p, "wait 20");
+    DO(p, "b ihave m2"); /* two of four */
+    DO(p, "wait 20");
+    assert_in_range(sg_pt_deadline(p->pt) - p->now, 359 * SG_NS_PER_MS, 361 * SG_NS_PER_MS);
+    DO(p, "c ihave m2");
+    assert_int_equal(sg_pt_deadline(p->pt) - p->now, 50 * SG_NS_PER_MS);
+    EXPECT(p, "run 50", "at 1490 ms\ngraft a m2\n");
+}
+
 static uint32_t blame_of(struct pt_play *p, const char *word)
 {
     struct sg_peer_id id = pt_peer(word);
@@ -173,6 +197,7 @@ int main(void)
         PT_TEST(test_back_off),
         PT_TEST(test_lead_rises_fast_and_falls_slowly),
         PT_TEST(test_lead_is_not_learned_from_answers),
+        PT_TEST(test_what_is_all_around_is_asked_for_soon),
         PT_TEST(test_a_new_parent_answers_for_itself_only),
         PT_TEST(test_pool),
     };
