@@ -282,6 +282,7 @@ sg_err sg_doc_compact(struct sg_doc *doc)
         return err;
     doc->unsigned_count = 0;
     doc->refused_count = 0;
+    sg_doc_gather_forget(doc);
     sg_doc_undo_clear(doc, 0);
     return sg_doc_load(doc, true);
 }
