@@ -252,8 +252,8 @@ struct sg_doc_import_result {
         has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
- * document), SG_ERR_MALFORMED, .. (the form), SG_ERR_BAD_SIGNATURE (of a state that came with it; the
- * batches are taken in); SG_ERR_INVALID_STATE: a transaction is open; of the disk as
+ * document), SG_ERR_MALFORMED, .. (the form), SG_ERR_BAD_SIGNATURE (of a state that came with
+ * batches, which are taken in); SG_ERR_INVALID_STATE: a transaction is open; of the disk as
  * sg_doc_commit. */
 SG_API SG_MUST_USE sg_err sg_doc_import(struct sg_doc *doc, struct sg_bytes bundle, uint32_t source,
                                         struct sg_doc_import_result *result);
@@ -268,8 +268,8 @@ struct sg_doc_session;
 SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
                                              struct sg_doc_session **session);
 SG_API void sg_doc_session_free(struct sg_doc_session *session);
-/* The next message [<= 64 KiB and one batch, or 1 MiB of a state and 16 KiB], borrowed until the next call;
- * len 0: nothing to be sent now. */
+/* The next message [<= 64 KiB and one batch, or 1 MiB of a state and 16 KiB], borrowed until the
+ * next call; len 0: nothing to be sent now. */
 SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
                                               struct sg_bytes *message);
 /* A message of the peer. SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (out of order),

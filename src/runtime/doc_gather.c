@@ -2,9 +2,9 @@
  *
  * Nobody can keep it from coming. What is gathered is named by its floor, and the first word about
  * it is the floor's signature over the hashes of all pieces: that is verified before anything is
- * kept, and each piece against its hash when it comes. So nothing is kept that a trusted author has
- * not signed, it does not matter from whom a piece comes, and what one session left another one goes
- * on with. Who sends what is not signed ends its session and nothing else.
+ * kept, and each piece against its hash when it comes. So nothing is kept that a trusted author
+ * has not signed, it does not matter from whom a piece comes, and what one session left another one
+ * goes on with. Who sends what is not signed ends its session and nothing else.
  *
  * States of several floors are gathered side by side, for a neighbour may send one that is old but
  * was signed: as many as there are sessions, so each session has a place, whatever the others send.
