@@ -109,9 +109,10 @@ bool sg_doc_is_packed(struct sg_bytes bundle);
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
 /* Appends floor and state, for somebody who is behind the floor. */
 SG_MUST_USE sg_err sg_doc_put_record(struct sg_doc *doc, struct sg_column *out);
-/* Appends the newest checkpoint of a chain, which is about batch *seq. SG_ERR_NOT_FOUND. */
-SG_MUST_USE sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t chain, struct sg_column *out,
-                                          uint32_t *seq);
+/* The nearest checkpoint that speaks for a batch -> out, empty before; it is about batch number
+ * *last, which has the batch in its chain or in one that this forked from. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t batch, struct sg_column *out,
+                                          uint32_t *last);
 /* Appends checkpoints that say something about what a view lacks, and the own author's, from number
  * *after on (0 at first) until out has `most` bytes; *after: UINT64_MAX when that was all. */
 SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
