@@ -245,8 +245,9 @@ SG_API SG_MUST_USE sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_byte
 
 struct sg_doc_import_result {
     uint32_t applied, known;
-    uint32_t pending; /* wait for batches that are not here */
-    uint32_t refused; /* were wrong; refusal is the first error */
+    uint32_t pending;   /* wait for batches that are not here */
+    uint32_t refused;   /* batches and checkpoints that are wrong; refusal is the first error */
+    uint32_t postponed; /* there is no room for them now: they come again with the next sync */
     sg_err refusal;
     bool
         has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
@@ -360,6 +361,7 @@ struct sg_doc_news {
     uint32_t applied; /* batches of others */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
+    uint32_t postponed; /* found no room, and come again */
     uint32_t pending;   /* now: wait for batches that are not here */
     uint32_t published; /* own messages */
     uint32_t sessions;  /* that came to their end */

@@ -127,6 +127,7 @@ static void add_up(struct sg_doc_news *news, const struct sg_doc_import_result *
 {
     news->applied += got->applied;
     news->refused += got->refused;
+    news->postponed += got->postponed;
     if (news->refusal == SG_OK)
         news->refusal = got->refusal;
     news->has_floor = news->has_floor || got->has_floor;
@@ -178,6 +179,7 @@ static sg_err take_message(struct sg_doc_binding *b, const struct sg_message *ev
     (void)sg_doc_session_is_done(f->session, &after);
     after.applied -= before.applied;
     after.refused -= before.refused;
+    after.postponed -= before.postponed;
     add_up(news, &after);
     news->has_adopted = news->has_adopted || b->doc->loaded != loaded;
     if (err == SG_OK)

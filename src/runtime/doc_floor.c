@@ -324,7 +324,8 @@ sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_by
         return err == SG_ERR_NOT_FOUND ? SG_OK : err;
     /* of that, too, some may have seen the floor */
     err = sg_doc_import(doc, sg_bytes(kept.data, kept.len), 0, &result);
-    if (err == SG_OK && result.refused == 0 && doc->replica->pending.count == 0) {
+    bool has_all = result.refused == 0 && result.postponed == 0;
+    if (err == SG_OK && has_all && doc->replica->pending.count == 0) {
         sg_doc_bytes_free(&kept);
         return sg_doc_unsynced_done(doc);
     }

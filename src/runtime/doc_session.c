@@ -168,6 +168,7 @@ static sg_err take_bundle(struct sg_doc_session *s, struct sg_bytes body)
     sum->known += got.known;
     sum->pending = s->doc->replica->pending.count;
     sum->refused += got.refused;
+    sum->postponed += got.postponed;
     sum->refusal = sum->refusal == SG_OK ? got.refusal : sum->refusal;
     sum->has_floor = sum->has_floor || got.has_floor;
     return err == SG_OK && got.has_floor && s->adopts ? adopt(s, body) : err;

@@ -393,6 +393,7 @@ static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t s
                                             .known = got.known,
                                             .pending = got.pending,
                                             .refused = got.refused,
+                                            .postponed = got.postponed,
                                             .refusal = got.refusal};
     SG_TRY(sg_doc_flush(doc)); /* also what came before an error */
     if (err == SG_OK && got.state.len > 0) {
