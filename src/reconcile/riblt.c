@@ -261,6 +261,8 @@ static void take_out_few(struct sg_riblt_decoder *d, struct sg_riblt_item *items
             move(item, draw[i]);
             active[kept] = active[i];
             kept += item->next < d->count ? 1 : 0;
+            if (item->next < d->count) /* far away when there are many */
+                __builtin_prefetch(&d->cells[item->next], 1);
         }
         left = kept;
     }

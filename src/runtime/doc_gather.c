@@ -248,7 +248,7 @@ sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now, st
     if (at == SG_DOC_PLACES_MAX) /* it was forgotten meanwhile */
         return SG_OK;
     struct sg_doc_gathered *g = doc->gathered[at];
-    if (part.number != g->have) /* two neighbours send it */
+    if (part.number != g->have || g->have == g->count) /* two neighbours send it */
         return SG_OK;
     SG_TRY(add(doc, at, part.bytes, now));
     sg_doc_gather_leave(doc, session); /* one place for each */
