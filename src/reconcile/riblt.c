@@ -12,7 +12,7 @@
  * 1. Items are 64-bit short ids under a key of the session, 13 bytes a symbol and not 41. Who does
  *    not know the key cannot choose items that cancel a victim's.
  * 2. No heap. Symbols are made by windows, each as long as all before it: a pass over the items per
- *    window, log2(m) passes in all, over memory in order. Within a pass small blocks of items take
+ *    window, log2(m) passes in all, over memory in order. Within a pass a few items at a time take
  *    their steps in rounds, so that the square roots and divisions of different items overlap.
  *    The decoder does the same with a few items that it has found.
  * 3. The decoder trusts nothing. m symbols can show m items at most, more are a lie. The number of
@@ -26,7 +26,7 @@
 #include "reconcile/mapping.h"
 
 /* Items that take their steps together: their states stay in the first-level cache. */
-#define BLOCK 64
+#define BLOCK 32
 /* The same of the decoder, which finds fewer at a time. */
 #define FEW 16
 /* Windows are not shorter than this: a pass over the items has its price. */
@@ -104,21 +104,24 @@ static void put(struct sg_rec_symbol *symbol, const struct sg_riblt_item *item)
     symbol->count++;
 }
 
-/* Puts the items of a block into the window [from, to). */
-static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *items,
-                       uint32_t count)
+/* Puts all items into the window [from, to). As many as a block has are at work at a time; who is
+ * through with the window makes room for the next one, so that no round is for a few alone. */
+static void fill_window(const struct sg_riblt_encoder *e)
 {
     uint32_t active[BLOCK];
     double draw[BLOCK];
     uint32_t left = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        active[left] = i;
-        left += items[i].next < e->to ? 1 : 0;
-    }
-    while (left > 0) {
+    uint32_t fed = 0;
+    for (;;) {
+        while (left < BLOCK && fed < e->count) {
+            active[left] = fed;
+            left += e->items[fed++].next < e->to ? 1 : 0;
+        }
+        if (left == 0)
+            return;
         uint32_t kept = 0;
         for (uint32_t i = 0; i < left; i++) {
-            struct sg_riblt_item *item = &items[active[i]];
+            struct sg_riblt_item *item = &e->items[active[i]];
             put(&e->window[item->next - e->from], item);
             draw[i] = sg_riblt_draw(&item->state);
         }
@@ -126,7 +129,7 @@ static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *i
         for (uint32_t i = 0; i < left; i++)
             draw[i] = sg_riblt_stretch(draw[i]);
         for (uint32_t i = 0; i < left; i++) {
-            struct sg_riblt_item *item = &items[active[i]];
+            struct sg_riblt_item *item = &e->items[active[i]];
             move(item, draw[i]);
             active[kept] = active[i];
             kept += item->next < e->to ? 1 : 0;
@@ -150,8 +153,7 @@ static sg_err next_window(struct sg_riblt_encoder *e, uint32_t least)
     e->window = window;
     e->from = e->to;
     e->to += size;
-    for (uint32_t i = 0; i < e->count; i += BLOCK)
-        fill_block(e, &e->items[i], e->count - i < BLOCK ? e->count - i : BLOCK);
+    fill_window(e);
     return SG_OK;
 }
 
@@ -239,7 +241,7 @@ static double take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
 }
 
 /* Takes a few found items out of the cells from their next ones on, as far as there are any. They
- * take their steps in rounds, as in fill_block: one alone would wait for each square root. */
+ * take their steps in rounds, as in fill_window: one alone would wait for each square root. */
 static void take_out_few(struct sg_riblt_decoder *d, struct sg_riblt_item *items, uint32_t count)
 {
     uint32_t active[FEW];
