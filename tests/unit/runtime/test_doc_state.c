@@ -1,6 +1,7 @@
 /* runtime/doc_state.c and doc_session.c: states in parts, and those that are not wanted. */
 #include "doc_fixture.h"
 #include "runtime/doc_impl.h"
+#include "unit/base/failing_mem.h"
 
 /* A session between two that take floors over: until nobody says anything, or `cut` messages of a
  * have come to b. Gives the bytes that went to b; *most: the longest message. */
@@ -492,6 +493,65 @@ static void test_told_only(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
 
+/* ---- out of memory --------------------------------------------------------------------------- */
+
+/* Gathers a state of two pieces and makes a bundle of it, or ends with the first error. */
+static sg_err gather_all(struct sg_doc *doc, const struct kept *kept)
+{
+    struct sg_column bundle = {.mem = doc->mem};
+    sg_err err = give_next(doc, 0, kept, 0);
+    if (err == SG_OK)
+        err = give_next(doc, 0, kept, 1);
+    if (err == SG_OK)
+        err = sg_doc_gather_bundle(doc, kept->id, &bundle);
+    sg_column_fini(&bundle);
+    return err;
+}
+
+static sg_err give_all(struct sg_doc *doc)
+{
+    struct sg_doc_wish wish = {0};
+    struct sg_doc_state_out out = {0};
+    struct sg_column column = {.mem = doc->mem};
+    sg_err err = sg_doc_state_begin(doc, &wish, &out);
+    for (int i = 0; err == SG_OK && i < 3; i++)
+        sg_doc_state_put(&out, &column);
+    sg_doc_state_end(doc, &out);
+    err = column.has_failed ? SG_ERR_NO_MEMORY : err;
+    sg_column_fini(&column);
+    return err;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("memory", "id");
+    struct sg_doc *late = follow(doc, "memory2", 2);
+    struct failing_mem failing;
+    struct kept kept = sign(doc, 2, 1);
+    sg_err err[2] = {SG_ERR_NO_MEMORY, SG_ERR_NO_MEMORY};
+    type(doc, 0, "x");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    for (size_t at = 1; err[0] != SG_OK || err[1] != SG_OK; at++) {
+        assert_true(at < 50);
+        for (int i = 0; i < 2; i++) {
+            struct sg_doc *d = i == 0 ? late : doc;
+            d->mem = failing_mem_init(&failing, at);
+            err[i] = i == 0 ? gather_all(d, &kept) : give_all(d);
+            assert_true(err[i] == SG_OK || err[i] == SG_ERR_NO_MEMORY);
+            assert_int_equal(err[i] == SG_OK, failing.calls < at);
+            sg_doc_gather_forget(d);
+            d->mem = sg_mem_default();
+            assert_int_equal(failing.live, 0);
+            assert_null(d->giving);
+            assert_int_equal(sg_doc_gather_total(), 0);
+        }
+    }
+    drop(&kept);
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_one_copy),
         cmocka_unit_test(test_told_only),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
