@@ -17,7 +17,10 @@ static const char *explain(sg_err err)
         {SG_ERR_CORRUPT, "this is no document, or it is damaged; it is left as it is"},
         {SG_ERR_UNSUPPORTED, "the document was written by a newer version"},
         {SG_ERR_LOCKED, "another process has the document open"},
-        {SG_ERR_NO_SPACE, "no space left on the device; nothing was lost"},
+        {SG_ERR_NO_SPACE,
+         "no space left on the device: what is new is not kept, all that was there is"},
+        {SG_ERR_PROTOCOL, "this is no sound export: something in it does not follow from the rest"},
+        {SG_ERR_BAD_SIGNATURE, "a signature in it is wrong: nothing that it is for was taken over"},
         {SG_ERR_WRONG_PEER, "these are parts of another document"},
         {SG_ERR_MALFORMED, "this is neither a document nor an export of one"},
         {SG_ERR_PERMISSION,
@@ -37,6 +40,12 @@ int sg_doc_fail(const char *what, sg_err err)
 {
     sg_complain("%s: %s", what, explain(err));
     return SG_EXIT_FAILURE;
+}
+
+const char *sg_doc_about(const struct sg_doc_args *args, const char *file, sg_err err)
+{
+    bool is_of_content = sg_err_class_of(err) == SG_ERR_CLASS_PEER || err == SG_ERR_CORRUPT;
+    return is_of_content && args->bundle != NULL ? args->bundle : file;
 }
 
 int sg_doc_finish(struct sg_doc *doc, const char *file, sg_err err)
@@ -93,7 +102,7 @@ sg_err sg_doc_open_with(struct sg_doc_args *args, const char *file, sg_doc_opene
     }
     sg_passphrase_wipe(args->passphrase);
     if (err != SG_OK)
-        (void)sg_doc_fail(file, err);
+        (void)sg_doc_fail(sg_doc_about(args, file, err), err);
     return err;
 }
 

@@ -23,6 +23,7 @@ struct sg_doc_args {
     bool json, rga, text, plain, force;
     const char *items[4]; /* verb, file, .. */
     size_t count;
+    const char *bundle; /* [NULL] that is imported */
     char dir[SG_APP_PATH_MAX];
     char passphrase[SG_PASSPHRASE_CAP];
 };
@@ -30,6 +31,8 @@ struct sg_doc_args {
 /* ---- cmd_doc.c ---- */
 /* Complains; gives SG_EXIT_FAILURE. */
 int sg_doc_fail(const char *what, sg_err err);
+/* What an error is about: the bundle that is imported, if its content is wrong, or a file. */
+const char *sg_doc_about(const struct sg_doc_args *args, const char *file, sg_err err);
 /* Closes the document; complains about err or what closing brought. Gives the exit code. */
 int sg_doc_finish(struct sg_doc *doc, const char *file, sg_err err);
 

@@ -54,7 +54,7 @@ static sg_err edit_text(struct sg_doc_args *args, struct sg_doc *doc)
     uint32_t len = sg_doc_text_len(doc, node, SG_DOC_CHARS);
     unsigned long at = args->at == NULL ? len : strtoul(args->at, &end, 10);
     if (at > len || args->remove > len - at || (args->at != NULL && *end != 0))
-        return SG_ERR_INVALID_ARGUMENT;
+        return SG_ERR_NOT_FOUND;
     if (args->remove > 0)
         err = sg_doc_text_delete(doc, node, (uint32_t)at, (uint32_t)args->remove);
     return err != SG_OK ? err : sg_doc_text_insert(doc, node, (uint32_t)at, text, strlen(text));
@@ -70,25 +70,36 @@ static sg_err set_or_add(struct sg_doc_args *args, struct sg_doc *doc)
     return change(args, doc, kind);
 }
 
+/* What was wrong with the words; SG_ERR_STOPPED. Other errors stay as they are. */
+static sg_err explain(const struct sg_doc_args *args, sg_err err)
+{
+    const char *file = args->items[1];
+    bool is_number = args->kind != NULL && strcmp(args->kind, "counter") == 0;
+    if (err == SG_ERR_NOT_FOUND && strcmp(args->items[0], "rm") == 0)
+        sg_complain("%s: there is no '%.80s' to be removed", file, args->items[args->count - 1]);
+    else if (err == SG_ERR_NOT_FOUND)
+        sg_complain("%s: the text is not that long", file);
+    else if (err == SG_ERR_MALFORMED)
+        sg_complain("%s: that is no valid UTF-8", file);
+    else if (err == SG_ERR_OVERSIZED)
+        sg_complain("%s: too large: a value may have 64 KiB, a change 1 MiB", file);
+    else if (err == SG_ERR_INVALID_ARGUMENT && is_number)
+        sg_complain("%s: a counter takes a whole number, at a path", file);
+    else if (err == SG_ERR_INVALID_ARGUMENT)
+        sg_complain("%s: a path is keys of 1 to 255 bytes of UTF-8, with '/' between them", file);
+    else if (err == SG_ERR_LIMIT)
+        sg_complain("%s: maps may be 16 deep, and have 65536 things with names in all", file);
+    else
+        return err;
+    return SG_ERR_STOPPED;
+}
+
 static sg_err apply(struct sg_doc_args *args, struct sg_doc *doc)
 {
     const char *verb = args->items[0];
-    sg_err err;
-    if (strcmp(verb, "rm") == 0) {
-        err = remove_thing(args, doc);
-        if (err != SG_ERR_NOT_FOUND)
-            return err;
-        sg_complain("%s: there is no '%.80s' to be removed", args->items[1],
-                    args->items[args->count - 1]);
-        return SG_ERR_STOPPED;
-    }
-    if (strcmp(verb, "text") != 0)
-        return set_or_add(args, doc);
-    err = edit_text(args, doc);
-    if (err != SG_ERR_INVALID_ARGUMENT)
-        return err;
-    sg_complain("%s: the text is not that long", args->items[1]);
-    return SG_ERR_STOPPED;
+    if (strcmp(verb, "rm") == 0)
+        return remove_thing(args, doc);
+    return strcmp(verb, "text") == 0 ? edit_text(args, doc) : set_or_add(args, doc);
 }
 
 sg_err sg_doc_edit(struct sg_doc_args *args, struct sg_doc *doc)
@@ -98,7 +109,10 @@ sg_err sg_doc_edit(struct sg_doc_args *args, struct sg_doc *doc)
         return err;
     err = apply(args, doc);
     if (err == SG_OK)
-        return sg_doc_commit(doc);
+        err = sg_doc_commit(doc);
+    if (err == SG_OK || sg_err_class_of(err) == SG_ERR_CLASS_IO || err == SG_ERR_NO_SPACE)
+        return err;
+    err = explain(args, err);
     sg_err back = sg_doc_rollback(doc);
     return back != SG_OK ? back : err;
 }

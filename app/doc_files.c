@@ -63,9 +63,12 @@ bool sg_doc_write_all(const char *name, const struct sg_doc_bytes *bytes, bool m
         is_good = fclose(file) == 0 && is_good;
     if (is_good && may_replace)
         is_good = rename(whole, name) == 0;
-    if (!is_good)
-        sg_complain("%s: %s", name, strerror(errno));
-    return is_good;
+    if (is_good)
+        return true;
+    sg_complain("%s: %s", name, strerror(errno));
+    if (file != NULL) /* a part of it is of no use */
+        (void)unlink(whole);
+    return false;
 }
 
 static sg_err join_one(const struct sg_doc_options *options, const void *user, struct sg_doc **doc)
@@ -98,11 +101,21 @@ int sg_doc_run_export(struct sg_doc_args *args)
     return err == SG_OK && !is_written ? SG_EXIT_FAILURE : code;
 }
 
+/* Both batches count, and all see the same; but somebody should know. */
+static void tell_forks(const struct sg_doc *doc, const char *file, uint32_t before)
+{
+    uint32_t more = sg_doc_forks(doc) - before;
+    if (more > 0)
+        sg_complain("%s: %u times an author wrote two different changes with one number: "
+                    "see 'saorsa doc log'",
+                    file, more);
+}
+
 static int tell_sync(const struct sg_doc_args *args, const struct sg_doc_import_result *result)
 {
     if (args->json)
-        printf("{\"applied\":%u,\"known\":%u,\"pending\":%u,\"refused\":%u}\n", result->applied,
-               result->known, result->pending, result->refused);
+        printf("{\"applied\":%u,\"known\":%u,\"pending\":%u,\"refused\":%u,\"postponed\":%u}\n",
+               result->applied, result->known, result->pending, result->refused, result->postponed);
     else
         printf("%u new, %u known, %u waiting, %u refused\n", result->applied, result->known,
                result->pending, result->refused);
@@ -110,7 +123,13 @@ static int tell_sync(const struct sg_doc_args *args, const struct sg_doc_import_
         sg_complain("refused: %s", result->refusal == SG_ERR_EXPIRED
                                        ? "written without knowing what 'compact' kept"
                                        : sg_err_text(result->refusal));
-    return result->refused > 0 ? SG_EXIT_FAILURE : SG_EXIT_OK;
+    if (result->pending > 0)
+        sg_complain("what waits is not kept: import it again when that is here which it follows");
+    if (result->postponed > 0)
+        sg_complain(
+            "there was no room in memory for %u changes: they come again with the next sync",
+            result->postponed);
+    return result->refused + result->postponed > 0 ? SG_EXIT_FAILURE : SG_EXIT_OK;
 }
 
 /* sync does not take over a floor: that may put changes aside. */
@@ -148,32 +167,45 @@ static sg_err adopt(const struct sg_doc_args *args, struct sg_doc *doc, struct s
     return err;
 }
 
+/* Of a document that was just made of the bundle only what is wrong is told. */
+static sg_err take_in(const struct sg_doc_args *args, struct sg_doc *doc,
+                      const struct sg_doc_bytes *bundle, bool is_new, int *told)
+{
+    struct sg_doc_import_result result = {0};
+    struct sg_bytes bytes = {bundle->data, bundle->len};
+    uint32_t forks = is_new ? 0 : sg_doc_forks(doc);
+    sg_err err = sg_doc_import(doc, bytes, 0, &result);
+    if (err == SG_OK && result.has_floor)
+        err = adopt(args, doc, bytes);
+    if (err != SG_OK)
+        return err;
+    if (!is_new || result.pending + result.refused + result.postponed > 0)
+        *told = tell_sync(args, &result);
+    tell_forks(doc, args->items[1], forks);
+    return SG_OK;
+}
+
 /* Takes in an export; a document that is not there is made of it. */
 int sg_doc_run_import(struct sg_doc_args *args)
 {
-    struct sg_doc_import_result result = {0};
     struct sg_doc_bytes bundle;
     struct sg_doc *doc = NULL;
-    if (!sg_doc_read_all(args->count > 2 ? args->items[2] : "-", &bundle))
+    const char *name = args->count > 2 ? args->items[2] : "-";
+    if (!sg_doc_read_all(name, &bundle))
         return SG_EXIT_FAILURE;
-    struct sg_bytes bytes = {bundle.data, bundle.len};
-    sg_err err;
+    const char *file = args->items[1];
+    bool is_new = access(file, F_OK) != 0;
     int told = SG_EXIT_OK;
-    if (access(args->items[1], F_OK) != 0) {
-        err = sg_doc_open_with(args, args->items[1], join_one, &bundle, &doc);
-    } else {
-        err = sg_doc_open_with(args, args->items[1], sg_doc_open_one, NULL, &doc);
-        if (err == SG_OK)
-            err = sg_doc_import(doc, bytes, 0, &result);
-        if (err == SG_OK && result.has_floor)
-            err = adopt(args, doc, bytes);
-        if (err == SG_OK)
-            told = tell_sync(args, &result);
-    }
+    if (is_new)
+        args->bundle = name;
+    sg_err err = sg_doc_open_with(args, file, is_new ? join_one : sg_doc_open_one, &bundle, &doc);
+    args->bundle = name;
+    if (err == SG_OK)
+        err = take_in(args, doc, &bundle, is_new, &told);
     free(bundle.data);
     if (doc == NULL)
         return SG_EXIT_FAILURE;
-    int code = sg_doc_finish(doc, args->items[1], err);
+    int code = sg_doc_finish(doc, sg_doc_about(args, file, err), err);
     return code != SG_EXIT_OK ? code : told;
 }
 
@@ -212,9 +244,12 @@ int sg_doc_run_sync(struct sg_doc_args *args)
         (void)sg_doc_close(doc);
         return sg_doc_fail(args->items[2], err);
     }
+    uint32_t forks = sg_doc_forks(doc);
     err = one_way(other, doc, &here);
     if (err == SG_OK)
         err = one_way(doc, other, &there);
+    if (err == SG_OK)
+        tell_forks(doc, args->items[1], forks);
     sg_err closed = sg_doc_close(other);
     int code = sg_doc_finish(doc, args->items[1], err != SG_OK ? err : closed);
     if (code != SG_EXIT_OK)

@@ -54,6 +54,8 @@ static void tell_news(const struct share *s, const struct sg_doc_news *news)
 {
     if (news->applied > 0 || news->has_adopted)
         show(s);
+    if (news->postponed > 0)
+        sg_complain("there is no room in memory for some changes: they come again");
     if (news->has_floor)
         sg_complain("somebody has compacted: to take that over, name them with --trust");
 }

@@ -211,11 +211,41 @@ static enum sg_opt_result take_option(const struct sg_opt_set *set, char **argv,
     return assign(opt, argv[*at - 1], args);
 }
 
+/* Whether a usage begins with verbs, as "a|b|c FILE", and a word is none of them. */
+static bool is_no_verb(const char *usage, const char *word, int *verbs_len)
+{
+    size_t len = strcspn(usage, " ");
+    size_t word_len = strlen(word);
+    *verbs_len = (int)len;
+    if (memchr(usage, '|', len) == NULL)
+        return false;
+    for (size_t at = 0; at < len;) {
+        size_t verb_len = strcspn(usage + at, "| ");
+        if (verb_len == word_len && memcmp(usage + at, word, word_len) == 0)
+            return false;
+        at += verb_len + 1;
+    }
+    return true;
+}
+
+/* Too few or too many words: the wrong verb is what is to be told. */
+static enum sg_opt_result wrong_count(const struct sg_opt_set *set, const char *unexpected,
+                                      struct sg_opt_args *args)
+{
+    const char *usage = set->command->usage;
+    int len;
+    if (args->count > 0 && is_no_verb(usage, args->items[0], &len))
+        return bad(args, "'%.40s' is none of %.*s", args->items[0], len, usage);
+    if (unexpected != NULL)
+        return bad(args, "unexpected argument '%.80s'", unexpected);
+    return bad(args, "an argument is missing, usage: saorsa %s %s", set->command->name, usage);
+}
+
 static enum sg_opt_result take_argument(const struct sg_opt_set *set, const char *word,
                                         struct sg_opt_args *args)
 {
     if (args->count == set->args_max)
-        return bad(args, "unexpected argument '%.80s'", word);
+        return wrong_count(set, word, args);
     args->items[args->count++] = word;
     return SG_OPT_OK;
 }
@@ -243,8 +273,7 @@ enum sg_opt_result sg_opt_parse(const struct sg_opt_set *set, int argc, char **a
         }
     }
     if (result == SG_OPT_OK && args->count < set->args_min)
-        return bad(args, "an argument is missing, usage: saorsa %s %s", set->command->name,
-                   set->command->usage);
+        return wrong_count(set, NULL, args);
     return result;
 }
 

@@ -245,15 +245,17 @@ SG_API SG_MUST_USE sg_err sg_doc_export_since(struct sg_doc *doc, struct sg_byte
 
 struct sg_doc_import_result {
     uint32_t applied, known;
-    uint32_t pending; /* wait for batches that are not here */
-    uint32_t refused; /* were wrong; refusal is the first error */
+    uint32_t pending;   /* wait for batches that are not here */
+    uint32_t refused;   /* batches and checkpoints that are wrong; refusal is the first error */
+    uint32_t postponed; /* there is no room for them now: they come again with the next sync */
     sg_err refusal;
     bool
         has_floor; /* the other side has compacted, with something that we lack: see sg_doc_adopt */
 };
 /* Takes in a bundle. Wrong batches are passed over and counted. SG_ERR_WRONG_PEER (another
- * document), SG_ERR_MALFORMED, .. (the form); SG_ERR_INVALID_STATE: a transaction is open; of the
- * disk as sg_doc_commit. */
+ * document), SG_ERR_MALFORMED, .. (the form), SG_ERR_BAD_SIGNATURE (of a state that came with
+ * batches, which are taken in); SG_ERR_INVALID_STATE: a transaction is open; of the disk as
+ * sg_doc_commit. */
 SG_API SG_MUST_USE sg_err sg_doc_import(struct sg_doc *doc, struct sg_bytes bundle, uint32_t source,
                                         struct sg_doc_import_result *result);
 
@@ -267,8 +269,8 @@ struct sg_doc_session;
 SG_API SG_MUST_USE sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source,
                                              struct sg_doc_session **session);
 SG_API void sg_doc_session_free(struct sg_doc_session *session);
-/* The next message [<= 64 KiB and one batch, or 1 MiB of a state], borrowed until the next call;
- * len 0: nothing to be sent now. */
+/* The next message [<= 64 KiB and one batch, or 1 MiB of a state and 16 KiB], borrowed until the
+ * next call; len 0: nothing to be sent now. */
 SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
                                               struct sg_bytes *message);
 /* A message of the peer. SG_ERR_WRONG_PEER (another document), SG_ERR_PROTOCOL (out of order),
@@ -276,7 +278,8 @@ SG_API SG_MUST_USE sg_err sg_doc_session_next(struct sg_doc_session *session,
 SG_API SG_MUST_USE sg_err sg_doc_session_input(struct sg_doc_session *session,
                                                struct sg_bytes message);
 /* Both sides have all; result: what came in. has_floor: the peer has a floor that this replica is
- * behind: take its export over with sg_doc_adopt, if its signer is to be believed. */
+ * behind, and is told of, for a session does not take it over: take its export over with
+ * sg_doc_adopt, if its signer is to be believed. */
 SG_API bool sg_doc_session_is_done(const struct sg_doc_session *session,
                                    struct sg_doc_import_result *result);
 
@@ -358,6 +361,7 @@ struct sg_doc_news {
     uint32_t applied; /* batches of others */
     uint32_t refused; /* were wrong; refusal is the first error */
     sg_err refusal;
+    uint32_t postponed; /* found no room, and come again */
     uint32_t pending;   /* now: wait for batches that are not here */
     uint32_t published; /* own messages */
     uint32_t sessions;  /* that came to their end */

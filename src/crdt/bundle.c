@@ -199,6 +199,13 @@ struct chain_end {
     bool is_set;
 };
 
+static void refuse(struct sg_bundle_result *result, sg_err err)
+{
+    result->refused++;
+    if (result->refusal == SG_OK)
+        result->refusal = err;
+}
+
 static sg_err take_batch(struct sg_replica *r, struct sg_bytes bytes, uint32_t source,
                          struct sg_bundle_result *result)
 {
@@ -210,11 +217,28 @@ static sg_err take_batch(struct sg_replica *r, struct sg_bytes bytes, uint32_t s
         result->pending += import == SG_IMPORT_PENDING;
         return SG_OK;
     }
-    bool is_ours = err == SG_ERR_INVALID_STATE || err == SG_ERR_NO_MEMORY;
-    result->refused++;
-    if (result->refusal == SG_OK)
-        result->refusal = err;
-    return is_ours ? err : SG_OK;
+    if (err == SG_ERR_INVALID_STATE || err == SG_ERR_NO_MEMORY)
+        return err;
+    if (err == SG_ERR_LIMIT)
+        result->postponed++;
+    else
+        refuse(result, err);
+    return SG_OK;
+}
+
+/* One that is of a batch that is not here says nothing. */
+static sg_err take_checkpoint(struct sg_replica *r, struct sg_bytes bytes,
+                              struct sg_bundle_result *result)
+{
+    sg_err err = sg_checkpoint_take(r, bytes);
+    result->checkpoints += err == SG_OK;
+    if (err == SG_OK && result->on_checkpoint != NULL)
+        result->on_checkpoint(result->user, bytes);
+    if (err != SG_OK && sg_err_class_of(err) == SG_ERR_CLASS_RESOURCE)
+        return err;
+    if (err != SG_OK && err != SG_ERR_NOT_FOUND)
+        refuse(result, err);
+    return SG_OK;
 }
 
 /* Makes a whole batch of a rest. */
@@ -252,13 +276,8 @@ static sg_err take_record(struct sg_replica *r, struct sg_reader *in, uint32_t s
             sg_batch_name(r->config.suite, &end->batch, end->name);
         return take_batch(r, bytes, source, result);
     }
-    if (kind == SG_BUNDLE_CHECKPOINT) {
-        sg_err err = sg_checkpoint_take(r, bytes);
-        result->checkpoints += err == SG_OK;
-        if (err == SG_OK && result->on_checkpoint != NULL)
-            result->on_checkpoint(result->user, bytes);
-        return sg_err_class_of(err) == SG_ERR_CLASS_RESOURCE ? err : SG_OK;
-    }
+    if (kind == SG_BUNDLE_CHECKPOINT)
+        return take_checkpoint(r, bytes, result);
     if (kind != SG_BUNDLE_STATE)
         return SG_ERR_MALFORMED;
     result->state = bytes;

@@ -53,7 +53,9 @@ SG_MUST_USE sg_err sg_bundle_put_missing(const struct sg_replica *r,
 struct sg_bundle_result {
     void (*on_checkpoint)(void *user, struct sg_bytes bytes);
     void *user;
-    uint32_t applied, known, pending, refused, checkpoints;
+    uint32_t applied, known, pending, checkpoints;
+    uint32_t refused;      /* batches and checkpoints that are wrong, here as everywhere */
+    uint32_t postponed;    /* not judged: there is no room for them in memory now */
     sg_err refusal;        /* the first one */
     struct sg_bytes state; /* a state that came with it, borrowed from the bundle */
 };

@@ -19,11 +19,12 @@ sg_err sg_fork_batches(const struct sg_replica *r, uint32_t at, uint32_t batches
     return SG_ERR_NOT_FOUND;
 }
 
-sg_err sg_fork_put_side(const struct sg_replica *r, uint32_t batch, uint32_t end_seq,
+sg_err sg_fork_put_side(const struct sg_replica *r, uint32_t batch, uint32_t last,
                         struct sg_bytes checkpoint, struct sg_column *out)
 {
-    uint32_t chain = r->log.batches[batch].chain;
+    uint32_t chain = r->log.batches[last].chain;
     uint32_t seq = r->log.batches[batch].seq;
+    uint32_t end_seq = r->log.batches[last].seq + 1;
     if (end_seq <= seq || end_seq - seq > SG_FORK_BATCHES_MAX)
         return SG_ERR_LIMIT;
     sg_put_uint(out, end_seq - seq);

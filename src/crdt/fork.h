@@ -16,9 +16,9 @@
 /* The two batches of fork number `at` of a replica. SG_ERR_NOT_FOUND: there is no such fork, or one
  * of them is in the floor. O(chains). */
 SG_MUST_USE sg_err sg_fork_batches(const struct sg_replica *r, uint32_t at, uint32_t batches[2]);
-/* Appends one side: from a batch of a chain up to the one before end_seq. SG_ERR_NOT_FOUND: not
- * kept; SG_ERR_LIMIT: too many; SG_ERR_NO_MEMORY. */
-SG_MUST_USE sg_err sg_fork_put_side(const struct sg_replica *r, uint32_t batch, uint32_t end_seq,
+/* Appends one side: from a batch up to `last`, itself or one that goes on from it, also in a chain
+ * that forked later. SG_ERR_NOT_FOUND: not kept; SG_ERR_LIMIT: too many; SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_fork_put_side(const struct sg_replica *r, uint32_t batch, uint32_t last,
                                     struct sg_bytes checkpoint, struct sg_column *out);
 
 struct sg_fork_proof {

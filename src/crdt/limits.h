@@ -3,9 +3,11 @@
  * A batch is refused for what it is and what its past says, never for what else happens to be here:
  * else replicas would differ for ever, or a document would not open again. So there is no limit to
  * the things and authors of a document but the bytes of its batches; only what this replica's own
- * author makes anew stops at 65 536 things with names. The exception is seen_bytes, which is about
- * this machine's memory: batches beyond it are not taken in for now, and come again with each sync;
- * what is stored already is always loaded. */
+ * author makes anew stops at 65 536 things with names. Two limits are no judgement but about this
+ * machine's memory, pending and seen: what is beyond them is postponed (SG_ERR_LIMIT) like bytes on
+ * a full disk, comes again with each sync, and is the same batch then; what is stored already is
+ * always loaded. They cannot follow from a batch's past: k authors who have not seen each other may
+ * each have seen the same n, and only who has them all knows that this makes k times n. */
 #ifndef SG_CRDT_LIMITS_H
 #define SG_CRDT_LIMITS_H
 

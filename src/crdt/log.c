@@ -266,9 +266,13 @@ static void set_parent(struct sg_log *log, uint32_t chain, uint32_t parent)
     c->parent = parent;
     c->depth = 0;
     c->jump = chain;
+    c->next_child = SG_LOG_NONE;
     if (parent == SG_LOG_NONE)
         return;
-    const struct sg_log_chain *p = &log->chains[parent];
+    struct sg_log_chain *p = &log->chains[parent];
+    c->next_child = p->first_child;
+    p->first_child = chain;
+    log->branches++;
     const struct sg_log_chain *far = &log->chains[p->jump];
     bool is_equal = p->depth - far->depth == far->depth - log->chains[far->jump].depth;
     c->depth = p->depth + 1;
@@ -296,7 +300,8 @@ sg_err sg_log_chain_new(struct sg_log *log, const uint8_t author[SG_ID_LEN], uin
     sg_index_pool(&log->authors, log->chains);
     SG_TRY(sg_index_reserve(&log->authors, log->mem, log->chain_count + 1));
     struct sg_log_chain *chain = &log->chains[log->chain_count];
-    *chain = (struct sg_log_chain){.start_seq = start_seq, .end_seq = start_seq};
+    *chain = (struct sg_log_chain){
+        .start_seq = start_seq, .end_seq = start_seq, .first_child = SG_LOG_NONE};
     memcpy(chain->author, author, SG_ID_LEN);
     set_parent(log, log->chain_count, parent);
     if (parent != SG_LOG_NONE) {
@@ -324,6 +329,12 @@ void sg_log_chain_drop(struct sg_log *log)
         log->chains[i].next_same = SG_LOG_NONE;
         log->chains[first].last_same = i;
         break;
+    }
+    uint32_t parent = log->chains[chain].parent;
+    if (parent != SG_LOG_NONE) { /* the newest chain is the first in its list */
+        assert(log->chains[parent].first_child == chain);
+        log->chains[parent].first_child = log->chains[chain].next_child;
+        log->branches--;
     }
     log->chain_count--;
 }

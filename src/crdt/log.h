@@ -44,6 +44,8 @@ struct sg_log_chain {
     uint32_t jump;             /* .. and one of them, for long ways up; itself: there is none */
     uint32_t next_same;        /* chains of the author, in the order in which they came .. */
     uint32_t last_same;        /* .. of the first one: the last of them */
+    uint32_t first_child;      /* of the chains that forked from it, the newest first .. */
+    uint32_t next_child;       /* .. and of this one the next; SG_LOG_NONE: no more */
     uint32_t start_seq;        /* of its first batch, see sg_replica.used_seq .. */
     uint32_t start;            /* .. and that one's first counter */
     uint32_t end;              /* next counter */
@@ -72,7 +74,8 @@ struct sg_log {
     struct sg_index authors;     /* of the first chain of each by author */
     struct sg_log_chain *chains; /* [chain_count] in the order in which they came */
     uint32_t chain_count, chain_cap;
-    uint32_t *heads; /* [head_count] numbers of batches that no other one has in its past */
+    uint32_t branches; /* chains that have a parent */
+    uint32_t *heads;   /* [head_count] numbers of batches that no other one has in its past */
     uint32_t head_count, head_cap;
     uint8_t *bytes; /* [bytes_len] of bytes_cap: what is kept of batches */
     uint32_t bytes_len, bytes_cap;
@@ -121,6 +124,10 @@ struct sg_log_past {
     uint32_t dep_count;
 };
 
+/* Whether the batch with which these operations of a chain end (counters below `end`) is the last
+ * one of its author in a past that has upto [chain_count] (sg_log_upto_all), in no matter which
+ * chain. That it is in the past is known. O(children of the chain). */
+bool sg_log_is_last(const struct sg_log *log, const uint32_t *upto, uint32_t chain, uint32_t end);
 /* Operations of a chain, itself without those it forked from, that are in the past of a new batch;
  * counters below this. O(deps * log). */
 uint32_t sg_log_upto(const struct sg_log *log, const struct sg_log_past *past, uint32_t chain);

@@ -146,6 +146,18 @@ void sg_log_upto_all(const struct sg_log *log, const struct sg_log_past *past, u
         gather_whole(log, past->deps[i], upto);
 }
 
+bool sg_log_is_last(const struct sg_log *log, const uint32_t *upto, uint32_t chain, uint32_t end)
+{
+    if (upto[chain] != end)
+        return false;
+    for (uint32_t i = log->chains[chain].first_child; i != SG_LOG_NONE;
+         i = log->chains[i].next_child) {
+        if (log->chains[i].start == end && upto[i] > end)
+            return false;
+    }
+    return true;
+}
+
 /* Whether a dependency says something that prev and the other ones do not. */
 static bool is_news(const struct sg_log *log, const struct sg_log_past *past, uint32_t dep,
                     const uint32_t *most)

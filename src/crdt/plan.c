@@ -23,29 +23,39 @@ static void free_plan(struct sg_replica *r, struct sg_plan *plan)
 
 /* ---- what a body refers to ------------------------------------------------------------------- */
 
-/* Batches that the body names must be the newest of their chains in the past: what a replica knows
- * that has only the floor. */
-static sg_err check_refs(const struct sg_log *log, const struct sg_plan *plan, const uint32_t *upto)
+/* Batches that the body names must be the last ones of their author in the past, each named once:
+ * those are what a replica knows that has only the floor. Which of two that follow the same one
+ * came first here, and goes on in its chain, must not matter, so forks are looked at as well. */
+static sg_err check_refs(struct sg_replica *r, const struct sg_plan *plan)
 {
-    for (uint32_t i = 1 + plan->past.dep_count; i < plan->ref_count; i++) {
-        const struct sg_plan_ref *ref = &plan->refs[i];
-        uint32_t seen = upto != NULL ? upto[ref->chain] : sg_log_upto(log, &plan->past, ref->chain);
-        if (seen != ref->limit)
-            return SG_ERR_PROTOCOL;
-    }
-    return SG_OK;
-}
-
-/* Many references and many dependencies: the past is gathered once. */
-static sg_err check_many_refs(struct sg_replica *r, const struct sg_plan *plan)
-{
+    sg_err err = SG_OK;
     uint32_t *upto = sg_mem_new(r->config.mem, r->log.chain_count, sizeof(upto[0]));
     if (upto == NULL)
         return SG_ERR_NO_MEMORY;
     sg_log_upto_all(&r->log, &plan->past, upto);
-    sg_err err = check_refs(&r->log, plan, upto);
+    for (uint32_t i = 1 + plan->past.dep_count; i < plan->ref_count && err == SG_OK; i++) {
+        const struct sg_plan_ref *ref = &plan->refs[i];
+        if (!sg_log_is_last(&r->log, upto, ref->chain, ref->limit))
+            err = SG_ERR_PROTOCOL;
+        upto[ref->chain] = UINT32_MAX;
+    }
     sg_mem_free(r->config.mem, upto);
     return err;
+}
+
+/* The same for few of them, when nobody has forked. */
+static sg_err check_few_refs(const struct sg_log *log, const struct sg_plan *plan)
+{
+    for (uint32_t i = 1 + plan->past.dep_count; i < plan->ref_count; i++) {
+        const struct sg_plan_ref *ref = &plan->refs[i];
+        for (uint32_t k = 1 + plan->past.dep_count; k < i; k++) {
+            if (plan->refs[k].chain == ref->chain)
+                return SG_ERR_PROTOCOL;
+        }
+        if (sg_log_upto(log, &plan->past, ref->chain) != ref->limit)
+            return SG_ERR_PROTOCOL;
+    }
+    return SG_OK;
 }
 
 static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg_bytes names)
@@ -62,8 +72,9 @@ static sg_err resolve_refs(struct sg_replica *r, struct sg_plan *plan, struct sg
         const struct sg_log_batch *batch = &log->batches[number];
         plan->refs[i] = (struct sg_plan_ref){batch->chain, batch->counter + batch->ops};
     }
-    bool are_many = (uint64_t)(plan->ref_count - 1 - deps) * (deps + 1u) > MANY_REFS;
-    return are_many ? check_many_refs(r, plan) : check_refs(log, plan, NULL);
+    uint64_t named = plan->ref_count - 1 - deps;
+    bool are_few = log->branches == 0 && named * (deps + 1u) <= MANY_REFS;
+    return are_few || named == 0 ? check_few_refs(log, plan) : check_refs(r, plan);
 }
 
 static sg_err resolve_object(const struct sg_replica *r, struct sg_plan *plan, uint32_t at,

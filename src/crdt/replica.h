@@ -129,8 +129,8 @@ SG_MUST_USE sg_err sg_replica_remove(struct sg_replica *r, uint32_t cell,
 
 enum sg_import {
     SG_IMPORT_APPLIED,
-    SG_IMPORT_KNOWN,  /* it was in, or waits already */
-    SG_IMPORT_PENDING /* it waits for what it depends on */
+    SG_IMPORT_KNOWN,  /* it was in */
+    SG_IMPORT_PENDING /* it waits for what it depends on, from now on or already */
 };
 
 /* Takes in a batch of anybody, from a peer with this number (for limits); what waited for it comes

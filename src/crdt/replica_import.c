@@ -154,8 +154,9 @@ static sg_err import_one(struct sg_replica *r, struct sg_bytes bytes, uint32_t s
     if (memcmp(plan->batch.document, r->document, SG_ID_LEN) != 0)
         return SG_ERR_WRONG_PEER;
     sg_batch_name(r->config.suite, &plan->batch, plan->name);
-    plan->result = SG_IMPORT_KNOWN;
-    if (sg_log_find(&r->log, plan->name) != SG_LOG_NONE || sg_pending_has(&r->pending, plan->name))
+    bool is_waiting = sg_pending_has(&r->pending, plan->name);
+    plan->result = is_waiting ? SG_IMPORT_PENDING : SG_IMPORT_KNOWN;
+    if (is_waiting || sg_log_find(&r->log, plan->name) != SG_LOG_NONE)
         return SG_OK;
     /* What has seen the floor has later times than it; what has not will never be taken in, so
      * let it

@@ -2,7 +2,8 @@
  *
  *   OPEN     1, document [32], nonce [16], was first u8, chain ends, digest of the frontier [32];
  *            and if there is something to be said: count, ids of floors [8 each], rising, that the
- *            sender does not take over; u8, 1: it has a part of a state, whose floor [8], bytes
+ *            sender does not take over; u8 1, it has a part of a state: floor [8], pieces; u8 2, it
+ *            takes no floor over, and is to be told only that there is one; else u8 0
  *   SYMBOLS  2, messages of reconcile/, each with its length
  *   LIST     3, short ids [8 each], rising
  *   DIFFER   4, count, ids of the receiver's that the sender does not end with, rising; bits: which

@@ -62,26 +62,27 @@ sg_err sg_doc_get_wish(struct sg_reader *r, struct sg_doc_wish *wish)
     }
     uint8_t has_part = sg_read_u8(r);
     wish->has_part = has_part == 1;
-    if (has_part > 1 || (has_part == 0 && wish->refused_count == 0))
+    wish->wants_none = has_part == 2;
+    if (has_part > 2 || (has_part == 0 && wish->refused_count == 0))
         sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
     if (wish->has_part) {
         struct sg_bytes id = sg_read_bytes(r, 8);
         wish->part = r->err == SG_OK ? sg_load64(id.data) : 0;
-        wish->part_len = sg_get_u32(r, UINT32_MAX);
+        wish->pieces = sg_get_u32(r, UINT32_MAX);
     }
     return r->err;
 }
 
 void sg_doc_put_wish(const struct sg_doc_wish *wish, struct sg_column *out)
 {
-    if (wish->refused_count == 0 && !wish->has_part)
+    if (wish->refused_count == 0 && !wish->has_part && !wish->wants_none)
         return;
     sg_put_uint(out, wish->refused_count);
     for (uint32_t i = 0; i < wish->refused_count; i++)
         sg_doc_put_id(out, wish->refused[i]);
-    sg_put_u8(out, wish->has_part);
+    sg_put_u8(out, wish->wants_none ? 2 : wish->has_part);
     if (!wish->has_part)
         return;
     sg_doc_put_id(out, wish->part);
-    sg_put_uint(out, wish->part_len);
+    sg_put_uint(out, wish->pieces);
 }

@@ -27,9 +27,10 @@ bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at);
 struct sg_doc_wish {
     uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] rising, ids of floors */
     uint32_t refused_count;
-    bool has_part;
-    uint64_t part;     /* id of the floor .. */
-    uint32_t part_len; /* .. and how many bytes of its state are there; > 0 */
+    bool wants_none; /* of any floor: it is to be told that there is one, and no more */
+    bool has_part;   /* never with wants_none */
+    uint64_t part;   /* id of the floor .. */
+    uint32_t pieces; /* .. and how many pieces of its state are there; > 0 */
 };
 
 /* The end of OPEN, which is left out when nothing is in it.

@@ -61,6 +61,7 @@ void sg_docflow_end(struct sg_core *core, struct sg_scope *scope, struct sg_doc_
     if (f->is_mine && err != SG_OK && docs->failures < RETRIES)
         sg_docturn_soon(core, docs, SG_DOC_SOON_NS << ++docs->failures);
     sg_docflow_emit(core, scope, f, &out);
+    sg_docturn_left(core, docs, f);
     flow_free(core, f);
 }
 
@@ -192,6 +193,7 @@ sg_err sg_docflow_close(struct sg_core *core, const struct sg_core_in *in)
         sg_docflow_send_close(core, scope, f, SG_DOC_GAVE_UP);
     if (f->is_mine && in->err == SG_OK)
         docs->failures = 0;
+    sg_docturn_left(core, docs, f);
     flow_free(core, f);
     return SG_OK;
 }

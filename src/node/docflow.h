@@ -40,6 +40,7 @@ struct sg_doc_flow {
     bool is_full;            /* a message was given out and is not yet taken */
     sg_time_ns heard_at;     /* or moved by this side */
     sg_time_ns begun_at;
+    sg_time_ns turn_at; /* of another one's: since when it takes its turn, with sessions before */
 };
 
 /* Neighbours of which it is known when they were served: as many as there are, mostly. */
@@ -49,8 +50,11 @@ struct sg_doc_peer {
     struct sg_peer_id peer;
     bool is_known, was_served;
     struct sg_bucket opens; /* sessions that it opens */
-    sg_time_ns heard_at;    /* it asked for one .. */
-    sg_time_ns served_at;   /* .. and got one */
+    sg_time_ns heard_at;    /* it asked for one */
+    sg_time_ns turn_at;     /* its newest turn began .. */
+    sg_time_ns left_at;     /* .. and its newest session ended */
+    bool is_waiting;        /* it was refused .. */
+    sg_time_ns waits_at;    /* .. then, last */
 };
 
 struct sg_docflow_state {

@@ -32,6 +32,9 @@ void sg_docturn_soon(struct sg_core *core, struct sg_docflow_state *docs, uint64
 /* A place for a session that a peer opens with this message, NULL: none now. */
 struct sg_doc_flow *sg_docturn_accept(struct sg_core *core, struct sg_scope *scope,
                                       const struct sg_peer_id *peer, const struct sg_doc_msg *msg);
+/* A session is over. */
+void sg_docturn_left(struct sg_core *core, struct sg_docflow_state *docs,
+                     const struct sg_doc_flow *f);
 void sg_docturn_timeout(struct sg_core *core, struct sg_scope *scope);
 sg_time_ns sg_docturn_deadline(const struct sg_scope *scope);
 

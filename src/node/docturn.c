@@ -7,10 +7,13 @@
  * brings reaches everybody over all links, and where nothing is new that costs two hundred bytes.
  *
  * One session of our own and two of others per topic, of each peer one. Nobody keeps a place from
- * others: a session that has had its share of time gives it up when another neighbour asks whose
- * last one began earlier, and our own one when other neighbours have not been asked for so long. A
- * session that is cut off goes on with the next one, so all get on in turns. How often a neighbour
- * may open one is counted for each by itself, so that one who floods us spends nobody else's. */
+ * others: who has had his share of time gives it up when another neighbour asks whose last turn
+ * began earlier, and our own one when other neighbours have not been asked for so long. A session
+ * that is cut off goes on with the next one, so all get on in turns. A turn is not a session: who
+ * closes one and opens the next is in the same turn until he has stayed away for as long as a share
+ * is, and when it is over a place that is free is kept for those who were refused. How often a
+ * neighbour may open one is counted for each by itself, so that one who floods us spends nobody
+ * else's. */
 #include "node/docflow_impl.h"
 
 #define INTERVAL_NS (30 * SG_NS_PER_S)
@@ -19,6 +22,8 @@
 #define SHARE_NS (30 * SG_NS_PER_S)
 /* After this time we ask others ourselves. */
 #define OWN_SHARE_NS (120 * SG_NS_PER_S)
+/* For so long a place is kept for one who was refused: he asks again within 8 s, mostly. */
+#define WAIT_NS (40 * SG_NS_PER_S)
 #define OPENS_RATE 1
 #define OPENS_BURST 16
 
@@ -103,6 +108,11 @@ void sg_docflow_neighbor_down(struct sg_core *core, struct sg_scope *scope,
         if (f->handle != 0 && sg_peer_id_equal(&f->peer, peer))
             sg_docflow_end(core, scope, f, SG_ERR_CLOSED);
     }
+    for (size_t i = 0; scope->docs != NULL && i < SG_DOC_PEERS_MAX; i++) {
+        struct sg_doc_peer *p = &scope->docs->peers[i];
+        if (sg_peer_id_equal(&p->peer, peer))
+            p->is_waiting = false;
+    }
 }
 
 static void begin(struct sg_core *core, struct sg_doc_flow *f, const struct sg_peer_id *peer)
@@ -135,25 +145,82 @@ static struct sg_doc_peer *known(struct sg_core *core, struct sg_docflow_state *
     return oldest;
 }
 
+void sg_docturn_left(struct sg_core *core, struct sg_docflow_state *docs,
+                     const struct sg_doc_flow *f)
+{
+    for (size_t i = 0; !f->is_mine && i < SG_DOC_PEERS_MAX; i++) {
+        struct sg_doc_peer *p = &docs->peers[i];
+        if (p->is_known && sg_peer_id_equal(&p->peer, &f->peer))
+            p->left_at = core->now;
+    }
+}
+
+/* Whether its next session is of a new turn. */
+static bool has_rested(const struct sg_core *core, const struct sg_doc_peer *p)
+{
+    return !p->was_served || sg_time_add(p->left_at, SHARE_NS) <= core->now;
+}
+
+static bool had_share(const struct sg_core *core, sg_time_ns turn_at)
+{
+    return sg_time_add(turn_at, SHARE_NS) <= core->now;
+}
+
+/* Neighbours that were refused a place lately, and whose last turn began before this one's. */
+static uint32_t count_waiting(const struct sg_core *core, const struct sg_docflow_state *docs,
+                              const struct sg_doc_peer *peer)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < SG_DOC_PEERS_MAX; i++) {
+        const struct sg_doc_peer *p = &docs->peers[i];
+        bool waits = p->is_known && p->is_waiting && p != peer &&
+                     core->now < sg_time_add(p->waits_at, WAIT_NS);
+        count += waits && (!p->was_served || p->turn_at < peer->turn_at);
+    }
+    return count;
+}
+
 /* The place that a neighbour may have, NULL: none now. */
 static struct sg_doc_flow *find_place(struct sg_core *core, struct sg_docflow_state *docs,
                                       const struct sg_doc_peer *peer)
 {
     struct sg_doc_flow *oldest = &docs->theirs[0];
-    for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) { /* its own one, which it has forgotten */
-        struct sg_doc_flow *f = &docs->theirs[i];
-        if (f->handle != 0 && sg_peer_id_equal(&f->peer, &peer->peer))
-            return f;
-    }
+    struct sg_doc_flow *unused = NULL;
+    uint32_t unused_count = 0;
     for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
         struct sg_doc_flow *f = &docs->theirs[i];
-        if (f->handle == 0)
-            return f;
-        oldest = f->begun_at < oldest->begun_at ? f : oldest;
+        if (f->handle != 0 && sg_peer_id_equal(&f->peer, &peer->peer))
+            return f; /* its own one, which it has forgotten */
+        unused = f->handle == 0 ? f : unused;
+        unused_count += f->handle == 0;
+        oldest = f->turn_at < oldest->turn_at ? f : oldest;
     }
-    bool had_share = sg_time_add(oldest->begun_at, SHARE_NS) <= core->now;
-    bool has_turn = !peer->was_served || peer->served_at < oldest->begun_at;
-    return had_share && has_turn ? oldest : NULL;
+    if (unused != NULL) {
+        bool is_over = !has_rested(core, peer) && had_share(core, peer->turn_at);
+        return !is_over || unused_count > count_waiting(core, docs, peer) ? unused : NULL;
+    }
+    bool has_turn = !peer->was_served || peer->turn_at < oldest->turn_at;
+    return had_share(core, oldest->turn_at) && has_turn ? oldest : NULL;
+}
+
+/* The place is given to a neighbour. */
+static void take_place(struct sg_core *core, struct sg_scope *scope, struct sg_doc_flow *place,
+                       struct sg_doc_peer *p)
+{
+    /* who opens again does not begin its time anew, nor its turn */
+    bool is_again = place->handle != 0 && sg_peer_id_equal(&place->peer, &p->peer);
+    sg_time_ns begun_at = is_again ? place->begun_at : core->now;
+    if (!is_again && (has_rested(core, p) || had_share(core, p->turn_at)))
+        p->turn_at = core->now;
+    if (place->handle != 0 && !is_again)
+        sg_docflow_send_close(core, scope, place, SG_DOC_BUSY);
+    if (place->handle != 0)
+        sg_docflow_end(core, scope, place, SG_ERR_CLOSED);
+    begin(core, place, &p->peer);
+    place->begun_at = begun_at;
+    place->turn_at = p->turn_at;
+    p->was_served = true;
+    p->is_waiting = false;
 }
 
 struct sg_doc_flow *sg_docturn_accept(struct sg_core *core, struct sg_scope *scope,
@@ -171,20 +238,13 @@ struct sg_doc_flow *sg_docturn_accept(struct sg_core *core, struct sg_scope *sco
     if (!sg_bucket_take(&p->opens, core->now, OPENS_RATE, OPENS_BURST))
         return NULL;
     struct sg_doc_flow *place = find_place(core, docs, p);
-    if (place == NULL)
+    if (place == NULL) {
+        p->is_waiting = true;
+        p->waits_at = core->now;
         return NULL;
-    /* who opens again does not begin its share anew */
-    bool is_again = place->handle != 0 && sg_peer_id_equal(&place->peer, peer);
-    sg_time_ns begun_at = is_again ? place->begun_at : core->now;
-    if (place->handle != 0 && !is_again)
-        sg_docflow_send_close(core, scope, place, SG_DOC_BUSY);
-    if (place->handle != 0)
-        sg_docflow_end(core, scope, place, SG_ERR_CLOSED);
-    begin(core, place, peer);
-    place->begun_at = begun_at;
+    }
+    take_place(core, scope, place, p);
     place->number = msg->session;
-    p->served_at = core->now;
-    p->was_served = true;
     return place;
 }
 

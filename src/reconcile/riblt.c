@@ -12,8 +12,9 @@
  * 1. Items are 64-bit short ids under a key of the session, 13 bytes a symbol and not 41. Who does
  *    not know the key cannot choose items that cancel a victim's.
  * 2. No heap. Symbols are made by windows, each as long as all before it: a pass over the items per
- *    window, log2(m) passes in all, over memory in order. Within a pass small blocks of items take
+ *    window, log2(m) passes in all, over memory in order. Within a pass a few items at a time take
  *    their steps in rounds, so that the square roots and divisions of different items overlap.
+ *    The decoder does the same with a few items that it has found.
  * 3. The decoder trusts nothing. m symbols can show m items at most, more are a lie. The number of
  *    cells an honest difference touches is d times 2 ln(m/2) or so; a bound above that ends a walk
  *    that made-up symbols could keep going for ever. */
@@ -25,7 +26,9 @@
 #include "reconcile/mapping.h"
 
 /* Items that take their steps together: their states stay in the first-level cache. */
-#define BLOCK 64
+#define BLOCK 32
+/* The same of the decoder, which finds fewer at a time. */
+#define FEW 16
 /* Windows are not shorter than this: a pass over the items has its price. */
 #define WINDOW_MIN 64
 /* Mean touches per item are 2 ln(m/2) + 1: 33 at 2^24 symbols; with d <= m/1.35 that is 25 per
@@ -68,12 +71,6 @@ static void move(struct sg_riblt_item *item, double stretch)
     item->next = next < SG_REC_SYMBOLS_MAX ? (uint32_t)next : UINT32_MAX;
 }
 
-static void advance(struct sg_riblt_item *item)
-{
-    double draw = sg_riblt_draw(&item->state);
-    move(item, sg_riblt_stretch(draw));
-}
-
 /* ---- encoder ---- */
 
 sg_err sg_riblt_encoder_init(struct sg_riblt_encoder *e, const struct sg_mem *mem, uint32_t count)
@@ -107,21 +104,24 @@ static void put(struct sg_rec_symbol *symbol, const struct sg_riblt_item *item)
     symbol->count++;
 }
 
-/* Puts the items of a block into the window [from, to). */
-static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *items,
-                       uint32_t count)
+/* Puts all items into the window [from, to). As many as a block has are at work at a time; who is
+ * through with the window makes room for the next one, so that no round is for a few alone. */
+static void fill_window(const struct sg_riblt_encoder *e)
 {
     uint32_t active[BLOCK];
     double draw[BLOCK];
     uint32_t left = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        active[left] = i;
-        left += items[i].next < e->to ? 1 : 0;
-    }
-    while (left > 0) {
+    uint32_t fed = 0;
+    for (;;) {
+        while (left < BLOCK && fed < e->count) {
+            active[left] = fed;
+            left += e->items[fed++].next < e->to ? 1 : 0;
+        }
+        if (left == 0)
+            return;
         uint32_t kept = 0;
         for (uint32_t i = 0; i < left; i++) {
-            struct sg_riblt_item *item = &items[active[i]];
+            struct sg_riblt_item *item = &e->items[active[i]];
             put(&e->window[item->next - e->from], item);
             draw[i] = sg_riblt_draw(&item->state);
         }
@@ -129,7 +129,7 @@ static void fill_block(const struct sg_riblt_encoder *e, struct sg_riblt_item *i
         for (uint32_t i = 0; i < left; i++)
             draw[i] = sg_riblt_stretch(draw[i]);
         for (uint32_t i = 0; i < left; i++) {
-            struct sg_riblt_item *item = &items[active[i]];
+            struct sg_riblt_item *item = &e->items[active[i]];
             move(item, draw[i]);
             active[kept] = active[i];
             kept += item->next < e->to ? 1 : 0;
@@ -153,8 +153,7 @@ static sg_err next_window(struct sg_riblt_encoder *e, uint32_t least)
     e->window = window;
     e->from = e->to;
     e->to += size;
-    for (uint32_t i = 0; i < e->count; i += BLOCK)
-        fill_block(e, &e->items[i], e->count - i < BLOCK ? e->count - i : BLOCK);
+    fill_window(e);
     return SG_OK;
 }
 
@@ -190,7 +189,7 @@ void sg_riblt_decoder_fini(struct sg_riblt_decoder *d)
     *d = (struct sg_riblt_decoder){.mem = d->mem};
 }
 
-/* Room for count more cells, and the queue for as many as there are. */
+/* Room for count more cells, and the queue for as many as there are and one. */
 static sg_err reserve(struct sg_riblt_decoder *d, uint32_t count)
 {
     uint32_t cap = d->cap;
@@ -204,7 +203,7 @@ static sg_err reserve(struct sg_riblt_decoder *d, uint32_t count)
     if (cells == NULL)
         return SG_ERR_NO_MEMORY;
     d->cells = cells;
-    void *queue = sg_mem_resize(d->mem, d->queue, cap, sizeof(*d->queue));
+    void *queue = sg_mem_resize(d->mem, d->queue, (size_t)cap + 1, sizeof(*d->queue));
     if (queue == NULL)
         return SG_ERR_NO_MEMORY;
     d->queue = queue;
@@ -212,48 +211,73 @@ static sg_err reserve(struct sg_riblt_decoder *d, uint32_t count)
     return SG_OK;
 }
 
-static bool is_single(const struct sg_rec_symbol *symbol)
+static bool is_single(const struct sg_riblt_cell *cell)
 {
-    return symbol->count == 1 || symbol->count == 255;
+    return cell->count == 1 || cell->count == 255;
 }
 
-static void consider(struct sg_riblt_decoder *d, uint32_t at)
+/* Without a branch, which nothing could foretell: the queue has room for one more that does not
+ * count. */
+static inline void consider(struct sg_riblt_decoder *d, uint32_t at)
 {
     struct sg_riblt_cell *cell = &d->cells[at];
-    if (cell->is_queued || !is_single(&cell->symbol))
-        return;
-    cell->is_queued = true;
-    d->queue[d->queue_count++] = at;
+    unsigned is_one = ((cell->count + 1u) & 0xfd) == 0; /* 255 or 1, of a byte */
+    unsigned is_new = is_one & (cell->is_queued ^ 1u);
+    d->queue[d->queue_count] = at;
+    d->queue_count += is_new;
+    cell->is_queued = (uint8_t)(cell->is_queued | is_new);
 }
 
-/* Takes a found item out of the cells from item->next on, as far as there are any. Its state is
- * kept apart from memory that changes, so that a step need not wait for the cell before it. */
-static void take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
+/* Takes an item out of the cell that it enters next, and lets its state move on. */
+static double take_out(struct sg_riblt_decoder *d, struct sg_riblt_item *item)
 {
-    const struct sg_riblt_item fixed = *item;
-    struct sg_riblt_item walk = fixed;
-    while (walk.next < d->count) {
-        uint32_t at = walk.next;
-        struct sg_rec_symbol *symbol = &d->cells[at].symbol;
-        advance(&walk);
-        symbol->id ^= fixed.id;
-        symbol->check ^= fixed.check;
-        symbol->count = (uint8_t)(symbol->count - fixed.sign);
-        consider(d, at);
-        d->touches++;
+    uint32_t at = item->next;
+    struct sg_riblt_cell *cell = &d->cells[at];
+    cell->id ^= item->id;
+    cell->check ^= item->check;
+    cell->count = (uint8_t)(cell->count - item->sign);
+    consider(d, at);
+    return sg_riblt_draw(&item->state);
+}
+
+/* Takes a few found items out of the cells from their next ones on, as far as there are any. They
+ * take their steps in rounds, as in fill_window: one alone would wait for each square root. */
+static void take_out_few(struct sg_riblt_decoder *d, struct sg_riblt_item *items, uint32_t count)
+{
+    uint32_t active[FEW];
+    double draw[FEW];
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        active[left] = i;
+        left += items[i].next < d->count ? 1 : 0;
     }
-    item->state = walk.state;
-    item->next = walk.next;
+    while (left > 0) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < left; i++)
+            draw[i] = take_out(d, &items[active[i]]);
+        d->touches += left;
+        for (uint32_t i = 0; i < left; i++)
+            draw[i] = sg_riblt_stretch(draw[i]);
+        for (uint32_t i = 0; i < left; i++) {
+            struct sg_riblt_item *item = &items[active[i]];
+            move(item, draw[i]);
+            active[kept] = active[i];
+            kept += item->next < d->count ? 1 : 0;
+            if (item->next < d->count) /* far away when there are many */
+                __builtin_prefetch(&d->cells[item->next], 1);
+        }
+        left = kept;
+    }
 }
 
 /* Whether a cell holds one item alone: then *item is that. */
 static bool shows_item(const struct sg_riblt_decoder *d, uint32_t at, struct sg_riblt_item *item)
 {
-    const struct sg_rec_symbol *symbol = &d->cells[at].symbol;
-    if (!is_single(symbol))
+    const struct sg_riblt_cell *cell = &d->cells[at];
+    if (!is_single(cell))
         return false; /* something was taken out since it was queued */
-    *item = make_item(d->keys, symbol->id, symbol->count);
-    return ((item->check ^ symbol->check) & sg_riblt_check_mask(at)) == 0;
+    *item = make_item(d->keys, cell->id, cell->count);
+    return ((item->check ^ cell->check) & sg_riblt_check_mask(at)) == 0;
 }
 
 /* Room for one more item. d unknowns take d symbols at least, more are a lie. */
@@ -270,20 +294,44 @@ static sg_err reserve_found(struct sg_riblt_decoder *d)
     return SG_OK;
 }
 
+static bool is_among(const struct sg_riblt_item *items, uint32_t count, uint64_t id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+/* Finds a few items that cells hold alone; none twice, though two cells may hold the same one. */
+static sg_err find_few(struct sg_riblt_decoder *d, uint32_t *count)
+{
+    struct sg_riblt_item item;
+    *count = 0;
+    while (d->queue_count > 0 && *count < FEW) {
+        uint32_t at = d->queue[--d->queue_count];
+        d->cells[at].is_queued = 0;
+        uint32_t first = d->found_count - *count;
+        if (!shows_item(d, at, &item) ||
+            (*count > 0 && is_among(&d->found[first], *count, item.id)))
+            continue;
+        SG_TRY(reserve_found(d));
+        d->found[d->found_count++] = item;
+        ++*count;
+    }
+    return SG_OK;
+}
+
 static sg_err peel(struct sg_riblt_decoder *d)
 {
     uint64_t limit = (uint64_t)d->count * TOUCHES_PER_SYMBOL + TOUCHES_FREE;
-    struct sg_riblt_item item;
+    uint32_t count;
     while (d->queue_count > 0) {
-        uint32_t at = d->queue[--d->queue_count];
-        d->cells[at].is_queued = false;
-        if (!shows_item(d, at, &item))
-            continue;
-        SG_TRY(reserve_found(d));
+        SG_TRY(find_few(d, &count));
         if (d->touches > limit)
             return SG_ERR_PROTOCOL;
-        d->found[d->found_count] = item;
-        take_out(d, &d->found[d->found_count++]);
+        if (count > 0)
+            take_out_few(d, &d->found[d->found_count - count], count);
     }
     return SG_OK;
 }
@@ -296,15 +344,15 @@ sg_err sg_riblt_decode(struct sg_riblt_decoder *d, uint32_t count,
         return SG_ERR_LIMIT;
     SG_TRY(reserve(d, count));
     for (uint32_t i = 0; i < count; i++) {
-        struct sg_rec_symbol *symbol = &d->cells[first + i].symbol;
-        symbol->id = theirs[i].id ^ ours[i].id;
-        symbol->check = theirs[i].check ^ ours[i].check;
-        symbol->count = (uint8_t)(theirs[i].count - ours[i].count);
-        d->cells[first + i].is_queued = false;
+        d->cells[first + i] = (struct sg_riblt_cell){
+            .id = theirs[i].id ^ ours[i].id,
+            .check = theirs[i].check ^ ours[i].check,
+            .count = (uint8_t)(theirs[i].count - ours[i].count),
+        };
     }
     d->count += count;
-    for (uint32_t i = 0; i < d->found_count; i++)
-        take_out(d, &d->found[i]);
+    for (uint32_t i = 0; i < d->found_count; i += FEW)
+        take_out_few(d, &d->found[i], d->found_count - i < FEW ? d->found_count - i : FEW);
     for (uint32_t i = first; i < d->count; i++)
         consider(d, i);
     return peel(d);
@@ -314,7 +362,7 @@ bool sg_riblt_is_done(const struct sg_riblt_decoder *d)
 {
     if (d->count == 0)
         return false;
-    const struct sg_rec_symbol *all = &d->cells[0].symbol;
+    const struct sg_riblt_cell *all = &d->cells[0];
     return all->id == 0 && (all->check & sg_riblt_check_mask(0)) == 0 && all->count == 0;
 }
 
@@ -332,7 +380,7 @@ uint32_t sg_riblt_estimate(const struct sg_riblt_decoder *d, int64_t excess)
         double share = 2.0 / ((double)i + 2.0);
         double mean = share * (double)excess;
         int64_t nearest = (int64_t)(mean < 0 ? mean - 0.5 : mean + 0.5);
-        int8_t off = (int8_t)(uint8_t)(d->cells[i].symbol.count - (uint64_t)nearest);
+        int8_t off = (int8_t)(uint8_t)(d->cells[i].count - (uint64_t)nearest);
         double distance = (double)off + ((double)nearest - mean);
         squares += distance * distance;
         weight += share * (1.0 - share);

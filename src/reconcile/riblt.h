@@ -74,9 +74,12 @@ SG_MUST_USE sg_err sg_riblt_encode(struct sg_riblt_encoder *e, uint32_t count,
 
 /* ---- decoder ---- */
 
+/* A symbol of both sides' difference. */
 struct sg_riblt_cell {
-    struct sg_rec_symbol symbol;
-    bool is_queued;
+    uint64_t id;
+    uint64_t check;
+    uint8_t count;
+    uint8_t is_queued; /* 1: its index waits in the queue */
 };
 
 struct sg_riblt_decoder {

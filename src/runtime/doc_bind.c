@@ -9,6 +9,7 @@
  * In the queue, what is of a session is a message of the zero topic, which no real one has:
  * author = the peer, sequence = the session, hops = enum sg_core_doc_kind, time_ms = -err. */
 #include "node/core.h"
+#include "os/clock.h"
 #include "runtime/doc_impl.h"
 #include "runtime/node_impl.h"
 
@@ -126,6 +127,7 @@ static void add_up(struct sg_doc_news *news, const struct sg_doc_import_result *
 {
     news->applied += got->applied;
     news->refused += got->refused;
+    news->postponed += got->postponed;
     if (news->refusal == SG_OK)
         news->refusal = got->refusal;
     news->has_floor = news->has_floor || got->has_floor;
@@ -177,6 +179,7 @@ static sg_err take_message(struct sg_doc_binding *b, const struct sg_message *ev
     (void)sg_doc_session_is_done(f->session, &after);
     after.applied -= before.applied;
     after.refused -= before.refused;
+    after.postponed -= before.postponed;
     add_up(news, &after);
     news->has_adopted = news->has_adopted || b->doc->loaded != loaded;
     if (err == SG_OK)
@@ -395,6 +398,7 @@ void sg_doc_unbind(struct sg_doc_binding *b)
     if (b->has_lent)
         b->doc->identity = NULL;
     b->doc->is_bound = false;
+    sg_doc_gather_forget(b->doc); /* only bound ones take states over */
     sg_column_fini(&b->doc->fresh);
     sg_subscription_free(b->sub);
     sg_mem_free(b->doc->mem, b);
@@ -439,6 +443,7 @@ sg_err sg_doc_binding_run(struct sg_doc_binding *b, int timeout_ms, struct sg_do
     *news = (struct sg_doc_news){0};
     if (b->doc->replica->txn.is_open)
         return SG_ERR_INVALID_STATE;
+    sg_doc_gather_expire(b->doc, sg_clock_now());
     int wait = wait_ms(b, timeout_ms, &err);
     SG_TRY(err);
     SG_TRY(publish(b, news));

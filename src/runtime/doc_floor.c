@@ -13,23 +13,42 @@
 
 #include "crypto/ids.h"
 
-static const char floor_context[] = "saorsa floor v1";
+static const char floor_context[] = "saorsa floor v2";
 
 /* ---- signatures ------------------------------------------------------------------------------ */
 
-static void make_message(const struct sg_doc *doc, struct sg_bytes state,
+/* What is signed: the document, and the hash of the hashes of the state's pieces. So a piece can be
+ * judged when it comes, and not only when all of them are there. */
+static void make_message(const struct sg_doc *doc, struct sg_bytes hashes,
                          uint8_t out[2 * SG_ID_LEN])
 {
     memcpy(out, doc->replica->document, SG_ID_LEN);
-    sg_suite_default()->hash(&state, 1, out + SG_ID_LEN);
+    sg_suite_default()->hash(&hashes, 1, out + SG_ID_LEN);
+}
+
+sg_err sg_doc_put_hashes(struct sg_bytes state, struct sg_column *out)
+{
+    for (size_t at = 0; at < state.len; at += SG_DOC_STATE_PIECE) {
+        size_t left = state.len - at;
+        uint8_t hash[SG_HASH_LEN];
+        const struct sg_bytes piece =
+            sg_bytes(state.data + at, left < SG_DOC_STATE_PIECE ? left : SG_DOC_STATE_PIECE);
+        sg_suite_default()->hash(&piece, 1, hash);
+        sg_put_bytes(out, sg_bytes(hash, sizeof(hash)));
+    }
+    return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
 sg_err sg_doc_sign_floor(const struct sg_doc *doc, struct sg_bytes state, struct sg_column *out)
 {
     const struct sg_signer *signer = sg_identity_signer(doc->identity);
+    struct sg_column hashes = {.mem = doc->mem};
     uint8_t message[2 * SG_ID_LEN];
     uint8_t signature[SG_SIG_MAX];
-    make_message(doc, state, message);
+    sg_err err = sg_doc_put_hashes(state, &hashes);
+    make_message(doc, sg_column_bytes(&hashes), message);
+    sg_column_fini(&hashes);
+    SG_TRY(err);
     SG_TRY(signer->sign(signer->state, sg_bytes(floor_context, sizeof(floor_context) - 1),
                         sg_bytes(message, sizeof(message)), signature));
     sg_put_vector(out, signer->public_key);
@@ -51,33 +70,27 @@ static bool is_trusted(const struct sg_doc *doc, struct sg_bytes key)
     return false;
 }
 
-bool sg_doc_floor_is_trusted(const struct sg_doc *doc, struct sg_bytes floor)
-{
-    struct sg_reader in = sg_reader(floor);
-    struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
-    return in.err == SG_OK && is_trusted(doc, key);
-}
-
-static sg_err verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
+sg_err sg_doc_verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes hashes)
 {
     uint8_t message[2 * SG_ID_LEN];
     struct sg_reader in = sg_reader(floor);
     struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
     struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
     SG_TRY(sg_reader_done(&in));
-    make_message(doc, state, message);
+    make_message(doc, hashes, message);
     SG_TRY(sg_suite_default()->verify(key, sg_bytes(floor_context, sizeof(floor_context) - 1),
                                       sg_bytes(message, sizeof(message)), signature));
     return is_trusted(doc, key) ? SG_OK : SG_ERR_PERMISSION;
 }
 
-sg_err sg_doc_verify_record(const struct sg_doc *doc, struct sg_bytes record)
+static sg_err verify_state(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
 {
-    struct sg_reader in = sg_reader(record);
-    struct sg_bytes floor = sg_get_vector(&in, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
-    struct sg_bytes state = sg_read_bytes(&in, in.left);
-    SG_TRY(sg_reader_done(&in));
-    return verify_floor(doc, floor, state);
+    struct sg_column hashes = {.mem = doc->mem};
+    sg_err err = sg_doc_put_hashes(state, &hashes);
+    if (err == SG_OK)
+        err = sg_doc_verify_floor(doc, floor, sg_column_bytes(&hashes));
+    sg_column_fini(&hashes);
+    return err;
 }
 
 /* ---- who has what ---------------------------------------------------------------------------- */
@@ -112,10 +125,13 @@ sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_beh
 {
     struct sg_reader in = sg_reader(record);
     struct sg_replica *fresh;
-    (void)sg_get_vector(&in, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
+    struct sg_bytes floor = sg_get_vector(&in, SG_DOC_FLOOR_MAX);
     struct sg_bytes state = sg_read_bytes(&in, in.left);
     SG_TRY(sg_reader_done(&in));
-    /* nobody has vouched for it yet: the rest of it is not looked at */
+    /* nothing is decoded that nobody has signed; of what a stranger signed only the log is */
+    sg_err verified = verify_state(doc, floor, state);
+    if (verified != SG_OK && verified != SG_ERR_PERMISSION)
+        return verified;
     SG_TRY(sg_doc_replica_new(doc, &doc->replica->config.genesis, &fresh));
     sg_err err = sg_state_decode_log(fresh, state);
     if (err != SG_OK) {
@@ -169,10 +185,10 @@ static sg_err find_state(struct sg_doc *doc, struct sg_bytes plain, struct sg_by
         struct sg_reader record = sg_reader(sg_get_vector(&in, UINT32_MAX));
         if (kind != SG_BUNDLE_STATE || in.err != SG_OK)
             continue;
-        *floor = sg_get_vector(&record, SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16);
+        *floor = sg_get_vector(&record, SG_DOC_FLOOR_MAX);
         *state = sg_read_bytes(&record, record.left);
         SG_TRY(sg_reader_done(&record));
-        return verify_floor(doc, *floor, *state);
+        return verify_state(doc, *floor, *state);
     }
     return in.err != SG_OK ? in.err : SG_ERR_NOT_FOUND;
 }
@@ -258,6 +274,7 @@ static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_b
         return err;
     }
     doc->refused_count = 0;
+    sg_doc_gather_forget(doc);
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;
@@ -307,7 +324,8 @@ sg_err sg_doc_adopt(struct sg_doc *doc, struct sg_bytes bundle, struct sg_doc_by
         return err == SG_ERR_NOT_FOUND ? SG_OK : err;
     /* of that, too, some may have seen the floor */
     err = sg_doc_import(doc, sg_bytes(kept.data, kept.len), 0, &result);
-    if (err == SG_OK && result.refused == 0 && doc->replica->pending.count == 0) {
+    bool has_all = result.refused == 0 && result.postponed == 0;
+    if (err == SG_OK && has_all && doc->replica->pending.count == 0) {
         sg_doc_bytes_free(&kept);
         return sg_doc_unsynced_done(doc);
     }

@@ -2,20 +2,15 @@
 #include "crdt/fork.h"
 #include "runtime/doc_impl.h"
 
-/* One side, up to the newest checkpoint of its chain where that speaks for the batch. */
+/* One side, up to the nearest checkpoint that speaks for the batch: of its chain, or of one that
+ * forked from it later. */
 static sg_err put_side(struct sg_doc *doc, uint32_t batch, struct sg_column *out)
 {
-    const struct sg_log *log = &doc->replica->log;
     struct sg_column checkpoint = {.mem = doc->mem};
-    uint32_t seq;
-    uint32_t end_seq = log->batches[batch].seq + 1;
-    sg_err err = sg_doc_find_checkpoint(doc, log->batches[batch].chain, &checkpoint, &seq);
-    if (err == SG_OK && seq + 1 >= end_seq)
-        end_seq = seq + 1;
-    else
-        checkpoint.len = 0;
+    uint32_t last = batch;
+    sg_err err = sg_doc_find_checkpoint(doc, batch, &checkpoint, &last);
     if (err == SG_OK || err == SG_ERR_NOT_FOUND)
-        err = sg_fork_put_side(doc->replica, batch, end_seq, sg_column_bytes(&checkpoint), out);
+        err = sg_fork_put_side(doc->replica, batch, last, sg_column_bytes(&checkpoint), out);
     sg_column_fini(&checkpoint);
     return err;
 }

@@ -32,6 +32,9 @@ struct sg_doc_undo {
     uint32_t txn;
 };
 
+/* Sessions of a document at a time, of those that take floors over. */
+#define SG_DOC_PLACES_MAX 4
+
 struct sg_doc {
     const struct sg_mem *mem;
     struct sg_replica *replica; /* owned; does not move */
@@ -53,10 +56,11 @@ struct sg_doc {
     struct sg_column unsynced;            /* what it did not have, when there is no store */
     uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] floors that were not taken over */
     uint32_t refused_count;
-    struct sg_column gathered;  /* of a state that comes in parts .. */
-    uint64_t gathered_floor;    /* .. of this floor .. */
-    uint32_t gathered_len;      /* .. so many bytes in all; 0: none comes */
-    struct sg_peer_id *trusted; /* [trusted_count] owned: whose floors are taken, too */
+    struct sg_doc_gathered *gathered[SG_DOC_PLACES_MAX]; /* states that come in pieces */
+    uint32_t gather_max;          /* pieces that all documents may have for one to be added here */
+    struct sg_doc_giving *giving; /* one that is given to somebody */
+    uint64_t not_given;           /* id of an own floor whose state goes as a file only */
+    struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
     size_t trusted_count;
     uint32_t unsigned_count;      /* own batches since the last checkpoint of this session .. */
     uint64_t unsigned_since;      /* .. the first of them, sg_clock_now */
@@ -105,9 +109,10 @@ bool sg_doc_is_packed(struct sg_bytes bundle);
 SG_MUST_USE sg_err sg_doc_keep_checkpoint(struct sg_doc *doc, struct sg_bytes bytes);
 /* Appends floor and state, for somebody who is behind the floor. */
 SG_MUST_USE sg_err sg_doc_put_record(struct sg_doc *doc, struct sg_column *out);
-/* Appends the newest checkpoint of a chain, which is about batch *seq. SG_ERR_NOT_FOUND. */
-SG_MUST_USE sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t chain, struct sg_column *out,
-                                          uint32_t *seq);
+/* The nearest checkpoint that speaks for a batch -> out, empty before; it is about batch number
+ * *last, which has the batch in its chain or in one that this forked from. SG_ERR_NOT_FOUND. */
+SG_MUST_USE sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t batch, struct sg_column *out,
+                                          uint32_t *last);
 /* Appends checkpoints that say something about what a view lacks, and the own author's, from number
  * *after on (0 at first) until out has `most` bytes; *after: UINT64_MAX when that was all. */
 SG_MUST_USE sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view *view,
@@ -119,45 +124,79 @@ SG_MUST_USE sg_err sg_doc_load_history(struct sg_doc *doc);
 /* Appends the signature of a state by the document's identity. */
 SG_MUST_USE sg_err sg_doc_sign_floor(const struct sg_doc *doc, struct sg_bytes state,
                                      struct sg_column *out);
-/* Whether a floor and its state, as a STATE record has them, are what a trusted author has signed.
- * SG_ERR_BAD_SIGNATURE, SG_ERR_PERMISSION, errors of the reader. */
-SG_MUST_USE sg_err sg_doc_verify_record(const struct sg_doc *doc, struct sg_bytes record);
-/* Whether a state record has something that this replica lacks. All history must be loaded. */
+/* Key and signature. */
+#define SG_DOC_FLOOR_MAX (SG_SIG_PUBLIC_MAX + SG_SIG_MAX + 16)
+/* A state travels and is signed by pieces of this length; the last one may be shorter. */
+#define SG_DOC_STATE_PIECE (UINT32_C(1) << 20)
+/* Appends the hash of each piece. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_doc_put_hashes(struct sg_bytes state, struct sg_column *out);
+/* Whether a floor is the signature, by a trusted author, of a state whose pieces have these hashes.
+ * SG_ERR_BAD_SIGNATURE; SG_ERR_PERMISSION: somebody else's; errors of the reader. */
+SG_MUST_USE sg_err sg_doc_verify_floor(const struct sg_doc *doc, struct sg_bytes floor,
+                                       struct sg_bytes hashes);
+/* Whether a state record has something that this replica lacks. All history must be loaded. Its
+ * signature is verified before anything of the state is decoded: SG_ERR_BAD_SIGNATURE. */
 SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, bool *is_behind);
 
-/* Whether a floor names a signer whose floors are taken over; it is not verified. */
-bool sg_doc_floor_is_trusted(const struct sg_doc *doc, struct sg_bytes floor);
-
 /* doc_state.c */
-/* What a message has of a state. */
-#define SG_DOC_STATE_PIECE (UINT32_C(1) << 20)
-struct sg_doc_state_out {
-    struct sg_column record; /* floor and state */
+/* One copy of a state for all sessions that give it. */
+struct sg_doc_giving {
+    uint32_t refs;
+    uint32_t loaded; /* of the document when it was made */
     uint64_t floor;
-    uint32_t at; /* bytes before this are sent */
+    struct sg_column record;          /* floor and state */
+    struct sg_bytes signature, state; /* of it */
+    struct sg_column hashes;
 };
-enum sg_doc_gathering {
-    SG_DOC_STATE_MORE,
-    SG_DOC_STATE_WHOLE,   /* it can be taken over */
-    SG_DOC_STATE_UNWANTED /* its signer is not trusted */
+/* What one session does with it. */
+struct sg_doc_state_out {
+    struct sg_doc_giving *giving; /* NULL: nothing, or told only */
+    bool is_told;                 /* it is to be told that there is a floor .. */
+    uint64_t floor;               /* .. this one */
+    uint32_t piece;               /* pieces before this are sent */
 };
 uint64_t sg_doc_floor_id(struct sg_bytes floor);
 /* Is not to be sent any more. */
 void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id);
-/* Forgets what has come of a state. */
-void sg_doc_state_forget(struct sg_doc *doc);
+bool sg_doc_is_refused(const struct sg_doc *doc, uint64_t id);
 struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc);
-/* Begins to send the state under the document's floor; out->record stays empty when the other one
- * does not want it. SG_ERR_PROTOCOL: it has more of it than there is. */
+/* Begins to give the state under the document's floor, as far as the other one wishes to have it.
+ * SG_ERR_PROTOCOL: it has more of it than there is; SG_ERR_NO_MEMORY; of the disk. */
 SG_MUST_USE sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
                                       struct sg_doc_state_out *out);
-/* Appends the next part: floor [8], bytes in all, where this part begins, the part. */
+/* Appends the next message; nothing when there is no more. */
 void sg_doc_state_put(struct sg_doc_state_out *state, struct sg_column *out);
-/* A part. SG_ERR_PROTOCOL: not the next one; SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
-SG_MUST_USE sg_err sg_doc_state_take(struct sg_doc *doc, struct sg_bytes body,
-                                     enum sg_doc_gathering *result);
+void sg_doc_state_end(struct sg_doc *doc, struct sg_doc_state_out *state);
+
+/* doc_gather.c */
+enum sg_doc_gathering {
+    SG_DOC_STATE_MORE,
+    SG_DOC_STATE_WHOLE,   /* it can be taken over */
+    SG_DOC_STATE_UNWANTED /* it will not be taken over */
+};
+struct sg_doc_got {
+    enum sg_doc_gathering what;
+    uint64_t floor;
+};
+/* A message about a state, from a session (only its address counts): that there is one, or a piece.
+ * SG_ERR_BAD_SIGNATURE: of a floor or a piece; SG_ERR_LIMIT: no room for
+ * it now; SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now,
+                                 struct sg_bytes body, struct sg_doc_got *got);
 /* Makes a bundle of a whole one, which is forgotten. */
-SG_MUST_USE sg_err sg_doc_state_bundle(struct sg_doc *doc, struct sg_column *bundle);
+SG_MUST_USE sg_err sg_doc_gather_bundle(struct sg_doc *doc, uint64_t floor,
+                                        struct sg_column *bundle);
+/* What is there of a state, for the wish: of the one of which most is there. */
+void sg_doc_gather_wish(const struct sg_doc *doc, struct sg_doc_wish *wish);
+/* A session has ended; what it brought stays for a while. */
+void sg_doc_gather_leave(struct sg_doc *doc, const void *session);
+/* Forgets what nobody has added to for long. */
+void sg_doc_gather_expire(struct sg_doc *doc, sg_time_ns now);
+/* Forgets all. */
+void sg_doc_gather_forget(struct sg_doc *doc);
+/* Pieces that are kept in all documents of the process; SG_DOC_GATHER_MAX at most. */
+#define SG_DOC_GATHER_MAX 512
+uint32_t sg_doc_gather_total(void);
 
 /* doc_undo.c */
 void sg_doc_undo_clear(struct sg_doc *doc, uint32_t from);

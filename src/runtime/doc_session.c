@@ -3,13 +3,14 @@
  *   1 .. 5    who lacks what: node/doc_compare.c
  *   DATA      6, a bundle: batches that the other one lacks, in pieces
  *   DONE      7
- *   STATE     8, a part of a state, for those behind the floor: doc_state.c
+ *   STATE     8, a piece of a state, for those behind the floor: doc_state.c
  *
  * Both sides do the same, and whoever has said a word too early has only decided who decodes. Equal
  * replicas part after their first messages. */
 #include "runtime/doc_impl.h"
 
 #include "crypto/random.h"
+#include "os/clock.h"
 
 enum { DATA = 6, DONE = 7, STATE = 8 };
 
@@ -38,6 +39,7 @@ static sg_err begin(struct sg_doc_session *s)
     SG_TRY(sg_random(nonce, sizeof(nonce)));
     SG_TRY(sg_doc_compare_init(&s->compare, s->doc->replica, nonce));
     s->has_compare = true;
+    s->compare.wish.wants_none = true;
     return SG_OK;
 }
 
@@ -50,7 +52,8 @@ sg_err sg_doc_session_new(struct sg_doc *doc, uint32_t source, struct sg_doc_ses
     if (s == NULL)
         return SG_ERR_NO_MEMORY;
     *s = (struct sg_doc_session){.doc = doc, .source = source, .loaded = doc->loaded};
-    s->out.mem = s->state.record.mem = doc->mem;
+    s->out.mem = doc->mem;
+    sg_doc_gather_expire(doc, sg_clock_now());
     sg_err err = begin(s);
     if (err != SG_OK) {
         sg_doc_session_free(s);
@@ -65,7 +68,8 @@ void sg_doc_session_free(struct sg_doc_session *s)
     if (s == NULL)
         return;
     sg_column_fini(&s->out);
-    sg_column_fini(&s->state.record);
+    sg_doc_state_end(s->doc, &s->state);
+    sg_doc_gather_leave(s->doc, s);
     if (s->has_compare)
         sg_doc_compare_fini(&s->compare);
     sg_mem_free(s->doc->mem, s);
@@ -85,10 +89,13 @@ static sg_err put_state(struct sg_doc_session *s)
     if (!s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0)
         SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
     s->has_state = true;
-    if (s->state.record.len <= s->state.at)
-        return SG_OK;
     sg_put_u8(&s->out, STATE);
+    size_t empty = s->out.len;
     sg_doc_state_put(&s->state, &s->out);
+    if (s->out.len == empty) {
+        s->out.len = 0;
+        sg_doc_state_end(s->doc, &s->state);
+    }
     return SG_OK;
 }
 
@@ -161,6 +168,7 @@ static sg_err take_bundle(struct sg_doc_session *s, struct sg_bytes body)
     sum->known += got.known;
     sum->pending = s->doc->replica->pending.count;
     sum->refused += got.refused;
+    sum->postponed += got.postponed;
     sum->refusal = sum->refusal == SG_OK ? got.refusal : sum->refusal;
     sum->has_floor = sum->has_floor || got.has_floor;
     return err == SG_OK && got.has_floor && s->adopts ? adopt(s, body) : err;
@@ -174,35 +182,32 @@ static sg_err hear_data(struct sg_doc_session *s, struct sg_bytes body)
     return sg_doc_is_packed(body) ? SG_ERR_MALFORMED : take_bundle(s, body);
 }
 
-static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
+/* All of a state is here. */
+static sg_err take_state(struct sg_doc_session *s, uint64_t floor)
 {
-    enum sg_doc_gathering got;
     struct sg_column bundle = {.mem = s->doc->mem};
-    if (!s->compare.has_differed || s->peer_done)
-        return SG_ERR_PROTOCOL;
-    if (!s->adopts) { /* it is told that there is one, and no more */
-        s->result.has_floor = true;
-        return SG_OK;
-    }
-    SG_TRY(sg_doc_state_take(s->doc, body, &got));
-    s->result.has_floor = s->result.has_floor || got == SG_DOC_STATE_UNWANTED;
-    if (got != SG_DOC_STATE_WHOLE)
-        return SG_OK;
     uint32_t loaded = s->doc->loaded;
-    uint64_t floor = s->doc->gathered_floor;
-    /* before anything of it is looked at: with a floor that is real came a state that is not */
-    sg_err err = sg_doc_verify_record(s->doc, sg_column_bytes(&s->doc->gathered));
-    if (err != SG_OK) {
-        sg_doc_state_forget(s->doc);
-        return err;
-    }
-    err = sg_doc_state_bundle(s->doc, &bundle);
+    sg_err err = sg_doc_gather_bundle(s->doc, floor, &bundle);
     if (err == SG_OK)
         err = take_bundle(s, sg_column_bytes(&bundle));
     if (err == SG_OK && s->doc->loaded == loaded) /* it brought nothing */
         sg_doc_refuse_floor(s->doc, floor);
     sg_column_fini(&bundle);
     return err;
+}
+
+static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
+{
+    struct sg_doc_got got;
+    if (!s->compare.has_differed || s->peer_done)
+        return SG_ERR_PROTOCOL;
+    if (!s->adopts) { /* it has said so, and is told that there is one */
+        s->result.has_floor = true;
+        return SG_OK;
+    }
+    SG_TRY(sg_doc_gather(s->doc, s, sg_clock_now(), body, &got));
+    s->result.has_floor = s->result.has_floor || got.what == SG_DOC_STATE_UNWANTED;
+    return got.what == SG_DOC_STATE_WHOLE ? take_state(s, got.floor) : SG_OK;
 }
 
 sg_err sg_doc_session_input(struct sg_doc_session *s, struct sg_bytes message)

@@ -189,47 +189,53 @@ sg_err sg_doc_put_checkpoints(struct sg_doc *doc, const struct sg_frontier_view 
     return out->has_failed ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
-static bool is_of(const struct sg_doc *doc, struct sg_bytes bytes, uint32_t chain, uint32_t *seq)
+/* Keeps a checkpoint when it speaks for a batch and is nearer to it than the one that is kept: of
+ * its author, at it or behind it. */
+static void keep_nearer(const struct sg_doc *doc, struct sg_bytes bytes, uint32_t batch,
+                        struct sg_column *out, uint32_t *last)
 {
+    const struct sg_log *log = &doc->replica->log;
     struct sg_docs_checkpoint checkpoint;
-    uint32_t of;
-    if (read_checkpoint(doc, bytes, &checkpoint, &of) != SG_OK || of != chain)
-        return false;
-    *seq = checkpoint.seq;
-    return true;
+    uint32_t chain;
+    if (read_checkpoint(doc, bytes, &checkpoint, &chain) != SG_OK ||
+        checkpoint.seq < log->batches[batch].seq ||
+        sg_log_at(log, chain, log->batches[batch].seq) != batch ||
+        (out->len > 0 && checkpoint.seq >= log->batches[*last].seq))
+        return;
+    out->len = 0;
+    sg_put_bytes(out, bytes);
+    *last = sg_log_at(log, chain, checkpoint.seq);
 }
 
-static bool find_kept(struct sg_doc *doc, uint32_t chain, struct sg_column *out, uint32_t *seq)
+static void find_kept(const struct sg_doc *doc, uint32_t batch, struct sg_column *out,
+                      uint32_t *last)
 {
     struct sg_reader in = sg_reader(sg_column_bytes(&doc->checkpoints));
     while (in.left > 0 && in.err == SG_OK) {
         (void)sg_read_u8(&in);
         struct sg_bytes bytes = sg_get_vector(&in, UINT32_MAX);
-        if (in.err != SG_OK || !is_of(doc, bytes, chain, seq))
-            continue;
-        sg_put_bytes(out, bytes);
-        return true;
+        if (in.err == SG_OK)
+            keep_nearer(doc, bytes, batch, out, last);
     }
-    return false;
 }
 
-sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t chain, struct sg_column *out,
-                              uint32_t *seq)
+sg_err sg_doc_find_checkpoint(struct sg_doc *doc, uint32_t batch, struct sg_column *out,
+                              uint32_t *last)
 {
     bool has_row = doc->store != NULL;
-    bool is_found = doc->store == NULL && find_kept(doc, chain, out, seq);
-    for (uint64_t after = 0; has_row && !is_found;) {
+    if (doc->store == NULL)
+        find_kept(doc, batch, out, last);
+    for (uint64_t after = 0; has_row;) {
         uint8_t *bytes;
         size_t len;
         SG_TRY(sg_docs_checkpoint(doc->store, &after, &bytes, &len, &has_row));
-        is_found = has_row && is_of(doc, sg_bytes(bytes, len), chain, seq);
-        if (is_found)
-            sg_put_bytes(out, sg_bytes(bytes, len));
+        if (has_row)
+            keep_nearer(doc, sg_bytes(bytes, len), batch, out, last);
         sg_mem_free(doc->mem, bytes);
     }
     if (out->has_failed)
         return SG_ERR_NO_MEMORY;
-    return is_found ? SG_OK : SG_ERR_NOT_FOUND;
+    return out->len > 0 ? SG_OK : SG_ERR_NOT_FOUND;
 }
 
 /* ---- floors ---------------------------------------------------------------------------------- */
@@ -282,6 +288,7 @@ sg_err sg_doc_compact(struct sg_doc *doc)
         return err;
     doc->unsigned_count = 0;
     doc->refused_count = 0;
+    sg_doc_gather_forget(doc);
     sg_doc_undo_clear(doc, 0);
     return sg_doc_load(doc, true);
 }
@@ -386,6 +393,7 @@ static sg_err import_plain(struct sg_doc *doc, struct sg_bytes plain, uint32_t s
                                             .known = got.known,
                                             .pending = got.pending,
                                             .refused = got.refused,
+                                            .postponed = got.postponed,
                                             .refusal = got.refusal};
     SG_TRY(sg_doc_flush(doc)); /* also what came before an error */
     if (err == SG_OK && got.state.len > 0) {

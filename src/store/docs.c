@@ -4,13 +4,12 @@
  *   batch       n INTEGER, name BLOB [32] unique, author INTEGER, seq, lamport, prev BLOB,
  *               rest BLOB
  *   author      id INTEGER, name BLOB [32] unique
- *   checkpoint  author INTEGER, seq, bytes BLOB: of older programs
  *   signed      chain BLOB [32] unique, author, seq, bytes BLOB: the newest checkpoint of each
- *               chain, for an author who forked has several; made when needed
+ *               chain, for an author who forked has several
  *   snapshot    n INTEGER, state BLOB (zlib), floor BLOB: at most one row
- *   own         author INTEGER, name BLOB: the newest batch that was made here; made when needed
- *   used        author INTEGER, seq INTEGER: numbers below it are used; made when needed
- *   unsynced    bytes BLOB: what a floor that was taken over did not have; made when needed
+ *   own         author INTEGER, name BLOB: the newest batch that was made here
+ *   used        author INTEGER, seq INTEGER: numbers below it are used
+ *   unsynced    bytes BLOB: what a floor that was taken over did not have
  *
  * Rows of batches are in the order in which they were applied, each after its past, so any prefix
  * of them is a document. WAL with synchronous FULL: a transaction is on the disk when it is
@@ -18,15 +17,30 @@
  * table of their own: they would waste pages in the rows.
  *
  * A file is made in one transaction, with application_id and user_version: it is either empty or
- * whole. One that is not ours is never written to. */
+ * whole. One that is not ours is never written to.
+ *
+ * Version 1 had a checkpoint of each author instead of `signed`, and made the tables below that one
+ * when they were needed: programs that know only that version would pass over `used` and take
+ * numbers twice, so a file becomes version 2 when it is opened. */
 #include "store/docs_impl.h"
 #include "store/pack.h"
 
 #define APPLICATION_ID 1396789068 /* "SADL" */
-#define VERSION 1
+#define VERSION 2
 #define STATE_MAX (UINT32_MAX - 1)
 
 /* ---- opening --------------------------------------------------------------------------------- */
+
+/* What version 2 has more than the first one. */
+#define SCHEMA_2                                                                                   \
+    "CREATE TABLE IF NOT EXISTS own(author INTEGER PRIMARY KEY REFERENCES author,"                 \
+    " name BLOB NOT NULL) STRICT;"                                                                 \
+    "CREATE TABLE IF NOT EXISTS used(author INTEGER PRIMARY KEY REFERENCES author,"                \
+    " seq INTEGER NOT NULL) STRICT;"                                                               \
+    "CREATE TABLE IF NOT EXISTS unsynced(n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"      \
+    "CREATE TABLE IF NOT EXISTS signed(n INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE,"         \
+    " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL,"                            \
+    " bytes BLOB NOT NULL) STRICT;"
 
 static const char schema[] =
     "CREATE TABLE doc(genesis BLOB NOT NULL) STRICT;"
@@ -35,11 +49,16 @@ static const char schema[] =
     "CREATE TABLE batch(n INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = 32),"
     " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL, lamport INTEGER NOT NULL,"
     " prev BLOB, rest BLOB NOT NULL) STRICT;"
-    "CREATE TABLE checkpoint(author INTEGER PRIMARY KEY REFERENCES author, seq INTEGER NOT NULL,"
-    " bytes BLOB NOT NULL) STRICT;"
-    "CREATE TABLE snapshot(n INTEGER PRIMARY KEY, state BLOB NOT NULL, floor BLOB NOT NULL) STRICT;"
-    "PRAGMA application_id = 1396789068;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE snapshot(n INTEGER PRIMARY KEY, state BLOB NOT NULL, floor BLOB NOT NULL) "
+    "STRICT;" SCHEMA_2 "PRAGMA application_id = 1396789068;"
+    "PRAGMA user_version = 2;";
+
+/* A checkpoint of an author counts as one of a chain with his name, until a newer one comes. */
+static const char migration[] =
+    SCHEMA_2 "INSERT OR IGNORE INTO signed(chain, author, seq, bytes)"
+             " SELECT name, author, seq, bytes FROM checkpoint JOIN author ON id = author;"
+             "DROP TABLE checkpoint;"
+             "PRAGMA user_version = 2;";
 
 sg_err sg_docs_begin(sqlite3 *db)
 {
@@ -62,14 +81,6 @@ sg_err sg_docs_name_author(struct sg_docs *docs, const uint8_t author[SG_ID_LEN]
     return sg_sql_run(docs->db, docs->author);
 }
 
-sg_err sg_docs_has_table(struct sg_docs *docs, const char *sql, bool *has)
-{
-    int64_t count = 0;
-    SG_TRY(sg_sql_int(docs->db, sql, &count));
-    *has = count > 0;
-    return SG_OK;
-}
-
 /* A copy of a column; NULL and no error when it is empty. */
 sg_err sg_docs_copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at, struct sg_bytes *out)
 {
@@ -84,8 +95,11 @@ sg_err sg_docs_copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at, str
 }
 
 /* That the tables are whole enough to be read: every batch is checked by its name when it is. */
-static sg_err verify(sqlite3 *db)
+static sg_err verify(sqlite3 *db, int64_t version)
 {
+    static const char checks_2[] = "SELECT (SELECT count(*) FROM signed) +"
+                                   " (SELECT count(*) FROM own) + (SELECT count(*) FROM used) +"
+                                   " (SELECT count(*) FROM unsynced)";
     int64_t count = 0;
     int64_t size = 0;
     int64_t pages = 0;
@@ -95,8 +109,14 @@ static sg_err verify(sqlite3 *db)
     if (count != 1)
         return SG_ERR_CORRUPT;
     SG_TRY(sg_sql_int(db, "SELECT count(*) FROM snapshot", &count));
-    SG_TRY(sg_sql_int(db, "SELECT count(*) FROM checkpoint", &count));
-    return sg_sql_int(db, "SELECT count(*) FROM author", &count);
+    SG_TRY(sg_sql_int(db, "SELECT count(*) FROM author", &count));
+    return sg_sql_int(db, version == 1 ? "SELECT count(*) FROM checkpoint" : checks_2, &count);
+}
+
+static sg_err migrate(sqlite3 *db)
+{
+    SG_TRY(sg_docs_begin(db));
+    return sg_docs_end(db, sg_sql_exec(db, migration));
 }
 
 static sg_err make_tables(sqlite3 *db, struct sg_bytes genesis)
@@ -118,6 +138,7 @@ static sg_err prepare_database(sqlite3 *db, struct sg_bytes genesis)
 {
     const struct sg_sql_file file = {.application_id = APPLICATION_ID, .version = VERSION};
     bool is_empty = false;
+    int64_t version = 0;
     (void)sqlite3_extended_result_codes(db, 1);
     (void)sqlite3_busy_timeout(db, 1000);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -127,12 +148,15 @@ static sg_err prepare_database(sqlite3 *db, struct sg_bytes genesis)
         return SG_ERR_NOT_FOUND;
     if (!is_empty && genesis.len > 0)
         return SG_ERR_EXISTS;
+    SG_TRY(sg_sql_int(db, "PRAGMA user_version", &version));
     if (!is_empty)
-        SG_TRY(verify(db));
+        SG_TRY(verify(db, version));
     SG_TRY(sg_sql_exec(db, "PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;"
                            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                            "PRAGMA journal_size_limit = 1048576"));
-    return is_empty ? make_tables(db, genesis) : SG_OK;
+    if (is_empty)
+        return make_tables(db, genesis);
+    return version < VERSION ? migrate(db) : SG_OK;
 }
 
 static sg_err prepare_statements(struct sg_docs *docs)
@@ -344,8 +368,6 @@ static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
     sqlite3_stmt *stmt;
     if (unsynced.len == 0)
         return SG_OK;
-    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS unsynced(n INTEGER PRIMARY KEY,"
-                                 " bytes BLOB NOT NULL) STRICT"));
     SG_TRY(sg_sql_prepare(docs->db, "INSERT INTO unsynced(bytes) VALUES(?1)", &stmt));
     sg_err err = sg_sql_bind_bytes(stmt, 1, unsynced);
     if (err == SG_OK)
@@ -354,21 +376,11 @@ static sg_err keep_unsynced(struct sg_docs *docs, struct sg_bytes unsynced)
     return err;
 }
 
-/* Whether there ever was something. */
-static sg_err has_unsynced(struct sg_docs *docs, bool *has)
-{
-    return sg_docs_has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'unsynced'",
-                             has);
-}
-
 sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)
 {
     sqlite3_stmt *stmt;
     struct sg_bytes bytes = {0};
     bool has = false;
-    SG_TRY(has_unsynced(docs, &has));
-    if (!has)
-        return SG_ERR_NOT_FOUND;
     SG_TRY(sg_sql_prepare(docs->db, "SELECT bytes FROM unsynced ORDER BY n LIMIT 1", &stmt));
     sg_err err = sg_sql_step(docs->db, stmt, &has);
     if (err == SG_OK && !has)
@@ -383,10 +395,6 @@ sg_err sg_docs_unsynced(struct sg_docs *docs, uint8_t **out, size_t *len)
 
 sg_err sg_docs_forget_unsynced(struct sg_docs *docs)
 {
-    bool has = false;
-    SG_TRY(has_unsynced(docs, &has));
-    if (!has)
-        return SG_OK;
     return sg_sql_exec(docs->db, "DELETE FROM unsynced WHERE n = (SELECT min(n) FROM unsynced)");
 }
 
@@ -398,9 +406,7 @@ sg_err sg_docs_compact(struct sg_docs *docs, struct sg_bytes state, struct sg_by
     SG_TRY(sg_pack(docs->mem, state, 6, &packed, &len));
     sg_err err = sg_docs_begin(docs->db);
     if (err == SG_OK) {
-        err = sg_sql_exec(docs->db, "DELETE FROM batch; DELETE FROM checkpoint");
-        if (err == SG_OK)
-            err = sg_docs_drop_signed(docs);
+        err = sg_sql_exec(docs->db, "DELETE FROM batch; DELETE FROM signed");
         if (err == SG_OK)
             err = write_snapshot(docs, docs->last, sg_bytes(packed, len), floor);
         if (err == SG_OK)

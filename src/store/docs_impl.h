@@ -20,8 +20,6 @@ SG_MUST_USE sg_err sg_docs_begin(sqlite3 *db);
 SG_MUST_USE sg_err sg_docs_end(sqlite3 *db, sg_err err);
 /* A row for an author, if there is none. */
 SG_MUST_USE sg_err sg_docs_name_author(struct sg_docs *docs, const uint8_t author[SG_ID_LEN]);
-/* Whether a statement that counts finds something. */
-SG_MUST_USE sg_err sg_docs_has_table(struct sg_docs *docs, const char *sql, bool *has);
 /* A copy of a column; NULL and no error when it is empty. */
 SG_MUST_USE sg_err sg_docs_copy_column(struct sg_docs *docs, sqlite3_stmt *stmt, int at,
                                        struct sg_bytes *out);
@@ -29,7 +27,5 @@ SG_MUST_USE sg_err sg_docs_copy_column(struct sg_docs *docs, sqlite3_stmt *stmt,
 /* ---- docs_own.c, within a transaction ---- */
 /* The newest batch that was made here. */
 SG_MUST_USE sg_err sg_docs_put_own(struct sg_docs *docs, const struct sg_docs_batch *batch);
-/* All checkpoints go. */
-SG_MUST_USE sg_err sg_docs_drop_signed(struct sg_docs *docs);
 
 #endif

@@ -6,8 +6,6 @@
 sg_err sg_docs_put_own(struct sg_docs *docs, const struct sg_docs_batch *batch)
 {
     sqlite3_stmt *stmt;
-    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS own(author INTEGER PRIMARY KEY"
-                                 " REFERENCES author, name BLOB NOT NULL) STRICT"));
     SG_TRY(sg_sql_prepare(
         docs->db, "INSERT OR REPLACE INTO own SELECT id, ?2 FROM author WHERE name = ?1", &stmt));
     sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(batch->author, SG_ID_LEN));
@@ -23,9 +21,6 @@ sg_err sg_docs_own(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint8_
 {
     sqlite3_stmt *stmt;
     bool has = false;
-    SG_TRY(sg_docs_has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'own'", &has));
-    if (!has)
-        return SG_ERR_NOT_FOUND;
     SG_TRY(sg_sql_prepare(docs->db,
                           "SELECT own.name FROM own JOIN author ON id = author"
                           " WHERE author.name = ?1",
@@ -46,8 +41,6 @@ static sg_err put_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], ui
 {
     sqlite3_stmt *stmt;
     SG_TRY(sg_docs_name_author(docs, author));
-    SG_TRY(sg_sql_exec(docs->db, "CREATE TABLE IF NOT EXISTS used(author INTEGER PRIMARY KEY"
-                                 " REFERENCES author, seq INTEGER NOT NULL) STRICT"));
     SG_TRY(sg_sql_prepare(docs->db,
                           "INSERT INTO used SELECT id, ?2 FROM author WHERE name = ?1"
                           " ON CONFLICT(author) DO UPDATE SET seq = max(seq, excluded.seq)",
@@ -72,9 +65,6 @@ sg_err sg_docs_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint3
     sqlite3_stmt *stmt;
     bool has = false;
     *seq = 0;
-    SG_TRY(sg_docs_has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'used'", &has));
-    if (!has)
-        return SG_OK;
     SG_TRY(sg_sql_prepare(
         docs->db, "SELECT seq FROM used JOIN author ON id = author WHERE author.name = ?1", &stmt));
     sg_err err = sg_sql_bind_bytes(stmt, 1, sg_bytes(author, SG_ID_LEN));
@@ -90,33 +80,10 @@ sg_err sg_docs_used(struct sg_docs *docs, const uint8_t author[SG_ID_LEN], uint3
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
-static sg_err has_signed(struct sg_docs *docs, bool *has)
-{
-    return sg_docs_has_table(docs, "SELECT count(*) FROM sqlite_schema WHERE name = 'signed'", has);
-}
-
-/* Older programs kept one of each author: these count as of a chain with the author's name. */
-static sg_err make_signed(struct sg_docs *docs)
-{
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    if (has)
-        return SG_OK;
-    return sg_sql_exec(docs->db,
-                       "CREATE TABLE signed(n INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE,"
-                       " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL,"
-                       " bytes BLOB NOT NULL) STRICT;"
-                       "INSERT INTO signed(chain, author, seq, bytes)"
-                       " SELECT name, author, seq, bytes FROM checkpoint JOIN author"
-                       " ON id = author;"
-                       "DELETE FROM checkpoint");
-}
-
 static sg_err put_checkpoint(struct sg_docs *docs, const struct sg_docs_checkpoint *checkpoint)
 {
     sqlite3_stmt *stmt;
     SG_TRY(sg_docs_name_author(docs, checkpoint->author));
-    SG_TRY(make_signed(docs));
     SG_TRY(sg_sql_prepare(docs->db,
                           "INSERT INTO signed(chain, author, seq, bytes)"
                           " SELECT ?4, id, ?2, ?3 FROM author WHERE name = ?1"
@@ -147,13 +114,8 @@ sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out, 
 {
     sqlite3_stmt *stmt;
     struct sg_bytes bytes = {0};
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    SG_TRY(sg_sql_prepare(
-        docs->db,
-        has ? "SELECT n, bytes FROM signed WHERE n > ?1 ORDER BY n LIMIT 1"
-            : "SELECT author, bytes FROM checkpoint WHERE author > ?1 ORDER BY author LIMIT 1",
-        &stmt));
+    SG_TRY(sg_sql_prepare(docs->db, "SELECT n, bytes FROM signed WHERE n > ?1 ORDER BY n LIMIT 1",
+                          &stmt));
     sg_err err = sg_sql_bind_u64(stmt, 1, *after);
     if (err == SG_OK)
         err = sg_sql_step(docs->db, stmt, has_row);
@@ -165,11 +127,4 @@ sg_err sg_docs_checkpoint(struct sg_docs *docs, uint64_t *after, uint8_t **out, 
     *len = bytes.len;
     (void)sqlite3_finalize(stmt);
     return err;
-}
-
-sg_err sg_docs_drop_signed(struct sg_docs *docs)
-{
-    bool has = false;
-    SG_TRY(has_signed(docs, &has));
-    return has ? sg_sql_exec(docs->db, "DELETE FROM signed") : SG_OK;
 }

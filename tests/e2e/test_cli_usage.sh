@@ -60,6 +60,10 @@ usage '--topic NAME is needed' sub
 usage '--json takes no value' peers --json=1
 usage "unexpected argument 'x'" status x
 usage 'an argument is missing' id
+usage 'an argument is missing' doc get
+usage "'nope' is none of create|get|set" doc nope
+usage "'nope' is none of create|get|set" doc nope a b c d
+usage "'nope' is no verb of doc" doc nope a
 usage "'old' is neither 'new' nor 'show'" id old
 usage '--nodes must be between 2 and 200' demo --nodes 1
 usage '--nodes wants a whole number' demo --nodes ten

@@ -105,6 +105,32 @@ as alice get list.doc >alice.out
 expect_same alice.out bob.out
 expect_text bob.out rice
 
+begin 'what went wrong elsewhere is told'
+expect_exit 0 as alice create fork.doc
+expect_exit 0 as alice add fork.doc list one
+cp fork.doc twin.doc
+expect_exit 0 as alice add fork.doc list two
+expect_exit 0 as alice add twin.doc list three
+expect_exit 0 as alice sync fork.doc twin.doc
+expect_text last.err 'two different changes with one number'
+expect_exit 0 as alice export fork.doc forged.sgd --plain
+python3 - <<'END'
+b = bytearray(open("forged.sgd", "rb").read())
+b[-1] ^= 1  # of the last checkpoint
+open("forged.sgd", "wb").write(b)
+open("torn.sgd", "wb").write(b[: len(b) // 2])
+END
+expect_exit 1 as alice import fork.doc forged.sgd
+expect_text last.err 'signature'
+expect_exit 1 as bob import made.doc forged.sgd
+expect_text last.err 'signature'
+expect_exit 0 as bob get made.doc
+expect_exit 1 as bob import torn.doc torn.sgd
+expect_one_line last.err
+expect_text last.err 'torn.sgd'
+[ ! -e torn.doc ] || fail 'half a document was made'
+expect_exit 0 as alice get fork.doc
+
 begin 'what is refused'
 echo 'dear diary' >diary
 expect_exit 1 as alice get diary
@@ -122,6 +148,13 @@ expect_text last.err 'another document'
 expect_exit 1 as alice text list.doc note x --at 999
 expect_exit 1 as alice rm list.doc shopping nothing
 expect_exit 1 as alice text list.doc note "$(printf '\377')"
+expect_text last.err 'UTF-8'
+expect_exit 1 as alice set list.doc "$(printf 'k\377')" v
+expect_text last.err 'a path is'
+expect_exit 1 as alice set list.doc big "$(head -c 70000 /dev/zero | tr '\0' x)"
+expect_text last.err '64 KiB'
+expect_exit 2 as alice nope
+expect_text last.err "'nope' is none of"
 expect_exit 2 as alice fly list.doc
 expect_exit 2 as alice set list.doc x
 expect_exit 2 as alice set list.doc x 1 --kind counter

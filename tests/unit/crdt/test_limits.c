@@ -1,4 +1,5 @@
 /* crdt/limits.h: limits are of batches and of what is made here, never of what happens to be in. */
+#include "crdt/bundle.h"
 #include "unit/crdt/fixture.h"
 
 static void close_txn(struct sg_replica *r, sg_err want)
@@ -201,6 +202,70 @@ static void test_seen_of_little(void **state)
     replica_free(all);
 }
 
+/* Without room a batch is put off, not judged: which ones those are depends on the order in which
+ * they come, what becomes of them does not. Two replicas that got all in opposite orders have the
+ * same once there is room, nothing was refused, and what is really wrong was refused by both. */
+static void test_two_orders(void **state)
+{
+    (void)state;
+    enum { AUTHORS = 40, LATE = 6 };
+    struct sg_replica *all = replica_new(SG_SEQ_FUGUE_MAX);
+    struct sg_replica *to[2];
+    struct sg_column bundles[LATE + 1];
+    struct sg_bundle_result got[2] = {{0}};
+    for (uint32_t i = 0; i < AUTHORS; i++) {
+        struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+        begin(r, 10 + i);
+        assert_int_equal(sg_replica_count(r, cell_of(r, SG_CELL_COUNTER, "n"), 1), SG_OK);
+        (void)commit(r);
+        merge(all, r);
+        replica_free(r);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        to[i] = replica_new(SG_SEQ_FUGUE_MAX);
+        merge(to[i], all);
+        to[i]->config.limits.seen_bytes = 3 * AUTHORS * sizeof(struct sg_log_track);
+    }
+    /* each of these has seen all of those, and none of the others */
+    for (uint32_t i = 0; i <= LATE; i++) {
+        struct sg_replica *r = replica_new(SG_SEQ_FUGUE_MAX);
+        bundles[i] = (struct sg_column){.mem = sg_mem_default()};
+        merge(r, all);
+        begin(r, 1 + i);
+        assert_int_equal(sg_replica_count(r, cell_of(r, SG_CELL_COUNTER, "n"), 1), SG_OK);
+        uint32_t batch = commit(r);
+        sg_bundle_begin(r, &bundles[i]);
+        struct sg_column bytes = batch_bytes(r, batch);
+        if (i == LATE) /* its Lamport time is not that of its past */
+            bytes.data[bytes.len - r->log.batches[batch].len] ^= 1;
+        sg_bundle_put(&bundles[i], SG_BUNDLE_BATCH, sg_column_bytes(&bytes));
+        sg_column_fini(&bytes);
+        replica_free(r);
+    }
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            got[i] = (struct sg_bundle_result){0};
+            for (uint32_t k = 0; k <= LATE; k++) {
+                struct sg_bytes bundle = sg_column_bytes(&bundles[i == 0 ? k : LATE - k]);
+                assert_int_equal(sg_bundle_import(to[i], bundle, 1, &got[i]), SG_OK);
+            }
+            assert_int_equal(got[i].refused, 1);
+            assert_int_equal(got[i].refusal, SG_ERR_PROTOCOL);
+            assert_int_equal(got[i].postponed > 0, round == 0);
+            assert_int_equal(got[i].applied + got[i].known + got[i].postponed, LATE);
+            to[i]->config.limits.seen_bytes = UINT64_C(1) << 30;
+        }
+        assert_int_equal(got[0].postponed, got[1].postponed);
+    }
+    assert_int_equal(to[0]->log.count, AUTHORS + LATE);
+    assert_equal_state(to[0], to[1]);
+    for (uint32_t i = 0; i <= LATE; i++)
+        sg_column_fini(&bundles[i]);
+    replica_free(to[0]);
+    replica_free(to[1]);
+    replica_free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_surplus_heads),
         cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_two_orders),
         cmocka_unit_test(test_seen_of_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void name_object(struct bad *b, uint32_t parent, uint8_t kind, const char
 }
 
 /* Encodes and imports; the replica must not have changed on an error. */
-static sg_err bring(struct bad *b)
+static sg_err bring_to(struct bad *b, uint32_t count)
 {
     struct sg_column out = {.mem = sg_mem_default()};
     struct sg_column rest = {.mem = sg_mem_default()};
@@ -55,14 +55,19 @@ static sg_err bring(struct bad *b)
     sg_err err = sg_replica_import(b->r, sg_column_bytes(&out), 1, &result);
     if (err != SG_OK) {
         assert_dump(b->r, before);
-        assert_int_equal(b->r->log.count, 1);
-        assert_int_equal(b->r->log.chain_count, 1);
+        assert_int_equal(b->r->log.count, count);
+        assert_int_equal(b->r->log.chain_count, count == 1 ? 1 : 2);
         assert_false(b->r->is_broken);
     }
     free(before);
     sg_column_fini(&out);
     sg_column_fini(&rest);
     return err;
+}
+
+static sg_err bring(struct bad *b)
+{
+    return bring_to(b, 1);
 }
 
 static struct sg_op insert_op(struct sg_body_element left, struct sg_body_element right,
@@ -544,6 +549,58 @@ static void test_deep_forks(void **state)
     replica_free(liar);
 }
 
+/* Whether a batch is good must not depend on which side of a fork came first. Author 1 forks after
+ * his first batch; author 2 has seen one side, and names this or that batch of his, so often. */
+static sg_err bring_named(uint32_t first, uint32_t seen, uint32_t named, uint32_t times)
+{
+    struct bad b;
+    struct sg_column twins[2];
+    enum sg_import result;
+    open_bad(&b);
+    for (uint32_t k = 0; k < 2; k++) {
+        struct sg_replica *writer = replica_new(SG_SEQ_FUGUE_MAX);
+        merge(writer, b.r);
+        begin(writer, 1);
+        uint32_t cell = cell_of(writer, SG_CELL_TEXT, "t");
+        assert_int_equal(sg_replica_insert(writer, cell, 0, text_bytes(k == 0 ? "x" : "y")), SG_OK);
+        twins[k] = batch_bytes(writer, commit(writer));
+        replica_free(writer);
+    }
+    for (uint32_t k = 0; k < 2; k++) {
+        struct sg_bytes twin = sg_column_bytes(&twins[first == k ? 0 : 1]);
+        assert_int_equal(sg_replica_import(b.r, twin, 0, &result), SG_OK);
+    }
+    uint8_t names[3][SG_ID_LEN]; /* the first batch, and both after it, whatever their order */
+    for (uint32_t k = 0; k < 3; k++)
+        memcpy(names[k], b.r->log.batches[k == 0 || first == 0 ? k : 3 - k].name, SG_ID_LEN);
+    b.batch.deps = sg_bytes(names[seen], SG_ID_LEN);
+    b.batch.lamport = 5;
+    for (uint32_t k = 0; k < times; k++)
+        (void)sg_body_ref(&b.body, names[named]);
+    name_object(&b, 0, SG_CELL_TEXT, "t");
+    const struct sg_op op = insert_op(none, none, "z");
+    sg_body_put(&b.body, &op);
+    sg_err err = bring_to(&b, 3);
+    sg_column_fini(&twins[0]);
+    sg_column_fini(&twins[1]);
+    close_bad(&b);
+    return err;
+}
+
+static void test_two_orders(void **state)
+{
+    (void)state;
+    for (uint32_t first = 0; first < 2; first++) {
+        for (uint32_t seen = 1; seen < 3; seen++) {
+            assert_int_equal(bring_named(first, seen, 0, 0), SG_OK);
+            assert_int_equal(bring_named(first, seen, seen, 1), SG_OK);
+            assert_int_equal(bring_named(first, seen, seen, 2), SG_ERR_PROTOCOL);
+            assert_int_equal(bring_named(first, seen, 3 - seen, 1), SG_ERR_PROTOCOL);
+            assert_int_equal(bring_named(first, seen, 0, 1), SG_ERR_PROTOCOL);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_own_mistakes),  cmocka_unit_test(test_many_at_one_spot),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_deleted_again),
         cmocka_unit_test(test_crowd),         cmocka_unit_test(test_deep_forks),
+        cmocka_unit_test(test_two_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

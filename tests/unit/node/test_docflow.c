@@ -379,6 +379,44 @@ static void everybody_gets_a_turn(void **state)
     net_fini(&net);
 }
 
+/* Two neighbours close their sessions every half second and open the next ones at once; two others
+ * ask every 2 s, and their sessions never end. */
+static void who_opens_again_gets_no_more(void **state)
+{
+    static const uint8_t byte[1] = {1};
+    uint32_t held[NODES] = {0};
+    (void)state;
+    begin(NODES);
+    assert_int_equal(bind(0, true), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_docflow_state *docs = sg_scope_find(net.core[0], &topic)->docs;
+    for (uint32_t half = 0; half < 480; half++) {
+        stop_own(docs);
+        for (size_t node = 1; node < NODES; node++) {
+            struct sg_doc_msg part = {
+                .kind = SG_DOC_PART, .session = 1 + half, .by_opener = true, .bytes = {byte, 1}};
+            for (size_t i = 0; node < 3 && i < SG_DOC_SESSIONS_MAX; i++) {
+                const struct sg_doc_flow *f = &docs->theirs[i];
+                struct sg_doc_msg close = {
+                    .kind = SG_DOC_CLOSE, .session = f->number, .by_opener = true};
+                if (f->handle != 0 && sg_peer_id_equal(&f->peer, net_id(&net, node)))
+                    send_to(node, 0, &close, SG_LANE_PUBSUB);
+            }
+            if (node < 3 || (half % 4 == 0 && !holds(docs, node)))
+                send_to(node, 0, &part, SG_LANE_BULK);
+        }
+        net_run(&net, SG_NS_PER_S / 2);
+        for (size_t node = 1; node < NODES; node++)
+            held[node] += holds(docs, node);
+    }
+    /* of two places for 480 steps a fair share is 240 */
+    assert_in_range(held[1], 1, 260);
+    assert_in_range(held[2], 1, 260);
+    assert_in_range(held[3], 190, 480);
+    assert_in_range(held[4], 190, 480);
+    net_fini(&net);
+}
+
 /* One who floods a node with openings spends nobody else's. */
 static void a_flood_is_its_senders(void **state)
 {
@@ -439,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_slow_message_ends),
         cmocka_unit_test(a_flood_of_sessions),
         cmocka_unit_test(everybody_gets_a_turn),
+        cmocka_unit_test(who_opens_again_gets_no_more),
         cmocka_unit_test(a_flood_is_its_senders),
         cmocka_unit_test(our_own_gives_way),
     };

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
+
 #include "base/prng.h"
 #include "store/docs.h"
 #include "store/pack.h"
@@ -297,7 +299,7 @@ static void test_damaged(void **state)
     } cases[] = {
         {0, "X", 1, false, SG_ERR_CORRUPT},                   /* not SQLite's magic */
         {68, "\0\0\0\1", 4, false, SG_ERR_CORRUPT},           /* another application */
-        {60, "\0\0\0\2", 4, false, SG_ERR_UNSUPPORTED},       /* a newer version */
+        {60, "\0\0\0\3", 4, false, SG_ERR_UNSUPPORTED},       /* a newer version */
         {4096, "x", 1, true, SG_ERR_CORRUPT},                 /* cut */
         {4096, "garbage garbage", 16, false, SG_ERR_CORRUPT}, /* the page of doc */
     };
@@ -338,12 +340,117 @@ static void test_pack(void **state)
     sg_mem_free(sg_mem_default(), packed);
 }
 
+/* ---- versions -------------------------------------------------------------------------------- */
+
+/* As programs made it that knew version 1. */
+static const char schema_1[] =
+    "CREATE TABLE doc(genesis BLOB NOT NULL) STRICT;"
+    "CREATE TABLE author(id INTEGER PRIMARY KEY,"
+    " name BLOB NOT NULL UNIQUE CHECK(length(name) = 32)) STRICT;"
+    "CREATE TABLE batch(n INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK(length(name) = 32),"
+    " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL, lamport INTEGER NOT NULL,"
+    " prev BLOB, rest BLOB NOT NULL) STRICT;"
+    "CREATE TABLE checkpoint(author INTEGER PRIMARY KEY REFERENCES author, seq INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL) STRICT;"
+    "CREATE TABLE snapshot(n INTEGER PRIMARY KEY, state BLOB NOT NULL, floor BLOB NOT NULL) STRICT;"
+    "PRAGMA application_id = 1396789068;"
+    "PRAGMA user_version = 1;"
+    "PRAGMA journal_mode = WAL;"
+    "INSERT INTO doc VALUES(x'67656e65736973');"
+    "INSERT INTO author VALUES(1, zeroblob(32));"
+    "INSERT INTO batch VALUES(1, zeroblob(32), 1, 0, 1, x'', x'0102');"
+    "INSERT INTO checkpoint VALUES(1, 3, x'616263');";
+/* Of these it made each when it was needed. */
+static const char more_1[] =
+    "CREATE TABLE own(author INTEGER PRIMARY KEY REFERENCES author, name BLOB NOT NULL) STRICT;"
+    "INSERT INTO own VALUES(1, zeroblob(32));"
+    "CREATE TABLE used(author INTEGER PRIMARY KEY REFERENCES author, seq INTEGER NOT NULL) STRICT;"
+    "INSERT INTO used VALUES(1, 7);"
+    "CREATE TABLE signed(n INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE,"
+    " author INTEGER NOT NULL REFERENCES author, seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "INSERT INTO signed VALUES(1, x'01', 1, 5, x'64656667');"
+    "DELETE FROM checkpoint;";
+
+static void exec(const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t version_of(void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t version = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return version;
+}
+
+/* What a file of version 1 has stays when it becomes version 2. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    static const uint8_t author[SG_ID_LEN];
+    for (int has_more = 0; has_more < 2; has_more++) {
+        exec(schema_1);
+        if (has_more)
+            exec(more_1);
+        for (int round = 0; round < 2; round++) {
+            struct sg_docs *docs = must_open(false);
+            struct sg_docs_batch row;
+            uint8_t name[SG_ID_LEN];
+            uint8_t *bytes;
+            size_t len;
+            bool has_row;
+            uint32_t used;
+            uint64_t after = 0;
+            assert_int_equal(sg_docs_rewind(docs, 0), SG_OK);
+            assert_int_equal(sg_docs_next(docs, &row, &has_row), SG_OK);
+            assert_true(has_row && row.n == 1 && row.rest.len == 2);
+            sg_docs_stop(docs);
+            assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+            assert_true(has_row && len == (has_more ? 4 : 3));
+            sg_mem_free(sg_mem_default(), bytes);
+            assert_int_equal(sg_docs_own(docs, author, name), has_more ? SG_OK : SG_ERR_NOT_FOUND);
+            assert_int_equal(sg_docs_used(docs, author, &used), SG_OK);
+            assert_int_equal(used, has_more ? 7 : 0);
+            sg_docs_close(docs);
+            assert_int_equal(version_of(), 2);
+        }
+        remove_doc();
+    }
+}
+
+/* A newer file, and one whose tables are not those of its version, stay as they are. */
+static void test_other_versions(void **state)
+{
+    (void)state;
+    struct sg_docs *docs;
+    exec(schema_1);
+    exec("PRAGMA user_version = 3");
+    assert_int_equal(open_docs(&docs, false), SG_ERR_UNSUPPORTED);
+    assert_int_equal(version_of(), 3);
+    exec("PRAGMA user_version = 2");
+    assert_int_equal(open_docs(&docs, false), SG_ERR_CORRUPT);
+    exec("PRAGMA user_version = 1; DROP TABLE checkpoint");
+    assert_int_equal(open_docs(&docs, false), SG_ERR_CORRUPT);
+    assert_int_equal(version_of(), 1);
+    remove_doc();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept),      cmocka_unit_test(test_snapshots),
         cmocka_unit_test(test_full_disk), cmocka_unit_test(test_killed),
         cmocka_unit_test(test_damaged),   cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_version_1), cmocka_unit_test(test_other_versions),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
