@@ -193,7 +193,7 @@ static struct sg_scope *subscribed(const struct sg_core *core, const uint8_t tag
 }
 
 /* Hearsay is for topics that are short of neighbours: unasked, somebody could fill the passive view
- * of one that has enough. What is passed over stays in the cache, which is asked when it is. */
+ * of one that has enough. What is passed over stays in the cache, for those who walk by. */
 static bool may_meet(const struct sg_core *core, const struct sg_scope *scope,
                      const struct sg_peer_id *peer)
 {

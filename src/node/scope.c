@@ -368,7 +368,6 @@ static void find_timeout(struct sg_core *core, struct sg_scope *scope)
     if (core->now < scope->find_at)
         return;
     if (needs_contacts(scope)) {
-        sg_adverts_meet(core, scope); /* of claims that came while it was not short */
         sg_topics_find(core, scope);
         return;
     }
