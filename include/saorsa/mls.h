@@ -160,12 +160,14 @@ struct sg_mls_client_config {
      * more_extensions. */
     const struct sg_mls_extension_item *leaf_extensions;
     size_t leaf_extension_count;
+    struct sg_bytes
+        storage_secret; /* of sg_mls_client_storage_secret; empty: follows from secret */
 };
 
 /* The defaults: suite 0, no identity, no storage. */
 SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
 /* The configuration is copied, all that it points to too; user data and callbacks must stay good.
- * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret; SG_ERR_LIMIT: too many types or
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: a secret; SG_ERR_LIMIT: too many types or
  * extensions; SG_ERR_INVALID_ARGUMENT: also a type that comes twice or need not be said (0, the
  * RFC's, the library's), a leaf's extension of a type that the client does not list. */
 SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
@@ -175,6 +177,22 @@ SG_API void sg_mls_client_free(struct sg_mls_client *client);
 /* The signature private key: for the next sg_mls_client_new. Secret. */
 SG_API SG_MUST_USE sg_err sg_mls_client_secret(const struct sg_mls_client *client,
                                                struct sg_mls_blob *out);
+/* What its storage is sealed with: for the next sg_mls_client_new of a client that has been renewed
+ * with another signature key. Secret; the signature key does not follow from it. */
+SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client,
+                                                       struct sg_mls_blob *out);
+/* Changes what the client says of itself (RFC 9420 s5.3, s7.2) from now on: of config identity,
+ * credential_type, secret (empty: a new signature key), more_extensions, more_proposals and
+ * leaf_extensions; the rest is not looked at. What it had is wiped. Its members stay as they are in
+ * their groups, with the signature key that they have there, until a commit is accepted that has
+ * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no
+ * longer be joined by when the signature key is another one.
+ *
+ * Store sg_mls_client_secret and sg_mls_client_storage_secret first: members are loaded with either
+ * of the signature keys, but only under that storage secret. Errors as for sg_mls_client_new;
+ * SG_ERR_INVALID_ARGUMENT: also a suite that is neither 0 nor the client's. */
+SG_API SG_MUST_USE sg_err sg_mls_client_renew(struct sg_mls_client *client,
+                                              const struct sg_mls_client_config *config);
 
 /* A key package to give away (an MLSMessage), and its secret half, which sg_mls_member_join takes.
  * Good for lifetime_s seconds (at most 93 days; others refuse more). is_last_resort: may be used
@@ -262,6 +280,13 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_remove(struct sg_mls_member *mem
 /* Fresh keys for one's own leaf. */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_update(struct sg_mls_member *member,
                                                        struct sg_mls_blob *message);
+/* The same, and the leaf becomes what the client says of itself now: signature key, credential,
+ * capabilities, extensions (sg_mls_client_renew). The member has its earlier signature key as long
+ * as no commit covers this, and the other one waits with the proposal. SG_ERR_MLS_CAPABILITY: it
+ * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_PROPOSAL: the
+ * signature key is another member's; what check_credential says. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member,
+                                                        struct sg_mls_blob *message);
 /* Somebody else's commit takes one out (draft-ietf-mls-extensions SelfRemove). */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_leave(struct sg_mls_member *member,
                                                       struct sg_mls_blob *message);
@@ -352,6 +377,9 @@ struct sg_mls_commit_request {
     bool without_waiting; /* covers no proposals that wait */
     bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
     bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
+    /* The leaf becomes what the client says of itself now; see sg_mls_member_propose_renewal. The
+     * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback. */
+    bool renews_leaf;
 };
 struct sg_mls_commit_output {
     struct sg_mls_blob commit;  /* for all members */

@@ -13,6 +13,7 @@ struct making {
     struct sg_mls_change change;
     struct sg_mls_tree_log log;
     uint32_t leaf;
+    struct sg_mls_credential before; /* ours; in the log's node */
     struct sg_mls_private own;
     struct sg_mls_path path;
     struct sg_mls_path_secrets secrets;
@@ -83,8 +84,10 @@ static sg_err apply_list(struct making *m)
 static sg_err check_own_leaf(const struct making *m)
 {
     struct sg_mls_rules rules = m->context.rules;
-    struct sg_mls_leaf_check check = {
-        .leaf = &m->path.leaf, .index = m->leaf, .source = SG_MLS_LEAF_COMMIT};
+    struct sg_mls_leaf_check check = {.leaf = &m->path.leaf,
+                                      .index = m->leaf,
+                                      .source = SG_MLS_LEAF_COMMIT,
+                                      .before = is_external(m) ? m->change.resync : &m->before};
     rules.extensions = m->change.extensions;
     /* what we just signed is right if the key is; a new leaf's is one that the program gave */
     rules.is_verified = m->options->new_leaf == NULL;
@@ -95,12 +98,14 @@ static sg_err make_path(struct making *m)
 {
     struct sg_mls_leaf leaf;
     struct sg_bytes context;
-    if (is_external(m))
+    if (is_external(m)) {
         SG_TRY(sg_mls_tree_free_leaf(&m->group->tree, &m->leaf));
+    } else {
+        sg_mls_tree_leaf(&m->group->tree, m->leaf, &leaf);
+        m->before = leaf.credential;
+    }
     if (m->options->new_leaf != NULL)
         leaf = m->options->new_leaf->leaf;
-    else
-        sg_mls_tree_leaf(&m->group->tree, m->leaf, &leaf);
     struct sg_mls_path_make make = {.tree = &m->group->tree,
                                     .arena = m->arena,
                                     .signer = &m->new_signer,

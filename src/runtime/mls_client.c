@@ -99,18 +99,6 @@ void sg_mls_client_config_init(struct sg_mls_client_config *config)
     config->past_epochs = 5;
 }
 
-static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
-{
-    const struct sg_mls_suite *suite = client->suite;
-    if (secret.len == 0)
-        return suite->sig_generate(suite, client->mls.random, client->signature_private,
-                                   client->signature_public);
-    if (secret.len != suite->sig_private_len)
-        return SG_ERR_MALFORMED;
-    memcpy(client->signature_private, secret.data, secret.len);
-    return suite->sig_public(suite, secret, client->signature_public);
-}
-
 static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_client_config *config)
 {
     client->mls.mem = sg_mem_default();
@@ -130,15 +118,14 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
         client->mls.limits.path_secrets = config->path_secrets_max;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;
-    SG_TRY(take_key(client, config->secret));
-    SG_TRY(sg_mls_storage_init(client));
-    return sg_mls_client_identity_init(client, config);
+    SG_TRY(sg_mls_client_identity_init(client, config));
+    return sg_mls_storage_init(client, config->storage_secret);
 }
 
 /* What the program lends for the call only; client->identity has the copies. */
 static void forget_borrowed(struct sg_mls_client_config *config)
 {
-    config->identity = config->secret = sg_bytes(NULL, 0);
+    config->identity = config->secret = config->storage_secret = sg_bytes(NULL, 0);
     config->more_extensions = config->more_proposals = NULL;
     config->leaf_extensions = NULL;
 }
@@ -173,7 +160,6 @@ void sg_mls_client_free(struct sg_mls_client *client)
     if (client == NULL)
         return;
     sg_mls_client_identity_fini(client);
-    client->suite->wipe(client->signature_private, sizeof(client->signature_private));
     client->suite->wipe(client->storage_key, sizeof(client->storage_key));
     free(client);
 }
@@ -181,6 +167,11 @@ void sg_mls_client_free(struct sg_mls_client *client)
 sg_err sg_mls_client_secret(const struct sg_mls_client *client, struct sg_mls_blob *out)
 {
     return sg_mls_blob_copy(client->identity.signature_private, out);
+}
+
+sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client, struct sg_mls_blob *out)
+{
+    return sg_mls_blob_copy(sg_bytes(client->storage_key, client->suite->aead_key_len), out);
 }
 
 /* ---- key packages ---- */
@@ -392,7 +383,7 @@ static sg_err join_external(struct sg_mls_client *client,
                             struct sg_mls_arena *arena, struct sg_mls_group **group,
                             struct sg_bytes *commit)
 {
-    struct sg_mls_new_leaf leaf = {.signature_private = client->identity.signature_private};
+    struct sg_mls_new_leaf leaf;
     struct sg_mls_external in = {.config = &client->mls,
                                  .group_info = request->group_info,
                                  .tree = request->tree,
@@ -400,7 +391,7 @@ static sg_err join_external(struct sg_mls_client *client,
                                  .removes_prior = request->removes_prior,
                                  .now = sg_mls_client_now(client)};
     SG_TRY(fill_psks(client, request, arena, &in));
-    SG_TRY(sg_mls_identity_leaf(&client->mls, &client->identity, false, arena, &leaf.leaf));
+    SG_TRY(sg_mls_client_leaf(client, arena, &leaf));
     return sg_mls_group_external_join(&in, arena, group, commit);
 }
 

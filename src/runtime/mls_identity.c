@@ -1,7 +1,20 @@
-/* What a client says of itself in its leaves: credential, further types, extensions of its own. */
+/* What a client says of itself in its leaves: signature key, credential, further types, extensions
+ * of its own. */
 #include <stdlib.h>
 
 #include "runtime/mls_impl.h"
+
+static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
+{
+    const struct sg_mls_suite *suite = client->suite;
+    if (secret.len == 0)
+        return suite->sig_generate(suite, client->mls.random, client->signature_private,
+                                   client->signature_public);
+    if (secret.len != suite->sig_private_len)
+        return SG_ERR_MALFORMED;
+    memcpy(client->signature_private, secret.data, secret.len);
+    return suite->sig_public(suite, secret, client->signature_public);
+}
 
 static sg_err copy_types(const uint16_t *types, size_t count, uint16_t **out)
 {
@@ -72,6 +85,7 @@ static sg_err fill_identity(struct sg_mls_client *client, const struct sg_mls_cl
                             struct sg_mls_arena *arena)
 {
     uint16_t type = config->credential_type;
+    SG_TRY(take_key(client, config->secret));
     SG_TRY(sg_mls_blob_copy(config->identity, &client->credential));
     SG_TRY(copy_types(config->more_extensions, config->more_extension_count,
                       &client->more_extensions));
@@ -108,4 +122,51 @@ void sg_mls_client_identity_fini(struct sg_mls_client *client)
     sg_mls_blob_free(&client->leaf_extensions);
     free(client->more_extensions);
     free(client->more_proposals);
+    client->suite->wipe(client->signature_private, sizeof(client->signature_private));
+}
+
+/* ---- becoming another one ---- */
+
+/* Fresh's becomes the client's own. */
+static void take_identity(struct sg_mls_client *client, struct sg_mls_client *fresh)
+{
+    sg_mls_client_identity_fini(client);
+    client->identity = fresh->identity;
+    client->credential = fresh->credential;
+    client->leaf_extensions = fresh->leaf_extensions;
+    client->more_extensions = fresh->more_extensions;
+    client->more_proposals = fresh->more_proposals;
+    memcpy(client->signature_private, fresh->signature_private, sizeof(fresh->signature_private));
+    memcpy(client->signature_public, fresh->signature_public, sizeof(fresh->signature_public));
+    client->identity.signature_private =
+        sg_bytes(client->signature_private, client->suite->sig_private_len);
+    client->identity.signature_public =
+        sg_bytes(client->signature_public, client->suite->sig_public_len);
+}
+
+sg_err sg_mls_client_renew(struct sg_mls_client *client, const struct sg_mls_client_config *config)
+{
+    if (client == NULL || config == NULL ||
+        (config->suite != 0 && config->suite != client->suite->id))
+        return SG_ERR_INVALID_ARGUMENT;
+    struct sg_mls_client *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL)
+        return SG_ERR_NO_MEMORY;
+    fresh->mls = client->mls;
+    fresh->suite = client->suite;
+    sg_err err = sg_mls_client_identity_init(fresh, config);
+    if (err == SG_OK)
+        take_identity(client, fresh);
+    else
+        sg_mls_client_identity_fini(fresh);
+    client->suite->wipe(fresh, sizeof(*fresh));
+    free(fresh);
+    return err;
+}
+
+sg_err sg_mls_client_leaf(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                          struct sg_mls_new_leaf *out)
+{
+    out->signature_private = client->identity.signature_private;
+    return sg_mls_identity_leaf(&client->mls, &client->identity, false, arena, &out->leaf);
 }

@@ -32,8 +32,9 @@ struct sg_mls_member {
     bool is_broken; /* storage failed, and loading what it has failed too */
 };
 
-/* Fills store and storage_key; config, suite and the signature key are there. */
-sg_err sg_mls_storage_init(struct sg_mls_client *client);
+/* Fills store and storage_key, which is secret, or follows from the signature key when there is
+ * none. The identity is there. SG_ERR_MALFORMED: the secret. */
+sg_err sg_mls_storage_init(struct sg_mls_client *client, struct sg_bytes secret);
 /* SG_ERR_EXISTS: storage, if any, has a group of this id; errors of reading, of which nothing
  * follows. */
 sg_err sg_mls_storage_check_new(struct sg_mls_client *client, struct sg_bytes group_id);
@@ -43,11 +44,14 @@ static inline bool sg_mls_storage_is_secret(uint32_t kind)
 {
     return kind != SG_MLS_RECORD_NODE;
 }
-/* client->identity, of copies; mls, suite and the signature key are there. Errors as for
- * sg_mls_client_new; what is there by then goes with _fini. */
+/* client->identity, of copies, and the signature key; mls and suite are there. Errors as for
+ * sg_mls_client_new; what is there by then goes with _fini, which wipes the key. */
 sg_err sg_mls_client_identity_init(struct sg_mls_client *client,
                                    const struct sg_mls_client_config *config);
 void sg_mls_client_identity_fini(struct sg_mls_client *client);
+/* A leaf as the client is now, in the arena; the key is borrowed. */
+sg_err sg_mls_client_leaf(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                          struct sg_mls_new_leaf *out);
 /* The body of a list of extensions. SG_ERR_INVALID_ARGUMENT: a type comes twice. */
 sg_err sg_mls_encode_items(struct sg_mls_arena *arena, const struct sg_mls_extension_item *items,
                            size_t count, struct sg_bytes *out);

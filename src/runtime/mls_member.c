@@ -125,18 +125,33 @@ sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member, uint16_t com
     return propose_plain(member, &proposal, message);
 }
 
-sg_err sg_mls_member_propose_update(struct sg_mls_member *member, struct sg_mls_blob *message)
+static sg_err propose_update(struct sg_mls_member *member, bool renews_leaf,
+                             struct sg_mls_blob *message)
 {
     struct sg_mls_arena arena;
+    struct sg_mls_new_leaf leaf;
     struct sg_bytes bytes = sg_bytes(NULL, 0);
     SG_TRY(sg_mls_member_check(member));
     struct sg_mls_send send = sg_mls_member_send(member);
     sg_mls_client_arena(member->client, &arena);
     uint32_t waiting = member->group->cache_count;
-    sg_err err = sg_mls_group_propose_update(member->group, &arena, NULL, &send, &bytes);
+    sg_err err = renews_leaf ? sg_mls_client_leaf(member->client, &arena, &leaf) : SG_OK;
+    if (err == SG_OK)
+        err = sg_mls_group_propose_update(member->group, &arena, renews_leaf ? &leaf : NULL, &send,
+                                          &bytes);
     err = give_proposal(member, give(member, err, bytes, message), waiting);
     sg_mls_arena_fini(&arena);
     return err;
+}
+
+sg_err sg_mls_member_propose_update(struct sg_mls_member *member, struct sg_mls_blob *message)
+{
+    return propose_update(member, false, message);
+}
+
+sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member, struct sg_mls_blob *message)
+{
+    return propose_update(member, true, message);
 }
 
 sg_err sg_mls_member_propose_psk(struct sg_mls_member *member, struct sg_bytes psk_id,
@@ -213,6 +228,7 @@ static sg_err commit(struct sg_mls_member *member, const struct sg_mls_commit_re
     const struct sg_mls_commit_request *in = request == NULL ? &nothing : request;
     if (in->add_count > UINT16_MAX || in->remove_count > UINT16_MAX)
         return SG_ERR_LIMIT;
+    struct sg_mls_new_leaf leaf;
     size_t count = in->add_count + in->remove_count;
     struct sg_mls_proposal *values = sg_mls_arena_new(arena, count, sizeof(*values));
     if (values == NULL)
@@ -224,7 +240,10 @@ static sg_err commit(struct sg_mls_member *member, const struct sg_mls_commit_re
                                             .skips_cached = in->without_waiting,
                                             .omits_path = in->without_path,
                                             .tree_in_welcome = in->tree_in_welcome,
-                                            .with_group_info = in->with_group_info};
+                                            .with_group_info = in->with_group_info,
+                                            .new_leaf = in->renews_leaf ? &leaf : NULL};
+    if (in->renews_leaf)
+        SG_TRY(sg_mls_client_leaf(member->client, arena, &leaf));
     return sg_mls_group_commit(member->group, arena, &options, out);
 }
 
