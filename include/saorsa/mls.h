@@ -244,12 +244,18 @@ struct sg_mls_external_request {
     struct sg_bytes tree;       /* when the group info has none */
     /* Resync: takes one's earlier leaf out in the same step, the one with the client's signature
      * key or else the only one with its credential. What storage has of the group is replaced; no
-     * member may be using that. */
+     * member may be using that, and old is not used any more. */
     bool removes_prior;
     /* [psk_count] ids of external pre-shared keys that the commit uses (RFC 9420 s12.4.3.2), found
      * by find_psk, here and at all members; who cannot find one cannot follow. At most 256. */
     const struct sg_bytes *psks;
     size_t psk_count;
+    /* [resume_count] epochs of the group whose resumption secrets the commit uses, too: that proves
+     * that one was a member then, to members who were, and nobody else can follow. old: one's
+     * earlier member, which has them; borrowed for the call. */
+    const uint64_t *resume;
+    size_t resume_count;
+    const struct sg_mls_member *old;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until
  * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf; SG_ERR_LIMIT:
@@ -356,8 +362,10 @@ struct sg_mls_outside_request {
     uint64_t epoch;
     uint32_t sender_index; /* in external_senders; UINT32_MAX: a newcomer, who adds itself */
 };
-/* Proposals by a client that is no member, for all members. SG_ERR_MLS_SENDER: a newcomer proposes
- * something else than to be added; SG_ERR_UNSUPPORTED: no key package; errors of decoding. */
+/* Proposals by a client that is no member, for all members, as those of members above. These check
+ * whether the group lets this sender propose, and the proposal. SG_ERR_MLS_SENDER: a newcomer
+ * proposes something else than to be added; SG_ERR_UNSUPPORTED: no key package;
+ * SG_ERR_INVALID_ARGUMENT: an extension type comes twice; errors of decoding. */
 SG_API SG_MUST_USE sg_err sg_mls_client_propose_add(const struct sg_mls_client *client,
                                                     const struct sg_mls_outside_request *request,
                                                     struct sg_bytes package,
@@ -365,6 +373,29 @@ SG_API SG_MUST_USE sg_err sg_mls_client_propose_add(const struct sg_mls_client *
 SG_API SG_MUST_USE sg_err sg_mls_client_propose_remove(const struct sg_mls_client *client,
                                                        const struct sg_mls_outside_request *request,
                                                        uint32_t leaf, struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_psk(const struct sg_mls_client *client,
+                                                    const struct sg_mls_outside_request *request,
+                                                    struct sg_bytes psk_id,
+                                                    struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_resumption(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    uint64_t epoch, struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_extensions(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    const struct sg_mls_extension_item *items, size_t count, struct sg_mls_blob *message);
+/* reinit->suite 0: the client's. */
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_reinit(const struct sg_mls_client *client,
+                                                       const struct sg_mls_outside_request *request,
+                                                       const struct sg_mls_reinit_request *reinit,
+                                                       struct sg_mls_blob *message);
+/* What the group keeps for a component (sg_mls_member_propose_app_data). */
+struct sg_mls_app_data_item {
+    uint16_t component;
+    struct sg_bytes update; /* data NULL: the component's data goes */
+};
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_app_data(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    const struct sg_mls_app_data_item *item, struct sg_mls_blob *message);
 
 /* ---- commits ---- */
 
@@ -380,6 +411,20 @@ struct sg_mls_commit_request {
     /* The leaf becomes what the client says of itself now; see sg_mls_member_propose_renewal. The
      * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback. */
     bool renews_leaf;
+    /* What can be proposed, at once, as by sg_mls_member_propose_*; at most 65 535 of each. Updates
+     * and leaves are for others to commit.
+     * [psk_count] ids of external pre-shared keys; [resume_count] epochs of this group. */
+    const struct sg_bytes *psks;
+    size_t psk_count;
+    const uint64_t *resume;
+    size_t resume_count;
+    bool sets_extensions; /* the group's extensions become [extension_count] these, maybe none */
+    const struct sg_mls_extension_item *extensions;
+    size_t extension_count;
+    const struct sg_mls_app_data_item *app_data; /* [app_data_count] in their order */
+    size_t app_data_count;
+    const struct sg_mls_reinit_request
+        *reinit; /* or NULL; then nothing else, and nothing waiting */
 };
 struct sg_mls_commit_output {
     struct sg_mls_blob commit;  /* for all members */

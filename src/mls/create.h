@@ -126,6 +126,7 @@ struct sg_mls_external {
                          * with our credential */
     const struct sg_mls_psk_id *psks; /* [psk_count] */
     uint32_t psk_count;
+    const struct sg_mls_group *old; /* an earlier state of ours, for resumption PSKs, or NULL */
     struct sg_bytes authenticated_data;
     uint64_t now;
 };

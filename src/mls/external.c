@@ -117,7 +117,8 @@ static sg_err arrive(struct arriving *a, struct sg_bytes *out)
     struct sg_mls_commit_options options = {.send = {false, a->in->authenticated_data, a->in->now},
                                             .values = a->values,
                                             .count = a->count,
-                                            .new_leaf = a->in->leaf};
+                                            .new_leaf = a->in->leaf,
+                                            .old = a->in->old};
     SG_TRY(sg_mls_commit_external(a->group, a->arena, &options, &a->init, &result));
     *out = result.commit;
     return SG_OK;

@@ -407,33 +407,37 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
 
 /* ---- PSKs ---- */
 
-/* The group among those at hand that an id names, or NULL. A reinit may keep the group id; its PSK
- * is the old group's, which comes last. */
-static const struct sg_mls_group *group_of(const struct sg_mls_psk_source *source,
-                                           const struct sg_mls_psk_id *id)
+/* The secret that a resumption id names among the groups at hand. A reinit may keep the group id;
+ * its PSK is the old group's, which comes last. Of a join from outside it is the old one's too,
+ * since the group that is joined has no epoch yet. SG_ERR_NOT_FOUND: the id is of none of them. */
+static sg_err find_resumption(const struct sg_mls_psk_source *source,
+                              const struct sg_mls_psk_id *id, struct sg_mls_psk_out *out)
 {
-    bool is_last_first = id->usage != SG_MLS_USAGE_APPLICATION;
-    for (size_t i = 0; i < 2; i++) {
-        const struct sg_mls_group *group = source->groups[is_last_first ? 1 - i : i];
-        if (id->type == SG_MLS_PSK_RESUMPTION && group != NULL && group->epoch != NULL &&
-            sg_bytes_equal(id->id, group->epoch->context.group_id))
-            return group;
+    bool is_last_only = id->usage != SG_MLS_USAGE_APPLICATION && source->groups[1] != NULL;
+    sg_err err = SG_ERR_NOT_FOUND;
+    for (size_t i = is_last_only ? 1 : 0; i < 2; i++) {
+        const struct sg_mls_group *group = source->groups[i];
+        if (group == NULL || group->epoch == NULL ||
+            !sg_bytes_equal(id->id, group->epoch->context.group_id))
+            continue;
+        const struct sg_mls_secret *secret = sg_mls_group_resumption(group, id->epoch);
+        err = SG_ERR_MLS_PSK;
+        if (secret == NULL)
+            continue;
+        out->len = group->suite->hash_len;
+        memcpy(out->secret, secret->b, out->len);
+        return SG_OK;
     }
-    return NULL;
+    return err;
 }
 
 static sg_err find_psk(const struct sg_mls_psk_source *source, const struct sg_mls_psk_id *id,
                        struct sg_mls_psk_out *out)
 {
-    const struct sg_mls_group *group = group_of(source, id);
-    if (group != NULL) {
-        const struct sg_mls_secret *secret = sg_mls_group_resumption(group, id->epoch);
-        if (secret == NULL)
-            return SG_ERR_MLS_PSK;
-        out->len = group->suite->hash_len;
-        memcpy(out->secret, secret->b, out->len);
-        return SG_OK;
-    }
+    sg_err err =
+        id->type == SG_MLS_PSK_RESUMPTION ? find_resumption(source, id, out) : SG_ERR_NOT_FOUND;
+    if (err != SG_ERR_NOT_FOUND)
+        return err;
     if (source->config->psk == NULL)
         return SG_ERR_MLS_PSK;
     SG_TRY(source->config->psk(source->config->user, id, out));

@@ -359,22 +359,25 @@ static sg_err fill_psks(const struct sg_mls_client *client,
                         const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
                         struct sg_mls_external *in)
 {
-    const struct sg_mls_random *random = client->mls.random;
-    size_t len = client->suite->hash_len;
-    if (request->psk_count > SG_MLS_PSKS_MAX)
+    size_t count = request->psk_count;
+    if (count > SG_MLS_PSKS_MAX || request->resume_count > SG_MLS_PSKS_MAX - count)
         return SG_ERR_LIMIT;
-    struct sg_mls_psk_id *psks = sg_mls_arena_new(arena, request->psk_count, sizeof(*psks));
-    uint8_t *nonces = sg_mls_arena_new(arena, request->psk_count, len);
-    if (psks == NULL || nonces == NULL)
+    if (request->resume_count > 0)
+        SG_TRY(sg_mls_member_check(request->old));
+    struct sg_mls_psk_id *psks =
+        sg_mls_arena_new(arena, count + request->resume_count, sizeof(*psks));
+    if (psks == NULL)
         return SG_ERR_NO_MEMORY;
-    /* RFC9420 s8.4: a fresh random nonce of KDF.Nh bytes for each */
-    SG_TRY(random->fill(random->state, nonces, request->psk_count * len));
-    for (size_t i = 0; i < request->psk_count; i++)
-        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL,
-                                         .id = request->psks[i],
-                                         .nonce = sg_bytes(nonces + i * len, len)};
+    for (size_t i = 0; i < count; i++)
+        SG_TRY(sg_mls_make_psk(client, arena, request->psks[i], &psks[i]));
+    for (size_t i = 0; i < request->resume_count; i++) {
+        const struct sg_mls_resumed of = {request->old->group->epoch->context.group_id,
+                                          request->resume[i]};
+        SG_TRY(sg_mls_make_resumption(client, arena, &of, &psks[count + i]));
+    }
     in->psks = psks;
-    in->psk_count = (uint32_t)request->psk_count;
+    in->psk_count = (uint32_t)(count + request->resume_count);
+    in->old = request->old == NULL ? NULL : request->old->group;
     return SG_OK;
 }
 

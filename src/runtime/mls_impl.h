@@ -71,6 +71,30 @@ sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *grou
 sg_err sg_mls_member_check(const struct sg_mls_member *member);
 /* Saves what err == SG_OK has changed; when that fails the member is what storage has. */
 sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
+/* ---- proposals, in the arena (mls_proposal.c) ---- */
+
+/* Errors of sg_mls_decode_package. */
+sg_err sg_mls_make_add(struct sg_mls_arena *arena, struct sg_bytes package,
+                       struct sg_mls_proposal *out);
+/* An external pre-shared key, with a fresh nonce. */
+sg_err sg_mls_make_psk(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                       struct sg_bytes id, struct sg_mls_psk_id *out);
+/* The secret of an epoch of a group, with a fresh nonce. */
+struct sg_mls_resumed {
+    struct sg_bytes group_id;
+    uint64_t epoch;
+};
+sg_err sg_mls_make_resumption(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                              const struct sg_mls_resumed *of, struct sg_mls_psk_id *out);
+/* Without a suite into the client's. Errors of sg_mls_encode_items. */
+sg_err sg_mls_make_reinit(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                          const struct sg_mls_reinit_request *request, struct sg_mls_proposal *out);
+void sg_mls_make_app_data(uint16_t component, struct sg_bytes update, struct sg_mls_proposal *out);
+/* What a commit has by value: out->values, out->count. SG_ERR_LIMIT: too many; errors of the
+ * above. */
+sg_err sg_mls_make_values(const struct sg_mls_member *member,
+                          const struct sg_mls_commit_request *request, struct sg_mls_arena *arena,
+                          struct sg_mls_commit_options *out);
 /* A proposal of the member's, saved; message is for all. */
 sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
                              const struct sg_mls_proposal *proposal, struct sg_mls_blob *message);
