@@ -49,8 +49,9 @@ SG_MUST_USE sg_err sg_mls_check_group_extensions(const struct sg_mls_rules *rule
 /* Do all members support the extensions in force? */
 SG_MUST_USE sg_err sg_mls_check_members_support(const struct sg_mls_tree *tree,
                                                 struct sg_bytes extensions);
-/* Do all members list a proposal type? */
-SG_MUST_USE sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type);
+/* Do all members list a proposal type, but those that are leaving [leaves]? */
+SG_MUST_USE sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type,
+                                              const uint8_t *leaving);
 /* RFC9420 s7.3: does each member support each credential type in use? Only what is new is looked
  * at: the leaves, and the types that `before` does not have. SG_ERR_MLS_CAPABILITY. */
 struct sg_mls_types {

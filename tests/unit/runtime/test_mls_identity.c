@@ -206,6 +206,43 @@ static void a_commit_changes_key_and_credential(void **state)
     tear_down(&s);
 }
 
+/* RFC9420 s12.4.3.1: the welcome of such a commit is signed by the new key, which the tree has. */
+static void a_commit_that_renews_also_adds(void **state)
+{
+    struct scene s;
+    struct judge judge = {.refuses = NULL};
+    struct sg_mls_client_config config = config_of("carol", &judge, NULL);
+    struct sg_mls_client *carol_client;
+    struct sg_mls_member *carol;
+    struct sg_mls_blob package, secret;
+    struct sg_mls_commit_output output;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_client_new(&config, &carol_client), SG_OK);
+    assert_int_equal(sg_mls_client_package(carol_client, NULL, &package, &secret), SG_OK);
+    renew(s.bob_client, "robert", sg_bytes(NULL, 0));
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_commit_request request = {.add = packages,
+                                            .add_count = 1,
+                                            .renews_leaf = true,
+                                            .without_path = true, /* it needs one all the same */
+                                            .tree_in_welcome = true};
+    assert_int_equal(sg_mls_member_commit(s.bob, &request, &output), SG_OK);
+    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
+    struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(carol_client, &join, &carol), SG_OK);
+    assert_same_state(s.alice, carol);
+    assert_leaf(carol, 1, "robert", s.bob_client);
+    say_both(&s);
+    sg_mls_member_free(carol);
+    sg_mls_client_free(carol_client);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
 /* The renewed one is dropped with a commit that somebody else's overtakes. */
 static void a_commit_that_is_not_accepted_changes_nothing(void **state)
 {
@@ -506,6 +543,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_changes_key_and_credential),
+        cmocka_unit_test(a_commit_that_renews_also_adds),
         cmocka_unit_test(a_commit_that_is_not_accepted_changes_nothing),
         cmocka_unit_test(an_update_changes_key_and_credential),
         cmocka_unit_test(a_stored_update_comes_back_with_its_key),
