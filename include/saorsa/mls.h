@@ -418,7 +418,7 @@ struct sg_mls_commit_request {
     size_t psk_count;
     const uint64_t *resume;
     size_t resume_count;
-    bool sets_extensions; /* the group's extensions become [extension_count] these, maybe none */
+    bool sets_extensions; /* the group's extensions become these [extension_count], or none */
     const struct sg_mls_extension_item *extensions;
     size_t extension_count;
     const struct sg_mls_app_data_item *app_data; /* [app_data_count] in their order */

@@ -129,7 +129,8 @@ SG_MUST_USE sg_err sg_mls_group_merge(struct sg_mls_group *group);
 void sg_mls_pending_free(struct sg_mls_group *group, struct sg_mls_pending *pending);
 void sg_mls_closing_fini(const struct sg_mls_config *config, struct sg_mls_closing *closing);
 /* The leaf node of a member as it was in the epoch of past[depth - 1], or now (depth 0); NULL:
- * there was none. */
+ * there was none. Linear in what the logs of that many commits have, at most SG_MLS_PAST_MAX: only
+ * late messages ask for a depth, and each of them costs a signature's verification besides. */
 const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *group, uint32_t depth,
                                                  uint32_t leaf);
 

@@ -90,8 +90,8 @@ sg_err sg_mls_make_resumption(const struct sg_mls_client *client, struct sg_mls_
 sg_err sg_mls_make_reinit(const struct sg_mls_client *client, struct sg_mls_arena *arena,
                           const struct sg_mls_reinit_request *request, struct sg_mls_proposal *out);
 void sg_mls_make_app_data(uint16_t component, struct sg_bytes update, struct sg_mls_proposal *out);
-/* What a commit has by value: out->values, out->count. SG_ERR_LIMIT: too many; errors of the
- * above. */
+/* What a commit has by value: out->values, out->count. SG_ERR_LIMIT: too many;
+ * SG_ERR_INVALID_ARGUMENT: extensions that are not to be set; errors of the above. */
 sg_err sg_mls_make_values(const struct sg_mls_member *member,
                           const struct sg_mls_commit_request *request, struct sg_mls_arena *arena,
                           struct sg_mls_commit_options *out);

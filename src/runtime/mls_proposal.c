@@ -121,6 +121,8 @@ sg_err sg_mls_make_values(const struct sg_mls_member *member,
                              request->resume_count, request->app_data_count};
     struct values v = {member, request, arena, NULL, 0};
     size_t count = 2; /* new extensions, ReInit */
+    if (request->extension_count > 0 && !request->sets_extensions)
+        return SG_ERR_INVALID_ARGUMENT;
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         if (counts[i] > UINT16_MAX)
             return SG_ERR_LIMIT;

@@ -358,6 +358,7 @@ static void values_that_are_refused(void **state)
          SG_ERR_INVALID_ARGUMENT},
         {{.sets_extensions = true, .extensions = foreign, .extension_count = 1},
          SG_ERR_MLS_CAPABILITY},
+        {{.extensions = foreign, .extension_count = 1}, SG_ERR_INVALID_ARGUMENT},
         {{.psks = psks, .psk_count = 257}, SG_ERR_LIMIT},
         {{.resume = resume, .resume_count = UINT16_MAX + 1}, SG_ERR_LIMIT},
     };
