@@ -188,9 +188,9 @@ SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_clien
  * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no
  * longer be joined by when the signature key is another one.
  *
- * Store sg_mls_client_secret and sg_mls_client_storage_secret first: members are loaded with either
- * of the signature keys, but only under that storage secret. Errors as for sg_mls_client_new;
- * SG_ERR_INVALID_ARGUMENT: also a suite that is neither 0 nor the client's. */
+ * Before a group is told, store sg_mls_client_secret and sg_mls_client_storage_secret: members are
+ * loaded with either of the signature keys, but only under that storage secret. Errors as for
+ * sg_mls_client_new; SG_ERR_INVALID_ARGUMENT: also a suite that is neither 0 nor the client's. */
 SG_API SG_MUST_USE sg_err sg_mls_client_renew(struct sg_mls_client *client,
                                               const struct sg_mls_client_config *config);
 
@@ -289,8 +289,9 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_update(struct sg_mls_member *mem
 /* The same, and the leaf becomes what the client says of itself now: signature key, credential,
  * capabilities, extensions (sg_mls_client_renew). The member has its earlier signature key as long
  * as no commit covers this, and the other one waits with the proposal. SG_ERR_MLS_CAPABILITY: it
- * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_PROPOSAL: the
- * signature key is another member's; what check_credential says. */
+ * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_LEAF: it is of
+ * neither type 1 nor 2; SG_ERR_MLS_PROPOSAL: the signature key is another member's; what
+ * check_credential says. */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member,
                                                         struct sg_mls_blob *message);
 /* Somebody else's commit takes one out (draft-ietf-mls-extensions SelfRemove). */

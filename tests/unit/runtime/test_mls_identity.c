@@ -10,6 +10,7 @@
 /* What check_credential was asked last with a credential before; and whom it refuses. */
 struct judge {
     char before[16], after[16];
+    uint16_t type_before, type_after;
     const char *refuses;
 };
 
@@ -22,6 +23,8 @@ static sg_err check_credential(void *user, const struct sg_mls_claim *claim)
         return SG_ERR_MLS_CREDENTIAL;
     if (!claim->has_before)
         return SG_OK;
+    judge->type_before = claim->before_type;
+    judge->type_after = claim->credential_type;
     (void)snprintf(judge->before, sizeof(judge->before), "%.*s", (int)claim->before.len,
                    (const char *)claim->before.data);
     (void)snprintf(judge->after, sizeof(judge->after), "%.*s", (int)name.len,
@@ -201,6 +204,34 @@ static void a_commit_changes_key_and_credential(void **state)
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
     assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
+    say_both(&s);
+    sg_mls_commit_output_free(&output);
+    tear_down(&s);
+}
+
+/* RFC9420 s5.3: from a name to a certificate, which is opaque here; other types nobody supports. */
+static void a_credential_becomes_one_of_another_type(void **state)
+{
+    struct scene s;
+    struct sg_mls_client_config config;
+    struct sg_mls_commit_output output;
+    struct sg_mls_leaf_info info;
+    (void)state;
+    set_up(&s);
+    sg_mls_client_config_init(&config);
+    config.identity = text("\4cert");
+    config.credential_type = 3;
+    assert_int_equal(sg_mls_client_renew(s.bob_client, &config), SG_OK);
+    assert_int_equal(sg_mls_member_commit(s.bob, &renewing, &output), SG_ERR_MLS_LEAF);
+    config.credential_type = 2;
+    assert_int_equal(sg_mls_client_renew(s.bob_client, &config), SG_OK);
+    assert_int_equal(sg_mls_member_commit(s.bob, &renewing, &output), SG_OK);
+    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
+    assert_int_equal(s.alice_judge.type_before, 1);
+    assert_int_equal(s.alice_judge.type_after, 2);
+    assert_int_equal(sg_mls_member_leaf(s.alice, 1, &info), SG_OK);
+    assert_int_equal(info.credential_type, 2);
     say_both(&s);
     sg_mls_commit_output_free(&output);
     tear_down(&s);
@@ -543,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_changes_key_and_credential),
+        cmocka_unit_test(a_credential_becomes_one_of_another_type),
         cmocka_unit_test(a_commit_that_renews_also_adds),
         cmocka_unit_test(a_commit_that_is_not_accepted_changes_nothing),
         cmocka_unit_test(an_update_changes_key_and_credential),
