@@ -10,7 +10,7 @@
 #include "unit/os/faulty_sys.h"
 #include "unit/runtime/mls_needles.h"
 
-/* One client with its file. */
+/* One client with its file, or without: then in memory only, for others to talk to. */
 struct user {
     char path[SG_FILE_PATH_MAX];
     const char *name;
@@ -28,8 +28,10 @@ static void start(struct user *u)
     config.identity = text(u->name);
     config.secret = bytes(&u->secret);
     config.past_epochs = 0;
-    assert_int_equal(sg_mls_file_open(u->path, &u->file), SG_OK);
-    sg_mls_file_storage(u->file, &config.storage);
+    if (u->path[0] != '\0') {
+        assert_int_equal(sg_mls_file_open(u->path, &u->file), SG_OK);
+        sg_mls_file_storage(u->file, &config.storage);
+    }
     assert_int_equal(sg_mls_client_new(&config, &u->client), SG_OK);
     if (u->secret.data == NULL)
         assert_int_equal(sg_mls_client_secret(u->client, &u->secret), SG_OK);
@@ -60,22 +62,24 @@ struct pair {
     struct user alice, bob;
 };
 
+/* dir NULL: without a file. */
 static void user_init(struct user *u, const char *dir, const char *name)
 {
     char file[32];
     memset(u, 0, sizeof(*u));
     (void)snprintf(file, sizeof(file), "%s.db", name);
-    assert_int_equal(sg_file_path(u->path, dir, file), SG_OK);
+    if (dir != NULL)
+        assert_int_equal(sg_file_path(u->path, dir, file), SG_OK);
     u->name = name;
     start(u);
 }
 
-static void set_up(struct pair *p, const char *dir)
+static void set_up(struct pair *p, const char *dir, const char *bobs_dir)
 {
     struct sg_mls_blob package, secret;
     struct sg_mls_commit_output output;
     user_init(&p->alice, dir, "alice");
-    user_init(&p->bob, dir, "bob");
+    user_init(&p->bob, bobs_dir, "bob");
     assert_int_equal(sg_mls_member_create(p->alice.client, text("g"), &p->alice.member), SG_OK);
     assert_int_equal(sg_mls_client_package(p->bob.client, NULL, &package, &secret), SG_OK);
     struct sg_bytes packages[] = {bytes(&package)};
@@ -127,7 +131,7 @@ static void members_come_back(void **state)
     struct pair p;
     struct sg_mls_blob id;
     struct sg_mls_member *again;
-    set_up(&p, *state);
+    set_up(&p, *state, *state);
     for (unsigned i = 0; i < 3; i++) {
         say(&p.alice, &p.bob);
         restart(&p.bob);
@@ -251,7 +255,7 @@ static void a_kill_at_any_write_is_survived(void **state)
         assert_int_equal(sg_file_path(dir, *state, name), SG_OK);
         assert_int_equal(sg_file_mkdirs(sg_file_sys_default(), dir), SG_OK);
         assert_int_equal(sg_file_path(out, dir, "commit"), SG_OK);
-        set_up(&p, dir);
+        set_up(&p, dir, NULL);
         assert_int_equal(sg_mls_member_commit(p.bob.member, NULL, &theirs), SG_OK);
         assert_int_equal(sg_mls_member_accept(p.bob.member), SG_OK);
         stop(&p.alice);
@@ -323,7 +327,7 @@ static void deleted_secrets_are_gone(void **state)
 {
     struct pair p;
     struct needles clear, sealed;
-    set_up(&p, *state);
+    set_up(&p, *state, NULL);
     stop(&p.bob); /* he knows the same secrets */
     for (unsigned i = 0; i < 2; i++) {
         struct sg_mls_commit_output output;
@@ -347,7 +351,7 @@ static void deleted_secrets_are_gone(void **state)
 static void another_clients_secret_does_not_open_it(void **state)
 {
     struct pair p;
-    set_up(&p, *state);
+    set_up(&p, *state, NULL);
     stop(&p.alice);
     sg_mls_blob_free(&p.alice.secret);
     assert_int_equal(sg_mls_blob_copy(bytes(&p.bob.secret), &p.alice.secret), SG_OK);
