@@ -62,24 +62,43 @@ static void overwrite(int fd)
         (void)fsync(fd);
 }
 
+/* The names in the folder of path, down to the disk. */
+static bool sync_folder(const char *path)
+{
+    char dir[SG_APP_PATH_MAX];
+    const char *slash = strrchr(path, '/'); /* path_in put one there */
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: nothing to do on this file system */
+    bool is_synced = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return is_synced;
+}
+
 /* Under another name first: a crash leaves no half of it where it would be read. What was there is
- * overwritten. */
+ * overwritten, but not before the new name is on the disk: a power loss would bring back the name
+ * of what is zeros by then. */
 static bool write_secret_file(const char *path, const void *data, size_t len)
 {
     char fresh[SG_APP_PATH_MAX + 8];
     int old = open(path, O_WRONLY | O_CLOEXEC);
     (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
     (void)unlink(fresh);
-    bool is_written = write_file(fresh, data, len) && rename(fresh, path) == 0;
-    if (is_written) {
+    bool is_there = write_file(fresh, data, len) && rename(fresh, path) == 0;
+    bool is_durable = is_there && sync_folder(path);
+    if (is_durable) {
         overwrite(old);
     } else {
-        sg_complain("cannot write %s: %s", path, strerror(errno));
+        sg_complain("cannot write %s%s: %s", path, is_there ? " so that it lasts" : "",
+                    strerror(errno));
         (void)unlink(fresh);
     }
     if (old >= 0)
         close(old);
-    return is_written;
+    return is_durable;
 }
 
 /* ---- its text ---- */
