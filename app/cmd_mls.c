@@ -146,6 +146,8 @@ static int run(int argc, char **argv)
          "commit: close the group, for a successor of this\nname; nothing else goes with it", 0, 0},
         {"renew", SG_OPT_FLAG, &args.renew, NULL,
          "commit, update: tell the group what 'mls renew' has\nchanged", 0, 0},
+        {"without-waiting", SG_OPT_FLAG, &args.without_waiting, NULL,
+         "commit: leave out what is proposed and waits", 0, 0},
         {"keep-key", SG_OPT_FLAG, &args.keep_key, NULL, "renew: the signature key stays", 0, 0},
         {"understands", SG_OPT_LIST, &args.understands, "TYPE",
          "renew: an extension type that the client understands\nfrom now on, may be repeated", 0,

@@ -25,6 +25,7 @@ struct sg_mls_args {
     struct sg_opt_list understands;
     const char *reinit;
     bool no_extensions;
+    bool without_waiting;
     bool renew;
     bool keep_key;
     bool last_resort;

@@ -410,7 +410,9 @@ struct sg_mls_commit_request {
     bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
     bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
     /* The leaf becomes what the client says of itself now; see sg_mls_member_propose_renewal. The
-     * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback. */
+     * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback.
+     * What waits and does not go with the new leaf (an Add with its signature key, extensions that
+     * it does not support, leaves that do not know its credential type) is left out. */
     bool renews_leaf;
     /* What can be proposed, at once, as by sg_mls_member_propose_*; at most 65 535 of each. Updates
      * and leaves are for others to commit.

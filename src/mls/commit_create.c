@@ -50,7 +50,12 @@ static sg_err apply(struct making *m)
 
 static sg_err choose(struct making *m, const struct sg_mls_list_context *checked)
 {
-    struct sg_mls_selection selection = {m->group, m->arena, m->options->values, m->options->count,
+    const struct sg_mls_new_leaf *leaf = m->options->new_leaf;
+    struct sg_mls_selection selection = {m->group,
+                                         m->arena,
+                                         m->options->values,
+                                         m->options->count,
+                                         leaf == NULL ? NULL : &leaf->leaf,
                                          checked};
     struct sg_mls_commit *commit = commit_of(m);
     if (uses_cached(m))

@@ -114,6 +114,18 @@ expect_exit 0 mls carol forget garden
 expect_exit 1 mls carol members
 say bob 'she is out' alice
 
+begin 'a commit without what waits'
+expect_exit 0 mls bob update --out update
+expect_exit 0 mls alice process update
+before=$(epoch_of alice)
+expect_exit 0 mls alice commit --without-waiting --public --out commit
+expect_exit 0 saorsa mls inspect commit
+expect_text last.out 'proposals: 0'
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+[ "$(epoch_of bob)" = $((before + 1)) ] || fail 'no new epoch'
+same_secret alice bob
+
 begin 'pre-shared keys, of others and of an earlier epoch'
 printf 'a secret of two' >psk
 expect_exit 0 mls alice keep-psk 'the id' psk
