@@ -96,6 +96,8 @@ static sg_err check_own_leaf(const struct making *m)
     rules.extensions = m->change.extensions;
     /* what we just signed is right if the key is; a new leaf's is one that the program gave */
     rules.is_verified = m->options->new_leaf == NULL;
+    if (is_external(m) && m->change.resync != NULL)
+        SG_TRY(sg_mls_check_resync(rules.config, m->change.resync, &m->path.leaf.credential));
     return sg_mls_check_leaf(&rules, &check);
 }
 

@@ -147,6 +147,15 @@ static sg_err check_credential(const struct sg_mls_rules *rules,
                                              : rules->config->credential(rules->config->user, &in);
 }
 
+sg_err sg_mls_check_resync(const struct sg_mls_config *config,
+                           const struct sg_mls_credential *before,
+                           const struct sg_mls_credential *credential)
+{
+    return config->credential != NULL || sg_mls_credential_equal(before, credential)
+               ? SG_OK
+               : SG_ERR_MLS_CREDENTIAL;
+}
+
 sg_err sg_mls_check_leaf(const struct sg_mls_rules *rules, const struct sg_mls_leaf_check *check)
 {
     const struct sg_mls_suite *suite = rules->suite;

@@ -35,6 +35,12 @@ struct sg_mls_leaf_check {
  * SG_ERR_MLS_CREDENTIAL or what config->credential says. */
 SG_MUST_USE sg_err sg_mls_check_leaf(const struct sg_mls_rules *rules,
                                      const struct sg_mls_leaf_check *check);
+/* RFC9420 s12.2: may who joins from outside take out the member that had the credential before? An
+ * equal one is the same client's; of others config->credential decides, at sg_mls_check_leaf, and
+ * nobody does without it. SG_ERR_MLS_CREDENTIAL. */
+SG_MUST_USE sg_err sg_mls_check_resync(const struct sg_mls_config *config,
+                                       const struct sg_mls_credential *before,
+                                       const struct sg_mls_credential *credential);
 /* Does a leaf support the group's extensions and required_capabilities? SG_ERR_MLS_CAPABILITY,
  * SG_ERR_MALFORMED. */
 SG_MUST_USE sg_err sg_mls_check_support(struct sg_bytes extensions,

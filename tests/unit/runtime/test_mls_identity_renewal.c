@@ -217,12 +217,37 @@ static void an_add_that_does_not_know_the_credential_waits(void **state)
     tear_down(&s);
 }
 
+/* ---- what happened before ---- */
+
+/* Nobody says that the other name is the same client's, so all would refuse to follow it. */
+static void a_resync_by_another_name_is_not_sent(void **state)
+{
+    struct scene s;
+    struct sg_mls_blob info, commit;
+    struct sg_mls_member *member = NULL;
+    (void)state;
+    set_up(&s);
+    renew(s.bob_client, "robert", 1, true);
+    assert_int_equal(sg_mls_member_info(s.alice, true, true, &info), SG_OK);
+    const struct sg_mls_external_request request = {.group_info = bytes(&info),
+                                                    .removes_prior = true};
+    assert_int_equal(sg_mls_member_join_external(s.bob_client, &request, &member, &commit),
+                     SG_ERR_MLS_CREDENTIAL);
+    /* and storage has what it had */
+    sg_mls_member_free(s.bob);
+    assert_int_equal(sg_mls_member_load(s.bob_client, text("g"), &s.bob), SG_OK);
+    assert_same_state(s.alice, s.bob);
+    sg_mls_blob_free(&info);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_add_of_the_new_key_waits),
         cmocka_unit_test(extensions_that_the_new_leaf_lacks_wait),
         cmocka_unit_test(an_add_that_does_not_know_the_credential_waits),
+        cmocka_unit_test(a_resync_by_another_name_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
