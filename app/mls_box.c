@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/random.h>
+#endif
 
 #include "command.h"
 
@@ -117,21 +120,19 @@ static void put_hex(struct text *text, const char *name, const uint8_t *data, si
     text->at[text->len++] = '\n';
 }
 
-/* One that was never renewed is as version 1 had it. */
+/* Version 2; version 1 had no storage secret, and no types. */
 static bool save_identity(const char *dir, const struct identity *in)
 {
     char path[SG_APP_PATH_MAX];
     struct text text;
-    unsigned version = in->storage_len > 0 ? 2 : 1;
     if (!path_in(dir, "client", path))
         return false;
-    int len = snprintf(text.at, sizeof(text.at), "saorsa mls client %u\nsuite %u\nname %s\n",
-                       version, in->suite, in->name);
+    int len = snprintf(text.at, sizeof(text.at), "saorsa mls client 2\nsuite %u\nname %s\n",
+                       in->suite, in->name);
     text.len = (size_t)len;
     put_hex(&text, "secret", in->secret, in->secret_len);
-    if (version == 2)
-        put_hex(&text, "storage", in->storage, in->storage_len);
-    for (size_t i = 0; version == 2 && i < in->type_count; i++)
+    put_hex(&text, "storage", in->storage, in->storage_len);
+    for (size_t i = 0; i < in->type_count; i++)
         text.len += (size_t)snprintf(text.at + text.len, sizeof(text.at) - text.len,
                                      "understands %u\n", in->types[i]);
     bool is_written = write_secret_file(path, text.at, text.len);
@@ -231,21 +232,19 @@ static bool is_name(const char *name)
 }
 
 /* Into identity, which save_identity takes. */
-static sg_err take_secrets(const struct sg_mls_client *client, bool has_storage,
-                           struct identity *out)
+static sg_err take_secrets(const struct sg_mls_client *client, struct identity *out)
 {
     struct sg_mls_blob secret = {NULL, 0}, storage = {NULL, 0};
     sg_err err = sg_mls_client_secret(client, &secret);
-    if (err == SG_OK && has_storage)
+    if (err == SG_OK)
         err = sg_mls_client_storage_secret(client, &storage);
     if (err == SG_OK && (secret.len > SECRET_MAX || storage.len > STORAGE_MAX))
         err = SG_ERR_TOO_LARGE;
     if (err == SG_OK) {
         memcpy(out->secret, secret.data, secret.len);
         out->secret_len = secret.len;
+        memcpy(out->storage, storage.data, storage.len);
         out->storage_len = storage.len;
-        if (storage.len > 0)
-            memcpy(out->storage, storage.data, storage.len);
     }
     sg_mls_blob_free(&secret);
     sg_mls_blob_free(&storage);
@@ -271,7 +270,10 @@ bool sg_mls_box_create(const char *dir, const char *name, uint16_t suite, bool i
     config.identity = sg_mls_text(name);
     sg_err err = sg_mls_client_new(&config, &client);
     if (err == SG_OK)
-        err = take_secrets(client, false, &identity);
+        err = take_secrets(client, &identity);
+    /* one of its own, which does not follow from a signature key that may leak and be renewed */
+    if (err == SG_OK && getentropy(identity.storage, identity.storage_len) != 0)
+        err = SG_ERR_ENTROPY;
     if (err == SG_ERR_UNSUPPORTED)
         sg_complain("there is no suite 0x%04x: 'saorsa mls suites' lists them", suite);
     else if (err != SG_OK)
@@ -412,7 +414,7 @@ static bool renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *renew
     config.more_extension_count = identity->type_count;
     sg_err err = sg_mls_client_renew(box->client, &config);
     if (err == SG_OK)
-        err = take_secrets(box->client, true, identity);
+        err = take_secrets(box->client, identity);
     if (err == SG_OK)
         return save_identity(box->dir, identity);
     sg_mls_complain("renew", err);

@@ -1,7 +1,7 @@
 /* What 'saorsa mls' keeps of one client, in a folder of its own (mode 0700, files 0600):
  *
- *   client          text: suite, name, secret of the client; when it was renewed, the storage
- *                   secret and further extension types
+ *   client          text: suite, name, secret of the client, storage secret, further extension
+ *                   types; version 1, before there was a storage secret, is still read
  *   mls.db          its groups (sg_mls_file_open)
  *   package-N.key   secret half of a key package that waits for a welcome
  *   package-N.last  of a last resort, which stays

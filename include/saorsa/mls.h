@@ -64,8 +64,9 @@ struct sg_mls_item {
 };
 
 /* Where members live across restarts. Entries are found by group id, kind and index. Those with
- * secrets are sealed, under a key that follows from the client's secret: with another one, or when
- * somebody has changed them, loading ends with SG_ERR_CORRUPT. */
+ * secrets are sealed, under the client's storage secret, which follows from its first signature key
+ * when it was given none: with another one, or when somebody has changed them, loading ends with
+ * SG_ERR_CORRUPT. */
 struct sg_mls_storage {
     void *user;
     /* All items or none, durable on return. Borrowed for the call. */
@@ -160,8 +161,11 @@ struct sg_mls_client_config {
      * more_extensions. */
     const struct sg_mls_extension_item *leaf_extensions;
     size_t leaf_extension_count;
-    struct sg_bytes
-        storage_secret; /* of sg_mls_client_storage_secret; empty: follows from secret */
+    /* Of sg_mls_client_storage_secret; empty: follows from secret. A client that is new may be
+     * given any, of random bytes: as many as the key of its suite's AEAD has, 16 in suites 1 and 2,
+     * else 32. That is better where others may see the storage: one that follows from a signature
+     * key is as open as that key has ever been, and stays so when the client is renewed. */
+    struct sg_bytes storage_secret;
 };
 
 /* The defaults: suite 0, no identity, no storage. */
@@ -178,7 +182,8 @@ SG_API void sg_mls_client_free(struct sg_mls_client *client);
 SG_API SG_MUST_USE sg_err sg_mls_client_secret(const struct sg_mls_client *client,
                                                struct sg_mls_blob *out);
 /* What its storage is sealed with: for the next sg_mls_client_new of a client that has been renewed
- * with another signature key. Secret; the signature key does not follow from it. */
+ * with another signature key, or was given one. Secret; the signature key does not follow from
+ * it. */
 SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client,
                                                        struct sg_mls_blob *out);
 /* Changes what the client says of itself (RFC 9420 s5.3, s7.2) from now on: of config identity,
@@ -187,6 +192,9 @@ SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_clien
  * their groups, with the signature key that they have there, until a commit is accepted that has
  * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no
  * longer be joined by when the signature key is another one.
+ *
+ * Storage stays sealed as it was. After a leak of the first signature key that is as good as open,
+ * unless storage_secret was another one from the start: then make a new client and join again.
  *
  * Before a group is told, store sg_mls_client_secret and sg_mls_client_storage_secret: members are
  * loaded with either of the signature keys, but only under that storage secret. Errors as for

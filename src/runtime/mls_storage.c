@@ -1,7 +1,8 @@
 /* Between mls/state.h and the storage that the program gives: secrets are sealed on their way,
- * under a key that follows from the client's first signature key. So storage, its caches and its
- * backups hold no secret in the clear, and what a program protects the client's secret with
- * protects all. A client that changes its signature key keeps this one beside it.
+ * under a key that the program gives, or that follows from the client's first signature key. So
+ * storage, its caches and its backups hold no secret in the clear, and what a program protects the
+ * client's secret with protects all. A client that changes its signature key keeps this one beside
+ * it; one that follows from a key that leaked protects nothing any more.
  *
  *   storage key = HKDF-Expand(HKDF-Extract("saorsa mls storage", signature private key), "", n)
  *   entry = nonce, AEAD(storage key, nonce, kind | index | group id, value)

@@ -139,6 +139,60 @@ static void a_renewal_is_whole_or_not_at_all(void **state)
     tear_down();
 }
 
+/* What storage would be sealed with if that followed from the client's signature key. */
+static bool follows_from_key(const struct sg_mls_client *client)
+{
+    struct sg_mls_client_config config;
+    struct sg_mls_client *same;
+    struct sg_mls_blob secret, storage, derived;
+    sg_mls_client_config_init(&config);
+    config.suite = 1;
+    config.identity = sg_mls_text("alice");
+    assert_int_equal(sg_mls_client_secret(client, &secret), SG_OK);
+    config.secret = sg_mls_bytes(&secret);
+    assert_int_equal(sg_mls_client_new(&config, &same), SG_OK);
+    assert_int_equal(sg_mls_client_storage_secret(client, &storage), SG_OK);
+    assert_int_equal(sg_mls_client_storage_secret(same, &derived), SG_OK);
+    assert_int_equal(storage.len, derived.len);
+    bool is_equal = memcmp(storage.data, derived.data, derived.len) == 0;
+    sg_mls_client_free(same);
+    sg_mls_blob_free(&secret);
+    sg_mls_blob_free(&storage);
+    sg_mls_blob_free(&derived);
+    return is_equal;
+}
+
+static void write_client(const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/client", dir);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+/* A signature key that leaks, and is renewed, opens no storage of a client of today; one of version
+ * 1 is read as it was. */
+static void storage_is_sealed_by_a_secret_of_its_own(void **state)
+{
+    struct sg_mls_box box;
+    char client[2000];
+    (void)state;
+    set_up();
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_false(follows_from_key(box.client));
+    sg_mls_box_close(&box);
+    (void)read_client(client);
+    client[18] = '1';
+    *strstr(client, "storage ") = '\0';
+    write_client(client);
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_true(follows_from_key(box.client));
+    sg_mls_box_close(&box);
+    tear_down();
+}
+
 /* ---- what is in memory ---- */
 
 #define NEEDLE 24
@@ -228,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_half_of_a_secret_is_left),
         cmocka_unit_test(a_renewal_is_whole_or_not_at_all),
+        cmocka_unit_test(storage_is_sealed_by_a_secret_of_its_own),
         cmocka_unit_test(a_damaged_client_leaves_no_secret_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
