@@ -336,7 +336,7 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_extensions(
  * Choose another group id where storage is one file. */
 struct sg_mls_reinit_request {
     struct sg_bytes group_id;
-    uint16_t suite;                                 /* 0: the same */
+    uint16_t suite;                                 /* 0: that of the group */
     const struct sg_mls_extension_item *extensions; /* [extension_count] */
     size_t extension_count;
 };

@@ -124,7 +124,7 @@ struct sg_mls_external {
     const struct sg_mls_new_leaf *leaf;
     bool removes_prior; /* resync: removes the member with our signature key, or else the only one
                          * with our credential */
-    const struct sg_mls_psk_id *psks; /* [psk_count] */
+    const struct sg_mls_psk_id *psks; /* [psk_count]; no nonce: a fresh one */
     uint32_t psk_count;
     const struct sg_mls_group *old; /* an earlier state of ours, for resumption PSKs, or NULL */
     struct sg_bytes authenticated_data;

@@ -355,8 +355,7 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     return sg_mls_member_new(client, group, false, out);
 }
 
-static sg_err fill_psks(const struct sg_mls_client *client,
-                        const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
+static sg_err fill_psks(const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
                         struct sg_mls_external *in)
 {
     size_t count = request->psk_count;
@@ -368,13 +367,14 @@ static sg_err fill_psks(const struct sg_mls_client *client,
         sg_mls_arena_new(arena, count + request->resume_count, sizeof(*psks));
     if (psks == NULL)
         return SG_ERR_NO_MEMORY;
+    /* nonces come later, when the group info says how long they are */
     for (size_t i = 0; i < count; i++)
-        SG_TRY(sg_mls_make_psk(client, arena, request->psks[i], &psks[i]));
-    for (size_t i = 0; i < request->resume_count; i++) {
-        const struct sg_mls_resumed of = {request->old->group->epoch->context.group_id,
-                                          request->resume[i]};
-        SG_TRY(sg_mls_make_resumption(client, arena, &of, &psks[count + i]));
-    }
+        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL, .id = request->psks[i]};
+    for (size_t i = 0; i < request->resume_count; i++)
+        psks[count + i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_RESUMPTION,
+                                                 .usage = SG_MLS_USAGE_APPLICATION,
+                                                 .id = request->old->group->epoch->context.group_id,
+                                                 .epoch = request->resume[i]};
     in->psks = psks;
     in->psk_count = (uint32_t)(count + request->resume_count);
     in->old = request->old == NULL ? NULL : request->old->group;
@@ -393,7 +393,7 @@ static sg_err join_external(struct sg_mls_client *client,
                                  .leaf = &leaf,
                                  .removes_prior = request->removes_prior,
                                  .now = sg_mls_client_now(client)};
-    SG_TRY(fill_psks(client, request, arena, &in));
+    SG_TRY(fill_psks(request, arena, &in));
     SG_TRY(sg_mls_client_leaf(client, arena, &leaf));
     return sg_mls_group_external_join(&in, arena, group, commit);
 }

@@ -76,18 +76,19 @@ sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
 /* Errors of sg_mls_decode_package. */
 sg_err sg_mls_make_add(struct sg_mls_arena *arena, struct sg_bytes package,
                        struct sg_mls_proposal *out);
-/* An external pre-shared key, with a fresh nonce. */
-sg_err sg_mls_make_psk(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+/* An external pre-shared key, with a fresh nonce. suite, here and below: the group's, which need
+ * not be the client's of today. */
+sg_err sg_mls_make_psk(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                        struct sg_bytes id, struct sg_mls_psk_id *out);
 /* The secret of an epoch of a group, with a fresh nonce. */
 struct sg_mls_resumed {
     struct sg_bytes group_id;
     uint64_t epoch;
 };
-sg_err sg_mls_make_resumption(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+sg_err sg_mls_make_resumption(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                               const struct sg_mls_resumed *of, struct sg_mls_psk_id *out);
-/* Without a suite into the client's. Errors of sg_mls_encode_items. */
-sg_err sg_mls_make_reinit(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+/* Without a suite into this one. Errors of sg_mls_encode_items. */
+sg_err sg_mls_make_reinit(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                           const struct sg_mls_reinit_request *request, struct sg_mls_proposal *out);
 void sg_mls_make_app_data(uint16_t component, struct sg_bytes update, struct sg_mls_proposal *out);
 /* What a commit has by value: out->values, out->count. SG_ERR_LIMIT: too many;

@@ -170,7 +170,7 @@ sg_err sg_mls_member_propose_psk(struct sg_mls_member *member, struct sg_bytes p
     struct sg_mls_proposal proposal = {.type = SG_MLS_PSK};
     SG_TRY(sg_mls_member_check(member));
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = sg_mls_make_psk(member->client, &arena, psk_id, &proposal.u.psk);
+    sg_err err = sg_mls_make_psk(member->group->suite, &arena, psk_id, &proposal.u.psk);
     if (err == SG_OK)
         err = check_psk(&member->client->mls, &proposal.u.psk);
     if (err == SG_OK)
@@ -189,7 +189,7 @@ sg_err sg_mls_member_propose_resumption(struct sg_mls_member *member, uint64_t e
     if (sg_mls_group_resumption(member->group, epoch) == NULL)
         return SG_ERR_MLS_PSK;
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = sg_mls_make_resumption(member->client, &arena, &of, &proposal.u.psk);
+    sg_err err = sg_mls_make_resumption(member->group->suite, &arena, &of, &proposal.u.psk);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);

@@ -52,7 +52,7 @@ sg_err sg_mls_member_propose_reinit(struct sg_mls_member *member,
     struct sg_mls_proposal proposal;
     SG_TRY(sg_mls_member_check(member));
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = sg_mls_make_reinit(member->client, &arena, request, &proposal);
+    sg_err err = sg_mls_make_reinit(member->group->suite, &arena, request, &proposal);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);

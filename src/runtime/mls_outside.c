@@ -64,7 +64,7 @@ sg_err sg_mls_client_propose_psk(const struct sg_mls_client *client,
 {
     struct outside o;
     begin(&o, client, request, SG_MLS_PSK);
-    return end(&o, sg_mls_make_psk(client, &o.arena, psk_id, &o.proposal.u.psk), message);
+    return end(&o, sg_mls_make_psk(client->suite, &o.arena, psk_id, &o.proposal.u.psk), message);
 }
 
 sg_err sg_mls_client_propose_resumption(const struct sg_mls_client *client,
@@ -74,7 +74,8 @@ sg_err sg_mls_client_propose_resumption(const struct sg_mls_client *client,
     const struct sg_mls_resumed of = {request->group_id, epoch};
     struct outside o;
     begin(&o, client, request, SG_MLS_PSK);
-    return end(&o, sg_mls_make_resumption(client, &o.arena, &of, &o.proposal.u.psk), message);
+    return end(&o, sg_mls_make_resumption(client->suite, &o.arena, &of, &o.proposal.u.psk),
+               message);
 }
 
 sg_err sg_mls_client_propose_extensions(const struct sg_mls_client *client,
@@ -94,7 +95,7 @@ sg_err sg_mls_client_propose_reinit(const struct sg_mls_client *client,
 {
     struct outside o;
     begin(&o, client, request, SG_MLS_REINIT);
-    return end(&o, sg_mls_make_reinit(client, &o.arena, reinit, &o.proposal), message);
+    return end(&o, sg_mls_make_reinit(client->suite, &o.arena, reinit, &o.proposal), message);
 }
 
 sg_err sg_mls_client_propose_app_data(const struct sg_mls_client *client,

@@ -12,11 +12,11 @@ sg_err sg_mls_make_add(struct sg_mls_arena *arena, struct sg_bytes package,
 }
 
 /* RFC9420 s8.4, s12.1.4: a fresh random nonce of KDF.Nh bytes. */
-static sg_err make_nonce(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+static sg_err make_nonce(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                          struct sg_bytes *out)
 {
-    const struct sg_mls_random *random = client->mls.random;
-    size_t len = client->suite->hash_len;
+    const struct sg_mls_random *random = sg_mls_random_default();
+    size_t len = suite->hash_len;
     uint8_t *nonce = sg_mls_arena_new(arena, len, 1);
     if (nonce == NULL)
         return SG_ERR_NO_MEMORY;
@@ -24,30 +24,30 @@ static sg_err make_nonce(const struct sg_mls_client *client, struct sg_mls_arena
     return random->fill(random->state, nonce, len);
 }
 
-sg_err sg_mls_make_psk(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+sg_err sg_mls_make_psk(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                        struct sg_bytes id, struct sg_mls_psk_id *out)
 {
     *out = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL, .id = id};
-    return make_nonce(client, arena, &out->nonce);
+    return make_nonce(suite, arena, &out->nonce);
 }
 
-sg_err sg_mls_make_resumption(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+sg_err sg_mls_make_resumption(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                               const struct sg_mls_resumed *of, struct sg_mls_psk_id *out)
 {
     *out = (struct sg_mls_psk_id){.type = SG_MLS_PSK_RESUMPTION,
                                   .usage = SG_MLS_USAGE_APPLICATION,
                                   .id = of->group_id,
                                   .epoch = of->epoch};
-    return make_nonce(client, arena, &out->nonce);
+    return make_nonce(suite, arena, &out->nonce);
 }
 
-sg_err sg_mls_make_reinit(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+sg_err sg_mls_make_reinit(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
                           const struct sg_mls_reinit_request *request, struct sg_mls_proposal *out)
 {
     *out = (struct sg_mls_proposal){.type = SG_MLS_REINIT};
     out->u.reinit.group_id = request->group_id;
     out->u.reinit.version = SG_MLS_VERSION_10;
-    out->u.reinit.suite = request->suite != 0 ? request->suite : client->suite->id;
+    out->u.reinit.suite = request->suite != 0 ? request->suite : suite->id;
     return sg_mls_encode_items(arena, request->extensions, request->extension_count,
                                &out->u.reinit.extensions);
 }
@@ -80,18 +80,18 @@ static sg_err push_members(struct values *v)
 
 static sg_err push_psks(struct values *v)
 {
-    const struct sg_mls_client *client = v->member->client;
+    const struct sg_mls_suite *suite = v->member->group->suite;
     struct sg_mls_resumed of = {v->member->group->epoch->context.group_id, 0};
     for (size_t i = 0; i < v->request->psk_count; i++) {
         struct sg_mls_proposal *psk = &v->at[v->count++];
         psk->type = SG_MLS_PSK;
-        SG_TRY(sg_mls_make_psk(client, v->arena, v->request->psks[i], &psk->u.psk));
+        SG_TRY(sg_mls_make_psk(suite, v->arena, v->request->psks[i], &psk->u.psk));
     }
     for (size_t i = 0; i < v->request->resume_count; i++) {
         struct sg_mls_proposal *psk = &v->at[v->count++];
         psk->type = SG_MLS_PSK;
         of.epoch = v->request->resume[i];
-        SG_TRY(sg_mls_make_resumption(client, v->arena, &of, &psk->u.psk));
+        SG_TRY(sg_mls_make_resumption(suite, v->arena, &of, &psk->u.psk));
     }
     return SG_OK;
 }
@@ -109,7 +109,7 @@ static sg_err push_others(struct values *v)
                                    &set->u.extensions));
     }
     return request->reinit == NULL ? SG_OK
-                                   : sg_mls_make_reinit(v->member->client, v->arena,
+                                   : sg_mls_make_reinit(v->member->group->suite, v->arena,
                                                         request->reinit, &v->at[v->count++]);
 }
 
