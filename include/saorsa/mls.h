@@ -268,7 +268,7 @@ struct sg_mls_external_request {
 /* By a commit of one's own, which goes to all members. The member is pending until
  * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf;
  * SG_ERR_MLS_CREDENTIAL: it has another credential, and there is no check_credential to say that it
- * is the same client's; SG_ERR_LIMIT: too many psks. */
+ * is the same client's; SG_ERR_MLS_GROUP: old is of another group; SG_ERR_LIMIT: too many psks. */
 SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *client,
                                                       const struct sg_mls_external_request *request,
                                                       struct sg_mls_member **out,

@@ -14,6 +14,7 @@ struct arriving {
 
 static sg_err read_info(struct arriving *a)
 {
+    const struct sg_mls_group *old = a->in->old;
     a->message = sg_mls_arena_new(a->arena, 1, sizeof(*a->message));
     if (a->message == NULL)
         return SG_ERR_NO_MEMORY;
@@ -21,6 +22,10 @@ static sg_err read_info(struct arriving *a)
     if (a->message->wire_format != SG_MLS_WIRE_GROUP_INFO ||
         a->message->u.group_info.context.version != SG_MLS_VERSION_10)
         return SG_ERR_MLS_WELCOME;
+    /* others look a resumption secret of another group up somewhere else, or nowhere */
+    if (old != NULL && old->epoch != NULL &&
+        !sg_bytes_equal(old->epoch->context.group_id, a->message->u.group_info.context.group_id))
+        return SG_ERR_MLS_GROUP;
     return SG_OK;
 }
 

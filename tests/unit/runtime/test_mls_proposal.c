@@ -388,17 +388,23 @@ static void values_that_are_refused(void **state)
  * Alice knows and Carol does not. */
 static void a_resync_with_a_resumption_secret(void **state)
 {
-    static const uint64_t first[] = {1}, never[] = {9};
+    static const uint64_t zero[] = {0}, first[] = {1}, never[] = {9};
     struct scene s;
     struct sg_mls_blob info, commit;
-    struct sg_mls_member *bob;
+    struct sg_mls_member *bob, *other;
     (void)state;
     set_up(&s);
+    assert_int_equal(sg_mls_member_create(s.clients[BOB], text("h"), &other), SG_OK);
     assert_int_equal(sg_mls_member_info(s.members[ALICE], true, true, &info), SG_OK);
     struct sg_mls_external_request request = {
         .group_info = bytes(&info), .removes_prior = true, .resume = first, .resume_count = 1};
     assert_int_equal(sg_mls_member_join_external(s.clients[BOB], &request, &bob, &commit),
                      SG_ERR_INVALID_ARGUMENT); /* nobody has it */
+    /* those of another group are not looked up by the members */
+    request.old = other;
+    request.resume = zero;
+    assert_int_equal(sg_mls_member_join_external(s.clients[BOB], &request, &bob, &commit),
+                     SG_ERR_MLS_GROUP);
     request.old = s.members[BOB];
     request.resume = never;
     assert_int_equal(sg_mls_member_join_external(s.clients[BOB], &request, &bob, &commit),
@@ -415,6 +421,7 @@ static void a_resync_with_a_resumption_secret(void **state)
     assert_int_equal(sg_mls_member_accept(bob), SG_OK);
     assert_same_state(s.members[ALICE], bob);
     sg_mls_member_free(bob);
+    sg_mls_member_free(other);
     sg_mls_blob_free(&info);
     sg_mls_blob_free(&commit);
     tear_down(&s);
