@@ -171,9 +171,10 @@ struct sg_mls_client_config {
 /* The defaults: suite 0, no identity, no storage. */
 SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
 /* The configuration is copied, all that it points to too; user data and callbacks must stay good.
- * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: a secret; SG_ERR_LIMIT: too many types or
- * extensions; SG_ERR_INVALID_ARGUMENT: also a type that comes twice or need not be said (0, the
- * RFC's, the library's), a leaf's extension of a type that the client does not list. */
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: a secret, or certificates that are no list
+ * of vectors; SG_ERR_LIMIT: too many types or extensions; SG_ERR_INVALID_ARGUMENT: also a type that
+ * comes twice or need not be said (0, the RFC's, the library's), a leaf's extension of a type that
+ * the client does not list, a credential type but 1 and 2. */
 SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
                                             struct sg_mls_client **out);
 /* After all its members. NULL is allowed. Secrets are wiped. */
@@ -298,9 +299,8 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_update(struct sg_mls_member *mem
 /* The same, and the leaf becomes what the client says of itself now: signature key, credential,
  * capabilities, extensions (sg_mls_client_renew). The member has its earlier signature key as long
  * as no commit covers this, and the other one waits with the proposal. SG_ERR_MLS_CAPABILITY: it
- * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_LEAF: it is of
- * neither type 1 nor 2; SG_ERR_MLS_PROPOSAL: the signature key is another member's; what
- * check_credential says. */
+ * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_PROPOSAL: the
+ * signature key is another member's; what check_credential says. */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member,
                                                         struct sg_mls_blob *message);
 /* Somebody else's commit takes one out (draft-ietf-mls-extensions SelfRemove). */

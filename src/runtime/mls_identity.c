@@ -52,6 +52,24 @@ static bool is_default_proposal(uint16_t type)
     return type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS;
 }
 
+static void write_credential(struct sg_writer *w, const void *credential)
+{
+    sg_mls_write_credential(w, credential);
+}
+
+/* RFC9420 s5.3, s7.3: of a type that the leaf lists; and others can read it. */
+static sg_err check_own_credential(const struct sg_mls_leaf *leaf, struct sg_mls_arena *arena)
+{
+    struct sg_mls_credential read;
+    struct sg_bytes bytes;
+    if (!sg_mls_u16s_has(leaf->capabilities.credentials, leaf->credential.type))
+        return SG_ERR_INVALID_ARGUMENT;
+    SG_TRY(sg_mls_encode(arena, write_credential, &leaf->credential, &bytes));
+    struct sg_reader r = sg_reader(bytes);
+    sg_mls_read_credential(&r, &read);
+    return sg_reader_done(&r) == SG_OK ? SG_OK : SG_ERR_MALFORMED;
+}
+
 /* Others would refuse a leaf that breaks these rules, so nobody gets one. */
 static sg_err check_identity(const struct sg_mls_client *client, struct sg_mls_arena *arena)
 {
@@ -59,6 +77,7 @@ static sg_err check_identity(const struct sg_mls_client *client, struct sg_mls_a
     struct sg_mls_extension one;
     struct sg_bytes rest = client->identity.extensions;
     SG_TRY(sg_mls_identity_leaf(&client->mls, &client->identity, true, arena, &leaf));
+    SG_TRY(check_own_credential(&leaf, arena));
     if (!is_good_list(leaf.capabilities.extensions, is_default_extension) ||
         !is_good_list(leaf.capabilities.proposals, is_default_proposal))
         return SG_ERR_INVALID_ARGUMENT;

@@ -241,6 +241,40 @@ static void a_resync_by_another_name_is_not_sent(void **state)
     tear_down(&s);
 }
 
+/* A credential that no leaf may have does not take the place of a good one. */
+static void credentials_that_are_refused(void **state)
+{
+    struct scene s;
+    struct sg_mls_client *client;
+    struct sg_mls_client_config config = config_of("bob", NULL);
+    struct sg_mls_blob before, after;
+    static const struct {
+        uint16_t type;
+        const char *body;
+        sg_err err;
+    } cases[] = {
+        {3, "bob", SG_ERR_INVALID_ARGUMENT},
+        {0x0a0a, "bob", SG_ERR_INVALID_ARGUMENT},
+        {2, "\7cert", SG_ERR_MALFORMED}, /* a certificate of 7 bytes that has 4 */
+        {2, "\4certx", SG_ERR_MALFORMED},
+    };
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_client_secret(s.bob_client, &before), SG_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        config.credential_type = cases[i].type;
+        config.identity = text(cases[i].body);
+        assert_int_equal(sg_mls_client_renew(s.bob_client, &config), cases[i].err);
+        assert_int_equal(sg_mls_client_new(&config, &client), cases[i].err);
+    }
+    assert_int_equal(sg_mls_client_secret(s.bob_client, &after), SG_OK);
+    assert_memory_equal(before.data, after.data, before.len);
+    assert_renews(&s, 2); /* as he was */
+    sg_mls_blob_free(&before);
+    sg_mls_blob_free(&after);
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +282,7 @@ int main(void)
         cmocka_unit_test(extensions_that_the_new_leaf_lacks_wait),
         cmocka_unit_test(an_add_that_does_not_know_the_credential_waits),
         cmocka_unit_test(a_resync_by_another_name_is_not_sent),
+        cmocka_unit_test(credentials_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
