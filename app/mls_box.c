@@ -381,6 +381,36 @@ void sg_mls_box_close(struct sg_mls_box *box)
     box->file = NULL;
 }
 
+static void shred(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    overwrite(fd);
+    if (fd >= 0)
+        close(fd);
+    if (unlink(path) != 0)
+        sg_complain("cannot delete %s, which is no longer needed: %s", path, strerror(errno));
+}
+
+static bool is_package(const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(name, "package-", 8) == 0 && len > 12 &&
+           (strcmp(name + len - 4, ".key") == 0 || strcmp(name + len - 5, ".last") == 0);
+}
+
+/* Those of another signature key: nobody joins by them any more. */
+static void shred_packages(const struct sg_mls_box *box)
+{
+    char path[SG_APP_PATH_MAX];
+    const struct dirent *entry;
+    DIR *dir = opendir(box->dir);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (is_package(entry->d_name) && path_in(box->dir, entry->d_name, path))
+            shred(path);
+    if (dir != NULL)
+        closedir(dir);
+}
+
 /* The types of a renewal after those that are there, each once. False: complained. */
 static bool add_types(const struct sg_mls_box_renewal *renewal, struct identity *identity)
 {
@@ -427,6 +457,8 @@ bool sg_mls_box_renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *r
     if (!load_identity(box->dir, &identity))
         return false;
     bool is_renewed = renew(box, renewal, &identity);
+    if (is_renewed && !renewal->keeps_key)
+        shred_packages(box);
     explicit_bzero(&identity, sizeof(identity));
     return is_renewed;
 }
@@ -483,16 +515,6 @@ bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_bl
     return false;
 }
 
-static void shred(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    overwrite(fd);
-    if (fd >= 0)
-        close(fd);
-    if (unlink(path) != 0)
-        sg_complain("cannot delete %s, which is no longer needed: %s", path, strerror(errno));
-}
-
 static sg_err try_secret(struct sg_mls_box *box, const struct sg_mls_join_request *request,
                          const char *name)
 {
@@ -507,13 +529,6 @@ static sg_err try_secret(struct sg_mls_box *box, const struct sg_mls_join_reques
     if (err == SG_OK && strstr(name, ".key") != NULL)
         shred(path);
     return err;
-}
-
-static bool is_package(const char *name)
-{
-    size_t len = strlen(name);
-    return strncmp(name, "package-", 8) == 0 && len > 12 &&
-           (strcmp(name + len - 4, ".key") == 0 || strcmp(name + len - 5, ".last") == 0);
 }
 
 sg_err sg_mls_box_join(struct sg_mls_box *box, const struct sg_mls_join_request *request)

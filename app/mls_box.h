@@ -36,7 +36,8 @@ struct sg_mls_box_renewal {
     const uint16_t *types; /* [type_count] extension types that it understands from now on */
     size_t type_count;
 };
-/* False: complained, and the folder is as it was, unless what failed is to make it last. */
+/* With another key the secrets of key packages go. False: complained, and the folder is as it was,
+ * unless what failed is to make it last. */
 bool sg_mls_box_renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *renewal);
 /* Keeps the secret half of a key package. */
 bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_blob *secret,

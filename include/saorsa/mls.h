@@ -239,12 +239,12 @@ struct sg_mls_join_request {
     struct sg_bytes tree;            /* of sg_mls_member_tree, when the welcome has none */
     const struct sg_mls_member *old; /* of the group that this one succeeds, or NULL */
 };
-/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed; SG_ERR_MLS_TREE,
- * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a
- * valid one; SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential
- * says; SG_ERR_OVERSIZED: beyond limits of the configuration; errors of decoding
- * (SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION).
- * O(members). */
+/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or that is of an earlier signature key
+ * (sg_mls_client_renew), or a tree is needed; SG_ERR_MLS_TREE, SG_ERR_MLS_LEAF,
+ * SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a valid one;
+ * SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential says;
+ * SG_ERR_OVERSIZED: beyond limits of the configuration; errors of decoding (SG_ERR_TRUNCATED,
+ * SG_ERR_TRAILING, SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
 SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
                                              const struct sg_mls_join_request *request,
                                              struct sg_mls_member **out);

@@ -333,6 +333,17 @@ sg_err sg_mls_member_create(struct sg_mls_client *client, struct sg_bytes group_
     return sg_mls_member_create_with(client, &request, out);
 }
 
+/* Is the key package one of the client with its signature key of today? The join would say so,
+ * too, but after a look at the whole tree. */
+static bool is_ours(const struct sg_mls_client *client, struct sg_bytes package)
+{
+    struct sg_mls_key_package decoded;
+    struct sg_reader r = sg_reader(package);
+    sg_mls_read_key_package(&r, &decoded);
+    return sg_reader_done(&r) == SG_OK &&
+           sg_bytes_equal(decoded.leaf.signature_key, client->identity.signature_public);
+}
+
 sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join_request *request,
                           struct sg_mls_member **out)
 {
@@ -351,6 +362,8 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     in.keys.signature_private = client->identity.signature_private;
     if (sg_reader_done(&r) != SG_OK || version != SECRET_VERSION || suite != client->suite->id)
         return SG_ERR_INVALID_ARGUMENT;
+    if (!is_ours(client, in.keys.package))
+        return SG_ERR_MLS_WELCOME;
     SG_TRY(sg_mls_group_join(&in, &group));
     return sg_mls_member_new(client, group, false, out);
 }

@@ -139,6 +139,32 @@ static void a_renewal_is_whole_or_not_at_all(void **state)
     tear_down();
 }
 
+/* By key packages of an earlier signature key nobody joins; their secrets do not stay. */
+static void a_new_key_takes_the_packages_of_the_old_along(void **state)
+{
+    static uint8_t data[8] = {1};
+    const struct sg_mls_blob secret = {data, sizeof(data)};
+    struct sg_mls_box_renewal renewal = {.name = "alice", .keeps_key = true};
+    struct sg_mls_box box;
+    (void)state;
+    set_up();
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_true(sg_mls_box_keep_secret(&box, &secret, false));
+    assert_true(sg_mls_box_keep_secret(&box, &secret, true));
+    assert_true(sg_mls_box_keep_psk(&box, "id", &secret));
+    assert_true(sg_mls_box_renew(&box, &renewal));
+    assert_true(is_there("package-1.key"));
+    assert_true(is_there("package-1.last"));
+    renewal.keeps_key = false;
+    assert_true(sg_mls_box_renew(&box, &renewal));
+    assert_false(is_there("package-1.key"));
+    assert_false(is_there("package-1.last"));
+    assert_true(is_there("psk-6964"));
+    sg_mls_box_close(&box);
+    tear_down();
+}
+
 /* What storage would be sealed with if that followed from the client's signature key. */
 static bool follows_from_key(const struct sg_mls_client *client)
 {
@@ -282,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_half_of_a_secret_is_left),
         cmocka_unit_test(a_renewal_is_whole_or_not_at_all),
+        cmocka_unit_test(a_new_key_takes_the_packages_of_the_old_along),
         cmocka_unit_test(storage_is_sealed_by_a_secret_of_its_own),
         cmocka_unit_test(a_damaged_client_leaves_no_secret_in_memory),
     };

@@ -241,6 +241,34 @@ static void a_resync_by_another_name_is_not_sent(void **state)
     tear_down(&s);
 }
 
+/* A welcome for a key package of the earlier signature key is for nobody; that is found out before
+ * the tree is asked for. */
+static void a_welcome_for_the_earlier_key_is_for_nobody(void **state)
+{
+    struct scene s;
+    struct sg_mls_client_config config = config_of("carol", NULL);
+    struct sg_mls_client *carol = client_of(&config);
+    struct sg_mls_blob package, secret;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *member;
+    (void)state;
+    set_up(&s);
+    assert_int_equal(sg_mls_client_package(carol, NULL, &package, &secret), SG_OK);
+    struct sg_bytes packages[] = {bytes(&package)};
+    const struct sg_mls_commit_request request = {
+        .add = packages, .add_count = 1, .tree_in_welcome = true};
+    assert_int_equal(sg_mls_member_commit(s.alice, &request, &output), SG_OK);
+    renew(carol, "carol", 1, false);
+    const struct sg_mls_join_request join = {.welcome = bytes(&output.welcome),
+                                             .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(carol, &join, &member), SG_ERR_MLS_WELCOME);
+    sg_mls_commit_output_free(&output);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_client_free(carol);
+    tear_down(&s);
+}
+
 /* A credential that no leaf may have does not take the place of a good one. */
 static void credentials_that_are_refused(void **state)
 {
@@ -282,6 +310,7 @@ int main(void)
         cmocka_unit_test(extensions_that_the_new_leaf_lacks_wait),
         cmocka_unit_test(an_add_that_does_not_know_the_credential_waits),
         cmocka_unit_test(a_resync_by_another_name_is_not_sent),
+        cmocka_unit_test(a_welcome_for_the_earlier_key_is_for_nobody),
         cmocka_unit_test(credentials_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
