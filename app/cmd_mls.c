@@ -1,6 +1,5 @@
 /* saorsa mls ACTION: groups of RFC 9420 over files. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "mls_actions.h"
@@ -73,11 +72,8 @@ static bool find_dir(const struct sg_mls_args *args, char dir[SG_APP_PATH_MAX])
 static int make_client(const struct sg_mls_args *args)
 {
     char dir[SG_APP_PATH_MAX];
-    unsigned long suite = 0;
-    char *end = "";
-    if (args->suite != NULL)
-        suite = strtoul(args->suite, &end, 0);
-    if (*end != '\0' || suite > UINT16_MAX)
+    uint64_t suite = 0;
+    if (args->suite != NULL && !sg_mls_read_number(args->suite, '\0', UINT16_MAX, &suite))
         return sg_opt_usage_error(&sg_cmd_mls, "--suite wants a number ('saorsa mls suites' lists "
                                                "them)");
     return find_dir(args, dir) &&

@@ -25,7 +25,8 @@ bool sg_mls_read_number(const char *text, char stop, uint64_t max, uint64_t *out
     if (text[0] < '0' || text[0] > '9')
         return false;
     errno = 0;
-    *out = strtoull(text, &end, 0);
+    /* not base 0, to which 010 is 8 */
+    *out = strtoull(text, &end, text[0] == '0' && (text[1] | 32) == 'x' ? 16 : 10);
     return errno == 0 && *end == stop && *out <= max;
 }
 
