@@ -31,7 +31,10 @@ static bool path_in(const char *dir, const char *name, char out[SG_APP_PATH_MAX]
 /* ---- the client file ---- */
 
 #define TYPES_MAX 16
-#define CLIENT_TEXT_MAX (NAME_MAX_LEN + 2 * SECRET_MAX + 2 * STORAGE_MAX + 6 * TYPES_MAX + 128)
+/* "understands 65535" and a line break */
+#define TYPE_TEXT_MAX 18
+#define CLIENT_TEXT_MAX                                                                            \
+    (NAME_MAX_LEN + 2 * SECRET_MAX + 2 * STORAGE_MAX + TYPE_TEXT_MAX * TYPES_MAX + 128)
 
 struct identity {
     unsigned suite;
