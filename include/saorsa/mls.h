@@ -456,7 +456,10 @@ SG_API SG_MUST_USE sg_err sg_mls_member_commit(struct sg_mls_member *member,
 SG_API SG_MUST_USE sg_err sg_mls_member_accept(struct sg_mls_member *member);
 /* It is not: forget it. Fine when there is none. */
 SG_API SG_MUST_USE sg_err sg_mls_member_discard(struct sg_mls_member *member);
-/* Takes the last commit back. SG_ERR_NOT_FOUND: undo_epochs does not reach so far. */
+/* Takes the last commit back, and forgets what waited. The commit can be received once more if it
+ * came in the clear; else it is SG_ERR_DUPLICATE, for its key is used once. One that covers an
+ * Update of one's own, whose keys are gone, is SG_ERR_MLS_PROPOSAL, and then only a resync gets past
+ * it. SG_ERR_NOT_FOUND: undo_epochs does not reach so far. */
 SG_API SG_MUST_USE sg_err sg_mls_member_rollback(struct sg_mls_member *member);
 
 /* ---- messages ---- */

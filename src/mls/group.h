@@ -156,7 +156,9 @@ SG_MUST_USE sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes
 /* Forgets the newest, all but count. */
 void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count);
 /* Takes back the last commit (config->undo_epochs), also one that removed us: the group is in the
- * epoch before, without proposals. Who processes that commit once more goes on where it was.
+ * epoch before, without proposals. Who processes that commit once more goes on where it was. That
+ * can be done with one in the clear (an encrypted one's key is used), unless it covers an Update of
+ * ours: its keys went with the proposals.
  * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there;
  * SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
 SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);
