@@ -123,15 +123,17 @@ static void put_hex(struct text *text, const char *name, const uint8_t *data, si
     text->at[text->len++] = '\n';
 }
 
-/* Version 2; version 1 had no storage secret, and no types. */
+/* Version 1 had no storage secret, and no types. */
+#define CLIENT_VERSION 2
+
 static bool save_identity(const char *dir, const struct identity *in)
 {
     char path[SG_APP_PATH_MAX];
     struct text text;
     if (!path_in(dir, "client", path))
         return false;
-    int len = snprintf(text.at, sizeof(text.at), "saorsa mls client 2\nsuite %u\nname %s\n",
-                       in->suite, in->name);
+    int len = snprintf(text.at, sizeof(text.at), "saorsa mls client %u\nsuite %u\nname %s\n",
+                       CLIENT_VERSION, in->suite, in->name);
     text.len = (size_t)len;
     put_hex(&text, "secret", in->secret, in->secret_len);
     put_hex(&text, "storage", in->storage, in->storage_len);
@@ -181,7 +183,7 @@ static bool parse_identity(const char *text, struct identity *out)
     memset(out, 0, sizeof(*out));
     if (sscanf(text, "saorsa mls client %u\nsuite %u\nname %128[^\n]\n%n", &version, &out->suite,
                out->name, &at) != 3 ||
-        at == 0 || version < 1 || version > 2)
+        at == 0 || version < 1 || version > CLIENT_VERSION)
         return false;
     text += at;
     if (!get_hex(&text, "secret", out->secret, SECRET_MAX, &out->secret_len))
@@ -189,6 +191,12 @@ static bool parse_identity(const char *text, struct identity *out)
     return version == 1 ||
            (get_hex(&text, "storage", out->storage, STORAGE_MAX, &out->storage_len) &&
             get_types(text, out));
+}
+
+static bool is_newer(const char *text)
+{
+    unsigned version;
+    return sscanf(text, "saorsa mls client %u\n", &version) == 1 && version > CLIENT_VERSION;
 }
 
 static bool load_identity(const char *dir, struct identity *out)
@@ -203,15 +211,19 @@ static bool load_identity(const char *dir, struct identity *out)
     }
     if (!sg_mls_read(path, &blob))
         return false;
-    if (blob.len < sizeof(text))
-        memcpy(text, blob.data, blob.len);
+    bool is_whole = blob.len < sizeof(text);
+    memcpy(text, blob.data, is_whole ? blob.len : sizeof(text) - 1);
     sg_mls_blob_free(&blob);
-    bool is_good = parse_identity(text, out);
+    bool is_new = is_newer(text);
+    bool is_good = is_whole && parse_identity(text, out);
     explicit_bzero(text, sizeof(text));
     if (is_good)
         return true;
     explicit_bzero(out, sizeof(*out)); /* as far as it was read */
-    sg_complain("%s is damaged: restore it from a backup", path);
+    if (is_new)
+        sg_complain("%s was written by a newer saorsa: use that", path);
+    else
+        sg_complain("%s is damaged: restore it from a backup", path);
     return false;
 }
 

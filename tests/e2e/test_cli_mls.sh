@@ -326,4 +326,9 @@ cp cut erin/client
 expect_exit 1 mls erin members
 expect_text last.err 'damaged'
 expect_same cut erin/client
+sed '1s/2$/3/' frank/client >newer
+cp newer frank/client
+expect_exit 1 mls frank members
+expect_text last.err 'a newer saorsa'
+expect_same newer frank/client
 exit 0
