@@ -161,10 +161,9 @@ struct sg_mls_client_config {
      * more_extensions. */
     const struct sg_mls_extension_item *leaf_extensions;
     size_t leaf_extension_count;
-    /* Of sg_mls_client_storage_secret; empty: follows from secret. A client that is new may be
-     * given any, of random bytes: as many as the key of its suite's AEAD has, 16 in suites 1 and 2,
-     * else 32. That is better where others may see the storage: one that follows from a signature
-     * key is as open as that key has ever been, and stays so when the client is renewed. */
+    /* Of sg_mls_client_storage_secret; empty: follows from secret, and is as open as that, also
+     * when the client is renewed. A new client is better given random bytes: as many as the key of
+     * its suite's AEAD has, 16 in suites 1 and 2, else 32. */
     struct sg_bytes storage_secret;
 };
 
@@ -182,23 +181,21 @@ SG_API void sg_mls_client_free(struct sg_mls_client *client);
 /* The signature private key: for the next sg_mls_client_new. Secret. */
 SG_API SG_MUST_USE sg_err sg_mls_client_secret(const struct sg_mls_client *client,
                                                struct sg_mls_blob *out);
-/* What its storage is sealed with: for the next sg_mls_client_new of a client that has been renewed
- * with another signature key, or was given one. Secret; the signature key does not follow from
- * it. */
+/* What its storage is sealed with: for the next sg_mls_client_new of a client that was given one or
+ * renewed with another signature key. Secret; the signature key does not follow from it. */
 SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client,
                                                        struct sg_mls_blob *out);
 /* Changes what the client says of itself (RFC 9420 s5.3, s7.2) from now on: of config identity,
  * credential_type, secret (empty: a new signature key), more_extensions, more_proposals and
  * leaf_extensions; the rest is not looked at. What it had is wiped. Its members stay as they are in
  * their groups, with the signature key that they have there, until a commit is accepted that has
- * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no
- * longer be joined by when the signature key is another one.
- *
- * Storage stays sealed as it was. After a leak of the first signature key that is as good as open,
- * unless storage_secret was another one from the start: then make a new client and join again.
+ * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no longer
+ * be joined by when the signature key is another one. Between a ReInit and its successor the
+ * credential has to stay: the new group has all members of the old, by equal credentials.
  *
  * Before a group is told, store sg_mls_client_secret and sg_mls_client_storage_secret: members are
- * loaded with either of the signature keys, but only under that storage secret. Errors as for
+ * loaded with either of the signature keys, but only under that storage secret, which a leaked key
+ * opens when it was not given but followed from that: then make a new client. Errors as for
  * sg_mls_client_new; SG_ERR_INVALID_ARGUMENT: also a suite that is neither 0 nor the client's. */
 SG_API SG_MUST_USE sg_err sg_mls_client_renew(struct sg_mls_client *client,
                                               const struct sg_mls_client_config *config);
@@ -239,12 +236,12 @@ struct sg_mls_join_request {
     struct sg_bytes tree;            /* of sg_mls_member_tree, when the welcome has none */
     const struct sg_mls_member *old; /* of the group that this one succeeds, or NULL */
 };
-/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or that is of an earlier signature key
- * (sg_mls_client_renew), or a tree is needed; SG_ERR_MLS_TREE, SG_ERR_MLS_LEAF,
- * SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a valid one;
- * SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential says;
- * SG_ERR_OVERSIZED: beyond limits of the configuration; errors of decoding (SG_ERR_TRUNCATED,
- * SG_ERR_TRAILING, SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
+/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed, or the package
+ * is of an earlier signature key; SG_ERR_MLS_TREE, SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY,
+ * SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a valid one; SG_ERR_MLS_PSK;
+ * SG_ERR_EXISTS: a group of this id is in storage; what check_credential says; SG_ERR_OVERSIZED:
+ * beyond limits of the configuration; errors of decoding (SG_ERR_TRUNCATED, SG_ERR_TRAILING,
+ * SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
 SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
                                              const struct sg_mls_join_request *request,
                                              struct sg_mls_member **out);
@@ -416,15 +413,15 @@ struct sg_mls_commit_request {
     size_t remove_count;
     bool tree_in_welcome; /* small groups: newcomers need nothing else */
     bool without_waiting; /* covers no proposals that wait */
-    bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
+    bool without_path;    /* only Adds, PSKs, app data, ReInit: cheaper; one's keys stay */
     bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
     /* The leaf becomes what the client says of itself now; see sg_mls_member_propose_renewal. The
      * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback.
-     * What waits and does not go with the new leaf (an Add with its signature key, extensions that
-     * it does not support, leaves that do not know its credential type) is left out. */
+     * What waits and does not go with the new leaf (its signature key, capabilities, credential
+     * type) is left out. */
     bool renews_leaf;
-    /* What can be proposed, at once, as by sg_mls_member_propose_*; at most 65 535 of each. Updates
-     * and leaves are for others to commit.
+    /* What can be proposed, at once, as by sg_mls_member_propose_*; up to 65 535 of each, but 256
+     * PSKs, 1 024 app data, with those that wait. Updates and leaves are for others to commit.
      * [psk_count] ids of external pre-shared keys; [resume_count] epochs of this group. */
     const struct sg_bytes *psks;
     size_t psk_count;
@@ -456,10 +453,9 @@ SG_API SG_MUST_USE sg_err sg_mls_member_commit(struct sg_mls_member *member,
 SG_API SG_MUST_USE sg_err sg_mls_member_accept(struct sg_mls_member *member);
 /* It is not: forget it. Fine when there is none. */
 SG_API SG_MUST_USE sg_err sg_mls_member_discard(struct sg_mls_member *member);
-/* Takes the last commit back, and forgets what waited. The commit can be received once more if it
- * came in the clear; else it is SG_ERR_DUPLICATE, for its key is used once. One that covers an
- * Update of one's own, whose keys are gone, is SG_ERR_MLS_PROPOSAL, and then only a resync gets past
- * it. SG_ERR_NOT_FOUND: undo_epochs does not reach so far. */
+/* Takes the last commit back, and forgets what waited. The commit can be received again if it came
+ * in the clear; else it is SG_ERR_DUPLICATE, and SG_ERR_MLS_PROPOSAL with an Update of one's own,
+ * whose keys are gone: a resync gets past it. SG_ERR_NOT_FOUND: undo_epochs is too small. */
 SG_API SG_MUST_USE sg_err sg_mls_member_rollback(struct sg_mls_member *member);
 
 /* ---- messages ---- */
@@ -496,7 +492,7 @@ struct sg_mls_received {
     struct sg_bytes proposal;
     bool is_closed; /* the commit closed the group for a successor (ReInit) */
     /* [updated_count] leaves that the commit changed by Updates: fresh keys, maybe another
-     * credential. The committer's, which a path changes, is not among them; see sender. */
+     * credential. The committer's, which a path changes so, is not among them; see sender. */
     const uint32_t *updated;
     size_t updated_count;
     void *owner; /* the library's */
