@@ -1,6 +1,5 @@
 /* saorsa mls ACTION: groups of RFC 9420 over files. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "mls_actions.h"
@@ -21,6 +20,7 @@ static const struct action ACTIONS[] = {
     {"create", NEEDS_CLIENT, 1, "GROUP", sg_mls_do_create},
     {"join", NEEDS_CLIENT, 1, "WELCOME", sg_mls_do_join},
     {"join-external", NEEDS_CLIENT, 1, "GROUPINFO", sg_mls_do_join_external},
+    {"renew", NEEDS_CLIENT, 1, "NAME", sg_mls_do_renew},
     {"add", NEEDS_MEMBER, 1, "PACKAGE", sg_mls_do_add},
     {"remove", NEEDS_MEMBER, 1, "MEMBER", sg_mls_do_remove},
     {"update", NEEDS_MEMBER, 0, "", sg_mls_do_update},
@@ -72,11 +72,8 @@ static bool find_dir(const struct sg_mls_args *args, char dir[SG_APP_PATH_MAX])
 static int make_client(const struct sg_mls_args *args)
 {
     char dir[SG_APP_PATH_MAX];
-    unsigned long suite = 0;
-    char *end = "";
-    if (args->suite != NULL)
-        suite = strtoul(args->suite, &end, 0);
-    if (*end != '\0' || suite > UINT16_MAX)
+    uint64_t suite = 0;
+    if (args->suite != NULL && !sg_mls_read_number(args->suite, '\0', UINT16_MAX, &suite))
         return sg_opt_usage_error(&sg_cmd_mls, "--suite wants a number ('saorsa mls suites' lists "
                                                "them)");
     return find_dir(args, dir) &&
@@ -127,6 +124,30 @@ static int run(int argc, char **argv)
         {"add", SG_OPT_LIST, &args.add, "PACKAGE", "commit: adds at once, may be repeated", 0, 0},
         {"remove", SG_OPT_LIST, &args.remove, "MEMBER",
          "commit: removes at once, leaf or name, may be repeated", 0, 0},
+        {"psk", SG_OPT_LIST, &args.psk, "ID",
+         "commit, join-external: use this pre-shared key, may\nbe repeated", 0, 0},
+        {"resume", SG_OPT_LIST, &args.resume, "EPOCH",
+         "commit, join-external: use the secret of this earlier\nepoch, may be repeated", 0, 0},
+        {"extension", SG_OPT_LIST, &args.extension, "TYPE=FILE",
+         "commit: the group's extensions become those named so,\nwith the files' content, and no "
+         "others",
+         0, 0},
+        {"no-extensions", SG_OPT_FLAG, &args.no_extensions, NULL,
+         "commit: the group has no extensions from now on", 0, 0},
+        {"app-data", SG_OPT_LIST, &args.app_data, "ID=FILE",
+         "commit: the group keeps the file's content for the\nprogram's component ID, may be "
+         "repeated",
+         0, 0},
+        {"reinit", SG_OPT_TEXT, &args.reinit, "GROUP",
+         "commit: close the group, for a successor of this\nname; nothing else goes with it", 0, 0},
+        {"renew", SG_OPT_FLAG, &args.renew, NULL,
+         "commit, update: tell the group what 'mls renew' has\nchanged", 0, 0},
+        {"without-waiting", SG_OPT_FLAG, &args.without_waiting, NULL,
+         "commit: leave out what is proposed and waits", 0, 0},
+        {"keep-key", SG_OPT_FLAG, &args.keep_key, NULL, "renew: the signature key stays", 0, 0},
+        {"understands", SG_OPT_LIST, &args.understands, "TYPE",
+         "renew: an extension type that the client understands\nfrom now on, may be repeated", 0,
+         0},
         {"tree-beside", SG_OPT_FLAG, &args.tree_beside, NULL,
          "commit, info: leave the tree out ('mls tree' writes it)", 0, 0},
         {"tree", SG_OPT_TEXT, &args.tree, "FILE", "join: the tree, when it is not inside", 0, 0},
@@ -156,31 +177,35 @@ const struct sg_command sg_cmd_mls = {
     .name = "mls",
     .summary = "Encrypted groups (MLS, RFC 9420) over files.",
     .usage = "ACTION [ARGUMENT] [--dir DIR] [--group GROUP] [--out FILE] [OPTIONS]",
-    .about = "Messages are files of one MLSMessage each; how they travel is yours.\n\n"
-             "  new NAME              make a client in the folder\n"
-             "  package               a key package to give away\n"
-             "  create GROUP          a group with this client as its only member\n"
-             "  join WELCOME          become a member by a welcome\n"
-             "  join-external INFO    become a member by a commit of one's own, see 'info'\n"
-             "  add PACKAGE, remove MEMBER, update, leave\n"
-             "                        propose it: a message for all members\n"
-             "  keep-psk ID FILE      keep a secret that others have, too, under an id\n"
-             "  psk ID, resume EPOCH  propose that this secret, or that of an earlier epoch, goes\n"
-             "                        into the next one: who has it not cannot follow\n"
-             "  commit                cover what is proposed, and --add, --remove: a message for\n"
-             "                        all members, and a welcome. It is pending until\n"
-             "  accept, discard       it is the one that counts, or not ('process' of the own\n"
-             "                        commit accepts it, too)\n"
-             "  process MESSAGE       take what came: a proposal, commit or encrypted data\n"
-             "  protect FILE          encrypt the content of a file, or - for stdin\n"
-             "  unprotect MESSAGE     decrypt; the data goes to --out\n"
-             "  export LABEL          a secret that all members of the epoch derive, in hex\n"
-             "  members, groups       who and what is there\n"
-             "  tree, info            ratchet tree for joiners; GroupInfo for external joins\n"
-             "  forget GROUP          delete all that the folder has of it\n"
-             "  inspect MESSAGE       any MLS message in words\n"
-             "  suites                the ciphersuites\n\n"
-             "A developer's tool: the client's secret lies in the folder, readable for its owner.",
+    .about =
+        "Messages are files of one MLSMessage each; how they travel is yours.\n\n"
+        "  new NAME              make a client in the folder\n"
+        "  package               a key package to give away\n"
+        "  create GROUP          a group with this client as its only member\n"
+        "  join WELCOME          become a member by a welcome\n"
+        "  join-external INFO    become a member by a commit of one's own, see 'info'\n"
+        "  renew NAME            give the client another name and signature key; each group\n"
+        "                        hears of it by 'commit --renew' or 'update --renew'. Make\n"
+        "                        new key packages: by those of before it cannot join any more\n"
+        "  add PACKAGE, remove MEMBER, update, leave\n"
+        "                        propose it: a message for all members\n"
+        "  keep-psk ID FILE      keep a secret that others have, too, under an id\n"
+        "  psk ID, resume EPOCH  propose that this secret, or that of an earlier epoch, goes\n"
+        "                        into the next one: who has it not cannot follow\n"
+        "  commit                cover what is proposed, and --add, --remove, --psk, ... below:\n"
+        "                        a message for all members, and a welcome. It is pending until\n"
+        "  accept, discard       it is the one that counts, or not ('process' of the own\n"
+        "                        commit accepts it, too)\n"
+        "  process MESSAGE       take what came: a proposal, commit or encrypted data\n"
+        "  protect FILE          encrypt the content of a file, or - for stdin\n"
+        "  unprotect MESSAGE     decrypt; the data goes to --out\n"
+        "  export LABEL          a secret that all members of the epoch derive, in hex\n"
+        "  members, groups       who and what is there\n"
+        "  tree, info            ratchet tree for joiners; GroupInfo for external joins\n"
+        "  forget GROUP          delete all that the folder has of it\n"
+        "  inspect MESSAGE       any MLS message in words\n"
+        "  suites                the ciphersuites\n\n"
+        "A developer's tool: the client's secret lies in the folder, readable for its owner.",
     .example = "  saorsa mls new alice --dir a && saorsa mls new bob --dir b\n"
                "  saorsa mls package --dir b --out bob.kp\n"
                "  saorsa mls create garden --dir a\n"

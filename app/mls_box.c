@@ -8,11 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/random.h>
+#endif
 
 #include "command.h"
 
 #define NAME_MAX_LEN 128
 #define SECRET_MAX 256
+#define STORAGE_MAX 64
 #define PACKAGES_MAX 10000
 
 static bool path_in(const char *dir, const char *name, char out[SG_APP_PATH_MAX])
@@ -26,11 +30,21 @@ static bool path_in(const char *dir, const char *name, char out[SG_APP_PATH_MAX]
 
 /* ---- the client file ---- */
 
+#define TYPES_MAX 16
+/* "understands 65535" and a line break */
+#define TYPE_TEXT_MAX 18
+#define CLIENT_TEXT_MAX                                                                            \
+    (NAME_MAX_LEN + 2 * SECRET_MAX + 2 * STORAGE_MAX + TYPE_TEXT_MAX * TYPES_MAX + 128)
+
 struct identity {
     unsigned suite;
     char name[NAME_MAX_LEN + 1];
     uint8_t secret[SECRET_MAX];
     size_t secret_len;
+    uint8_t storage[STORAGE_MAX]; /* storage secret; none: it follows from the other */
+    size_t storage_len;
+    uint16_t types[TYPES_MAX]; /* extension types that the client understands besides */
+    size_t type_count;
 };
 
 static bool write_file(const char *path, const void *data, size_t len)
@@ -44,60 +58,150 @@ static bool write_file(const char *path, const void *data, size_t len)
     return is_written;
 }
 
-/* Under another name first: a crash leaves no half of it where it would be read. */
+/* RFC9420 s16.8: overwritten, as far as the file system lets one. */
+static void overwrite(int fd)
+{
+    static const uint8_t zeros[8192];
+    struct stat info;
+    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0 &&
+        (size_t)info.st_size <= sizeof(zeros) && write(fd, zeros, (size_t)info.st_size) > 0)
+        (void)fsync(fd);
+}
+
+/* The names in the folder of path, down to the disk. */
+static bool sync_folder(const char *path)
+{
+    char dir[SG_APP_PATH_MAX];
+    const char *slash = strrchr(path, '/'); /* path_in put one there */
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: nothing to do on this file system */
+    bool is_synced = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return is_synced;
+}
+
+/* Under another name first: a crash leaves no half of it where it would be read. What was there is
+ * overwritten, but not before the new name is on the disk: a power loss would bring back the name
+ * of what is zeros by then. */
 static bool write_secret_file(const char *path, const void *data, size_t len)
 {
     char fresh[SG_APP_PATH_MAX + 8];
+    int old = open(path, O_WRONLY | O_CLOEXEC);
     (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
     (void)unlink(fresh);
-    if (write_file(fresh, data, len) && rename(fresh, path) == 0)
-        return true;
-    sg_complain("cannot write %s: %s", path, strerror(errno));
-    (void)unlink(fresh);
-    return false;
+    bool is_there = write_file(fresh, data, len) && rename(fresh, path) == 0;
+    bool is_durable = is_there && sync_folder(path);
+    if (is_durable) {
+        overwrite(old);
+    } else {
+        sg_complain("cannot write %s%s: %s", path, is_there ? " so that it lasts" : "",
+                    strerror(errno));
+        (void)unlink(fresh);
+    }
+    if (old >= 0)
+        close(old);
+    return is_durable;
 }
 
-static bool save_identity(const char *dir, const char *name, uint16_t suite,
-                          const struct sg_mls_blob *secret)
+/* ---- its text ---- */
+
+struct text {
+    char at[CLIENT_TEXT_MAX];
+    size_t len;
+};
+
+static void put_hex(struct text *text, const char *name, const uint8_t *data, size_t len)
 {
-    char path[SG_APP_PATH_MAX], text[NAME_MAX_LEN + 2 * SECRET_MAX + 64];
+    text->len += (size_t)snprintf(text->at + text->len, sizeof(text->at) - text->len, "%s ", name);
+    for (size_t i = 0; i < len; i++)
+        text->len +=
+            (size_t)snprintf(text->at + text->len, sizeof(text->at) - text->len, "%02x", data[i]);
+    text->at[text->len++] = '\n';
+}
+
+/* Version 1 had no storage secret, and no types. */
+#define CLIENT_VERSION 2
+
+static bool save_identity(const char *dir, const struct identity *in)
+{
+    char path[SG_APP_PATH_MAX];
+    struct text text;
     if (!path_in(dir, "client", path))
         return false;
-    int len = snprintf(text, sizeof(text), "saorsa mls client 1\nsuite %u\nname %s\nsecret ", suite,
-                       name);
-    for (size_t i = 0; i < secret->len && len > 0; i++)
-        len += snprintf(text + len, sizeof(text) - (size_t)len, "%02x", secret->data[i]);
-    text[len] = '\n';
-    bool is_written = write_secret_file(path, text, (size_t)len + 1);
-    explicit_bzero(text, sizeof(text));
+    int len = snprintf(text.at, sizeof(text.at), "saorsa mls client %u\nsuite %u\nname %s\n",
+                       CLIENT_VERSION, in->suite, in->name);
+    text.len = (size_t)len;
+    put_hex(&text, "secret", in->secret, in->secret_len);
+    put_hex(&text, "storage", in->storage, in->storage_len);
+    for (size_t i = 0; i < in->type_count; i++)
+        text.len += (size_t)snprintf(text.at + text.len, sizeof(text.at) - text.len,
+                                     "understands %u\n", in->types[i]);
+    bool is_written = write_secret_file(path, text.at, text.len);
+    explicit_bzero(&text, sizeof(text));
     return is_written;
 }
 
-static bool read_hex(const char *text, struct identity *out)
+/* A line "NAME HEX" at *text, of at most cap bytes; *text is then behind it. */
+static bool get_hex(const char **text, const char *name, uint8_t *out, size_t cap, size_t *len)
 {
-    for (; text[0] != '\0' && text[0] != '\n'; text += 2) {
+    size_t name_len = strlen(name);
+    const char *at = *text;
+    if (strncmp(at, name, name_len) != 0 || at[name_len] != ' ')
+        return false;
+    for (at += name_len + 1; at[0] != '\0' && at[0] != '\n'; at += 2) {
         unsigned value;
-        if (out->secret_len == SECRET_MAX || sscanf(text, "%2x", &value) != 1 || text[1] == '\n')
+        if (*len == cap || sscanf(at, "%2x", &value) != 1 || at[1] == '\n')
             return false;
-        out->secret[out->secret_len++] = (uint8_t)value;
+        out[(*len)++] = (uint8_t)value;
     }
-    return out->secret_len > 0;
+    *text = at[0] == '\n' ? at + 1 : at;
+    return *len > 0;
+}
+
+static bool get_types(const char *text, struct identity *out)
+{
+    unsigned type;
+    int len = 0;
+    while (*text != '\0') {
+        if (out->type_count == TYPES_MAX || sscanf(text, "understands %u\n%n", &type, &len) != 1 ||
+            type > UINT16_MAX)
+            return false;
+        out->types[out->type_count++] = (uint16_t)type;
+        text += len;
+    }
+    return true;
 }
 
 static bool parse_identity(const char *text, struct identity *out)
 {
+    unsigned version;
     int at = 0;
     memset(out, 0, sizeof(*out));
-    if (sscanf(text, "saorsa mls client 1\nsuite %u\nname %128[^\n]\nsecret %n", &out->suite,
-               out->name, &at) != 2 ||
-        at == 0)
+    if (sscanf(text, "saorsa mls client %u\nsuite %u\nname %128[^\n]\n%n", &version, &out->suite,
+               out->name, &at) != 3 ||
+        at == 0 || version < 1 || version > CLIENT_VERSION)
         return false;
-    return read_hex(text + at, out);
+    text += at;
+    if (!get_hex(&text, "secret", out->secret, SECRET_MAX, &out->secret_len))
+        return false;
+    return version == 1 ||
+           (get_hex(&text, "storage", out->storage, STORAGE_MAX, &out->storage_len) &&
+            get_types(text, out));
+}
+
+static bool is_newer(const char *text)
+{
+    unsigned version;
+    return sscanf(text, "saorsa mls client %u\n", &version) == 1 && version > CLIENT_VERSION;
 }
 
 static bool load_identity(const char *dir, struct identity *out)
 {
-    char path[SG_APP_PATH_MAX], text[NAME_MAX_LEN + 2 * SECRET_MAX + 64] = {0};
+    char path[SG_APP_PATH_MAX], text[CLIENT_TEXT_MAX] = {0};
     struct sg_mls_blob blob;
     if (!path_in(dir, "client", path))
         return false;
@@ -107,15 +211,19 @@ static bool load_identity(const char *dir, struct identity *out)
     }
     if (!sg_mls_read(path, &blob))
         return false;
-    if (blob.len < sizeof(text))
-        memcpy(text, blob.data, blob.len);
+    bool is_whole = blob.len < sizeof(text);
+    memcpy(text, blob.data, is_whole ? blob.len : sizeof(text) - 1);
     sg_mls_blob_free(&blob);
-    bool is_good = parse_identity(text, out);
+    bool is_new = is_newer(text);
+    bool is_good = is_whole && parse_identity(text, out);
     explicit_bzero(text, sizeof(text));
     if (is_good)
         return true;
     explicit_bzero(out, sizeof(*out)); /* as far as it was read */
-    sg_complain("%s is damaged: restore it from a backup", path);
+    if (is_new)
+        sg_complain("%s was written by a newer saorsa: use that", path);
+    else
+        sg_complain("%s is damaged: restore it from a backup", path);
     return false;
 }
 
@@ -130,19 +238,44 @@ static bool make_dir(const char *dir)
     return false;
 }
 
+static bool is_name(const char *name)
+{
+    if (strlen(name) <= NAME_MAX_LEN && name[0] != '\0' && strchr(name, '\n') == NULL)
+        return true;
+    sg_complain("a name has 1 to %d bytes and no line break", NAME_MAX_LEN);
+    return false;
+}
+
+/* Into identity, which save_identity takes. */
+static sg_err take_secrets(const struct sg_mls_client *client, struct identity *out)
+{
+    struct sg_mls_blob secret = {NULL, 0}, storage = {NULL, 0};
+    sg_err err = sg_mls_client_secret(client, &secret);
+    if (err == SG_OK)
+        err = sg_mls_client_storage_secret(client, &storage);
+    if (err == SG_OK && (secret.len > SECRET_MAX || storage.len > STORAGE_MAX))
+        err = SG_ERR_TOO_LARGE;
+    if (err == SG_OK) {
+        memcpy(out->secret, secret.data, secret.len);
+        out->secret_len = secret.len;
+        memcpy(out->storage, storage.data, storage.len);
+        out->storage_len = storage.len;
+    }
+    sg_mls_blob_free(&secret);
+    sg_mls_blob_free(&storage);
+    return err;
+}
+
 bool sg_mls_box_create(const char *dir, const char *name, uint16_t suite, bool is_public)
 {
     struct sg_mls_client_config config;
     struct sg_mls_client *client = NULL;
-    struct sg_mls_blob secret = {NULL, 0};
+    struct identity identity = {.suite = suite};
     struct sg_mls_box box;
     char path[SG_APP_PATH_MAX];
-    if (strlen(name) > NAME_MAX_LEN || name[0] == '\0' || strchr(name, '\n') != NULL) {
-        sg_complain("a name has 1 to %d bytes and no line break", NAME_MAX_LEN);
+    if (!is_name(name) || !path_in(dir, "client", path))
         return false;
-    }
-    if (!path_in(dir, "client", path))
-        return false;
+    (void)strcpy(identity.name, name);
     if (access(path, F_OK) == 0) {
         sg_complain("%s has an MLS client already, nothing was changed", dir);
         return false;
@@ -152,13 +285,16 @@ bool sg_mls_box_create(const char *dir, const char *name, uint16_t suite, bool i
     config.identity = sg_mls_text(name);
     sg_err err = sg_mls_client_new(&config, &client);
     if (err == SG_OK)
-        err = sg_mls_client_secret(client, &secret);
+        err = take_secrets(client, &identity);
+    /* one of its own, which does not follow from a signature key that may leak and be renewed */
+    if (err == SG_OK && getentropy(identity.storage, identity.storage_len) != 0)
+        err = SG_ERR_ENTROPY;
     if (err == SG_ERR_UNSUPPORTED)
         sg_complain("there is no suite 0x%04x: 'saorsa mls suites' lists them", suite);
     else if (err != SG_OK)
         sg_mls_complain(dir, err);
-    bool is_made = err == SG_OK && make_dir(dir) && save_identity(dir, name, suite, &secret);
-    sg_mls_blob_free(&secret);
+    bool is_made = err == SG_OK && make_dir(dir) && save_identity(dir, &identity);
+    explicit_bzero(&identity, sizeof(identity));
     sg_mls_client_free(client);
     if (!is_made || !sg_mls_box_open(&box, dir, is_public))
         return false;
@@ -234,6 +370,9 @@ bool sg_mls_box_open(struct sg_mls_box *box, const char *dir, bool is_public)
     config.suite = (uint16_t)identity.suite;
     config.identity = sg_mls_text(identity.name);
     config.secret = (struct sg_bytes){identity.secret, identity.secret_len};
+    config.storage_secret = (struct sg_bytes){identity.storage, identity.storage_len};
+    config.more_extensions = identity.types;
+    config.more_extension_count = identity.type_count;
     config.public_handshake = is_public;
     config.user = box;
     config.find_psk = find_psk;
@@ -255,6 +394,88 @@ void sg_mls_box_close(struct sg_mls_box *box)
     box->member = NULL;
     box->client = NULL;
     box->file = NULL;
+}
+
+static void shred(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    overwrite(fd);
+    if (fd >= 0)
+        close(fd);
+    if (unlink(path) != 0)
+        sg_complain("cannot delete %s, which is no longer needed: %s", path, strerror(errno));
+}
+
+static bool is_package(const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(name, "package-", 8) == 0 && len > 12 &&
+           (strcmp(name + len - 4, ".key") == 0 || strcmp(name + len - 5, ".last") == 0);
+}
+
+/* Those of another signature key: nobody joins by them any more. */
+static void shred_packages(const struct sg_mls_box *box)
+{
+    char path[SG_APP_PATH_MAX];
+    const struct dirent *entry;
+    DIR *dir = opendir(box->dir);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (is_package(entry->d_name) && path_in(box->dir, entry->d_name, path))
+            shred(path);
+    if (dir != NULL)
+        closedir(dir);
+}
+
+/* The types of a renewal after those that are there, each once. False: complained. */
+static bool add_types(const struct sg_mls_box_renewal *renewal, struct identity *identity)
+{
+    for (size_t i = 0; i < renewal->type_count; i++) {
+        bool is_there = false;
+        for (size_t k = 0; k < identity->type_count; k++)
+            is_there = is_there || identity->types[k] == renewal->types[i];
+        if (is_there)
+            continue;
+        if (identity->type_count == TYPES_MAX) {
+            sg_complain("a client understands %d further extension types at most", TYPES_MAX);
+            return false;
+        }
+        identity->types[identity->type_count++] = renewal->types[i];
+    }
+    return true;
+}
+
+static bool renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *renewal,
+                  struct identity *identity)
+{
+    struct sg_mls_client_config config;
+    if (!is_name(renewal->name) || !add_types(renewal, identity))
+        return false;
+    (void)strcpy(identity->name, renewal->name);
+    sg_mls_client_config_init(&config);
+    config.identity = sg_mls_text(identity->name);
+    if (renewal->keeps_key)
+        config.secret = (struct sg_bytes){identity->secret, identity->secret_len};
+    config.more_extensions = identity->types;
+    config.more_extension_count = identity->type_count;
+    sg_err err = sg_mls_client_renew(box->client, &config);
+    if (err == SG_OK)
+        err = take_secrets(box->client, identity);
+    if (err == SG_OK)
+        return save_identity(box->dir, identity);
+    sg_mls_complain("renew", err);
+    return false;
+}
+
+bool sg_mls_box_renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *renewal)
+{
+    struct identity identity;
+    if (!load_identity(box->dir, &identity))
+        return false;
+    bool is_renewed = renew(box, renewal, &identity);
+    if (is_renewed && !renewal->keeps_key)
+        shred_packages(box);
+    explicit_bzero(&identity, sizeof(identity));
+    return is_renewed;
 }
 
 /* The id of the only group. */
@@ -309,21 +530,6 @@ bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_bl
     return false;
 }
 
-/* RFC9420 s16.8: overwritten, as far as the file system lets one, then removed. */
-static void shred(const char *path)
-{
-    static const uint8_t zeros[8192];
-    struct stat info;
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0 &&
-        (size_t)info.st_size <= sizeof(zeros) && write(fd, zeros, (size_t)info.st_size) > 0)
-        (void)fsync(fd);
-    if (fd >= 0)
-        close(fd);
-    if (unlink(path) != 0)
-        sg_complain("cannot delete %s, which is no longer needed: %s", path, strerror(errno));
-}
-
 static sg_err try_secret(struct sg_mls_box *box, const struct sg_mls_join_request *request,
                          const char *name)
 {
@@ -338,13 +544,6 @@ static sg_err try_secret(struct sg_mls_box *box, const struct sg_mls_join_reques
     if (err == SG_OK && strstr(name, ".key") != NULL)
         shred(path);
     return err;
-}
-
-static bool is_package(const char *name)
-{
-    size_t len = strlen(name);
-    return strncmp(name, "package-", 8) == 0 && len > 12 &&
-           (strcmp(name + len - 4, ".key") == 0 || strcmp(name + len - 5, ".last") == 0);
 }
 
 sg_err sg_mls_box_join(struct sg_mls_box *box, const struct sg_mls_join_request *request)

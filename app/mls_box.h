@@ -1,6 +1,7 @@
 /* What 'saorsa mls' keeps of one client, in a folder of its own (mode 0700, files 0600):
  *
- *   client          text: suite, name, secret of the client
+ *   client          text: suite, name, secret of the client, storage secret, further extension
+ *                   types; version 1, before there was a storage secret, is still read
  *   mls.db          its groups (sg_mls_file_open)
  *   package-N.key   secret half of a key package that waits for a welcome
  *   package-N.last  of a last resort, which stays
@@ -28,6 +29,16 @@ bool sg_mls_box_open(struct sg_mls_box *box, const char *dir, bool is_public);
 /* Its member of a group; name NULL: of the only one. False: complained. */
 bool sg_mls_box_load(struct sg_mls_box *box, const char *name);
 void sg_mls_box_close(struct sg_mls_box *box);
+/* Changes what the client is, in the folder too; its groups are told by a commit or an update. */
+struct sg_mls_box_renewal {
+    const char *name;
+    bool keeps_key;
+    const uint16_t *types; /* [type_count] extension types that it understands from now on */
+    size_t type_count;
+};
+/* With another key the secrets of key packages go. False: complained, and the folder is as it was,
+ * unless what failed is to make it last. */
+bool sg_mls_box_renew(struct sg_mls_box *box, const struct sg_mls_box_renewal *renewal);
 /* Keeps the secret half of a key package. */
 bool sg_mls_box_keep_secret(const struct sg_mls_box *box, const struct sg_mls_blob *secret,
                             bool is_last_resort);

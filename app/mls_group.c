@@ -57,6 +57,33 @@ int sg_mls_do_join(struct sg_mls_box *box, const struct sg_mls_args *args)
     return err == SG_OK ? SG_EXIT_OK : sg_mls_complain(args->rest[0], err);
 }
 
+/* With the earlier member of the group, if one is there: it has the secrets of past epochs. */
+static sg_err join_external(struct sg_mls_box *box, const struct sg_mls_args *args,
+                            struct sg_mls_external_request *request, struct sg_mls_blob *commit)
+{
+    struct sg_bytes psks[SG_OPT_LIST_MAX];
+    uint64_t resume[SG_OPT_LIST_MAX];
+    struct sg_mls_member *old = NULL;
+    if (args->resume.count > 0) {
+        if (!sg_mls_read_epochs(&args->resume, resume) || !sg_mls_box_load(box, args->group))
+            return SG_ERR_NOT_FOUND;
+        old = box->member;
+        box->member = NULL;
+    }
+    for (size_t i = 0; i < args->psk.count; i++)
+        psks[i] = sg_mls_text(args->psk.items[i]);
+    request->psks = psks;
+    request->psk_count = args->psk.count;
+    request->resume = resume;
+    request->resume_count = args->resume.count;
+    request->old = old;
+    sg_err err = sg_mls_member_join_external(box->client, request, &box->member, commit);
+    sg_mls_member_free(old);
+    if (err != SG_OK)
+        sg_mls_complain(args->rest[0], err);
+    return err;
+}
+
 int sg_mls_do_join_external(struct sg_mls_box *box, const struct sg_mls_args *args)
 {
     struct sg_mls_blob info, commit, tree = {NULL, 0};
@@ -66,13 +93,13 @@ int sg_mls_do_join_external(struct sg_mls_box *box, const struct sg_mls_args *ar
         sg_mls_blob_free(&info);
         return SG_EXIT_FAILURE;
     }
-    const struct sg_mls_external_request request = {.group_info = sg_mls_bytes(&info),
-                                                    .tree = sg_mls_bytes(&tree),
-                                                    .removes_prior = args->resync};
-    sg_err err = sg_mls_member_join_external(box->client, &request, &box->member, &commit);
+    struct sg_mls_external_request request = {.group_info = sg_mls_bytes(&info),
+                                              .tree = sg_mls_bytes(&tree),
+                                              .removes_prior = args->resync};
+    sg_err err = join_external(box, args, &request, &commit);
     sg_mls_blob_free(&info);
     sg_mls_blob_free(&tree);
-    return give(args, err, &commit);
+    return err == SG_OK ? give(args, SG_OK, &commit) : SG_EXIT_FAILURE;
 }
 
 /* ---- who ---- */
@@ -133,13 +160,32 @@ int sg_mls_do_remove(struct sg_mls_box *box, const struct sg_mls_args *args)
 int sg_mls_do_update(struct sg_mls_box *box, const struct sg_mls_args *args)
 {
     struct sg_mls_blob message;
-    return give(args, sg_mls_member_propose_update(box->member, &message), &message);
+    sg_err err = args->renew ? sg_mls_member_propose_renewal(box->member, &message)
+                             : sg_mls_member_propose_update(box->member, &message);
+    return give(args, err, &message);
 }
 
 int sg_mls_do_leave(struct sg_mls_box *box, const struct sg_mls_args *args)
 {
     struct sg_mls_blob message;
     return give(args, sg_mls_member_propose_leave(box->member, &message), &message);
+}
+
+int sg_mls_do_renew(struct sg_mls_box *box, const struct sg_mls_args *args)
+{
+    uint16_t types[SG_OPT_LIST_MAX];
+    for (size_t i = 0; i < args->understands.count; i++) {
+        uint64_t type;
+        if (!sg_mls_read_number(args->understands.items[i], '\0', UINT16_MAX, &type))
+            return sg_opt_usage_error(&sg_cmd_mls, "--understands wants the number of an extension "
+                                                   "type, up to 0xffff");
+        types[i] = (uint16_t)type;
+    }
+    const struct sg_mls_box_renewal renewal = {.name = args->rest[0],
+                                               .keeps_key = args->keep_key,
+                                               .types = types,
+                                               .type_count = args->understands.count};
+    return sg_mls_box_renew(box, &renewal) ? SG_EXIT_OK : SG_EXIT_FAILURE;
 }
 
 /* ---- pre-shared keys ---- */
@@ -164,9 +210,8 @@ int sg_mls_do_psk(struct sg_mls_box *box, const struct sg_mls_args *args)
 int sg_mls_do_resume(struct sg_mls_box *box, const struct sg_mls_args *args)
 {
     struct sg_mls_blob message;
-    char *end;
-    unsigned long long epoch = strtoull(args->rest[0], &end, 10);
-    if (args->rest[0][0] < '0' || args->rest[0][0] > '9' || *end != '\0')
+    uint64_t epoch;
+    if (!sg_mls_read_number(args->rest[0], '\0', UINT64_MAX, &epoch))
         return sg_opt_usage_error(&sg_cmd_mls, "resume wants the number of an epoch, not '%.40s'",
                                   args->rest[0]);
     sg_err err = sg_mls_member_propose_resumption(box->member, epoch, &message);
@@ -174,90 +219,11 @@ int sg_mls_do_resume(struct sg_mls_box *box, const struct sg_mls_args *args)
         return give(args, err, &message);
     sg_complain("the secret of epoch %llu is not kept: this client was no member then, or it is "
                 "too long ago",
-                epoch);
+                (unsigned long long)epoch);
     return SG_EXIT_FAILURE;
 }
 
-/* ---- commits ---- */
-
-struct commit {
-    struct sg_mls_blob packages[SG_OPT_LIST_MAX];
-    struct sg_bytes add[SG_OPT_LIST_MAX];
-    uint32_t remove[SG_OPT_LIST_MAX];
-    size_t read; /* packages */
-};
-
-static bool read_packages(const struct sg_mls_args *args, struct commit *c)
-{
-    for (; c->read < args->add.count; c->read++) {
-        if (!sg_mls_read(args->add.items[c->read], &c->packages[c->read]))
-            return false;
-        c->add[c->read] = sg_mls_bytes(&c->packages[c->read]);
-    }
-    return true;
-}
-
-static bool find_removed(const struct sg_mls_box *box, const struct sg_mls_args *args,
-                         struct commit *c)
-{
-    for (size_t i = 0; i < args->remove.count; i++)
-        if (!sg_mls_find_leaf(box->member, args->remove.items[i], &c->remove[i]))
-            return false;
-    return true;
-}
-
-/* The member has its state after the commit on the disk already; without the file it is of no
- * use. */
-static int give_commit(struct sg_mls_box *box, const struct sg_mls_args *args,
-                       const struct sg_mls_commit_output *output)
-{
-    bool has_welcome = output->welcome.len > 0;
-    if (sg_mls_write(args->out, &output->commit) &&
-        (!has_welcome || sg_mls_write(args->welcome, &output->welcome)))
-        return SG_EXIT_OK;
-    if (sg_mls_member_discard(box->member) == SG_OK)
-        sg_complain("the commit is discarded, since it could not be written");
-    return SG_EXIT_FAILURE;
-}
-
-static int commit(struct sg_mls_box *box, const struct sg_mls_args *args, struct commit *c)
-{
-    struct sg_mls_commit_output output;
-    const struct sg_mls_commit_request request = {.add = c->add,
-                                                  .add_count = args->add.count,
-                                                  .remove = c->remove,
-                                                  .remove_count = args->remove.count,
-                                                  .tree_in_welcome = !args->tree_beside};
-    sg_err err = sg_mls_member_commit(box->member, &request, &output);
-    if (err != SG_OK)
-        return sg_mls_complain("commit", err);
-    int code;
-    if (output.welcome.len > 0 && args->welcome == NULL) {
-        sg_err undone = sg_mls_member_discard(box->member);
-        sg_complain("the commit adds members: say with --welcome FILE where their welcome goes "
-                    "(nothing was done%s)",
-                    undone == SG_OK ? "" : ", but the commit is pending: 'saorsa mls discard'");
-        code = SG_EXIT_USAGE;
-    } else {
-        code = give_commit(box, args, &output);
-    }
-    sg_mls_commit_output_free(&output);
-    return code;
-}
-
-int sg_mls_do_commit(struct sg_mls_box *box, const struct sg_mls_args *args)
-{
-    struct commit *c = calloc(1, sizeof(*c));
-    int code = SG_EXIT_FAILURE;
-    if (c == NULL)
-        return sg_mls_complain("commit", SG_ERR_NO_MEMORY);
-    if (read_packages(args, c) && find_removed(box, args, c))
-        code = commit(box, args, c);
-    for (size_t i = 0; i < c->read; i++)
-        sg_mls_blob_free(&c->packages[i]);
-    free(c);
-    return code;
-}
+/* ---- after a commit ---- */
 
 int sg_mls_do_accept(struct sg_mls_box *box, const struct sg_mls_args *args)
 {

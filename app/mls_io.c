@@ -113,6 +113,9 @@ int sg_mls_complain(const char *what, sg_err err)
         {SG_ERR_EXPIRED, "ask its owner for a fresh key package"},
         {SG_ERR_MLS_PSK,
          "this client has not the pre-shared key that it takes: 'saorsa mls keep-psk'"},
+        {SG_ERR_MLS_CAPABILITY,
+         "not all members understand what it asks for: there, 'saorsa mls renew NAME --keep-key "
+         "--understands TYPE', then 'saorsa mls commit --renew'"},
         {SG_ERR_TRUNCATED, "the file is no MLS message, or not a whole one"},
         {SG_ERR_MALFORMED, "the file is no MLS message"},
         {SG_ERR_VERSION, "the file is no message of MLS 1.0"},

@@ -6,7 +6,9 @@
  *   - an error has changed nothing: state, tree, waiting proposals, pending commit are as before;
  *   - a damaged message is never taken for anything but an echo of one's own;
  *   - the tree has the hash that the epoch says, and its parents' hashes are valid;
- *   - members in the same epoch of the same history have the same authenticator.
+ *   - members in the same epoch of the same history have the same authenticator;
+ *   - a guest joins by a welcome, with the tree in it or beside, that is as it was made, and by no
+ *     other.
  *
  * With an odd last byte the suite is the one of tests/support/mls_clear.h, which takes any
  * signature and tag: then what is damaged gets to all that is behind those, as from a member who
@@ -41,6 +43,9 @@ struct world {
     uint64_t seed;
     struct sg_mls_arena arena;
     struct member members[MEMBERS];
+    struct member guest;        /* group NULL: not in one yet */
+    struct sg_bytes welcome;    /* the last one for the guest; len 0: none */
+    struct sg_bytes tree;       /* that goes with it; len 0: it is inside */
     struct sg_bytes pool[POOL]; /* messages that were sent */
     unsigned sent;
     struct sg_bytes in; /* what is left of the input */
@@ -121,6 +126,7 @@ static void set_up(struct world *w)
     sg_mls_arena_init(&w->arena, sg_mem_default(), NULL);
     for (uint8_t i = 0; i < MEMBERS; i++)
         make_member(w, &w->members[i], (uint8_t)('a' + i));
+    make_member(w, &w->guest, 'g');
     struct sg_mls_create create = {.config = &w->config,
                                    .group_id = SG_BYTES_LIT("g"),
                                    .keys = keys_of(w->members),
@@ -163,21 +169,33 @@ static struct sg_bytes fingerprint(struct world *w, const struct member *m)
     return out;
 }
 
+static void check_tree(struct sg_mls_group *group)
+{
+    assert(sg_bytes_equal(sg_mls_tree_root_hash(&group->tree), group->epoch->context.tree_hash));
+    assert(sg_mls_tree_verify_parents(&group->tree) == SG_OK);
+    assert(group->tree.keys.duplicates == 0);
+}
+
+static void check_same(const struct world *w, const struct sg_mls_group *a,
+                       const struct sg_mls_group *b)
+{
+    if (w->is_clear || a->is_removed || b->is_removed ||
+        !sg_bytes_equal(a->epoch->context.raw, b->epoch->context.raw))
+        return;
+    assert(memcmp(a->epoch->secrets.authenticator.b, b->epoch->secrets.authenticator.b, 32) == 0);
+}
+
 static void check(struct world *w)
 {
     for (unsigned i = 0; i < MEMBERS; i++) {
         struct sg_mls_group *group = w->members[i].group;
-        const struct sg_mls_group_context *context = &group->epoch->context;
-        assert(sg_bytes_equal(sg_mls_tree_root_hash(&group->tree), context->tree_hash));
-        assert(sg_mls_tree_verify_parents(&group->tree) == SG_OK);
-        assert(group->tree.keys.duplicates == 0);
-        const struct sg_mls_group *other = w->members[(i + 1) % MEMBERS].group;
-        if (w->is_clear || group->is_removed || other->is_removed ||
-            !sg_bytes_equal(context->raw, other->epoch->context.raw))
-            continue;
-        assert(memcmp(group->epoch->secrets.authenticator.b, other->epoch->secrets.authenticator.b,
-                      32) == 0);
+        check_tree(group);
+        check_same(w, group, w->members[(i + 1) % MEMBERS].group);
+        if (w->guest.group != NULL)
+            check_same(w, group, w->guest.group);
     }
+    if (w->guest.group != NULL)
+        check_tree(w->guest.group);
 }
 
 /* ---- operations ---- */
@@ -238,8 +256,8 @@ static void protect(struct world *w, struct member *m)
     send(w, err, message);
 }
 
-/* A message from the pool, perhaps no longer what it was. */
-static struct sg_bytes damage(struct world *w, struct sg_bytes message, bool *is_damaged)
+/* Bytes, perhaps no longer what they were. */
+static struct sg_bytes mutate(struct world *w, struct sg_bytes message)
 {
     uint8_t *copy = sg_mls_arena_new(&w->arena, message.len + 1, 1);
     assert(copy != NULL);
@@ -261,10 +279,17 @@ static struct sg_bytes damage(struct world *w, struct sg_bytes message, bool *is
             copy[i] = other.data[i];
     }
     }
+    return sg_bytes(copy, len);
+}
+
+/* A message from the pool. */
+static struct sg_bytes damage(struct world *w, struct sg_bytes message, bool *is_damaged)
+{
+    struct sg_bytes out = mutate(w, message);
     *is_damaged = true;
     for (unsigned i = 0; i < POOL; i++)
-        *is_damaged = *is_damaged && !sg_bytes_equal(sg_bytes(copy, len), w->pool[i]);
-    return sg_bytes(copy, len);
+        *is_damaged = *is_damaged && !sg_bytes_equal(out, w->pool[i]);
+    return out;
 }
 
 static void deliver(struct world *w, struct member *m, struct sg_bytes message, bool is_damaged)
@@ -295,9 +320,60 @@ static void receive(struct world *w, struct member *m, bool damages)
     deliver(w, m, message, is_damaged);
 }
 
+/* ---- the guest ---- */
+
+static void write_any_tree(struct sg_writer *w, const void *tree)
+{
+    sg_mls_write_tree(w, tree);
+}
+
+/* A commit that adds the guest, adopted at once, for then its tree can be given. */
+static void invite(struct world *w, struct member *m)
+{
+    uint8_t choice = next_byte(w);
+    struct sg_mls_proposal add = add_of(w, &w->guest);
+    struct sg_mls_commit_options options = {.send = {.is_private = (choice & 1) != 0, .now = NOW},
+                                            .values = &add,
+                                            .count = 1,
+                                            .skips_cached = (choice & 8) != 0,
+                                            .omits_path = (choice & 2) != 0,
+                                            .tree_in_welcome = (choice & 4) != 0};
+    struct sg_mls_commit_result result;
+    sg_err err = sg_mls_group_commit(m->group, &w->arena, &options, &result);
+    if (err != SG_OK)
+        return;
+    send(w, err, result.commit);
+    assert(sg_mls_group_merge(m->group) == SG_OK);
+    w->welcome = result.welcome;
+    w->tree = sg_bytes(NULL, 0);
+    if (!options.tree_in_welcome)
+        assert(sg_mls_encode(&w->arena, write_any_tree, &m->group->tree, &w->tree) == SG_OK);
+}
+
+/* The guest joins, once more if it has before. damages: 1 the welcome, 2 the tree. */
+static void join(struct world *w, unsigned damages)
+{
+    struct sg_mls_join in = {.config = &w->config, .keys = keys_of(&w->guest), .now = NOW};
+    struct sg_mls_group *group;
+    if (w->welcome.len == 0)
+        return;
+    in.welcome = (damages & 1) != 0 ? mutate(w, w->welcome) : w->welcome;
+    in.tree = (damages & 2) != 0 && w->tree.len > 0 ? mutate(w, w->tree) : w->tree;
+    bool is_whole = sg_bytes_equal(in.welcome, w->welcome) && sg_bytes_equal(in.tree, w->tree);
+    sg_err err = sg_mls_group_join(&in, &group);
+    if (err != SG_OK) {
+        assert(!is_whole || w->is_clear);
+        assert(err != SG_ERR_CRYPTO && err != SG_ERR_NO_MEMORY && err != SG_ERR_INVALID_ARGUMENT);
+        return;
+    }
+    assert(w->is_clear || is_whole);
+    sg_mls_group_free(w->guest.group);
+    w->guest.group = group;
+}
+
 static void operate(struct world *w)
 {
-    uint8_t what = next_byte(w) % 10;
+    uint8_t what = next_byte(w) % 13;
     struct member *m = next_member(w);
     switch (what) {
     case 0:
@@ -326,6 +402,16 @@ static void operate(struct world *w)
         deliver(w, m, sg_bytes(w->in.data, len), len > 0);
         break;
     }
+    case 10:
+        invite(w, m);
+        break;
+    case 11:
+        join(w, next_byte(w) % 4);
+        break;
+    case 12:
+        if (w->guest.group != NULL)
+            receive(w, &w->guest, (next_byte(w) & 1) != 0);
+        break;
     default:
         receive(w, m, false);
     }
@@ -345,6 +431,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (unsigned i = 0; i < MEMBERS; i++)
         sg_mls_group_free(w.members[i].group);
+    sg_mls_group_free(w.guest.group);
     sg_mls_arena_fini(&w.arena);
     return 0;
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Writes the seeds of the MLS fuzz targets: small messages of each kind, built field by field.
 
-usage: fuzz/mls_seeds.py        writes fuzz/corpus/mls_message, mls_body and mls_tree
+usage: fuzz/mls_seeds.py        writes fuzz/corpus/mls_message, mls_body, mls_tree and mls_parts,
+                                and of mls_group those in which a guest joins
 """
+import hashlib
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -149,8 +151,49 @@ BODIES.update({"commit_" + name: u8(1) + body for name, body in COMMITS.items()}
 BODIES.update({"proposal_" + name: u8(2) + body for name, body in PROPOSALS.items()})
 
 
+
+
+def piece(data):
+    return u16(len(data)) + data
+
+
+def manifest(nodes, *chunks):
+    hashes = b"".join(hashlib.sha256(chunk).digest() for chunk in chunks)
+    return piece(u8(1) + u16(1) + u32(nodes) + vec(hashes))
+
+
+LEAF, BLANKS = leaf_node(1), b"\0" * 256
+LAST = b"\0" * 200 + LEAF
+WHOLE = [LEAF + b"\0" * 255, BLANKS, BLANKS, LAST]  # 201 nodes in the last chunk
+PARTS = {
+    "all": u8(0) + manifest(969, *WHOLE) + b"".join(map(piece, WHOLE)),
+    "missing": u8(0) + manifest(969, *WHOLE) + piece(WHOLE[0]) + piece(BLANKS),
+    "foreign": u8(0) + manifest(257, WHOLE[0], LEAF) + piece(BLANKS) + piece(LEAF),
+    "many": u8(0) + manifest(256 * 3, LEAF * 3, LEAF * 3, LEAF * 3) + piece(LEAF * 3),
+    "short": u8(0) + manifest(969, LEAF),
+    "fit": u8(1) + u8(0) + b"".join(map(piece, WHOLE)),
+    "order": u8(1) + u8(0x0b) + b"".join(map(piece, WHOLE)),
+    "damaged": u8(1) + u8(0x41) + b"".join(map(piece, WHOLE)),
+    "wide": u8(2) + tree(leaf(1), *[None] * 599, leaf(2)),
+}
+PARTS.update({"tree_" + name: u8(2) + data for name, data in TREES.items()})
+# Operations of fuzz_mls_group: 10 invite, 11 join, 12 the guest receives; odd end: any signature.
+GUESTS = {
+    "join": bytes([10, 0, 4, 11, 0, 0, 2, 1, 9, 0, 0, 0]),
+    "join_beside": bytes([10, 1, 0, 11, 0, 0, 1, 1, 4, 12, 0, 1, 0, 0]),
+    "join_without_path": bytes([10, 2, 6, 11, 0, 0, 1, 2, 5, 12, 0, 0, 1, 0]),
+    "join_damaged": bytes([10, 0, 4, 11, 0, 1, 0, 90, 0, 7, 11, 0, 1, 1, 0, 1, 0]),
+    "join_damaged_tree": bytes([10, 0, 0, 11, 0, 2, 0, 90, 0, 7, 11, 0, 2, 0, 60, 2, 9, 0]),
+    "join_lied_to": bytes([10, 0, 4, 11, 0, 1, 0, 90, 0, 7, 11, 0, 1, 1, 44, 0, 9, 1]),
+    "join_lied_tree": bytes([10, 0, 0, 11, 0, 2, 0, 30, 0, 7]) +
+                      bytes([11, 0, 3, 0, 60, 0, 9, 0, 80, 0, 1]),
+    "join_twice": bytes([10, 0, 4, 11, 0, 0, 6, 0, 10, 1, 5, 11, 0, 0, 1, 1, 4, 12, 0, 1, 0, 0]),
+}
+
+
 def main():
-    for target, seeds in (("message", MESSAGES), ("body", BODIES), ("tree", TREES)):
+    for target, seeds in (("message", MESSAGES), ("body", BODIES), ("tree", TREES),
+                          ("parts", PARTS), ("group", GUESTS)):
         folder = os.path.join(HERE, "corpus", "mls_" + target)
         os.makedirs(folder, exist_ok=True)
         for name, data in seeds.items():

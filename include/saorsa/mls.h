@@ -64,8 +64,9 @@ struct sg_mls_item {
 };
 
 /* Where members live across restarts. Entries are found by group id, kind and index. Those with
- * secrets are sealed, under a key that follows from the client's secret: with another one, or when
- * somebody has changed them, loading ends with SG_ERR_CORRUPT. */
+ * secrets are sealed, under the client's storage secret, which follows from its first signature key
+ * when it was given none: with another one, or when somebody has changed them, loading ends with
+ * SG_ERR_CORRUPT. */
 struct sg_mls_storage {
     void *user;
     /* All items or none, durable on return. Borrowed for the call. */
@@ -160,14 +161,19 @@ struct sg_mls_client_config {
      * more_extensions. */
     const struct sg_mls_extension_item *leaf_extensions;
     size_t leaf_extension_count;
+    /* Of sg_mls_client_storage_secret; empty: follows from secret, and is as open as that, also
+     * when the client is renewed. A new client is better given random bytes: as many as the key of
+     * its suite's AEAD has, 16 in suites 1 and 2, else 32. */
+    struct sg_bytes storage_secret;
 };
 
 /* The defaults: suite 0, no identity, no storage. */
 SG_API void sg_mls_client_config_init(struct sg_mls_client_config *config);
 /* The configuration is copied, all that it points to too; user data and callbacks must stay good.
- * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: the secret; SG_ERR_LIMIT: too many types or
- * extensions; SG_ERR_INVALID_ARGUMENT: also a type that comes twice or need not be said (0, the
- * RFC's, the library's), a leaf's extension of a type that the client does not list. */
+ * SG_ERR_UNSUPPORTED: unknown suite; SG_ERR_MALFORMED: a secret, or certificates that are no list
+ * of vectors; SG_ERR_LIMIT: too many types or extensions; SG_ERR_INVALID_ARGUMENT: also a type that
+ * comes twice or need not be said (0, the RFC's, the library's), a leaf's extension of a type that
+ * the client does not list, a credential type but 1 and 2. */
 SG_API SG_MUST_USE sg_err sg_mls_client_new(const struct sg_mls_client_config *config,
                                             struct sg_mls_client **out);
 /* After all its members. NULL is allowed. Secrets are wiped. */
@@ -175,6 +181,24 @@ SG_API void sg_mls_client_free(struct sg_mls_client *client);
 /* The signature private key: for the next sg_mls_client_new. Secret. */
 SG_API SG_MUST_USE sg_err sg_mls_client_secret(const struct sg_mls_client *client,
                                                struct sg_mls_blob *out);
+/* What its storage is sealed with: for the next sg_mls_client_new of a client that was given one or
+ * renewed with another signature key. Secret; the signature key does not follow from it. */
+SG_API SG_MUST_USE sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client,
+                                                       struct sg_mls_blob *out);
+/* Changes what the client says of itself (RFC 9420 s5.3, s7.2) from now on: of config identity,
+ * credential_type, secret (empty: a new signature key), more_extensions, more_proposals and
+ * leaf_extensions; the rest is not looked at. What it had is wiped. Its members stay as they are in
+ * their groups, with the signature key that they have there, until a commit is accepted that has
+ * renews_leaf or covers their sg_mls_member_propose_renewal. Key packages made before can no longer
+ * be joined by when the signature key is another one. Between a ReInit and its successor the
+ * credential has to stay: the new group has all members of the old, by equal credentials.
+ *
+ * Before a group is told, store sg_mls_client_secret and sg_mls_client_storage_secret: members are
+ * loaded with either of the signature keys, but only under that storage secret, which a leaked key
+ * opens when it was not given but followed from that: then make a new client. Errors as for
+ * sg_mls_client_new; SG_ERR_INVALID_ARGUMENT: also a suite that is neither 0 nor the client's. */
+SG_API SG_MUST_USE sg_err sg_mls_client_renew(struct sg_mls_client *client,
+                                              const struct sg_mls_client_config *config);
 
 /* A key package to give away (an MLSMessage), and its secret half, which sg_mls_member_join takes.
  * Good for lifetime_s seconds (at most 93 days; others refuse more). is_last_resort: may be used
@@ -212,12 +236,12 @@ struct sg_mls_join_request {
     struct sg_bytes tree;            /* of sg_mls_member_tree, when the welcome has none */
     const struct sg_mls_member *old; /* of the group that this one succeeds, or NULL */
 };
-/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed; SG_ERR_MLS_TREE,
- * SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY, SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a
- * valid one; SG_ERR_MLS_PSK; SG_ERR_EXISTS: a group of this id is in storage; what check_credential
- * says; SG_ERR_OVERSIZED: beyond limits of the configuration; errors of decoding
- * (SG_ERR_TRUNCATED, SG_ERR_TRAILING, SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION).
- * O(members). */
+/* By a welcome. SG_ERR_MLS_WELCOME: not for this key package, or a tree is needed, or the package
+ * is of an earlier signature key; SG_ERR_MLS_TREE, SG_ERR_MLS_LEAF, SG_ERR_MLS_CAPABILITY,
+ * SG_ERR_MLS_TAG, SG_ERR_BAD_SIGNATURE, SG_ERR_AUTH: not a valid one; SG_ERR_MLS_PSK;
+ * SG_ERR_EXISTS: a group of this id is in storage; what check_credential says; SG_ERR_OVERSIZED:
+ * beyond limits of the configuration; errors of decoding (SG_ERR_TRUNCATED, SG_ERR_TRAILING,
+ * SG_ERR_MALFORMED, SG_ERR_NOT_CANONICAL, SG_ERR_VERSION). O(members). */
 SG_API SG_MUST_USE sg_err sg_mls_member_join(struct sg_mls_client *client,
                                              const struct sg_mls_join_request *request,
                                              struct sg_mls_member **out);
@@ -226,16 +250,23 @@ struct sg_mls_external_request {
     struct sg_bytes tree;       /* when the group info has none */
     /* Resync: takes one's earlier leaf out in the same step, the one with the client's signature
      * key or else the only one with its credential. What storage has of the group is replaced; no
-     * member may be using that. */
+     * member may be using that, and old is not used any more. */
     bool removes_prior;
     /* [psk_count] ids of external pre-shared keys that the commit uses (RFC 9420 s12.4.3.2), found
      * by find_psk, here and at all members; who cannot find one cannot follow. At most 256. */
     const struct sg_bytes *psks;
     size_t psk_count;
+    /* [resume_count] epochs of the group whose resumption secrets the commit uses, too: that proves
+     * that one was a member then, to members who were, and nobody else can follow. old: one's
+     * earlier member, which has them; borrowed for the call. */
+    const uint64_t *resume;
+    size_t resume_count;
+    const struct sg_mls_member *old;
 };
 /* By a commit of one's own, which goes to all members. The member is pending until
- * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf; SG_ERR_LIMIT:
- * too many psks. */
+ * sg_mls_member_accept. Errors as for joins, and SG_ERR_NOT_FOUND: no earlier leaf;
+ * SG_ERR_MLS_CREDENTIAL: it has another credential, and there is no check_credential to say that it
+ * is the same client's; SG_ERR_MLS_GROUP: old is of another group; SG_ERR_LIMIT: too many psks. */
 SG_API SG_MUST_USE sg_err sg_mls_member_join_external(struct sg_mls_client *client,
                                                       const struct sg_mls_external_request *request,
                                                       struct sg_mls_member **out,
@@ -262,6 +293,13 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_remove(struct sg_mls_member *mem
 /* Fresh keys for one's own leaf. */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_update(struct sg_mls_member *member,
                                                        struct sg_mls_blob *message);
+/* The same, and the leaf becomes what the client says of itself now: signature key, credential,
+ * capabilities, extensions (sg_mls_client_renew). The member has its earlier signature key as long
+ * as no commit covers this, and the other one waits with the proposal. SG_ERR_MLS_CAPABILITY: it
+ * lacks what the group uses, or others do not know its credential type; SG_ERR_MLS_PROPOSAL: the
+ * signature key is another member's; what check_credential says. */
+SG_API SG_MUST_USE sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member,
+                                                        struct sg_mls_blob *message);
 /* Somebody else's commit takes one out (draft-ietf-mls-extensions SelfRemove). */
 SG_API SG_MUST_USE sg_err sg_mls_member_propose_leave(struct sg_mls_member *member,
                                                       struct sg_mls_blob *message);
@@ -295,7 +333,7 @@ SG_API SG_MUST_USE sg_err sg_mls_member_propose_extensions(
  * Choose another group id where storage is one file. */
 struct sg_mls_reinit_request {
     struct sg_bytes group_id;
-    uint16_t suite;                                 /* 0: the same */
+    uint16_t suite;                                 /* 0: that of the group */
     const struct sg_mls_extension_item *extensions; /* [extension_count] */
     size_t extension_count;
 };
@@ -331,8 +369,10 @@ struct sg_mls_outside_request {
     uint64_t epoch;
     uint32_t sender_index; /* in external_senders; UINT32_MAX: a newcomer, who adds itself */
 };
-/* Proposals by a client that is no member, for all members. SG_ERR_MLS_SENDER: a newcomer proposes
- * something else than to be added; SG_ERR_UNSUPPORTED: no key package; errors of decoding. */
+/* Proposals by a client that is no member, for all members, as those of members above. These check
+ * whether the group lets this sender propose, and the proposal. SG_ERR_MLS_SENDER: a newcomer
+ * proposes something else than to be added; SG_ERR_UNSUPPORTED: no key package;
+ * SG_ERR_INVALID_ARGUMENT: an extension type comes twice; errors of decoding. */
 SG_API SG_MUST_USE sg_err sg_mls_client_propose_add(const struct sg_mls_client *client,
                                                     const struct sg_mls_outside_request *request,
                                                     struct sg_bytes package,
@@ -340,6 +380,29 @@ SG_API SG_MUST_USE sg_err sg_mls_client_propose_add(const struct sg_mls_client *
 SG_API SG_MUST_USE sg_err sg_mls_client_propose_remove(const struct sg_mls_client *client,
                                                        const struct sg_mls_outside_request *request,
                                                        uint32_t leaf, struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_psk(const struct sg_mls_client *client,
+                                                    const struct sg_mls_outside_request *request,
+                                                    struct sg_bytes psk_id,
+                                                    struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_resumption(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    uint64_t epoch, struct sg_mls_blob *message);
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_extensions(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    const struct sg_mls_extension_item *items, size_t count, struct sg_mls_blob *message);
+/* reinit->suite 0: the client's. */
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_reinit(const struct sg_mls_client *client,
+                                                       const struct sg_mls_outside_request *request,
+                                                       const struct sg_mls_reinit_request *reinit,
+                                                       struct sg_mls_blob *message);
+/* What the group keeps for a component (sg_mls_member_propose_app_data). */
+struct sg_mls_app_data_item {
+    uint16_t component;
+    struct sg_bytes update; /* data NULL: the component's data goes */
+};
+SG_API SG_MUST_USE sg_err sg_mls_client_propose_app_data(
+    const struct sg_mls_client *client, const struct sg_mls_outside_request *request,
+    const struct sg_mls_app_data_item *item, struct sg_mls_blob *message);
 
 /* ---- commits ---- */
 
@@ -350,8 +413,27 @@ struct sg_mls_commit_request {
     size_t remove_count;
     bool tree_in_welcome; /* small groups: newcomers need nothing else */
     bool without_waiting; /* covers no proposals that wait */
-    bool without_path;    /* adds only: cheaper, but the committer's keys stay as they are */
+    bool without_path;    /* only Adds, PSKs, app data, ReInit: cheaper; one's keys stay */
     bool with_group_info; /* of the new epoch, for external joins; tree_in_welcome: with its tree */
+    /* The leaf becomes what the client says of itself now; see sg_mls_member_propose_renewal. The
+     * earlier signature key is kept while the commit is pending, and for sg_mls_member_rollback.
+     * What waits and does not go with the new leaf (its signature key, capabilities, credential
+     * type) is left out. */
+    bool renews_leaf;
+    /* What can be proposed, at once, as by sg_mls_member_propose_*; up to 65 535 of each, but 256
+     * PSKs, 1 024 app data, with those that wait. Updates and leaves are for others to commit.
+     * [psk_count] ids of external pre-shared keys; [resume_count] epochs of this group. */
+    const struct sg_bytes *psks;
+    size_t psk_count;
+    const uint64_t *resume;
+    size_t resume_count;
+    bool sets_extensions; /* the group's extensions become these [extension_count], or none */
+    const struct sg_mls_extension_item *extensions;
+    size_t extension_count;
+    const struct sg_mls_app_data_item *app_data; /* [app_data_count] in their order */
+    size_t app_data_count;
+    const struct sg_mls_reinit_request
+        *reinit; /* or NULL; then nothing else, and nothing waiting */
 };
 struct sg_mls_commit_output {
     struct sg_mls_blob commit;  /* for all members */
@@ -371,7 +453,9 @@ SG_API SG_MUST_USE sg_err sg_mls_member_commit(struct sg_mls_member *member,
 SG_API SG_MUST_USE sg_err sg_mls_member_accept(struct sg_mls_member *member);
 /* It is not: forget it. Fine when there is none. */
 SG_API SG_MUST_USE sg_err sg_mls_member_discard(struct sg_mls_member *member);
-/* Takes the last commit back. SG_ERR_NOT_FOUND: undo_epochs does not reach so far. */
+/* Takes the last commit back, and forgets what waited. The commit can be received again if it came
+ * in the clear; else it is SG_ERR_DUPLICATE, and SG_ERR_MLS_PROPOSAL with an Update of one's own,
+ * whose keys are gone: a resync gets past it. SG_ERR_NOT_FOUND: undo_epochs is too small. */
 SG_API SG_MUST_USE sg_err sg_mls_member_rollback(struct sg_mls_member *member);
 
 /* ---- messages ---- */
@@ -408,7 +492,7 @@ struct sg_mls_received {
     struct sg_bytes proposal;
     bool is_closed; /* the commit closed the group for a successor (ReInit) */
     /* [updated_count] leaves that the commit changed by Updates: fresh keys, maybe another
-     * credential. The committer's, which a path changes, is not among them; see sender. */
+     * credential. The committer's, which a path changes so, is not among them; see sender. */
     const uint32_t *updated;
     size_t updated_count;
     void *owner; /* the library's */

@@ -13,6 +13,7 @@ struct making {
     struct sg_mls_change change;
     struct sg_mls_tree_log log;
     uint32_t leaf;
+    struct sg_mls_credential before; /* ours; in the log's node */
     struct sg_mls_private own;
     struct sg_mls_path path;
     struct sg_mls_path_secrets secrets;
@@ -49,7 +50,12 @@ static sg_err apply(struct making *m)
 
 static sg_err choose(struct making *m, const struct sg_mls_list_context *checked)
 {
-    struct sg_mls_selection selection = {m->group, m->arena, m->options->values, m->options->count,
+    const struct sg_mls_new_leaf *leaf = m->options->new_leaf;
+    struct sg_mls_selection selection = {m->group,
+                                         m->arena,
+                                         m->options->values,
+                                         m->options->count,
+                                         leaf == NULL ? NULL : &leaf->leaf,
                                          checked};
     struct sg_mls_commit *commit = commit_of(m);
     if (uses_cached(m))
@@ -83,11 +89,15 @@ static sg_err apply_list(struct making *m)
 static sg_err check_own_leaf(const struct making *m)
 {
     struct sg_mls_rules rules = m->context.rules;
-    struct sg_mls_leaf_check check = {
-        .leaf = &m->path.leaf, .index = m->leaf, .source = SG_MLS_LEAF_COMMIT};
+    struct sg_mls_leaf_check check = {.leaf = &m->path.leaf,
+                                      .index = m->leaf,
+                                      .source = SG_MLS_LEAF_COMMIT,
+                                      .before = is_external(m) ? m->change.resync : &m->before};
     rules.extensions = m->change.extensions;
     /* what we just signed is right if the key is; a new leaf's is one that the program gave */
     rules.is_verified = m->options->new_leaf == NULL;
+    if (is_external(m) && m->change.resync != NULL)
+        SG_TRY(sg_mls_check_resync(rules.config, m->change.resync, &m->path.leaf.credential));
     return sg_mls_check_leaf(&rules, &check);
 }
 
@@ -95,12 +105,14 @@ static sg_err make_path(struct making *m)
 {
     struct sg_mls_leaf leaf;
     struct sg_bytes context;
-    if (is_external(m))
+    if (is_external(m)) {
         SG_TRY(sg_mls_tree_free_leaf(&m->group->tree, &m->leaf));
+    } else {
+        sg_mls_tree_leaf(&m->group->tree, m->leaf, &leaf);
+        m->before = leaf.credential;
+    }
     if (m->options->new_leaf != NULL)
         leaf = m->options->new_leaf->leaf;
-    else
-        sg_mls_tree_leaf(&m->group->tree, m->leaf, &leaf);
     struct sg_mls_path_make make = {.tree = &m->group->tree,
                                     .arena = m->arena,
                                     .signer = &m->new_signer,

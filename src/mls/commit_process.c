@@ -38,10 +38,8 @@ static sg_err check_path_leaf(const struct work *work)
          * committer's current leaf node" */
         if (sg_bytes_equal(before.encryption_key, leaf->encryption_key))
             return SG_ERR_MLS_COMMIT;
-    } else if (change->resync != NULL && rules.config->credential == NULL &&
-               !sg_mls_credential_equal(change->resync, &leaf->credential)) {
-        /* nobody says that another credential is the same client's */
-        return SG_ERR_MLS_CREDENTIAL;
+    } else if (change->resync != NULL) {
+        SG_TRY(sg_mls_check_resync(rules.config, change->resync, &leaf->credential));
     }
     return sg_mls_check_leaf(&rules, &check);
 }

@@ -124,14 +124,16 @@ struct sg_mls_external {
     const struct sg_mls_new_leaf *leaf;
     bool removes_prior; /* resync: removes the member with our signature key, or else the only one
                          * with our credential */
-    const struct sg_mls_psk_id *psks; /* [psk_count] */
+    const struct sg_mls_psk_id *psks; /* [psk_count]; no nonce: a fresh one */
     uint32_t psk_count;
+    const struct sg_mls_group *old; /* an earlier state of ours, for resumption PSKs, or NULL */
     struct sg_bytes authenticated_data;
     uint64_t now;
 };
 /* RFC9420 s12.4.3.2: joins by a commit of one's own. The group is in no epoch until the commit is
  * accepted: then sg_mls_group_merge. SG_ERR_MLS_WELCOME: no external_pub or tree; SG_ERR_NOT_FOUND:
- * no prior member to remove; errors as for joins and commits. */
+ * no prior member to remove; SG_ERR_MLS_GROUP: old is of another group; errors of
+ * sg_mls_check_resync; errors as for joins and commits. */
 SG_MUST_USE sg_err sg_mls_group_external_join(const struct sg_mls_external *in,
                                               struct sg_mls_arena *arena,
                                               struct sg_mls_group **group, struct sg_bytes *commit);

@@ -14,6 +14,7 @@ struct arriving {
 
 static sg_err read_info(struct arriving *a)
 {
+    const struct sg_mls_group *old = a->in->old;
     a->message = sg_mls_arena_new(a->arena, 1, sizeof(*a->message));
     if (a->message == NULL)
         return SG_ERR_NO_MEMORY;
@@ -21,6 +22,10 @@ static sg_err read_info(struct arriving *a)
     if (a->message->wire_format != SG_MLS_WIRE_GROUP_INFO ||
         a->message->u.group_info.context.version != SG_MLS_VERSION_10)
         return SG_ERR_MLS_WELCOME;
+    /* others look a resumption secret of another group up somewhere else, or nowhere */
+    if (old != NULL && old->epoch != NULL &&
+        !sg_bytes_equal(old->epoch->context.group_id, a->message->u.group_info.context.group_id))
+        return SG_ERR_MLS_GROUP;
     return SG_OK;
 }
 
@@ -99,6 +104,23 @@ static sg_err find_prior(struct arriving *a)
     return SG_OK;
 }
 
+/* RFC9420 s8.4: psk_nonce has KDF.Nh bytes, of the group's suite. */
+static sg_err push_psk(struct arriving *a, const struct sg_mls_psk_id *id)
+{
+    const struct sg_mls_random *random = a->in->config->random;
+    struct sg_mls_proposal *psk = &a->values[a->count++];
+    size_t len = a->group->suite->hash_len;
+    psk->type = SG_MLS_PSK;
+    psk->u.psk = *id;
+    if (id->nonce.len > 0)
+        return SG_OK;
+    uint8_t *nonce = sg_mls_arena_new(a->arena, len, 1);
+    if (nonce == NULL)
+        return SG_ERR_NO_MEMORY;
+    psk->u.psk.nonce = sg_bytes(nonce, len);
+    return random->fill(random->state, nonce, len);
+}
+
 static sg_err arrive(struct arriving *a, struct sg_bytes *out)
 {
     struct sg_mls_commit_result result;
@@ -110,14 +132,13 @@ static sg_err arrive(struct arriving *a, struct sg_bytes *out)
     SG_TRY(make_init(a));
     if (a->in->removes_prior)
         SG_TRY(find_prior(a));
-    for (uint32_t i = 0; i < a->in->psk_count; i++) {
-        a->values[a->count].type = SG_MLS_PSK;
-        a->values[a->count++].u.psk = a->in->psks[i];
-    }
+    for (uint32_t i = 0; i < a->in->psk_count; i++)
+        SG_TRY(push_psk(a, &a->in->psks[i]));
     struct sg_mls_commit_options options = {.send = {false, a->in->authenticated_data, a->in->now},
                                             .values = a->values,
                                             .count = a->count,
-                                            .new_leaf = a->in->leaf};
+                                            .new_leaf = a->in->leaf,
+                                            .old = a->in->old};
     SG_TRY(sg_mls_commit_external(a->group, a->arena, &options, &a->init, &result));
     *out = result.commit;
     return SG_OK;

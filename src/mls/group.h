@@ -129,7 +129,8 @@ SG_MUST_USE sg_err sg_mls_group_merge(struct sg_mls_group *group);
 void sg_mls_pending_free(struct sg_mls_group *group, struct sg_mls_pending *pending);
 void sg_mls_closing_fini(const struct sg_mls_config *config, struct sg_mls_closing *closing);
 /* The leaf node of a member as it was in the epoch of past[depth - 1], or now (depth 0); NULL:
- * there was none. */
+ * there was none. Linear in what the logs of that many commits have, at most SG_MLS_PAST_MAX: only
+ * late messages ask for a depth, and each of them costs a signature's verification besides. */
 const struct sg_mls_node *sg_mls_group_node_then(const struct sg_mls_group *group, uint32_t depth,
                                                  uint32_t leaf);
 
@@ -155,7 +156,9 @@ SG_MUST_USE sg_err sg_mls_cache_drop(struct sg_mls_group *group, struct sg_bytes
 /* Forgets the newest, all but count. */
 void sg_mls_cache_shrink(struct sg_mls_group *group, uint32_t count);
 /* Takes back the last commit (config->undo_epochs), also one that removed us: the group is in the
- * epoch before, without proposals. Who processes that commit once more goes on where it was.
+ * epoch before, without proposals. Who processes that commit once more goes on where it was. That
+ * can be done with one in the clear (an encrypted one's key is used), unless it covers an Update of
+ * ours: its keys went with the proposals.
  * SG_ERR_NOT_FOUND: too far back; SG_ERR_CORRUPT: what was loaded does not lead there;
  * SG_ERR_LIMIT: SG_MLS_DISCARDED_MAX others wait for that. */
 SG_MUST_USE sg_err sg_mls_group_rollback(struct sg_mls_group *group);

@@ -328,9 +328,28 @@ struct checked_types {
     uint32_t count;
 };
 
+/* Whom the list takes out: RFC9420 s12.2 asks of them no more what they support. */
+static const uint8_t *find_leaving(const struct sg_mls_list_context *in,
+                                   const struct sg_mls_list *list)
+{
+    uint8_t *leaving = sg_mls_arena_new(in->arena, in->tree->leaves, 1);
+    for (uint32_t i = 0; leaving != NULL && i < list->count; i++) {
+        const struct sg_mls_listed *one = &list->at[i];
+        uint32_t leaf = UINT32_MAX;
+        if (one->proposal->type == SG_MLS_REMOVE)
+            leaf = one->proposal->u.removed;
+        else if (one->proposal->type == SG_MLS_SELF_REMOVE &&
+                 one->sender.type == SG_MLS_SENDER_MEMBER)
+            leaf = one->sender.index;
+        if (leaf < in->tree->leaves)
+            leaving[leaf] = 1;
+    }
+    return leaving;
+}
+
 /* RFC9420 s12.2: a type that is not default is one that all members support; asked once a type. */
-static sg_err check_type(const struct sg_mls_tree *tree, struct checked_types *checked,
-                         uint16_t type)
+static sg_err check_type(const struct sg_mls_tree *tree, const uint8_t *leaving,
+                         struct checked_types *checked, uint16_t type)
 {
     for (uint32_t i = 0; i < checked->count; i++)
         if (checked->at[i] == type)
@@ -338,19 +357,22 @@ static sg_err check_type(const struct sg_mls_tree *tree, struct checked_types *c
     if (checked->count == sizeof(checked->at) / sizeof(checked->at[0]))
         return SG_ERR_LIMIT;
     checked->at[checked->count++] = type;
-    return sg_mls_check_proposal_type(tree, type);
+    return sg_mls_check_proposal_type(tree, type, leaving);
 }
 
 static sg_err check_types(const struct sg_mls_list_context *in, const struct sg_mls_list *list,
                           struct sg_mls_change *out)
 {
     struct checked_types checked = {.count = 0};
+    const uint8_t *leaving = find_leaving(in, list);
+    if (leaving == NULL)
+        return SG_ERR_NO_MEMORY;
     out->needs_path = list->count == 0;
     for (uint32_t i = 0; i < list->count; i++) {
         uint16_t type = list->at[i].proposal->type;
         SG_TRY(sg_mls_check_proposal_sender(type, list->at[i].sender.type));
         out->needs_path = out->needs_path || needs_path(type);
-        SG_TRY(check_type(in->tree, &checked, type));
+        SG_TRY(check_type(in->tree, leaving, &checked, type));
     }
     return SG_OK;
 }
@@ -407,33 +429,37 @@ sg_err sg_mls_list_check_tree(const struct sg_mls_list_context *in,
 
 /* ---- PSKs ---- */
 
-/* The group among those at hand that an id names, or NULL. A reinit may keep the group id; its PSK
- * is the old group's, which comes last. */
-static const struct sg_mls_group *group_of(const struct sg_mls_psk_source *source,
-                                           const struct sg_mls_psk_id *id)
+/* The secret that a resumption id names among the groups at hand. A reinit may keep the group id;
+ * its PSK is the old group's, which comes last. Of a join from outside it is the old one's too,
+ * since the group that is joined has no epoch yet. SG_ERR_NOT_FOUND: the id is of none of them. */
+static sg_err find_resumption(const struct sg_mls_psk_source *source,
+                              const struct sg_mls_psk_id *id, struct sg_mls_psk_out *out)
 {
-    bool is_last_first = id->usage != SG_MLS_USAGE_APPLICATION;
-    for (size_t i = 0; i < 2; i++) {
-        const struct sg_mls_group *group = source->groups[is_last_first ? 1 - i : i];
-        if (id->type == SG_MLS_PSK_RESUMPTION && group != NULL && group->epoch != NULL &&
-            sg_bytes_equal(id->id, group->epoch->context.group_id))
-            return group;
+    bool is_last_only = id->usage != SG_MLS_USAGE_APPLICATION && source->groups[1] != NULL;
+    sg_err err = SG_ERR_NOT_FOUND;
+    for (size_t i = is_last_only ? 1 : 0; i < 2; i++) {
+        const struct sg_mls_group *group = source->groups[i];
+        if (group == NULL || group->epoch == NULL ||
+            !sg_bytes_equal(id->id, group->epoch->context.group_id))
+            continue;
+        const struct sg_mls_secret *secret = sg_mls_group_resumption(group, id->epoch);
+        err = SG_ERR_MLS_PSK;
+        if (secret == NULL)
+            continue;
+        out->len = group->suite->hash_len;
+        memcpy(out->secret, secret->b, out->len);
+        return SG_OK;
     }
-    return NULL;
+    return err;
 }
 
 static sg_err find_psk(const struct sg_mls_psk_source *source, const struct sg_mls_psk_id *id,
                        struct sg_mls_psk_out *out)
 {
-    const struct sg_mls_group *group = group_of(source, id);
-    if (group != NULL) {
-        const struct sg_mls_secret *secret = sg_mls_group_resumption(group, id->epoch);
-        if (secret == NULL)
-            return SG_ERR_MLS_PSK;
-        out->len = group->suite->hash_len;
-        memcpy(out->secret, secret->b, out->len);
-        return SG_OK;
-    }
+    sg_err err =
+        id->type == SG_MLS_PSK_RESUMPTION ? find_resumption(source, id, out) : SG_ERR_NOT_FOUND;
+    if (err != SG_ERR_NOT_FOUND)
+        return err;
     if (source->config->psk == NULL)
         return SG_ERR_MLS_PSK;
     SG_TRY(source->config->psk(source->config->user, id, out));

@@ -15,7 +15,7 @@ struct choosing {
     bool *taken;           /* [count] */
     uint8_t *removed;      /* [leaves] by a value or a cached proposal */
     uint8_t *updated;      /* [leaves] by a later Update */
-    struct key_slot *keys; /* [key_mask + 1] signature keys of the Adds that are in */
+    struct key_slot *keys; /* [key_mask + 1] signature keys of the Adds that are in, and leaf's */
     uint32_t key_mask;
     uint8_t *app_data; /* [65536] of each component: HAS_UPDATE, HAS_REMOVAL */
     bool has_extensions;
@@ -47,11 +47,11 @@ static sg_err read_cached(struct choosing *c)
     return SG_OK;
 }
 
-/* Room for all Adds that there may be. */
+/* Room for all Adds that there may be, and leaf. */
 static sg_err make_sets(struct choosing *c)
 {
     uint64_t slots = 16;
-    while (slots / 2 < (uint64_t)c->count + c->in->count)
+    while (slots / 2 < (uint64_t)c->count + c->in->count + 1)
         slots *= 2;
     c->keys = sg_mls_arena_new(c->in->arena, slots, sizeof(*c->keys));
     c->app_data = sg_mls_arena_new(c->in->arena, UINT16_MAX + 1, 1);
@@ -59,10 +59,19 @@ static sg_err make_sets(struct choosing *c)
     return c->keys == NULL || c->app_data == NULL ? SG_ERR_NO_MEMORY : SG_OK;
 }
 
-/* RFC9420 s12.2: no two Adds of one client. */
-static bool takes_add(struct choosing *c, const struct sg_mls_proposal *add)
+/* RFC9420 s7.3: does it have our new leaf's credential type among its capabilities, and that its
+ * own? Else the path could not come after it. */
+static bool fits_leaf(const struct choosing *c, const struct sg_mls_leaf *other)
 {
-    struct sg_bytes key = add->u.add->leaf.signature_key;
+    const struct sg_mls_leaf *leaf = c->in->leaf;
+    return leaf == NULL ||
+           (sg_mls_u16s_has(other->capabilities.credentials, leaf->credential.type) &&
+            sg_mls_u16s_has(leaf->capabilities.credentials, other->credential.type));
+}
+
+/* RFC9420 s12.2: no two Adds of one client. */
+static bool takes_key(struct choosing *c, struct sg_bytes key)
+{
     uint32_t hash = sg_mls_keys_hash(&c->in->group->tree, key, true);
     uint32_t at = hash & c->key_mask;
     for (; c->keys[at].key.len > 0; at = (at + 1) & c->key_mask)
@@ -85,11 +94,13 @@ static bool takes_app_data(struct choosing *c, const struct sg_mls_app_data *one
 
 static void note_values(struct choosing *c)
 {
+    if (c->in->leaf != NULL)
+        (void)takes_key(c, c->in->leaf->signature_key);
     for (uint32_t i = 0; i < c->in->count; i++) {
         const struct sg_mls_proposal *value = &c->in->values[i];
         c->has_other = true;
         if (value->type == SG_MLS_ADD)
-            (void)takes_add(c, value);
+            (void)takes_key(c, value->u.add->leaf.signature_key);
         if (value->type == SG_MLS_APP_DATA_UPDATE)
             (void)takes_app_data(c, &value->u.app_data);
         if (value->type == SG_MLS_REMOVE && value->u.removed < c->in->group->tree.leaves)
@@ -110,10 +121,12 @@ static bool takes_remove(struct choosing *c, uint32_t leaf)
     return true;
 }
 
-static bool takes_update(struct choosing *c, uint32_t leaf)
+static bool takes_update(struct choosing *c, const struct sg_mls_listed *listed)
 {
+    uint32_t leaf = listed->sender.index;
     /* RFC9420 s12.2: "SHOULD prefer any Remove received, or the most recent Update" */
-    if (leaf == sg_mls_group_leaf(c->in->group) || c->removed[leaf] || c->updated[leaf])
+    if (leaf == sg_mls_group_leaf(c->in->group) || c->removed[leaf] || c->updated[leaf] ||
+        !fits_leaf(c, listed->proposal->u.update))
         return false;
     c->updated[leaf] = 1;
     return true;
@@ -129,6 +142,16 @@ static bool takes_psk(const struct choosing *c, const struct sg_mls_psk_id *id)
     return err == SG_OK;
 }
 
+static bool takes_extensions(struct choosing *c, struct sg_bytes extensions)
+{
+    const struct sg_mls_leaf *leaf = c->in->leaf;
+    if (c->has_extensions ||
+        (leaf != NULL && sg_mls_check_support(extensions, &leaf->capabilities) != SG_OK))
+        return false;
+    c->has_extensions = true;
+    return true;
+}
+
 static bool takes(struct choosing *c, uint32_t i)
 {
     const struct sg_mls_proposal *proposal = c->cached[i].proposal;
@@ -138,18 +161,16 @@ static bool takes(struct choosing *c, uint32_t i)
     case SG_MLS_SELF_REMOVE:
         return takes_remove(c, c->cached[i].sender.index);
     case SG_MLS_UPDATE:
-        return takes_update(c, c->cached[i].sender.index);
+        return takes_update(c, &c->cached[i]);
     case SG_MLS_ADD:
-        return takes_add(c, proposal);
+        return fits_leaf(c, &proposal->u.add->leaf) &&
+               takes_key(c, proposal->u.add->leaf.signature_key);
     case SG_MLS_PSK:
         return takes_psk(c, &proposal->u.psk);
     case SG_MLS_APP_DATA_UPDATE:
         return takes_app_data(c, &proposal->u.app_data);
     case SG_MLS_GROUP_CONTEXT_EXTENSIONS:
-        if (c->has_extensions)
-            return false;
-        c->has_extensions = true;
-        return true;
+        return takes_extensions(c, proposal->u.extensions);
     default:
         return proposal->type != SG_MLS_REINIT;
     }

@@ -147,6 +147,15 @@ static sg_err check_credential(const struct sg_mls_rules *rules,
                                              : rules->config->credential(rules->config->user, &in);
 }
 
+sg_err sg_mls_check_resync(const struct sg_mls_config *config,
+                           const struct sg_mls_credential *before,
+                           const struct sg_mls_credential *credential)
+{
+    return config->credential != NULL || sg_mls_credential_equal(before, credential)
+               ? SG_OK
+               : SG_ERR_MLS_CREDENTIAL;
+}
+
 sg_err sg_mls_check_leaf(const struct sg_mls_rules *rules, const struct sg_mls_leaf_check *check)
 {
     const struct sg_mls_suite *suite = rules->suite;
@@ -233,13 +242,14 @@ sg_err sg_mls_check_members_support(const struct sg_mls_tree *tree, struct sg_by
 }
 
 /* RFC9420 s13.2: "MUST NOT be included in a commit unless the proposal type is supported by all" */
-sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type)
+sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type,
+                                  const uint8_t *leaving)
 {
     if (type >= SG_MLS_ADD && type <= SG_MLS_GROUP_CONTEXT_EXTENSIONS)
         return SG_OK;
     for (uint32_t i = 0; i < tree->leaves; i++) {
         struct sg_mls_leaf leaf;
-        if (!sg_mls_tree_has_leaf(tree, i))
+        if (!sg_mls_tree_has_leaf(tree, i) || leaving[i])
             continue;
         sg_mls_tree_leaf(tree, i, &leaf);
         if (!sg_mls_u16s_has(leaf.capabilities.proposals, type))

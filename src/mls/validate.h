@@ -35,6 +35,12 @@ struct sg_mls_leaf_check {
  * SG_ERR_MLS_CREDENTIAL or what config->credential says. */
 SG_MUST_USE sg_err sg_mls_check_leaf(const struct sg_mls_rules *rules,
                                      const struct sg_mls_leaf_check *check);
+/* RFC9420 s12.2: may who joins from outside take out the member that had the credential before? An
+ * equal one is the same client's; of others config->credential decides, at sg_mls_check_leaf, and
+ * nobody does without it. SG_ERR_MLS_CREDENTIAL. */
+SG_MUST_USE sg_err sg_mls_check_resync(const struct sg_mls_config *config,
+                                       const struct sg_mls_credential *before,
+                                       const struct sg_mls_credential *credential);
 /* Does a leaf support the group's extensions and required_capabilities? SG_ERR_MLS_CAPABILITY,
  * SG_ERR_MALFORMED. */
 SG_MUST_USE sg_err sg_mls_check_support(struct sg_bytes extensions,
@@ -49,8 +55,9 @@ SG_MUST_USE sg_err sg_mls_check_group_extensions(const struct sg_mls_rules *rule
 /* Do all members support the extensions in force? */
 SG_MUST_USE sg_err sg_mls_check_members_support(const struct sg_mls_tree *tree,
                                                 struct sg_bytes extensions);
-/* Do all members list a proposal type? */
-SG_MUST_USE sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type);
+/* Do all members list a proposal type, but those that are leaving [leaves]? */
+SG_MUST_USE sg_err sg_mls_check_proposal_type(const struct sg_mls_tree *tree, uint16_t type,
+                                              const uint8_t *leaving);
 /* RFC9420 s7.3: does each member support each credential type in use? Only what is new is looked
  * at: the leaves, and the types that `before` does not have. SG_ERR_MLS_CAPABILITY. */
 struct sg_mls_types {

@@ -99,18 +99,6 @@ void sg_mls_client_config_init(struct sg_mls_client_config *config)
     config->past_epochs = 5;
 }
 
-static sg_err take_key(struct sg_mls_client *client, struct sg_bytes secret)
-{
-    const struct sg_mls_suite *suite = client->suite;
-    if (secret.len == 0)
-        return suite->sig_generate(suite, client->mls.random, client->signature_private,
-                                   client->signature_public);
-    if (secret.len != suite->sig_private_len)
-        return SG_ERR_MALFORMED;
-    memcpy(client->signature_private, secret.data, secret.len);
-    return suite->sig_public(suite, secret, client->signature_public);
-}
-
 static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_client_config *config)
 {
     client->mls.mem = sg_mem_default();
@@ -130,15 +118,14 @@ static sg_err fill_client(struct sg_mls_client *client, const struct sg_mls_clie
         client->mls.limits.path_secrets = config->path_secrets_max;
     client->mls.past_epochs = config->past_epochs;
     client->mls.undo_epochs = config->undo_epochs;
-    SG_TRY(take_key(client, config->secret));
-    SG_TRY(sg_mls_storage_init(client));
-    return sg_mls_client_identity_init(client, config);
+    SG_TRY(sg_mls_client_identity_init(client, config));
+    return sg_mls_storage_init(client, config->storage_secret);
 }
 
 /* What the program lends for the call only; client->identity has the copies. */
 static void forget_borrowed(struct sg_mls_client_config *config)
 {
-    config->identity = config->secret = sg_bytes(NULL, 0);
+    config->identity = config->secret = config->storage_secret = sg_bytes(NULL, 0);
     config->more_extensions = config->more_proposals = NULL;
     config->leaf_extensions = NULL;
 }
@@ -173,7 +160,6 @@ void sg_mls_client_free(struct sg_mls_client *client)
     if (client == NULL)
         return;
     sg_mls_client_identity_fini(client);
-    client->suite->wipe(client->signature_private, sizeof(client->signature_private));
     client->suite->wipe(client->storage_key, sizeof(client->storage_key));
     free(client);
 }
@@ -181,6 +167,11 @@ void sg_mls_client_free(struct sg_mls_client *client)
 sg_err sg_mls_client_secret(const struct sg_mls_client *client, struct sg_mls_blob *out)
 {
     return sg_mls_blob_copy(client->identity.signature_private, out);
+}
+
+sg_err sg_mls_client_storage_secret(const struct sg_mls_client *client, struct sg_mls_blob *out)
+{
+    return sg_mls_blob_copy(sg_bytes(client->storage_key, client->suite->aead_key_len), out);
 }
 
 /* ---- key packages ---- */
@@ -342,6 +333,17 @@ sg_err sg_mls_member_create(struct sg_mls_client *client, struct sg_bytes group_
     return sg_mls_member_create_with(client, &request, out);
 }
 
+/* Is the key package one of the client with its signature key of today? The join would say so,
+ * too, but after a look at the whole tree. */
+static bool is_ours(const struct sg_mls_client *client, struct sg_bytes package)
+{
+    struct sg_mls_key_package decoded;
+    struct sg_reader r = sg_reader(package);
+    sg_mls_read_key_package(&r, &decoded);
+    return sg_reader_done(&r) == SG_OK &&
+           sg_bytes_equal(decoded.leaf.signature_key, client->identity.signature_public);
+}
+
 sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join_request *request,
                           struct sg_mls_member **out)
 {
@@ -360,30 +362,35 @@ sg_err sg_mls_member_join(struct sg_mls_client *client, const struct sg_mls_join
     in.keys.signature_private = client->identity.signature_private;
     if (sg_reader_done(&r) != SG_OK || version != SECRET_VERSION || suite != client->suite->id)
         return SG_ERR_INVALID_ARGUMENT;
+    if (!is_ours(client, in.keys.package))
+        return SG_ERR_MLS_WELCOME;
     SG_TRY(sg_mls_group_join(&in, &group));
     return sg_mls_member_new(client, group, false, out);
 }
 
-static sg_err fill_psks(const struct sg_mls_client *client,
-                        const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
+static sg_err fill_psks(const struct sg_mls_external_request *request, struct sg_mls_arena *arena,
                         struct sg_mls_external *in)
 {
-    const struct sg_mls_random *random = client->mls.random;
-    size_t len = client->suite->hash_len;
-    if (request->psk_count > SG_MLS_PSKS_MAX)
+    size_t count = request->psk_count;
+    if (count > SG_MLS_PSKS_MAX || request->resume_count > SG_MLS_PSKS_MAX - count)
         return SG_ERR_LIMIT;
-    struct sg_mls_psk_id *psks = sg_mls_arena_new(arena, request->psk_count, sizeof(*psks));
-    uint8_t *nonces = sg_mls_arena_new(arena, request->psk_count, len);
-    if (psks == NULL || nonces == NULL)
+    if (request->resume_count > 0)
+        SG_TRY(sg_mls_member_check(request->old));
+    struct sg_mls_psk_id *psks =
+        sg_mls_arena_new(arena, count + request->resume_count, sizeof(*psks));
+    if (psks == NULL)
         return SG_ERR_NO_MEMORY;
-    /* RFC9420 s8.4: a fresh random nonce of KDF.Nh bytes for each */
-    SG_TRY(random->fill(random->state, nonces, request->psk_count * len));
-    for (size_t i = 0; i < request->psk_count; i++)
-        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL,
-                                         .id = request->psks[i],
-                                         .nonce = sg_bytes(nonces + i * len, len)};
+    /* nonces come later, when the group info says how long they are */
+    for (size_t i = 0; i < count; i++)
+        psks[i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_EXTERNAL, .id = request->psks[i]};
+    for (size_t i = 0; i < request->resume_count; i++)
+        psks[count + i] = (struct sg_mls_psk_id){.type = SG_MLS_PSK_RESUMPTION,
+                                                 .usage = SG_MLS_USAGE_APPLICATION,
+                                                 .id = request->old->group->epoch->context.group_id,
+                                                 .epoch = request->resume[i]};
     in->psks = psks;
-    in->psk_count = (uint32_t)request->psk_count;
+    in->psk_count = (uint32_t)(count + request->resume_count);
+    in->old = request->old == NULL ? NULL : request->old->group;
     return SG_OK;
 }
 
@@ -392,15 +399,15 @@ static sg_err join_external(struct sg_mls_client *client,
                             struct sg_mls_arena *arena, struct sg_mls_group **group,
                             struct sg_bytes *commit)
 {
-    struct sg_mls_new_leaf leaf = {.signature_private = client->identity.signature_private};
+    struct sg_mls_new_leaf leaf;
     struct sg_mls_external in = {.config = &client->mls,
                                  .group_info = request->group_info,
                                  .tree = request->tree,
                                  .leaf = &leaf,
                                  .removes_prior = request->removes_prior,
                                  .now = sg_mls_client_now(client)};
-    SG_TRY(fill_psks(client, request, arena, &in));
-    SG_TRY(sg_mls_identity_leaf(&client->mls, &client->identity, false, arena, &leaf.leaf));
+    SG_TRY(fill_psks(request, arena, &in));
+    SG_TRY(sg_mls_client_leaf(client, arena, &leaf));
     return sg_mls_group_external_join(&in, arena, group, commit);
 }
 

@@ -32,8 +32,9 @@ struct sg_mls_member {
     bool is_broken; /* storage failed, and loading what it has failed too */
 };
 
-/* Fills store and storage_key; config, suite and the signature key are there. */
-sg_err sg_mls_storage_init(struct sg_mls_client *client);
+/* Fills store and storage_key, which is secret, or follows from the signature key when there is
+ * none. The identity is there. SG_ERR_MALFORMED: the secret. */
+sg_err sg_mls_storage_init(struct sg_mls_client *client, struct sg_bytes secret);
 /* SG_ERR_EXISTS: storage, if any, has a group of this id; errors of reading, of which nothing
  * follows. */
 sg_err sg_mls_storage_check_new(struct sg_mls_client *client, struct sg_bytes group_id);
@@ -43,11 +44,14 @@ static inline bool sg_mls_storage_is_secret(uint32_t kind)
 {
     return kind != SG_MLS_RECORD_NODE;
 }
-/* client->identity, of copies; mls, suite and the signature key are there. Errors as for
- * sg_mls_client_new; what is there by then goes with _fini. */
+/* client->identity, of copies, and the signature key; mls and suite are there. Errors as for
+ * sg_mls_client_new; what is there by then goes with _fini, which wipes the key. */
 sg_err sg_mls_client_identity_init(struct sg_mls_client *client,
                                    const struct sg_mls_client_config *config);
 void sg_mls_client_identity_fini(struct sg_mls_client *client);
+/* A leaf as the client is now, in the arena; the key is borrowed. */
+sg_err sg_mls_client_leaf(const struct sg_mls_client *client, struct sg_mls_arena *arena,
+                          struct sg_mls_new_leaf *out);
 /* The body of a list of extensions. SG_ERR_INVALID_ARGUMENT: a type comes twice. */
 sg_err sg_mls_encode_items(struct sg_mls_arena *arena, const struct sg_mls_extension_item *items,
                            size_t count, struct sg_bytes *out);
@@ -67,6 +71,31 @@ sg_err sg_mls_member_new(struct sg_mls_client *client, struct sg_mls_group *grou
 sg_err sg_mls_member_check(const struct sg_mls_member *member);
 /* Saves what err == SG_OK has changed; when that fails the member is what storage has. */
 sg_err sg_mls_member_save(struct sg_mls_member *member, sg_err err);
+/* ---- proposals, in the arena (mls_proposal.c) ---- */
+
+/* Errors of sg_mls_decode_package. */
+sg_err sg_mls_make_add(struct sg_mls_arena *arena, struct sg_bytes package,
+                       struct sg_mls_proposal *out);
+/* An external pre-shared key, with a fresh nonce. suite, here and below: the group's, which need
+ * not be the client's of today. */
+sg_err sg_mls_make_psk(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
+                       struct sg_bytes id, struct sg_mls_psk_id *out);
+/* The secret of an epoch of a group, with a fresh nonce. */
+struct sg_mls_resumed {
+    struct sg_bytes group_id;
+    uint64_t epoch;
+};
+sg_err sg_mls_make_resumption(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
+                              const struct sg_mls_resumed *of, struct sg_mls_psk_id *out);
+/* Without a suite into this one. Errors of sg_mls_encode_items. */
+sg_err sg_mls_make_reinit(const struct sg_mls_suite *suite, struct sg_mls_arena *arena,
+                          const struct sg_mls_reinit_request *request, struct sg_mls_proposal *out);
+void sg_mls_make_app_data(uint16_t component, struct sg_bytes update, struct sg_mls_proposal *out);
+/* What a commit has by value: out->values, out->count. SG_ERR_LIMIT: too many;
+ * SG_ERR_INVALID_ARGUMENT: extensions that are not to be set; errors of the above. */
+sg_err sg_mls_make_values(const struct sg_mls_member *member,
+                          const struct sg_mls_commit_request *request, struct sg_mls_arena *arena,
+                          struct sg_mls_commit_options *out);
 /* A proposal of the member's, saved; message is for all. */
 sg_err sg_mls_member_propose(struct sg_mls_member *member, struct sg_mls_arena *arena,
                              const struct sg_mls_proposal *proposal, struct sg_mls_blob *message);

@@ -93,11 +93,10 @@ sg_err sg_mls_member_propose_add(struct sg_mls_member *member, struct sg_bytes p
                                  struct sg_mls_blob *message)
 {
     struct sg_mls_arena arena;
-    struct sg_mls_key_package decoded;
-    struct sg_mls_proposal proposal = {.type = SG_MLS_ADD, .u.add = &decoded};
+    struct sg_mls_proposal proposal;
     SG_TRY(sg_mls_member_check(member));
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = sg_mls_decode_package(package, &arena, &decoded);
+    sg_err err = sg_mls_make_add(&arena, package, &proposal);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);
@@ -120,63 +119,81 @@ sg_err sg_mls_member_propose_leave(struct sg_mls_member *member, struct sg_mls_b
 sg_err sg_mls_member_propose_app_data(struct sg_mls_member *member, uint16_t component,
                                       struct sg_bytes update, struct sg_mls_blob *message)
 {
-    struct sg_mls_proposal proposal = {.type = SG_MLS_APP_DATA_UPDATE};
-    proposal.u.app_data = (struct sg_mls_app_data){component, update.data == NULL, update};
+    struct sg_mls_proposal proposal;
+    sg_mls_make_app_data(component, update, &proposal);
     return propose_plain(member, &proposal, message);
 }
 
-sg_err sg_mls_member_propose_update(struct sg_mls_member *member, struct sg_mls_blob *message)
+static sg_err propose_update(struct sg_mls_member *member, bool renews_leaf,
+                             struct sg_mls_blob *message)
 {
     struct sg_mls_arena arena;
+    struct sg_mls_new_leaf leaf;
     struct sg_bytes bytes = sg_bytes(NULL, 0);
     SG_TRY(sg_mls_member_check(member));
     struct sg_mls_send send = sg_mls_member_send(member);
     sg_mls_client_arena(member->client, &arena);
     uint32_t waiting = member->group->cache_count;
-    sg_err err = sg_mls_group_propose_update(member->group, &arena, NULL, &send, &bytes);
+    sg_err err = renews_leaf ? sg_mls_client_leaf(member->client, &arena, &leaf) : SG_OK;
+    if (err == SG_OK)
+        err = sg_mls_group_propose_update(member->group, &arena, renews_leaf ? &leaf : NULL, &send,
+                                          &bytes);
     err = give_proposal(member, give(member, err, bytes, message), waiting);
     sg_mls_arena_fini(&arena);
+    return err;
+}
+
+sg_err sg_mls_member_propose_update(struct sg_mls_member *member, struct sg_mls_blob *message)
+{
+    return propose_update(member, false, message);
+}
+
+sg_err sg_mls_member_propose_renewal(struct sg_mls_member *member, struct sg_mls_blob *message)
+{
+    return propose_update(member, true, message);
+}
+
+static sg_err check_psk(const struct sg_mls_config *config, const struct sg_mls_psk_id *id)
+{
+    struct sg_mls_psk_out found = {.len = 0};
+    if (config->psk == NULL)
+        return SG_ERR_MLS_PSK;
+    sg_err err = config->psk(config->user, id, &found);
+    config->suites[0].wipe(&found, sizeof(found));
     return err;
 }
 
 sg_err sg_mls_member_propose_psk(struct sg_mls_member *member, struct sg_bytes psk_id,
                                  struct sg_mls_blob *message)
 {
-    uint8_t nonce[SG_MLS_HASH_MAX];
-    struct sg_mls_psk_out found = {.len = 0};
+    struct sg_mls_arena arena;
     struct sg_mls_proposal proposal = {.type = SG_MLS_PSK};
     SG_TRY(sg_mls_member_check(member));
-    const struct sg_mls_config *config = &member->client->mls;
-    size_t len = member->client->suite->hash_len;
-    /* RFC9420 s8.4: a fresh random nonce of KDF.Nh bytes */
-    SG_TRY(config->random->fill(config->random->state, nonce, len));
-    proposal.u.psk = (struct sg_mls_psk_id){
-        .type = SG_MLS_PSK_EXTERNAL, .id = psk_id, .nonce = sg_bytes(nonce, len)};
-    if (config->psk == NULL)
-        return SG_ERR_MLS_PSK;
-    sg_err err = config->psk(config->user, &proposal.u.psk, &found);
-    member->client->suite->wipe(&found, sizeof(found));
-    SG_TRY(err);
-    return propose_plain(member, &proposal, message);
+    sg_mls_client_arena(member->client, &arena);
+    sg_err err = sg_mls_make_psk(member->group->suite, &arena, psk_id, &proposal.u.psk);
+    if (err == SG_OK)
+        err = check_psk(&member->client->mls, &proposal.u.psk);
+    if (err == SG_OK)
+        err = sg_mls_member_propose(member, &arena, &proposal, message);
+    sg_mls_arena_fini(&arena);
+    return err;
 }
 
 sg_err sg_mls_member_propose_resumption(struct sg_mls_member *member, uint64_t epoch,
                                         struct sg_mls_blob *message)
 {
-    uint8_t nonce[SG_MLS_HASH_MAX];
+    struct sg_mls_arena arena;
     struct sg_mls_proposal proposal = {.type = SG_MLS_PSK};
     SG_TRY(sg_mls_member_check(member));
-    const struct sg_mls_random *random = member->client->mls.random;
-    size_t len = member->client->suite->hash_len;
+    const struct sg_mls_resumed of = {member->group->epoch->context.group_id, epoch};
     if (sg_mls_group_resumption(member->group, epoch) == NULL)
         return SG_ERR_MLS_PSK;
-    SG_TRY(random->fill(random->state, nonce, len));
-    proposal.u.psk = (struct sg_mls_psk_id){.type = SG_MLS_PSK_RESUMPTION,
-                                            .usage = SG_MLS_USAGE_APPLICATION,
-                                            .id = member->group->epoch->context.group_id,
-                                            .epoch = epoch,
-                                            .nonce = sg_bytes(nonce, len)};
-    return propose_plain(member, &proposal, message);
+    sg_mls_client_arena(member->client, &arena);
+    sg_err err = sg_mls_make_resumption(member->group->suite, &arena, &of, &proposal.u.psk);
+    if (err == SG_OK)
+        err = sg_mls_member_propose(member, &arena, &proposal, message);
+    sg_mls_arena_fini(&arena);
+    return err;
 }
 
 /* ---- commits ---- */
@@ -188,43 +205,21 @@ void sg_mls_commit_output_free(struct sg_mls_commit_output *output)
     sg_mls_blob_free(&output->group_info);
 }
 
-static sg_err fill_values(const struct sg_mls_commit_request *request, struct sg_mls_arena *arena,
-                          struct sg_mls_proposal *values)
-{
-    for (size_t i = 0; i < request->add_count; i++) {
-        values[i].type = SG_MLS_ADD;
-        values[i].u.add = sg_mls_arena_new(arena, 1, sizeof(*values[i].u.add));
-        if (values[i].u.add == NULL)
-            return SG_ERR_NO_MEMORY;
-        SG_TRY(sg_mls_decode_package(request->add[i], arena, values[i].u.add));
-    }
-    for (size_t i = 0; i < request->remove_count; i++) {
-        struct sg_mls_proposal *remove = &values[request->add_count + i];
-        remove->type = SG_MLS_REMOVE;
-        remove->u.removed = request->remove[i];
-    }
-    return SG_OK;
-}
-
 static sg_err commit(struct sg_mls_member *member, const struct sg_mls_commit_request *request,
                      struct sg_mls_arena *arena, struct sg_mls_commit_result *out)
 {
     static const struct sg_mls_commit_request nothing = {.add = NULL};
     const struct sg_mls_commit_request *in = request == NULL ? &nothing : request;
-    if (in->add_count > UINT16_MAX || in->remove_count > UINT16_MAX)
-        return SG_ERR_LIMIT;
-    size_t count = in->add_count + in->remove_count;
-    struct sg_mls_proposal *values = sg_mls_arena_new(arena, count, sizeof(*values));
-    if (values == NULL)
-        return SG_ERR_NO_MEMORY;
-    SG_TRY(fill_values(in, arena, values));
+    struct sg_mls_new_leaf leaf;
     struct sg_mls_commit_options options = {.send = sg_mls_member_send(member),
-                                            .values = values,
-                                            .count = (uint32_t)count,
                                             .skips_cached = in->without_waiting,
                                             .omits_path = in->without_path,
                                             .tree_in_welcome = in->tree_in_welcome,
-                                            .with_group_info = in->with_group_info};
+                                            .with_group_info = in->with_group_info,
+                                            .new_leaf = in->renews_leaf ? &leaf : NULL};
+    SG_TRY(sg_mls_make_values(member, in, arena, &options));
+    if (in->renews_leaf)
+        SG_TRY(sg_mls_client_leaf(member->client, arena, &leaf));
     return sg_mls_group_commit(member->group, arena, &options, out);
 }
 

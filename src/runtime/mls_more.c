@@ -49,14 +49,10 @@ sg_err sg_mls_member_propose_reinit(struct sg_mls_member *member,
                                     struct sg_mls_blob *message)
 {
     struct sg_mls_arena arena;
-    struct sg_mls_proposal proposal = {.type = SG_MLS_REINIT};
+    struct sg_mls_proposal proposal;
     SG_TRY(sg_mls_member_check(member));
-    proposal.u.reinit.group_id = request->group_id;
-    proposal.u.reinit.version = SG_MLS_VERSION_10;
-    proposal.u.reinit.suite = request->suite != 0 ? request->suite : member->group->suite->id;
     sg_mls_client_arena(member->client, &arena);
-    sg_err err = sg_mls_encode_items(&arena, request->extensions, request->extension_count,
-                                     &proposal.u.reinit.extensions);
+    sg_err err = sg_mls_make_reinit(member->group->suite, &arena, request, &proposal);
     if (err == SG_OK)
         err = sg_mls_member_propose(member, &arena, &proposal, message);
     sg_mls_arena_fini(&arena);
@@ -73,13 +69,8 @@ static sg_err fill_adds(const struct sg_mls_successor_request *request, struct s
         return SG_ERR_NO_MEMORY;
     if (request->add_count > UINT16_MAX)
         return SG_ERR_LIMIT;
-    for (size_t i = 0; i < request->add_count; i++) {
-        adds[i].type = SG_MLS_ADD;
-        adds[i].u.add = sg_mls_arena_new(arena, 1, sizeof(*adds[i].u.add));
-        if (adds[i].u.add == NULL)
-            return SG_ERR_NO_MEMORY;
-        SG_TRY(sg_mls_decode_package(request->add[i], arena, adds[i].u.add));
-    }
+    for (size_t i = 0; i < request->add_count; i++)
+        SG_TRY(sg_mls_make_add(arena, request->add[i], &adds[i]));
     in->adds = adds;
     in->count = (uint32_t)request->add_count;
     return SG_OK;
@@ -128,53 +119,6 @@ sg_err sg_mls_member_succeed(struct sg_mls_client *client,
         err = sg_mls_member_new(client, group, false, out);
     if (err != SG_OK)
         sg_mls_blob_free(welcome);
-    sg_mls_arena_fini(&arena);
-    return err;
-}
-
-/* ---- from outside ---- */
-
-static sg_err propose_outside(const struct sg_mls_client *client,
-                              const struct sg_mls_outside_request *request,
-                              const struct sg_mls_proposal *proposal, struct sg_mls_arena *arena,
-                              struct sg_mls_blob *message)
-{
-    struct sg_mls_signer signer = {client->suite, client->mls.random,
-                                   client->identity.signature_private, NULL};
-    const struct sg_mls_outside in = {.signer = &signer,
-                                      .group_id = request->group_id,
-                                      .epoch = request->epoch,
-                                      .sender_index = request->sender_index};
-    struct sg_bytes bytes;
-    SG_TRY(sg_mls_propose_from_outside(&in, arena, proposal, &bytes));
-    return sg_mls_blob_copy(bytes, message);
-}
-
-sg_err sg_mls_client_propose_add(const struct sg_mls_client *client,
-                                 const struct sg_mls_outside_request *request,
-                                 struct sg_bytes package, struct sg_mls_blob *message)
-{
-    struct sg_mls_arena arena;
-    struct sg_mls_key_package decoded;
-    const struct sg_mls_proposal proposal = {.type = SG_MLS_ADD, .u.add = &decoded};
-    *message = (struct sg_mls_blob){NULL, 0};
-    sg_mls_client_arena(client, &arena);
-    sg_err err = sg_mls_decode_package(package, &arena, &decoded);
-    if (err == SG_OK)
-        err = propose_outside(client, request, &proposal, &arena, message);
-    sg_mls_arena_fini(&arena);
-    return err;
-}
-
-sg_err sg_mls_client_propose_remove(const struct sg_mls_client *client,
-                                    const struct sg_mls_outside_request *request, uint32_t leaf,
-                                    struct sg_mls_blob *message)
-{
-    struct sg_mls_arena arena;
-    const struct sg_mls_proposal proposal = {.type = SG_MLS_REMOVE, .u.removed = leaf};
-    *message = (struct sg_mls_blob){NULL, 0};
-    sg_mls_client_arena(client, &arena);
-    sg_err err = propose_outside(client, request, &proposal, &arena, message);
     sg_mls_arena_fini(&arena);
     return err;
 }

@@ -1,6 +1,8 @@
 /* Between mls/state.h and the storage that the program gives: secrets are sealed on their way,
- * under a key that follows from the client's signature key. So storage, its caches and its backups
- * hold no secret in the clear, and what a program protects the client's secret with protects all.
+ * under a key that the program gives, or that follows from the client's first signature key. So
+ * storage, its caches and its backups hold no secret in the clear, and what a program protects the
+ * client's secret with protects all. A client that changes its signature key keeps this one beside
+ * it; one that follows from a key that leaked protects nothing any more.
  *
  *   storage key = HKDF-Expand(HKDF-Extract("saorsa mls storage", signature private key), "", n)
  *   entry = nonce, AEAD(storage key, nonce, kind | index | group id, value)
@@ -114,12 +116,18 @@ static sg_err store_read(void *user, struct sg_bytes group_id, const struct sg_m
     return err;
 }
 
-sg_err sg_mls_storage_init(struct sg_mls_client *client)
+sg_err sg_mls_storage_init(struct sg_mls_client *client, struct sg_bytes secret)
 {
     const struct sg_mls_suite *suite = client->suite;
     uint8_t prk[SG_MLS_HASH_MAX];
-    struct sg_bytes ikm = sg_bytes(client->signature_private, suite->sig_private_len);
+    struct sg_bytes ikm = client->identity.signature_private;
     client->store = (struct sg_mls_store){client, store_write, store_read};
+    if (secret.len > 0) {
+        if (secret.len != suite->aead_key_len)
+            return SG_ERR_MALFORMED;
+        memcpy(client->storage_key, secret.data, secret.len);
+        return SG_OK;
+    }
     sg_err err = suite->extract(suite, SG_BYTES_LIT("saorsa mls storage"), SG_MLS_PARTS(ikm), prk);
     if (err == SG_OK)
         err = suite->expand(suite, sg_bytes(prk, suite->hash_len), SG_MLS_PARTS(sg_bytes(NULL, 0)),

@@ -114,6 +114,18 @@ expect_exit 0 mls carol forget garden
 expect_exit 1 mls carol members
 say bob 'she is out' alice
 
+begin 'a commit without what waits'
+expect_exit 0 mls bob update --out update
+expect_exit 0 mls alice process update
+before=$(epoch_of alice)
+expect_exit 0 mls alice commit --without-waiting --public --out commit
+expect_exit 0 saorsa mls inspect commit
+expect_text last.out 'proposals: 0'
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+[ "$(epoch_of bob)" = $((before + 1)) ] || fail 'no new epoch'
+same_secret alice bob
+
 begin 'pre-shared keys, of others and of an earlier epoch'
 printf 'a secret of two' >psk
 expect_exit 0 mls alice keep-psk 'the id' psk
@@ -148,6 +160,50 @@ expect_exit 1 mls bob keep-psk 'the id' nothing
 expect_text last.err '1 to 256 bytes'
 expect_exit 2 mls bob keep-psk 'the id'
 
+begin 'another name and key, told by an update'
+expect_exit 0 mls bob renew robert --understands 0xf0a1
+[ "$(stat -c %a bob/client)" = 600 ] || fail 'the client file is open to others'
+head -1 bob/client | grep -q 'client 2' || fail 'earlier programs would misread the client file'
+say bob 'by the earlier key' alice
+expect_exit 0 mls bob update --renew --out update
+expect_exit 0 mls alice process update
+expect_exit 0 mls alice commit --out commit
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+expect_exit 0 mls alice members
+expect_text last.out 'robert'
+same_secret alice bob
+say bob 'by the new one' alice
+expect_exit 0 mls bob renew bob
+expect_exit 0 mls bob commit --renew --out commit
+expect_exit 0 mls alice process commit
+expect_exit 0 mls bob accept
+same_secret alice bob
+say bob 'and by a third' alice
+
+begin 'much in one commit'
+printf 'our rules' >rules
+before=$(epoch_of alice)
+expect_exit 1 mls alice commit --extension 0xf0a1=rules --out commit
+expect_text last.err '--understands'
+expect_exit 1 mls alice commit --extension rules --out commit
+expect_text last.err 'NUMBER=FILE'
+expect_exit 1 mls alice commit --resume soon --out commit
+expect_text last.err 'the number of an epoch'
+expect_exit 2 mls alice commit --extension 0xf0a1=rules --no-extensions --out commit
+expect_exit 2 mls alice renew alice --understands many
+expect_exit 0 mls alice renew alice --keep-key --understands 0xf0a1
+expect_exit 0 mls alice commit --renew --extension 0xf0a1=rules --app-data 7=rules --psk 'the id' \
+    --resume $((before - 1)) --out commit
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+[ "$(epoch_of bob)" = $((before + 1)) ] || fail 'more than one commit'
+same_secret alice bob
+expect_exit 0 mls alice commit --no-extensions --out commit
+expect_exit 0 mls bob process commit
+expect_exit 0 mls alice accept
+same_secret alice bob
+
 begin 'a last resort, a tree that travels beside, and a commit of removals at once'
 expect_exit 0 mls carol package --last-resort --days 3 --out carol.kp
 expect_exit 0 mls bob commit --add carol.kp --tree-beside --out commit --welcome welcome
@@ -177,6 +233,15 @@ same_secret alice bob carol
 expect_exit 0 mls carol leave --out leave --public
 for who in alice bob; do expect_exit 0 mls "$who" process leave; done
 expect_exit 0 mls bob commit --out commit --public
+expect_exit 0 mls alice process commit
+expect_exit 0 mls bob accept
+same_secret alice bob
+
+begin 'back from outside, with the secret of an earlier epoch'
+before=$(epoch_of bob)
+expect_exit 0 mls alice info --out info
+expect_exit 1 mls bob join-external info --resync --resume 99 --out commit
+expect_exit 0 mls bob join-external info --resync --resume "$before" --psk 'the id' --out commit
 expect_exit 0 mls alice process commit
 expect_exit 0 mls bob accept
 same_secret alice bob
@@ -252,10 +317,18 @@ expect_exit 0 mls erin process commit
 expect_exit 0 mls frank join welcome
 same_secret erin frank
 expect_exit 1 mls erin commit --add bob.kp --out commit --welcome welcome
+expect_exit 0 mls erin commit --reinit young --out commit
+expect_exit 0 mls frank process commit
+expect_text last.out 'the group is closed'
 begin 'a damaged client file stays as it is'
 head -c 40 erin/client >cut
 cp cut erin/client
 expect_exit 1 mls erin members
 expect_text last.err 'damaged'
 expect_same cut erin/client
+sed '1s/2$/3/' frank/client >newer
+cp newer frank/client
+expect_exit 1 mls frank members
+expect_text last.err 'a newer saorsa'
+expect_same newer frank/client
 exit 0

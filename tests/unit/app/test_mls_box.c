@@ -85,6 +85,140 @@ static void no_half_of_a_secret_is_left(void **state)
     tear_down();
 }
 
+static size_t read_client(char out[2000])
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/client", dir);
+    int fd = open(path, O_RDONLY);
+    ssize_t len = read(fd, out, 1999);
+    close(fd);
+    assert_true(len > 0);
+    out[len] = '\0';
+    return (size_t)len;
+}
+
+/* A client that cannot be written is as it was; one that can be keeps what its groups are sealed
+ * with. */
+static void a_renewal_is_whole_or_not_at_all(void **state)
+{
+    static const uint16_t types[] = {0xf0a1, 0xf0a2, 0xf0a1};
+    static uint16_t many[17];
+    struct sg_mls_box box;
+    struct sg_mls_blob storage, again;
+    struct sg_mls_box_renewal renewal = {.name = "alicia", .types = types, .type_count = 3};
+    char before[2000], after[2000];
+    (void)state;
+    set_up();
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    size_t len = read_client(before);
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_int_equal(sg_mls_client_storage_secret(box.client, &storage), SG_OK);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(10);
+    assert_false(sg_mls_box_renew(&box, &renewal));
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(read_client(after), len);
+    assert_string_equal(before, after);
+    for (uint16_t i = 0; i < 17; i++)
+        many[i] = (uint16_t)(0xf0b0 + i);
+    assert_false(sg_mls_box_renew(&box, &(struct sg_mls_box_renewal){.name = ""}));
+    assert_false(sg_mls_box_renew(
+        &box, &(struct sg_mls_box_renewal){.name = "x", .types = many, .type_count = 17}));
+    assert_true(sg_mls_box_renew(&box, &renewal));
+    sg_mls_box_close(&box);
+    (void)read_client(after);
+    assert_memory_equal(after, "saorsa mls client 2\nsuite 1\nname alicia\nsecret ", 47);
+    assert_non_null(strstr(after, "\nunderstands 61601\nunderstands 61602\n"));
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_int_equal(sg_mls_client_storage_secret(box.client, &again), SG_OK);
+    assert_int_equal(storage.len, again.len);
+    assert_memory_equal(storage.data, again.data, again.len);
+    sg_mls_blob_free(&storage);
+    sg_mls_blob_free(&again);
+    sg_mls_box_close(&box);
+    tear_down();
+}
+
+/* By key packages of an earlier signature key nobody joins; their secrets do not stay. */
+static void a_new_key_takes_the_packages_of_the_old_along(void **state)
+{
+    static uint8_t data[8] = {1};
+    const struct sg_mls_blob secret = {data, sizeof(data)};
+    struct sg_mls_box_renewal renewal = {.name = "alice", .keeps_key = true};
+    struct sg_mls_box box;
+    (void)state;
+    set_up();
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_true(sg_mls_box_keep_secret(&box, &secret, false));
+    assert_true(sg_mls_box_keep_secret(&box, &secret, true));
+    assert_true(sg_mls_box_keep_psk(&box, "id", &secret));
+    assert_true(sg_mls_box_renew(&box, &renewal));
+    assert_true(is_there("package-1.key"));
+    assert_true(is_there("package-1.last"));
+    renewal.keeps_key = false;
+    assert_true(sg_mls_box_renew(&box, &renewal));
+    assert_false(is_there("package-1.key"));
+    assert_false(is_there("package-1.last"));
+    assert_true(is_there("psk-6964"));
+    sg_mls_box_close(&box);
+    tear_down();
+}
+
+/* What storage would be sealed with if that followed from the client's signature key. */
+static bool follows_from_key(const struct sg_mls_client *client)
+{
+    struct sg_mls_client_config config;
+    struct sg_mls_client *same;
+    struct sg_mls_blob secret, storage, derived;
+    sg_mls_client_config_init(&config);
+    config.suite = 1;
+    config.identity = sg_mls_text("alice");
+    assert_int_equal(sg_mls_client_secret(client, &secret), SG_OK);
+    config.secret = sg_mls_bytes(&secret);
+    assert_int_equal(sg_mls_client_new(&config, &same), SG_OK);
+    assert_int_equal(sg_mls_client_storage_secret(client, &storage), SG_OK);
+    assert_int_equal(sg_mls_client_storage_secret(same, &derived), SG_OK);
+    assert_int_equal(storage.len, derived.len);
+    bool is_equal = memcmp(storage.data, derived.data, derived.len) == 0;
+    sg_mls_client_free(same);
+    sg_mls_blob_free(&secret);
+    sg_mls_blob_free(&storage);
+    sg_mls_blob_free(&derived);
+    return is_equal;
+}
+
+static void write_client(const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/client", dir);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+/* A signature key that leaks, and is renewed, opens no storage of a client of today; one of version
+ * 1 is read as it was. */
+static void storage_is_sealed_by_a_secret_of_its_own(void **state)
+{
+    struct sg_mls_box box;
+    char client[2000];
+    (void)state;
+    set_up();
+    assert_true(sg_mls_box_create(dir, "alice", 1, false));
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_false(follows_from_key(box.client));
+    sg_mls_box_close(&box);
+    (void)read_client(client);
+    client[18] = '1';
+    *strstr(client, "storage ") = '\0';
+    write_client(client);
+    assert_true(sg_mls_box_open(&box, dir, false));
+    assert_true(follows_from_key(box.client));
+    sg_mls_box_close(&box);
+    tear_down();
+}
+
 /* ---- what is in memory ---- */
 
 #define NEEDLE 24
@@ -173,6 +307,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_half_of_a_secret_is_left),
+        cmocka_unit_test(a_renewal_is_whole_or_not_at_all),
+        cmocka_unit_test(a_new_key_takes_the_packages_of_the_old_along),
+        cmocka_unit_test(storage_is_sealed_by_a_secret_of_its_own),
         cmocka_unit_test(a_damaged_client_leaves_no_secret_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -384,6 +384,46 @@ static void key_packages_that_break_a_rule(void **state)
     tear_down(&s);
 }
 
+/* A key package of Dave's whose leaf lists no proposal types. */
+static struct sg_mls_proposal add_of_a_plain_client(struct scene *s)
+{
+    struct sg_mls_signer signer = {s->w.suite, s->w.config.random, s->d.identity.signature_private,
+                                   NULL};
+    struct sg_mls_proposal add = add_of(&s->w, &s->d);
+    add.u.add->leaf.capabilities.proposals = sg_bytes(NULL, 0);
+    assert_int_equal(sg_mls_leaf_sign(&signer, &s->w.arena, NULL, &add.u.add->leaf), SG_OK);
+    assert_int_equal(sg_mls_key_package_sign(&signer, &s->w.arena, add.u.add), SG_OK);
+    return add;
+}
+
+/* RFC9420 s12.2: of whom a commit takes out nobody asks whether it supports the proposals in it. */
+static void who_leaves_need_not_support_a_type(void **state)
+{
+    struct scene s;
+    struct sg_mls_commit_result result;
+    (void)state;
+    set_up(&s);
+    struct sg_mls_proposal values[] = {{.type = SG_MLS_APP_DATA_UPDATE}, remove_of(3)};
+    values[0].u.app_data = (struct sg_mls_app_data){7, false, SG_BYTES_LIT("data")};
+    struct sg_mls_proposal add = add_of_a_plain_client(&s);
+    struct sg_mls_commit_options options = {.send = {.now = WORLD_NOW}, .values = &add, .count = 1};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result), SG_OK);
+        assert_int_equal(give(&s.b, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_int_equal(give(&s.c, result.commit, SG_MLS_EVENT_COMMIT), SG_OK);
+        assert_int_equal(sg_mls_group_merge(s.a.group), SG_OK);
+        options.values = values;
+        options.count = 1;
+        /* as long as Dave is there, and stays */
+        assert_int_equal(sg_mls_group_commit(s.a.group, &s.w.arena, &options, &result),
+                         i == 0 ? SG_ERR_MLS_CAPABILITY : SG_OK);
+        options.count = 2;
+    }
+    assert_same_epoch(&s.b, &s.c);
+    assert_int_equal(s.b.group->tree.members, 3);
+    tear_down(&s);
+}
+
 /* Of each type that is not a default one all members are asked once, however the list mixes them,
  * and of no more types than can be noted. */
 static void many_types_in_a_list(void **state)
@@ -433,6 +473,7 @@ int main(void)
         cmocka_unit_test(proposals_that_cannot_be_committed),
         cmocka_unit_test(what_waits_is_bounded_and_can_be_dropped),
         cmocka_unit_test(required_capabilities),
+        cmocka_unit_test(who_leaves_need_not_support_a_type),
         cmocka_unit_test(key_packages_that_break_a_rule),
         cmocka_unit_test(many_types_in_a_list),
     };

@@ -8,9 +8,9 @@
 
 #include "runtime/mls_impl.h"
 #include "unit/os/faulty_sys.h"
-#include "unit/runtime/mls_fixture.h"
+#include "unit/runtime/mls_needles.h"
 
-/* One client with its file. */
+/* One client with its file, or without: then in memory only, for others to talk to. */
 struct user {
     char path[SG_FILE_PATH_MAX];
     const char *name;
@@ -28,8 +28,10 @@ static void start(struct user *u)
     config.identity = text(u->name);
     config.secret = bytes(&u->secret);
     config.past_epochs = 0;
-    assert_int_equal(sg_mls_file_open(u->path, &u->file), SG_OK);
-    sg_mls_file_storage(u->file, &config.storage);
+    if (u->path[0] != '\0') {
+        assert_int_equal(sg_mls_file_open(u->path, &u->file), SG_OK);
+        sg_mls_file_storage(u->file, &config.storage);
+    }
     assert_int_equal(sg_mls_client_new(&config, &u->client), SG_OK);
     if (u->secret.data == NULL)
         assert_int_equal(sg_mls_client_secret(u->client, &u->secret), SG_OK);
@@ -60,22 +62,24 @@ struct pair {
     struct user alice, bob;
 };
 
+/* dir NULL: without a file. */
 static void user_init(struct user *u, const char *dir, const char *name)
 {
     char file[32];
     memset(u, 0, sizeof(*u));
     (void)snprintf(file, sizeof(file), "%s.db", name);
-    assert_int_equal(sg_file_path(u->path, dir, file), SG_OK);
+    if (dir != NULL)
+        assert_int_equal(sg_file_path(u->path, dir, file), SG_OK);
     u->name = name;
     start(u);
 }
 
-static void set_up(struct pair *p, const char *dir)
+static void set_up(struct pair *p, const char *dir, const char *bobs_dir)
 {
     struct sg_mls_blob package, secret;
     struct sg_mls_commit_output output;
     user_init(&p->alice, dir, "alice");
-    user_init(&p->bob, dir, "bob");
+    user_init(&p->bob, bobs_dir, "bob");
     assert_int_equal(sg_mls_member_create(p->alice.client, text("g"), &p->alice.member), SG_OK);
     assert_int_equal(sg_mls_client_package(p->bob.client, NULL, &package, &secret), SG_OK);
     struct sg_bytes packages[] = {bytes(&package)};
@@ -127,7 +131,7 @@ static void members_come_back(void **state)
     struct pair p;
     struct sg_mls_blob id;
     struct sg_mls_member *again;
-    set_up(&p, *state);
+    set_up(&p, *state, *state);
     for (unsigned i = 0; i < 3; i++) {
         say(&p.alice, &p.bob);
         restart(&p.bob);
@@ -251,7 +255,7 @@ static void a_kill_at_any_write_is_survived(void **state)
         assert_int_equal(sg_file_path(dir, *state, name), SG_OK);
         assert_int_equal(sg_file_mkdirs(sg_file_sys_default(), dir), SG_OK);
         assert_int_equal(sg_file_path(out, dir, "commit"), SG_OK);
-        set_up(&p, dir);
+        set_up(&p, dir, NULL);
         assert_int_equal(sg_mls_member_commit(p.bob.member, NULL, &theirs), SG_OK);
         assert_int_equal(sg_mls_member_accept(p.bob.member), SG_OK);
         stop(&p.alice);
@@ -267,23 +271,6 @@ static void a_kill_at_any_write_is_survived(void **state)
 
 /* ---- what stays ---- */
 
-#define MASK 0xa5
-#define NEEDLE 32
-
-/* Secrets, masked so that this list is not found itself. */
-struct needles {
-    uint8_t at[24][NEEDLE];
-    unsigned count;
-};
-
-static void note(struct needles *n, const uint8_t *secret)
-{
-    assert_true(n->count < 24);
-    for (size_t i = 0; i < NEEDLE; i++)
-        n->at[n->count][i] = secret[i] ^ MASK;
-    n->count++;
-}
-
 static void note_epoch(struct needles *n, const struct sg_mls_epoch *epoch)
 {
     n->count = 0;
@@ -297,37 +284,6 @@ static void note_epoch(struct needles *n, const struct sg_mls_epoch *epoch)
         note(n, epoch->own.keys[i].key);
     for (uint32_t i = 0; i < epoch->ratchets.node_count; i++)
         note(n, epoch->ratchets.nodes[i].secret.b);
-}
-
-static bool is_needle(const uint8_t *at, const uint8_t *needle)
-{
-    for (size_t i = 0; i < NEEDLE; i++)
-        if ((at[i] ^ MASK) != needle[i])
-            return false;
-    return true;
-}
-
-static unsigned count_at(const uint8_t *at, const struct needles *n)
-{
-    unsigned found = 0;
-    for (unsigned i = 0; i < n->count; i++)
-        found += is_needle(at, n->at[i]);
-    return found;
-}
-
-/* By the first two bytes, which tell most places apart. */
-static unsigned count_in(const uint8_t *data, size_t len, const struct needles *n)
-{
-    static uint8_t first[1 << 16];
-    unsigned found = 0;
-    memset(first, 0, sizeof(first));
-    for (unsigned i = 0; i < n->count; i++)
-        first[(n->at[i][0] ^ MASK) << 8 | (n->at[i][1] ^ MASK)] = 1;
-    const uint8_t *end = len < NEEDLE ? data : data + len - NEEDLE + 1;
-    for (const uint8_t *at = data; at < end; at++)
-        if (first[at[0] << 8 | at[1]])
-            found += count_at(at, n);
-    return found;
 }
 
 static unsigned count_in_file(const char *path, const struct needles *n)
@@ -351,45 +307,6 @@ static unsigned count_on_disk(const struct user *u, const struct needles *n)
     return count_in_file(u->path, n) + count_in_file(journal, n);
 }
 
-/* One mapping, read through the kernel, so that sanitizers let it. */
-static unsigned count_in_mapping(int memory, uintptr_t from, uintptr_t to, const struct needles *n)
-{
-    static uint8_t window[(1 << 20) + NEEDLE];
-    unsigned found = 0;
-    for (uintptr_t at = from; at < to; at += 1 << 20) {
-        size_t len = to - at < sizeof(window) ? to - at : sizeof(window);
-        ssize_t got = pread(memory, window, len, (off_t)at);
-        /* not the window itself */
-        if (got > 0 && !(at <= (uintptr_t)window && (uintptr_t)window < at + (size_t)got))
-            found += count_in(window, (size_t)got, n);
-    }
-    memset(window, 0, sizeof(window));
-    return found;
-}
-
-/* Shadow and other reserved space is huge and holds no data of ours. */
-#define MAPPING_MAX ((uintptr_t)64 << 20)
-
-static unsigned count_in_memory(const struct needles *n)
-{
-    char line[512];
-    unsigned found = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    int memory = open("/proc/self/mem", O_RDONLY);
-    assert_non_null(maps);
-    assert_true(memory >= 0);
-    while (fgets(line, sizeof(line), maps) != NULL) {
-        unsigned long from, to;
-        char mode[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && mode[0] == 'r' &&
-            mode[1] == 'w' && to - from <= MAPPING_MAX)
-            found += count_in_mapping(memory, from, to, n);
-    }
-    (void)fclose(maps);
-    (void)close(memory);
-    return found;
-}
-
 /* What the file has of the epoch, sealed: two pieces of it. */
 static void note_sealed(struct needles *n, const struct user *u, uint64_t epoch)
 {
@@ -410,7 +327,7 @@ static void deleted_secrets_are_gone(void **state)
 {
     struct pair p;
     struct needles clear, sealed;
-    set_up(&p, *state);
+    set_up(&p, *state, NULL);
     stop(&p.bob); /* he knows the same secrets */
     for (unsigned i = 0; i < 2; i++) {
         struct sg_mls_commit_output output;
@@ -434,7 +351,7 @@ static void deleted_secrets_are_gone(void **state)
 static void another_clients_secret_does_not_open_it(void **state)
 {
     struct pair p;
-    set_up(&p, *state);
+    set_up(&p, *state, NULL);
     stop(&p.alice);
     sg_mls_blob_free(&p.alice.secret);
     assert_int_equal(sg_mls_blob_copy(bytes(&p.bob.secret), &p.alice.secret), SG_OK);
