@@ -2,8 +2,8 @@
  * strangers fails in the end, since strangers are all alike; so some places of the active view
  * belong to contacts alone. They are asked before anybody else whenever one of these places is
  * empty, without regard to pauses of repair, and for ever: a contact that does not answer is
- * asked again after pauses that double. The list is not part of the passive view and is told to
- * nobody. */
+ * asked again after pauses that begin at a fifth of a second, since it may be starting up as we
+ * are, and double. The list is not part of the passive view and is told to nobody. */
 #include "hyparview/internal.h"
 
 uint16_t sg_hpv_contact_find(const struct sg_hpv *m, const struct sg_peer_id *peer)

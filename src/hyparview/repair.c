@@ -7,6 +7,8 @@
 /* A candidate that failed so often in a row may be forgotten. With doubling pauses between its
  * trials that is a quarter of an hour: longer than most partitions. */
 #define FAILURES_MAX 8
+/* A contact is never forgotten; until then its pauses, which begin short, reach those of others. */
+#define CONTACT_FAILURES_MAX 12
 /* A request without answer for so long does not keep a needy node from asking others: after many
  * failures most names are of the dead, and each costs a whole timeout. */
 #define SLOW_NS (500 * SG_NS_PER_MS)
@@ -132,17 +134,26 @@ void sg_hpv_candidate_hold(struct sg_hpv *m, const struct sg_peer_id *peer)
     trial->retry_at = sg_time_add(m->last_now, pause);
 }
 
+/* Strangers are many, and one that failed is left alone for long. Contacts are few, and often they
+ * are just starting up as we are: until one of them answers a node stands among strangers alone. */
+static uint64_t pause_of(const struct sg_hpv *m, bool is_contact, unsigned failures)
+{
+    uint64_t first = is_contact ? m->config.repair_backoff_ns : m->config.repair_backoff_max_ns;
+    uint64_t most = m->config.repair_backoff_max_ns << PAUSE_DOUBLINGS_MAX;
+    uint64_t pause = first << failures;
+    return pause < most ? pause : most;
+}
+
 void sg_hpv_candidate_failed(struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     sg_hpv_passive_offer(m, peer);
     struct sg_hpv_trial *trial = sg_hpv_trial_of(m, peer);
     if (trial == NULL)
         return;
-    unsigned doublings =
-        trial->failures < PAUSE_DOUBLINGS_MAX ? trial->failures : PAUSE_DOUBLINGS_MAX;
-    uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_max_ns << doublings);
+    bool is_contact = sg_hpv_contact_find(m, peer) != SG_HPV_NONE;
+    uint64_t pause = sg_hpv_jitter(m, pause_of(m, is_contact, trial->failures));
     trial->retry_at = sg_time_add(m->last_now, pause);
-    if (trial->failures < FAILURES_MAX)
+    if (trial->failures < (is_contact ? CONTACT_FAILURES_MAX : FAILURES_MAX))
         trial->failures++;
     /* without a neighbour the fault may be ours, and then every entry is worth keeping */
     if (trial->failures == FAILURES_MAX && m->active_count > 0 && m->passive_count > 1)
