@@ -239,7 +239,8 @@ static sg_err take_broadcast(struct sg_doc_binding *b, const struct sg_message *
         got.has_floor = adopted != SG_OK;
         news->has_adopted = news->has_adopted || adopted == SG_OK;
         sg_doc_bytes_free(&unsynced); /* the store keeps it */
-        err = sg_err_class_of(adopted) == SG_ERR_CLASS_IO ? adopted : SG_OK;
+        bool is_refused = adopted == SG_ERR_PERMISSION || adopted == SG_ERR_EXPIRED;
+        err = !is_refused && sg_err_class_of(adopted) == SG_ERR_CLASS_IO ? adopted : SG_OK;
     }
     add_up(news, &got);
     if (got.pending > 0)
