@@ -427,6 +427,39 @@ static void test_version_1(void **state)
     }
 }
 
+/* Where a file of version 1 has two checkpoints of an author, the newer one stays. */
+static void test_newest_checkpoint(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "INSERT INTO signed VALUES(2, zeroblob(32), 1, 2, x'64656667');"
+        "INSERT INTO checkpoint VALUES(1, 3, x'616263')",
+        "INSERT INTO signed VALUES(2, zeroblob(32), 1, 4, x'616263');"
+        "INSERT INTO checkpoint VALUES(1, 3, x'64656667')",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct sg_docs *docs;
+        uint64_t after = 0;
+        uint8_t *bytes;
+        size_t len;
+        bool has_row;
+        exec(schema_1);
+        exec(more_1);
+        exec("DELETE FROM signed");
+        exec(rows[i]);
+        docs = must_open(false);
+        assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+        assert_true(has_row);
+        assert_int_equal(len, 3);
+        assert_memory_equal(bytes, "abc", 3);
+        sg_mem_free(sg_mem_default(), bytes);
+        assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+        assert_false(has_row);
+        sg_docs_close(docs);
+        remove_doc();
+    }
+}
+
 /* A newer file, and one whose tables are not those of its version, stay as they are. */
 static void test_other_versions(void **state)
 {
@@ -447,10 +480,11 @@ static void test_other_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept),      cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_damaged),   cmocka_unit_test(test_pack),
-        cmocka_unit_test(test_version_1), cmocka_unit_test(test_other_versions),
+        cmocka_unit_test(test_kept),           cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_version_1),      cmocka_unit_test(test_newest_checkpoint),
+        cmocka_unit_test(test_other_versions),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
