@@ -285,7 +285,7 @@ static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_b
         return err;
     }
     doc->refused_count = 0;
-    sg_doc_gather_forget(doc);
+    sg_doc_gather_drop(doc, sg_doc_floor_id(floor)); /* others may bring more */
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;

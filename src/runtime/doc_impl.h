@@ -179,19 +179,22 @@ struct sg_doc_got {
     uint64_t floor;
 };
 /* A message about a state, from a session (only its address counts): that there is one, or a piece.
- * SG_ERR_BAD_SIGNATURE: of a floor or a piece; SG_ERR_LIMIT: no room for
- * it now; SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
+ * SG_ERR_BAD_SIGNATURE: of a floor or a piece; SG_ERR_LIMIT: no room for it now; SG_ERR_NOT_FOUND:
+ * the pieces before it are not here any more, so what comes of this transfer is of no use;
+ * SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now,
                                  struct sg_bytes body, struct sg_doc_got *got);
 /* Makes a bundle of a whole one, which is forgotten. */
 SG_MUST_USE sg_err sg_doc_gather_bundle(struct sg_doc *doc, uint64_t floor,
                                         struct sg_column *bundle);
-/* What is there of a state, for the wish: of the one of which most is there. */
+/* What is there of states, for the wish. */
 void sg_doc_gather_wish(const struct sg_doc *doc, struct sg_doc_wish *wish);
 /* A session has ended; what it brought stays for a while. */
 void sg_doc_gather_leave(struct sg_doc *doc, const void *session);
 /* Forgets what nobody has added to for long. */
 void sg_doc_gather_expire(struct sg_doc *doc, sg_time_ns now);
+/* Forgets what is there of one. */
+void sg_doc_gather_drop(struct sg_doc *doc, uint64_t floor);
 /* Forgets all. */
 void sg_doc_gather_forget(struct sg_doc *doc);
 /* Pieces that are kept in all documents of the process; SG_DOC_GATHER_MAX at most. */

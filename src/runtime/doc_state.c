@@ -5,8 +5,8 @@
  *   signature), hashes of all pieces [32 each]; the piece
  *
  * A state may be larger than any message, so it goes in pieces, and what has come of it outlives
- * the session: the next one, with whomever, says how far it got, and the rest is sent. Who does
- * not take a floor over says so in the next session, too, and is not sent it again: its signer is
+ * the session: the next one, with whomever, says how far it got with each floor that it has begun,
+ * and the rest of the one that is here is sent. Who does not take a floor over says so in the next session, too, and is not sent it again: its signer is
  * not trusted here, or an earlier floor stands for what it lacks, or all that it stands for is here
  * anyway. That is forgotten when the document is opened anew, for then others may be trusted, and
  * when its own floor becomes another one. Who takes none over at all is told that there is one, and
@@ -40,6 +40,7 @@ void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id)
 {
     if (sg_doc_is_refused(doc, id))
         return;
+    sg_doc_gather_drop(doc, id);
     if (doc->refused_count == SG_DOC_REFUSED_MAX)
         memmove(doc->refused, doc->refused + 1, --doc->refused_count * sizeof(doc->refused[0]));
     doc->refused[doc->refused_count++] = id;
@@ -117,6 +118,16 @@ static bool is_in(const uint64_t *ids, uint32_t count, uint64_t id)
     return false;
 }
 
+/* How many pieces of the state of a floor the other one has. */
+static uint32_t pieces_of(const struct sg_doc_wish *wish, uint64_t id)
+{
+    for (uint32_t i = 0; i < wish->part_count; i++) {
+        if (wish->parts[i].floor == id)
+            return wish->parts[i].pieces;
+    }
+    return 0;
+}
+
 sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
                           struct sg_doc_state_out *out)
 {
@@ -127,11 +138,11 @@ sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
     if (!wish->wants_none)
         SG_TRY(giving_get(doc, id, &out->giving));
     out->is_told = out->giving == NULL;
-    if (out->is_told || !wish->has_part || wish->part != id)
+    out->piece = pieces_of(wish, id);
+    if (out->is_told || out->piece < out->giving->hashes.len / SG_HASH_LEN)
         return SG_OK;
-    out->piece = wish->pieces;
-    bool has_more = out->piece < out->giving->hashes.len / SG_HASH_LEN;
-    return out->piece > 0 && has_more ? SG_OK : SG_ERR_PROTOCOL;
+    sg_doc_state_end(doc, out);
+    return SG_ERR_PROTOCOL;
 }
 
 void sg_doc_state_put(struct sg_doc_state_out *s, struct sg_column *out)

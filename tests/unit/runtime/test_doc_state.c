@@ -229,11 +229,15 @@ static sg_err give_next(struct sg_doc *doc, unsigned by, const struct kept *kept
     return sg_doc_gather(doc, &sessions[by], seconds * SG_NS_PER_S, message_of(&p), &got);
 }
 
-static uint32_t pieces_of(const struct sg_doc *doc, uint64_t *floor)
+/* How much is there of one. */
+static uint32_t pieces_of(const struct sg_doc *doc, const struct kept *kept)
 {
     struct sg_doc_wish wish = sg_doc_state_wish(doc);
-    *floor = wish.part;
-    return wish.pieces;
+    for (uint32_t i = 0; i < wish.part_count; i++) {
+        if (wish.parts[i].floor == kept->id)
+            return wish.parts[i].pieces;
+    }
+    return 0;
 }
 
 /* Pieces that are made up, of strangers, or larger than anything. */
@@ -273,7 +277,7 @@ static void test_bad_pieces(void **state)
     p.number = 256;
     assert_int_equal(give(late, sessions, &p, &got), SG_ERR_OVERSIZED);
     p.number = 1;
-    assert_int_equal(give(late, sessions, &p, &got), SG_OK);
+    assert_int_equal(give(late, sessions, &p, &got), SG_ERR_NOT_FOUND);
     assert_int_equal(sg_doc_gather_total(), 0);
     /* nothing is gathered for somebody who is not trusted */
     p = piece_of(&kept, 0);
@@ -300,7 +304,6 @@ static void test_hostile_neighbours(void **state)
     struct sg_doc *late = follow(doc, "hostile2", 2);
     struct sg_doc_got got;
     struct kept old[3];
-    uint64_t floor;
     for (uint8_t i = 0; i < 3; i++)
         old[i] = sign(doc, 2, i);
     write_much(doc, 4);
@@ -311,7 +314,7 @@ static void test_hostile_neighbours(void **state)
         struct piece p = piece_of(&kept, i);
         if (i == 2) { /* the first neighbour has gone, and another one goes on */
             sg_doc_gather_leave(late, &sessions[0]);
-            assert_int_equal(pieces_of(late, &floor), 2);
+            assert_int_equal(pieces_of(late, &kept), 2);
         }
         assert_int_equal(give(late, &sessions[i / 2], &p, &got), SG_OK);
         assert_int_equal(got.what, i + 1 < count ? SG_DOC_STATE_MORE : SG_DOC_STATE_WHOLE);
@@ -329,7 +332,7 @@ static void test_hostile_neighbours(void **state)
             assert_int_equal(give(late, by, &p, &got), SG_OK);
         }
         if (i + 1 < count)
-            assert_int_equal(pieces_of(late, &floor), i + 1);
+            assert_int_equal(pieces_of(late, &kept), i + 1);
     }
     struct sg_column bundle = {.mem = sg_mem_default()};
     struct sg_doc_bytes unsynced;
@@ -339,10 +342,45 @@ static void test_hostile_neighbours(void **state)
     sg_doc_bytes_free(&unsynced);
     sg_column_fini(&bundle);
     assert_int_equal(sg_doc_text_len(late, node(late, SG_DOC_TEXT, "t"), SG_DOC_CHARS), 4000000);
-    assert_int_equal(sg_doc_gather_total(), 0); /* what is taken over ends it all */
+    /* the others may bring something more */
+    assert_int_equal(sg_doc_gather_total(), 3);
+    sg_doc_gather_forget(late);
     drop(&kept);
     for (int i = 0; i < 3; i++)
         drop(&old[i]);
+    assert_int_equal(sg_doc_close(late), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
+/* A neighbour has a real floor, an older one, and never gives the last piece of it: more than an
+ * honest session brings. The newer one goes on where it was all the same. */
+static void test_withheld(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("withheld", "id");
+    struct sg_doc *late = follow(doc, "withheld2", 2);
+    struct kept old = sign(doc, 4, 1);
+    write_much(doc, 2); /* two pieces */
+    struct kept kept = keep(doc);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(give_next(late, 0, &old, i), SG_OK);
+    for (uint32_t i = 0; i < 2; i++) { /* sessions that bring a piece each */
+        struct sg_doc_wish wish = sg_doc_state_wish(late);
+        struct sg_doc_state_out out = {0};
+        struct sg_column message = {.mem = sg_mem_default()};
+        struct sg_doc_got got;
+        assert_int_equal(sg_doc_state_begin(doc, &wish, &out), SG_OK);
+        sg_doc_state_put(&out, &message);
+        assert_int_equal(sg_doc_gather(late, &sessions[1], seconds * SG_NS_PER_S,
+                                       sg_column_bytes(&message), &got),
+                         SG_OK);
+        assert_int_equal(got.what, i == 0 ? SG_DOC_STATE_MORE : SG_DOC_STATE_WHOLE);
+        sg_doc_gather_leave(late, &sessions[1]);
+        sg_doc_state_end(doc, &out);
+        sg_column_fini(&message);
+    }
+    drop(&kept);
+    drop(&old);
     assert_int_equal(sg_doc_close(late), SG_OK);
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
@@ -354,10 +392,9 @@ static void test_places(void **state)
     struct sg_doc *doc = with_identity("places", "id");
     struct sg_doc *late = follow(doc, "places2", 2);
     struct kept kept[5];
-    uint64_t floor;
     seconds = 1;
     for (uint8_t i = 0; i < 5; i++) {
-        kept[i] = sign(doc, 3, i);
+        kept[i] = sign(doc, 3, (uint8_t)(i + 1));
         assert_int_equal(give_next(late, i, &kept[i], 0), i < 4 ? SG_OK : SG_ERR_LIMIT);
     }
     assert_int_equal(sg_doc_gather_total(), 4);
@@ -365,8 +402,15 @@ static void test_places(void **state)
     assert_int_equal(give_next(late, 0, &kept[0], 1), SG_OK);
     assert_int_equal(give_next(late, 3, &kept[3], 1), SG_OK);
     assert_int_equal(give_next(late, 4, &kept[4], 0), SG_ERR_LIMIT);
-    /* two of them have been silent for a minute */
+    /* two of them have been silent for a minute, but nothing goes for what is no piece */
     seconds = 62;
+    static uint8_t junk[SG_DOC_STATE_PIECE];
+    struct piece p = piece_of(&kept[4], 0);
+    struct sg_doc_got got;
+    p.bytes.data = junk;
+    assert_int_equal(sg_doc_gather(late, &sessions[4], seconds * SG_NS_PER_S, message_of(&p), &got),
+                     SG_ERR_BAD_SIGNATURE);
+    assert_int_equal(sg_doc_gather_total(), 6);
     assert_int_equal(give_next(late, 4, &kept[4], 0), SG_OK);
     assert_int_equal(sg_doc_gather_total(), 6);
     seconds = 63;
@@ -375,7 +419,7 @@ static void test_places(void **state)
     seconds = 64;
     assert_int_equal(give_next(late, 4, &kept[1], 0), SG_OK);
     assert_int_equal(sg_doc_gather_total(), 7);
-    assert_int_equal(pieces_of(late, &floor), 2);
+    assert_int_equal(pieces_of(late, &kept[4]), 2);
     sg_doc_gather_expire(late, 649 * SG_NS_PER_S);
     assert_int_equal(sg_doc_gather_total(), 7);
     sg_doc_gather_expire(late, 650 * SG_NS_PER_S);
@@ -446,11 +490,13 @@ static void test_one_copy(void **state)
     sg_doc_state_end(doc, &out[2]);
     assert_ptr_equal(doc->giving, out[1].giving);
     /* from where the other one got to, and not beyond the end */
-    wish = (struct sg_doc_wish){.has_part = true, .part = next.id, .pieces = 1};
+    wish = (struct sg_doc_wish){.part_count = 2, .parts = {{1, 2}, {next.id, 1}}};
     assert_int_equal(sg_doc_state_begin(doc, &wish, &out[0]), SG_OK);
     assert_int_equal(out[0].piece, 1);
-    wish.pieces = UINT32_MAX;
+    wish.parts[1].pieces = UINT32_MAX;
     assert_int_equal(sg_doc_state_begin(doc, &wish, &out[2]), SG_ERR_PROTOCOL);
+    assert_null(out[2].giving);
+    assert_int_equal(out[0].giving->refs, 2);
     for (int i = 0; i < 3; i++)
         sg_doc_state_end(doc, &out[i]);
     assert_null(doc->giving);
@@ -500,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_known_once),
         cmocka_unit_test(test_bad_pieces),
         cmocka_unit_test(test_hostile_neighbours),
+        cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_one_copy),
