@@ -86,9 +86,10 @@ static bool may_go_on(const struct sg_doc_session *s)
 /* The next part of the state, where one is wanted. */
 static sg_err put_state(struct sg_doc_session *s)
 {
-    if (!s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0)
-        SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
+    bool begins = !s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0;
     s->has_state = true;
+    if (begins)
+        SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
     sg_put_u8(&s->out, STATE);
     size_t empty = s->out.len;
     sg_doc_state_put(&s->state, &s->out);
