@@ -190,10 +190,13 @@ static sg_err take_state(struct sg_doc_session *s, uint64_t floor)
     sg_err err = sg_doc_gather_bundle(s->doc, floor, &bundle);
     if (err == SG_OK)
         err = take_bundle(s, sg_column_bytes(&bundle));
-    if (err == SG_OK && s->doc->loaded == loaded) /* it brought nothing */
-        sg_doc_refuse_floor(s->doc, floor);
     sg_column_fini(&bundle);
-    return err;
+    /* somebody trusted has signed what cannot be read: who brings it is not to blame */
+    bool is_broken = sg_err_class_of(err) == SG_ERR_CLASS_PEER;
+    if (is_broken || (err == SG_OK && s->doc->loaded == loaded)) /* it brought nothing */
+        sg_doc_refuse_floor(s->doc, floor);
+    s->result.has_floor = s->result.has_floor || is_broken;
+    return is_broken ? SG_OK : err;
 }
 
 static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
