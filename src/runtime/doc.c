@@ -70,6 +70,7 @@ static sg_err doc_new(const struct sg_doc_options *options, struct sg_doc **out)
     doc->mem = mem;
     doc->checkpoints.mem = doc->floor_state.mem = doc->unsynced.mem = doc->fresh.mem = mem;
     doc->gather_max = SG_DOC_GATHER_MAX;
+    doc->gather_own_max = SG_DOC_GATHER_OWN_MAX;
     doc->is_lazy = options->lazy;
     sg_err err = take_identity(doc, options);
     if (err == SG_OK)

@@ -11,7 +11,7 @@
  * A place belongs to whom added to it last, until its session ends or it has added nothing for a
  * minute; then what is there stays for another one to go on with, until somebody needs the place or
  * ten minutes are over: of those the one with the fewest pieces goes. All documents of the process
- * together keep SG_DOC_GATHER_MAX pieces. One that is taken over, or refused, is not gathered any
+ * together keep SG_DOC_GATHER_MAX pieces, each of them SG_DOC_GATHER_OWN_MAX. One that is taken over, or refused, is not gathered any
  * more, and what is there of others stays, for any of them may be newer. Compaction of one's own
  * ends it all. */
 #include <assert.h>
@@ -122,7 +122,7 @@ void sg_doc_gather_wish(const struct sg_doc *doc, struct sg_doc_wish *wish)
 {
     for (uint32_t i = 0; i < SG_DOC_PLACES_MAX; i++) {
         const struct sg_doc_gathered *g = doc->gathered[i];
-        if (g == NULL)
+        if (g == NULL || g->have == g->count)
             continue;
         uint32_t at = wish->part_count++; /* rising */
         for (; at > 0 && wish->parts[at - 1].floor > g->floor; at--)
@@ -214,13 +214,24 @@ static sg_err begin(struct sg_doc *doc, const struct part *part, sg_time_ns now,
     return take_place(doc, part, now, at);
 }
 
-/* One more piece in all documents; what nobody adds to here makes room for it. */
+static bool has_own_room(const struct sg_doc *doc)
+{
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < SG_DOC_PLACES_MAX; i++)
+        own += doc->gathered[i] != NULL ? doc->gathered[i]->have : 0;
+    return own < doc->gather_own_max;
+}
+
+/* One more piece here and in all documents; what nobody adds to here makes room for it. */
 static bool reserve(struct sg_doc *doc, uint32_t at, sg_time_ns now)
 {
     for (;;) {
-        if (atomic_fetch_add_explicit(&total, 1, memory_order_relaxed) < doc->gather_max)
+        bool has_room = has_own_room(doc);
+        if (has_room &&
+            atomic_fetch_add_explicit(&total, 1, memory_order_relaxed) < doc->gather_max)
             return true;
-        atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
+        if (has_room)
+            atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
         uint32_t other = least(doc, at, now);
         if (other == SG_DOC_PLACES_MAX)
             return false;
@@ -255,7 +266,8 @@ sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now, st
     got->floor = part.floor;
     if (part.is_told)
         return SG_OK;
-    if (sg_doc_is_refused(doc, part.floor)) /* the rest of it may be under way */
+    /* the rest of it may be under way */
+    if (sg_doc_is_refused(doc, part.floor) || sg_doc_is_put_off(doc, part.floor, now))
         return SG_OK;
     uint32_t at = find(doc, part.floor);
     if (at == SG_DOC_PLACES_MAX && part.number == 0) {
@@ -267,6 +279,10 @@ sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now, st
     if (at == SG_DOC_PLACES_MAX) /* it was forgotten meanwhile */
         return SG_ERR_NOT_FOUND;
     struct sg_doc_gathered *g = doc->gathered[at];
+    if (g->have == g->count) { /* there was no memory to take it over */
+        got->what = SG_DOC_STATE_WHOLE;
+        return SG_OK;
+    }
     if (part.number != g->have) /* less: two neighbours send it */
         return part.number < g->have ? SG_OK : SG_ERR_NOT_FOUND;
     sg_err err = add(doc, at, part.bytes, now);
@@ -282,26 +298,42 @@ sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now, st
     return SG_OK;
 }
 
-sg_err sg_doc_gather_bundle(struct sg_doc *doc, uint64_t floor, struct sg_column *bundle)
+/* All that goes into a bundle before the pieces, and room for them. */
+static sg_err begin_bundle(struct sg_doc *doc, const struct sg_doc_gathered *g,
+                           struct sg_column *bundle)
 {
     struct sg_column head = {.mem = doc->mem};
+    size_t len = (size_t)(g->count - 1) * SG_DOC_STATE_PIECE + g->last_len;
+    sg_put_vector(&head, sg_column_bytes(&g->signature));
+    sg_bundle_begin(doc->replica, bundle);
+    sg_put_u8(bundle, SG_BUNDLE_STATE);
+    sg_put_uint(bundle, head.len + len);
+    sg_put_bytes(bundle, sg_column_bytes(&head));
+    bool has_failed = head.has_failed || bundle->has_failed;
+    sg_column_fini(&head);
+    if (has_failed)
+        return SG_ERR_NO_MEMORY;
+    uint8_t *grown = sg_mem_resize(bundle->mem, bundle->data, bundle->len + len, 1);
+    if (grown == NULL)
+        return SG_ERR_NO_MEMORY;
+    bundle->data = grown;
+    bundle->cap = bundle->len + len;
+    return SG_OK;
+}
+
+sg_err sg_doc_gather_bundle(struct sg_doc *doc, uint64_t floor, struct sg_column *bundle)
+{
     uint32_t at = find(doc, floor);
     if (at == SG_DOC_PLACES_MAX || doc->gathered[at]->have < doc->gathered[at]->count)
         return SG_ERR_NOT_FOUND;
     struct sg_doc_gathered *g = doc->gathered[at];
-    sg_put_vector(&head, sg_column_bytes(&g->signature));
-    sg_bundle_begin(doc->replica, bundle);
-    sg_put_u8(bundle, SG_BUNDLE_STATE);
-    sg_put_uint(bundle, head.len + (size_t)(g->count - 1) * SG_DOC_STATE_PIECE + g->last_len);
-    sg_put_bytes(bundle, sg_column_bytes(&head));
+    SG_TRY(begin_bundle(doc, g, bundle));
     for (uint32_t i = 0; i < g->count; i++) {
         size_t len = i + 1 < g->count ? SG_DOC_STATE_PIECE : g->last_len;
         sg_put_bytes(bundle, sg_bytes(g->pieces[i], len));
         sg_mem_free(doc->mem, g->pieces[i]); /* so that it is not there twice */
         g->pieces[i] = NULL;
     }
-    bool has_failed = head.has_failed || bundle->has_failed;
-    sg_column_fini(&head);
     drop(doc, at);
-    return has_failed ? SG_ERR_NO_MEMORY : SG_OK;
+    return SG_OK;
 }

@@ -157,7 +157,7 @@ static sg_err adopt(struct sg_doc_session *s, struct sg_bytes bundle)
 void sg_doc_session_adopts(struct sg_doc_session *s)
 {
     s->adopts = true;
-    s->compare.wish = sg_doc_state_wish(s->doc);
+    s->compare.wish = sg_doc_state_wish(s->doc, sg_clock_now());
 }
 
 static sg_err take_bundle(struct sg_doc_session *s, struct sg_bytes body)
@@ -208,7 +208,14 @@ static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
         s->result.has_floor = true;
         return SG_OK;
     }
-    SG_TRY(sg_doc_gather(s->doc, s, sg_clock_now(), body, &got));
+    sg_time_ns now = sg_clock_now();
+    sg_err err = sg_doc_gather(s->doc, s, now, body, &got);
+    if (err == SG_ERR_LIMIT) { /* it comes later, and what needs no state goes on now */
+        sg_doc_put_off(s->doc, got.floor, now);
+        got.what = SG_DOC_STATE_UNWANTED;
+    } else if (err != SG_OK) {
+        return err;
+    }
     s->result.has_floor = s->result.has_floor || got.what == SG_DOC_STATE_UNWANTED;
     return got.what == SG_DOC_STATE_WHOLE ? take_state(s, got.floor) : SG_OK;
 }

@@ -6,17 +6,22 @@
  *
  * A state may be larger than any message, so it goes in pieces, and what has come of it outlives
  * the session: the next one, with whomever, says how far it got with each floor that it has begun,
- * and the rest of the one that is here is sent. Who does not take a floor over says so in the next session, too, and is not sent it again: its signer is
- * not trusted here, or an earlier floor stands for what it lacks, or all that it stands for is here
- * anyway. That is forgotten when the document is opened anew, for then others may be trusted, and
- * when its own floor becomes another one. Who takes none over at all is told that there is one, and
- * so is who should have one that is too large to go in pieces: it takes it as a file.
+ * and the rest of the one that is here is sent. Who does not take a floor over says so in the next
+ * session, too, and is not sent it again: its signer is not trusted here, or an earlier floor
+ * stands for what it lacks, or all that it stands for is here anyway, or it cannot be read. That is
+ * forgotten when the document is opened anew, for then others may be trusted, and when its own
+ * floor becomes another one. One for which there is no room is put off in the same way, for a
+ * minute. Who takes none over at all is told that there is one, and so is who should have one that
+ * is too large to go in pieces: it takes it as a file.
  *
  * All sessions give from one copy in memory. */
+#include "base/time.h"
 #include "runtime/doc_impl.h"
 
 /* What a state may cost of memory: the text of 256 large books. */
-#define STATE_MAX ((size_t)256 << 20)
+#define STATE_MAX ((size_t)SG_DOC_PIECES_MAX * SG_DOC_STATE_PIECE)
+/* For so long nothing of a floor is wanted for which there was no room. */
+#define PUT_OFF_NS (60 * SG_NS_PER_S)
 
 uint64_t sg_doc_floor_id(struct sg_bytes floor)
 {
@@ -46,15 +51,34 @@ void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id)
     doc->refused[doc->refused_count++] = id;
 }
 
-struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc)
+void sg_doc_put_off(struct sg_doc *doc, uint64_t id, sg_time_ns now)
 {
-    struct sg_doc_wish wish = {.refused_count = doc->refused_count};
-    for (uint32_t i = 0; i < doc->refused_count; i++) { /* rising */
-        uint32_t at = i;
-        for (; at > 0 && wish.refused[at - 1] > doc->refused[i]; at--)
-            wish.refused[at] = wish.refused[at - 1];
-        wish.refused[at] = doc->refused[i];
-    }
+    doc->put_off = id;
+    doc->put_off_until = sg_time_add(now, PUT_OFF_NS);
+}
+
+bool sg_doc_is_put_off(const struct sg_doc *doc, uint64_t id, sg_time_ns now)
+{
+    return doc->put_off == id && now < doc->put_off_until;
+}
+
+/* Keeps them rising. */
+static void add_refused(struct sg_doc_wish *wish, uint64_t id)
+{
+    uint32_t at = wish->refused_count++;
+    for (; at > 0 && wish->refused[at - 1] > id; at--)
+        wish->refused[at] = wish->refused[at - 1];
+    wish->refused[at] = id;
+}
+
+struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc, sg_time_ns now)
+{
+    struct sg_doc_wish wish = {0};
+    for (uint32_t i = 0; i < doc->refused_count; i++)
+        add_refused(&wish, doc->refused[i]);
+    bool is_off = sg_doc_is_put_off(doc, doc->put_off, now);
+    if (is_off && wish.refused_count < SG_DOC_REFUSED_MAX && !sg_doc_is_refused(doc, doc->put_off))
+        add_refused(&wish, doc->put_off);
     sg_doc_gather_wish(doc, &wish);
     return wish;
 }
