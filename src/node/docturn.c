@@ -11,8 +11,8 @@
  * began earlier, and our own one when other neighbours have not been asked for so long. A session
  * that is cut off goes on with the next one, so all get on in turns. A turn is not a session: who
  * closes one and opens the next is in the same turn until he has stayed away for as long as a share
- * is, and nobody begins a new one while places are too few for those who were refused and are before
- * him, so neighbours who hand places on to each other keep nobody out. How often a
+ * is, and nobody begins a new one while places are too few for those who were refused and are
+ * before him, so neighbours who hand places on to each other keep nobody out. How often a
  * neighbour may open one is counted for each by itself, so that one who floods us spends nobody
  * else's. */
 #include "node/docflow_impl.h"

@@ -43,6 +43,7 @@ static void doc_free(struct sg_doc *doc)
     sg_column_fini(&doc->floor_state);
     sg_column_fini(&doc->unsynced);
     sg_doc_gather_forget(doc);
+    sg_doc_state_forget(doc);
     sg_column_fini(&doc->fresh);
     sg_mem_free(doc->mem, doc->trusted);
     sg_mem_free(doc->mem, doc->floor);

@@ -398,6 +398,7 @@ void sg_doc_unbind(struct sg_doc_binding *b)
         b->doc->identity = NULL;
     b->doc->is_bound = false;
     sg_doc_gather_forget(b->doc); /* only bound ones take states over */
+    sg_doc_state_forget(b->doc);
     sg_column_fini(&b->doc->fresh);
     sg_subscription_free(b->sub);
     sg_mem_free(b->doc->mem, b);
@@ -410,11 +411,13 @@ int sg_doc_binding_fd(const struct sg_doc_binding *binding)
 
 /* ---- working --------------------------------------------------------------------------------- */
 
-/* Not longer than until a checkpoint is due. */
+/* Not longer than until a checkpoint is due, or the copy of a state that nobody is given may go. */
 static int wait_ms(struct sg_doc_binding *b, int timeout_ms, sg_err *err)
 {
     uint64_t due_ms;
     *err = sg_doc_sign_due(b->doc, &due_ms);
+    uint64_t idle_ms = sg_doc_state_expire(b->doc, sg_clock_now());
+    due_ms = idle_ms < due_ms ? idle_ms : due_ms;
     bool is_sooner = timeout_ms < 0 || due_ms < (uint64_t)timeout_ms;
     return is_sooner && due_ms < INT32_MAX ? (int)due_ms : timeout_ms;
 }

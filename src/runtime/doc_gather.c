@@ -11,9 +11,9 @@
  * A place belongs to whom added to it last, until its session ends or it has added nothing for a
  * minute; then what is there stays for another one to go on with, until somebody needs the place or
  * ten minutes are over: of those the one with the fewest pieces goes. All documents of the process
- * together keep SG_DOC_GATHER_MAX pieces, each of them SG_DOC_GATHER_OWN_MAX. One that is taken over, or refused, is not gathered any
- * more, and what is there of others stays, for any of them may be newer. Compaction of one's own
- * ends it all. */
+ * together keep SG_DOC_GATHER_MAX pieces, each of them SG_DOC_GATHER_OWN_MAX. One that is taken
+ * over, or refused, is not gathered any more, and what is there of others stays, for any of them
+ * may be newer. Compaction of one's own ends it all. */
 #include <assert.h>
 #include <stdatomic.h>
 

@@ -145,7 +145,8 @@ SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, 
 /* One copy of a state for all sessions that give it. */
 struct sg_doc_giving {
     uint32_t refs;
-    uint32_t loaded; /* of the document when it was made */
+    sg_time_ns idle_at; /* its last session ended; where there is none */
+    uint32_t loaded;    /* of the document when it was made */
     uint64_t floor;
     struct sg_column record;          /* floor and state */
     struct sg_bytes signature, state; /* of it */
@@ -173,6 +174,11 @@ SG_MUST_USE sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wi
 /* Appends the next message; nothing when there is no more. */
 void sg_doc_state_put(struct sg_doc_state_out *state, struct sg_column *out);
 void sg_doc_state_end(struct sg_doc *doc, struct sg_doc_state_out *state);
+/* Forgets the copy when nobody has been given it for a minute; gives after how many ms to look
+ * again, UINT64_MAX: there is none that could go. */
+uint64_t sg_doc_state_expire(struct sg_doc *doc, sg_time_ns now);
+/* Forgets it when nobody is given it. */
+void sg_doc_state_forget(struct sg_doc *doc);
 
 /* doc_gather.c */
 enum sg_doc_gathering {

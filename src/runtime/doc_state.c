@@ -14,14 +14,18 @@
  * minute. Who takes none over at all is told that there is one, and so is who should have one that
  * is too large to go in pieces: it takes it as a file.
  *
- * All sessions give from one copy in memory. */
+ * All sessions give from one copy in memory. While the document is bound it stays for a minute
+ * after the last of them: who opens one session after the other does not have all of it unpacked
+ * and verified each time. */
 #include "base/time.h"
+#include "os/clock.h"
 #include "runtime/doc_impl.h"
 
 /* What a state may cost of memory: the text of 256 large books. */
 #define STATE_MAX ((size_t)SG_DOC_PIECES_MAX * SG_DOC_STATE_PIECE)
 /* For so long nothing of a floor is wanted for which there was no room. */
 #define PUT_OFF_NS (60 * SG_NS_PER_S)
+#define IDLE_NS (60 * SG_NS_PER_S)
 
 uint64_t sg_doc_floor_id(struct sg_bytes floor)
 {
@@ -92,6 +96,30 @@ static void giving_free(struct sg_doc *doc, struct sg_doc_giving *giving)
     sg_mem_free(doc->mem, giving);
 }
 
+static bool is_idle(const struct sg_doc_giving *giving)
+{
+    return giving != NULL && giving->refs == 0;
+}
+
+void sg_doc_state_forget(struct sg_doc *doc)
+{
+    if (!is_idle(doc->giving))
+        return;
+    giving_free(doc, doc->giving);
+    doc->giving = NULL;
+}
+
+uint64_t sg_doc_state_expire(struct sg_doc *doc, sg_time_ns now)
+{
+    if (!is_idle(doc->giving))
+        return UINT64_MAX;
+    uint64_t idle = sg_time_since(now, doc->giving->idle_at);
+    if (idle < IDLE_NS)
+        return (IDLE_NS - idle) / SG_NS_PER_MS + 1;
+    sg_doc_state_forget(doc);
+    return UINT64_MAX;
+}
+
 /* SG_ERR_OVERSIZED: it cannot go in pieces, nor what an older program has signed as a whole. */
 static sg_err giving_fill(struct sg_doc *doc, struct sg_doc_giving *giving)
 {
@@ -126,6 +154,7 @@ static sg_err giving_get(struct sg_doc *doc, uint64_t id, struct sg_doc_giving *
             doc->not_given = err == SG_ERR_OVERSIZED ? id : 0;
             return err == SG_ERR_OVERSIZED ? SG_OK : err;
         }
+        sg_doc_state_forget(doc);
         doc->giving = giving; /* an older one goes with its last session */
     }
     giving->refs++;
@@ -196,7 +225,11 @@ void sg_doc_state_end(struct sg_doc *doc, struct sg_doc_state_out *s)
     s->giving = NULL;
     if (giving == NULL || --giving->refs > 0)
         return;
-    if (doc->giving == giving)
-        doc->giving = NULL;
-    giving_free(doc, giving);
+    if (doc->giving != giving) {
+        giving_free(doc, giving);
+        return;
+    }
+    giving->idle_at = sg_clock_now();
+    if (!doc->is_bound) /* nobody would look after it */
+        sg_doc_state_forget(doc);
 }

@@ -116,6 +116,39 @@ static void test_one_copy(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
 
+/* Of a bound document it stays for a minute, so that opening sessions costs no more than a look. */
+static void test_copy_stays(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("stays", "id");
+    const struct sg_doc_wish wish = {0};
+    struct sg_doc_state_out out = {0};
+    type(doc, 0, "begin");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    doc->is_bound = true;
+    assert_int_equal(sg_doc_state_begin(doc, &wish, &out), SG_OK);
+    const struct sg_doc_giving *copy = out.giving;
+    assert_true(sg_doc_state_expire(doc, UINT64_MAX - 1) == UINT64_MAX); /* it is given */
+    sg_doc_state_end(doc, &out);
+    assert_ptr_equal(doc->giving, copy);
+    sg_time_ns end = copy->idle_at + 60 * SG_NS_PER_S;
+    assert_in_range(sg_doc_state_expire(doc, end - SG_NS_PER_MS), 1, 2);
+    assert_int_equal(sg_doc_state_begin(doc, &wish, &out), SG_OK);
+    assert_ptr_equal(out.giving, copy);
+    sg_doc_state_end(doc, &out);
+    /* another floor takes its place */
+    type(doc, 0, "!");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    assert_int_equal(sg_doc_state_begin(doc, &wish, &out), SG_OK);
+    assert_ptr_equal(doc->giving, out.giving);
+    assert_int_equal(out.giving->refs, 1);
+    sg_doc_state_end(doc, &out);
+    assert_true(sg_doc_state_expire(doc, doc->giving->idle_at + 60 * SG_NS_PER_S) == UINT64_MAX);
+    assert_null(doc->giving);
+    doc->is_bound = false;
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
 /* Who takes no floor over is told of it, and not sent it. */
 static void test_told_only(void **state)
 {
@@ -205,8 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state_in_parts), cmocka_unit_test(test_refused_once),
         cmocka_unit_test(test_known_once),     cmocka_unit_test(test_one_copy),
-        cmocka_unit_test(test_told_only),      cmocka_unit_test(test_broken_once),
-        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_told_only),      cmocka_unit_test(test_copy_stays),
+        cmocka_unit_test(test_broken_once),    cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
