@@ -412,6 +412,11 @@ static void test_signed_as_a_whole(void **state)
     assert_true(result.has_floor);
     assert_int_equal(adopt(friend, &all, &lost), SG_OK);
     assert_text(friend, "one two");
+    /* others are told of it, but no piece of it could be judged */
+    const struct sg_doc_wish wish = {0};
+    struct sg_doc_state_out out = {0};
+    assert_int_equal(sg_doc_state_begin(friend, &wish, &out), SG_OK);
+    assert_true(out.is_told && out.giving == NULL);
     assert_int_equal(adopt(other, &all, &lost), SG_ERR_PERMISSION);
     assert_text(other, "one ");
     struct sg_doc *newcomer = joined(view_of(&all), "whole3", 4);
