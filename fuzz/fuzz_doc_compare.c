@@ -70,6 +70,22 @@ static void check_view(const struct side *s, const struct sg_replica *other)
     }
 }
 
+/* What each of them says at the end of OPEN. */
+static const struct sg_doc_wish wishes[2] = {
+    {.refused_count = 2, .refused = {3, 4}, .wants_none = true},
+    {.refused_count = 1, .refused = {5}, .part_count = 2, .parts = {{6, 1}, {7, 255}}},
+};
+
+/* A wish that was understood is what its sender would have written. */
+static void check_wish(const struct sg_doc_wish *wish, struct sg_bytes message)
+{
+    struct sg_column out = {.mem = sg_mem_default()};
+    sg_doc_put_wish(wish, &out);
+    demand(out.len <= message.len);
+    demand(out.len == 0 || memcmp(message.data + message.len - out.len, out.data, out.len) == 0);
+    sg_column_fini(&out);
+}
+
 static void hear(struct side *s, struct sg_bytes message)
 {
     if (message.len == 0 || message.data[0] < SG_DOC_OPEN || message.data[0] > SG_DOC_KNOWN ||
@@ -78,6 +94,8 @@ static void hear(struct side *s, struct sg_bytes message)
     sg_err err = sg_doc_compare_input(&s->c, (enum sg_doc_compare_kind)message.data[0],
                                       sg_bytes(message.data + 1, message.len - 1));
     s->is_over = err != SG_OK;
+    if (err == SG_OK && message.data[0] == SG_DOC_OPEN)
+        check_wish(&s->c.their_wish, message);
 }
 
 /* Steps: 0 .. 3: one side's next message goes over; 4, 5: with a byte changed; 6: cut; 7: bytes of
@@ -120,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sides[i] = (struct side){.r = &replicas[data[0] % 2 * 2 + i]};
         sides[i].message.mem = sg_mem_default();
         demand(sg_doc_compare_init(&sides[i].c, sides[i].r, nonce) == SG_OK);
+        sides[i].c.wish = wishes[i];
     }
     struct sg_reader in = sg_reader(sg_bytes(data + 1, size - 1));
     bool is_honest = true;

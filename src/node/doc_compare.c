@@ -1,9 +1,10 @@
 /* Who lacks what (sync.md 2.6).
  *
  *   OPEN     1, document [32], nonce [16], was first u8, chain ends, digest of the frontier [32];
- *            and if there is something to be said: count, ids of floors [8 each], rising, that the
- *            sender does not take over; u8 1, it has a part of a state: floor [8], pieces; u8 2, it
- *            takes no floor over, and is to be told only that there is one; else u8 0
+ *            and if there is something to be said: count <= 8, ids of floors [8 each], rising, that
+ *            the sender does not take over; u8 count <= 4, of states that it has begun, rising: id
+ *            of the floor [8], how many pieces are there, 1 .. 255; or u8 255: it takes no floor
+ *            over, and is to be told only that there is one
  *   SYMBOLS  2, messages of reconcile/, each with its length
  *   LIST     3, short ids [8 each], rising
  *   DIFFER   4, count, ids of the receiver's that the sender does not end with, rising; bits: which

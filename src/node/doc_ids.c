@@ -51,38 +51,54 @@ bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at)
     return (bits.data[at / 8] >> at % 8 & 1) != 0;
 }
 
+/* An id that is above the one before it. */
+static uint64_t get_rising(struct sg_reader *r, bool is_first, uint64_t before)
+{
+    struct sg_bytes bytes = sg_read_bytes(r, 8);
+    uint64_t id = r->err == SG_OK ? sg_load64(bytes.data) : 0;
+    if (r->err == SG_OK && !is_first && id <= before)
+        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
+    return id;
+}
+
+/* In the place of the number of parts. */
+#define WANTS_NONE 0xff
+
 sg_err sg_doc_get_wish(struct sg_reader *r, struct sg_doc_wish *wish)
 {
-    wish->refused_count = sg_get_u32(r, SG_DOC_REFUSED_MAX);
-    for (uint32_t i = 0; i < wish->refused_count && r->err == SG_OK; i++) {
-        struct sg_bytes id = sg_read_bytes(r, 8);
-        wish->refused[i] = r->err == SG_OK ? sg_load64(id.data) : 0;
-        if (r->err == SG_OK && i > 0 && wish->refused[i] <= wish->refused[i - 1])
+    *wish = (struct sg_doc_wish){.refused_count = sg_get_u32(r, SG_DOC_REFUSED_MAX)};
+    for (uint32_t i = 0; i < wish->refused_count && r->err == SG_OK; i++)
+        wish->refused[i] = get_rising(r, i == 0, i == 0 ? 0 : wish->refused[i - 1]);
+    uint8_t count = sg_read_u8(r);
+    SG_TRY(r->err);
+    wish->wants_none = count == WANTS_NONE;
+    if (wish->wants_none)
+        return SG_OK;
+    if (count > SG_DOC_PARTS_MAX)
+        return SG_ERR_OVERSIZED;
+    if (count == 0 && wish->refused_count == 0)
+        return SG_ERR_NOT_CANONICAL;
+    for (; wish->part_count < count && r->err == SG_OK; wish->part_count++) {
+        struct sg_doc_part *part = &wish->parts[wish->part_count];
+        bool is_first = wish->part_count == 0;
+        part->floor = get_rising(r, is_first, is_first ? 0 : part[-1].floor);
+        part->pieces = sg_get_u32(r, SG_DOC_PIECES_MAX - 1);
+        if (r->err == SG_OK && part->pieces == 0)
             sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
-    }
-    uint8_t has_part = sg_read_u8(r);
-    wish->has_part = has_part == 1;
-    wish->wants_none = has_part == 2;
-    if (has_part > 2 || (has_part == 0 && wish->refused_count == 0))
-        sg_reader_fail(r, SG_ERR_NOT_CANONICAL);
-    if (wish->has_part) {
-        struct sg_bytes id = sg_read_bytes(r, 8);
-        wish->part = r->err == SG_OK ? sg_load64(id.data) : 0;
-        wish->pieces = sg_get_u32(r, UINT32_MAX);
     }
     return r->err;
 }
 
 void sg_doc_put_wish(const struct sg_doc_wish *wish, struct sg_column *out)
 {
-    if (wish->refused_count == 0 && !wish->has_part && !wish->wants_none)
+    if (wish->refused_count == 0 && wish->part_count == 0 && !wish->wants_none)
         return;
     sg_put_uint(out, wish->refused_count);
     for (uint32_t i = 0; i < wish->refused_count; i++)
         sg_doc_put_id(out, wish->refused[i]);
-    sg_put_u8(out, wish->wants_none ? 2 : wish->has_part);
-    if (!wish->has_part)
-        return;
-    sg_doc_put_id(out, wish->part);
-    sg_put_uint(out, wish->pieces);
+    sg_put_u8(out, wish->wants_none ? WANTS_NONE : (uint8_t)wish->part_count);
+    for (uint32_t i = 0; i < wish->part_count; i++) {
+        sg_doc_put_id(out, wish->parts[i].floor);
+        sg_put_uint(out, wish->parts[i].pieces);
+    }
 }

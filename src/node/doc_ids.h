@@ -21,16 +21,22 @@ void sg_doc_put_bits(struct sg_column *out, const uint32_t *found, uint32_t coun
 struct sg_bytes sg_doc_get_bits(struct sg_reader *r, uint32_t count);
 bool sg_doc_get_bit(struct sg_bytes bits, uint32_t at);
 
-/* Floors that one side will not take over, and what it has of a state that was cut off: so that the
- * other one need not send it again. */
+/* Floors that one side will not take over, and what it has of states that were cut off: so that the
+ * other one need not send it again. What is there of all of them is said, for it is not known which
+ * floor the other one has. */
 #define SG_DOC_REFUSED_MAX 8
+#define SG_DOC_PARTS_MAX 4
+/* Pieces of a state at most. */
+#define SG_DOC_PIECES_MAX 256
 struct sg_doc_wish {
     uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] rising, ids of floors */
     uint32_t refused_count;
     bool wants_none; /* of any floor: it is to be told that there is one, and no more */
-    bool has_part;   /* never with wants_none */
-    uint64_t part;   /* id of the floor .. */
-    uint32_t pieces; /* .. and how many pieces of its state are there; > 0 */
+    struct sg_doc_part {
+        uint64_t floor;
+        uint32_t pieces; /* the first ones of its state are there; 1 .. SG_DOC_PIECES_MAX - 1 */
+    } parts[SG_DOC_PARTS_MAX]; /* [part_count] rising; none with wants_none */
+    uint32_t part_count;
 };
 
 /* The end of OPEN, which is left out when nothing is in it.

@@ -54,7 +54,8 @@ struct sg_doc_peer {
     sg_time_ns turn_at;     /* its newest turn began .. */
     sg_time_ns left_at;     /* .. and its newest session ended */
     bool is_waiting;        /* it was refused .. */
-    sg_time_ns waits_at;    /* .. then, last */
+    sg_time_ns waits_since; /* .. then for the first time since its last turn .. */
+    sg_time_ns waits_at;    /* .. and last */
 };
 
 struct sg_docflow_state {

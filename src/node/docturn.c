@@ -11,7 +11,8 @@
  * began earlier, and our own one when other neighbours have not been asked for so long. A session
  * that is cut off goes on with the next one, so all get on in turns. A turn is not a session: who
  * closes one and opens the next is in the same turn until he has stayed away for as long as a share
- * is, and when it is over a place that is free is kept for those who were refused. How often a
+ * is, and nobody begins a new one while places are too few for those who were refused and are
+ * before him, so neighbours who hand places on to each other keep nobody out. How often a
  * neighbour may open one is counted for each by itself, so that one who floods us spends nobody
  * else's. */
 #include "node/docflow_impl.h"
@@ -166,16 +167,40 @@ static bool had_share(const struct sg_core *core, sg_time_ns turn_at)
     return sg_time_add(turn_at, SHARE_NS) <= core->now;
 }
 
-/* Neighbours that were refused a place lately, and whose last turn began before this one's. */
+/* It was refused a place lately. */
+static bool waits(const struct sg_core *core, const struct sg_doc_peer *p)
+{
+    return p->is_known && p->is_waiting && core->now < sg_time_add(p->waits_at, WAIT_NS);
+}
+
+static void note_refusal(const struct sg_core *core, struct sg_doc_peer *p)
+{
+    if (!waits(core, p))
+        p->waits_since = core->now;
+    p->is_waiting = true;
+    p->waits_at = core->now;
+}
+
+/* The order of new turns: who had none yet, by when he was first refused; then by when the last one
+ * began. Of two at most one is before the other one, so they never wait for each other. */
+static bool is_before(const struct sg_core *core, const struct sg_doc_peer *a,
+                      const struct sg_doc_peer *b)
+{
+    if (a->was_served != b->was_served)
+        return b->was_served;
+    if (a->was_served)
+        return a->turn_at < b->turn_at;
+    return a->waits_since < (waits(core, b) ? b->waits_since : core->now);
+}
+
+/* Neighbours that wait and whose turn is before this one's. */
 static uint32_t count_waiting(const struct sg_core *core, const struct sg_docflow_state *docs,
                               const struct sg_doc_peer *peer)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < SG_DOC_PEERS_MAX; i++) {
         const struct sg_doc_peer *p = &docs->peers[i];
-        bool waits = p->is_known && p->is_waiting && p != peer &&
-                     core->now < sg_time_add(p->waits_at, WAIT_NS);
-        count += waits && (!p->was_served || p->turn_at < peer->turn_at);
+        count += p != peer && waits(core, p) && is_before(core, p, peer);
     }
     return count;
 }
@@ -186,19 +211,20 @@ static struct sg_doc_flow *find_place(struct sg_core *core, struct sg_docflow_st
 {
     struct sg_doc_flow *oldest = &docs->theirs[0];
     struct sg_doc_flow *unused = NULL;
-    uint32_t unused_count = 0;
+    uint32_t to_be_had = 0;
     for (size_t i = 0; i < SG_DOC_SESSIONS_MAX; i++) {
         struct sg_doc_flow *f = &docs->theirs[i];
         if (f->handle != 0 && sg_peer_id_equal(&f->peer, &peer->peer))
             return f; /* its own one, which it has forgotten */
         unused = f->handle == 0 ? f : unused;
-        unused_count += f->handle == 0;
+        to_be_had += f->handle == 0 || had_share(core, f->turn_at);
         oldest = f->turn_at < oldest->turn_at ? f : oldest;
     }
-    if (unused != NULL) {
-        bool is_over = !has_rested(core, peer) && had_share(core, peer->turn_at);
-        return !is_over || unused_count > count_waiting(core, docs, peer) ? unused : NULL;
-    }
+    bool is_new_turn = has_rested(core, peer) || had_share(core, peer->turn_at);
+    if (is_new_turn && to_be_had <= count_waiting(core, docs, peer))
+        return NULL;
+    if (unused != NULL)
+        return unused;
     bool has_turn = !peer->was_served || peer->turn_at < oldest->turn_at;
     return had_share(core, oldest->turn_at) && has_turn ? oldest : NULL;
 }
@@ -210,7 +236,9 @@ static void take_place(struct sg_core *core, struct sg_scope *scope, struct sg_d
     /* who opens again does not begin its time anew, nor its turn */
     bool is_again = place->handle != 0 && sg_peer_id_equal(&place->peer, &p->peer);
     sg_time_ns begun_at = is_again ? place->begun_at : core->now;
-    if (!is_again && (has_rested(core, p) || had_share(core, p->turn_at)))
+    if (is_again)
+        p->turn_at = place->turn_at; /* it may have been forgotten meanwhile */
+    else if (has_rested(core, p) || had_share(core, p->turn_at))
         p->turn_at = core->now;
     if (place->handle != 0 && !is_again)
         sg_docflow_send_close(core, scope, place, SG_DOC_BUSY);
@@ -239,8 +267,7 @@ struct sg_doc_flow *sg_docturn_accept(struct sg_core *core, struct sg_scope *sco
         return NULL;
     struct sg_doc_flow *place = find_place(core, docs, p);
     if (place == NULL) {
-        p->is_waiting = true;
-        p->waits_at = core->now;
+        note_refusal(core, p);
         return NULL;
     }
     take_place(core, scope, place, p);

@@ -43,6 +43,7 @@ static void doc_free(struct sg_doc *doc)
     sg_column_fini(&doc->floor_state);
     sg_column_fini(&doc->unsynced);
     sg_doc_gather_forget(doc);
+    sg_doc_state_forget(doc);
     sg_column_fini(&doc->fresh);
     sg_mem_free(doc->mem, doc->trusted);
     sg_mem_free(doc->mem, doc->floor);
@@ -70,6 +71,7 @@ static sg_err doc_new(const struct sg_doc_options *options, struct sg_doc **out)
     doc->mem = mem;
     doc->checkpoints.mem = doc->floor_state.mem = doc->unsynced.mem = doc->fresh.mem = mem;
     doc->gather_max = SG_DOC_GATHER_MAX;
+    doc->gather_own_max = SG_DOC_GATHER_OWN_MAX;
     doc->is_lazy = options->lazy;
     sg_err err = take_identity(doc, options);
     if (err == SG_OK)

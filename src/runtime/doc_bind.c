@@ -241,7 +241,8 @@ static sg_err take_broadcast(struct sg_doc_binding *b, const struct sg_message *
         got.has_floor = adopted != SG_OK;
         news->has_adopted = news->has_adopted || adopted == SG_OK;
         sg_doc_bytes_free(&unsynced); /* the store keeps it */
-        err = sg_err_class_of(adopted) == SG_ERR_CLASS_IO ? adopted : SG_OK;
+        bool is_refused = adopted == SG_ERR_PERMISSION || adopted == SG_ERR_EXPIRED;
+        err = !is_refused && sg_err_class_of(adopted) == SG_ERR_CLASS_IO ? adopted : SG_OK;
     }
     add_up(news, &got);
     if (got.pending > 0)
@@ -399,6 +400,7 @@ void sg_doc_unbind(struct sg_doc_binding *b)
         b->doc->identity = NULL;
     b->doc->is_bound = false;
     sg_doc_gather_forget(b->doc); /* only bound ones take states over */
+    sg_doc_state_forget(b->doc);
     sg_column_fini(&b->doc->fresh);
     sg_subscription_free(b->sub);
     sg_mem_free(b->doc->mem, b);
@@ -411,11 +413,13 @@ int sg_doc_binding_fd(const struct sg_doc_binding *binding)
 
 /* ---- working --------------------------------------------------------------------------------- */
 
-/* Not longer than until a checkpoint is due. */
+/* Not longer than until a checkpoint is due, or the copy of a state that nobody is given may go. */
 static int wait_ms(struct sg_doc_binding *b, int timeout_ms, sg_err *err)
 {
     uint64_t due_ms;
     *err = sg_doc_sign_due(b->doc, &due_ms);
+    uint64_t idle_ms = sg_doc_state_expire(b->doc, sg_clock_now());
+    due_ms = idle_ms < due_ms ? idle_ms : due_ms;
     bool is_sooner = timeout_ms < 0 || due_ms < (uint64_t)timeout_ms;
     return is_sooner && due_ms < INT32_MAX ? (int)due_ms : timeout_ms;
 }

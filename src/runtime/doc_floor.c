@@ -14,16 +14,19 @@
 #include "crypto/ids.h"
 
 static const char floor_context[] = "saorsa floor v2";
+/* Of the document and the hash of the state as a whole, as it was before there were pieces. Such a
+ * floor is taken over like any other one, but as a file only: no piece of it could be judged. */
+static const char whole_context[] = "saorsa floor v1";
 
 /* ---- signatures ------------------------------------------------------------------------------ */
 
 /* What is signed: the document, and the hash of the hashes of the state's pieces. So a piece can be
  * judged when it comes, and not only when all of them are there. */
-static void make_message(const struct sg_doc *doc, struct sg_bytes hashes,
+static void make_message(const struct sg_doc *doc, struct sg_bytes content,
                          uint8_t out[2 * SG_ID_LEN])
 {
     memcpy(out, doc->replica->document, SG_ID_LEN);
-    sg_suite_default()->hash(&hashes, 1, out + SG_ID_LEN);
+    sg_suite_default()->hash(&content, 1, out + SG_ID_LEN);
 }
 
 sg_err sg_doc_put_hashes(struct sg_bytes state, struct sg_column *out)
@@ -70,17 +73,23 @@ static bool is_trusted(const struct sg_doc *doc, struct sg_bytes key)
     return false;
 }
 
-sg_err sg_doc_verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes hashes)
+/* content: hashes of the pieces, or the state, as the context has it. */
+static sg_err verify(const struct sg_doc *doc, struct sg_bytes context, struct sg_bytes floor,
+                     struct sg_bytes content)
 {
     uint8_t message[2 * SG_ID_LEN];
     struct sg_reader in = sg_reader(floor);
     struct sg_bytes key = sg_get_vector(&in, SG_SIG_PUBLIC_MAX);
     struct sg_bytes signature = sg_get_vector(&in, SG_SIG_MAX);
     SG_TRY(sg_reader_done(&in));
-    make_message(doc, hashes, message);
-    SG_TRY(sg_suite_default()->verify(key, sg_bytes(floor_context, sizeof(floor_context) - 1),
-                                      sg_bytes(message, sizeof(message)), signature));
+    make_message(doc, content, message);
+    SG_TRY(sg_suite_default()->verify(key, context, sg_bytes(message, sizeof(message)), signature));
     return is_trusted(doc, key) ? SG_OK : SG_ERR_PERMISSION;
+}
+
+sg_err sg_doc_verify_floor(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes hashes)
+{
+    return verify(doc, sg_bytes(floor_context, sizeof(floor_context) - 1), floor, hashes);
 }
 
 static sg_err verify_state(const struct sg_doc *doc, struct sg_bytes floor, struct sg_bytes state)
@@ -90,6 +99,8 @@ static sg_err verify_state(const struct sg_doc *doc, struct sg_bytes floor, stru
     if (err == SG_OK)
         err = sg_doc_verify_floor(doc, floor, sg_column_bytes(&hashes));
     sg_column_fini(&hashes);
+    if (err == SG_ERR_BAD_SIGNATURE)
+        err = verify(doc, sg_bytes(whole_context, sizeof(whole_context) - 1), floor, state);
     return err;
 }
 
@@ -274,7 +285,7 @@ static sg_err adopt_state(struct sg_doc *doc, struct sg_bytes floor, struct sg_b
         return err;
     }
     doc->refused_count = 0;
-    sg_doc_gather_forget(doc);
+    sg_doc_gather_drop(doc, sg_doc_floor_id(floor)); /* others may bring more */
     sg_doc_undo_clear(doc, 0);
     sg_doc_replace(doc, fresh);
     doc->saved = fresh->log.count;

@@ -57,7 +57,10 @@ struct sg_doc {
     uint64_t refused[SG_DOC_REFUSED_MAX]; /* [refused_count] floors that were not taken over */
     uint32_t refused_count;
     struct sg_doc_gathered *gathered[SG_DOC_PLACES_MAX]; /* states that come in pieces */
-    uint32_t gather_max;          /* pieces that all documents may have for one to be added here */
+    uint32_t gather_max;      /* pieces that all documents may have for one to be added here .. */
+    uint32_t gather_own_max;  /* .. and this one */
+    uint64_t put_off;         /* id of a floor for which there was no room .. */
+    sg_time_ns put_off_until; /* .. not wanted before this */
     struct sg_doc_giving *giving; /* one that is given to somebody */
     uint64_t not_given;           /* id of an own floor whose state goes as a file only */
     struct sg_peer_id *trusted;   /* [trusted_count] owned: whose floors are taken, too */
@@ -142,7 +145,8 @@ SG_MUST_USE sg_err sg_doc_is_behind(struct sg_doc *doc, struct sg_bytes record, 
 /* One copy of a state for all sessions that give it. */
 struct sg_doc_giving {
     uint32_t refs;
-    uint32_t loaded; /* of the document when it was made */
+    sg_time_ns idle_at; /* its last session ended; where there is none */
+    uint32_t loaded;    /* of the document when it was made */
     uint64_t floor;
     struct sg_column record;          /* floor and state */
     struct sg_bytes signature, state; /* of it */
@@ -159,7 +163,10 @@ uint64_t sg_doc_floor_id(struct sg_bytes floor);
 /* Is not to be sent any more. */
 void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id);
 bool sg_doc_is_refused(const struct sg_doc *doc, uint64_t id);
-struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc);
+/* There is no room for its state: nothing of it is wanted for a minute. */
+void sg_doc_put_off(struct sg_doc *doc, uint64_t id, sg_time_ns now);
+bool sg_doc_is_put_off(const struct sg_doc *doc, uint64_t id, sg_time_ns now);
+struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc, sg_time_ns now);
 /* Begins to give the state under the document's floor, as far as the other one wishes to have it.
  * SG_ERR_PROTOCOL: it has more of it than there is; SG_ERR_NO_MEMORY; of the disk. */
 SG_MUST_USE sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
@@ -167,6 +174,11 @@ SG_MUST_USE sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wi
 /* Appends the next message; nothing when there is no more. */
 void sg_doc_state_put(struct sg_doc_state_out *state, struct sg_column *out);
 void sg_doc_state_end(struct sg_doc *doc, struct sg_doc_state_out *state);
+/* Forgets the copy when nobody has been given it for a minute; gives after how many ms to look
+ * again, UINT64_MAX: there is none that could go. */
+uint64_t sg_doc_state_expire(struct sg_doc *doc, sg_time_ns now);
+/* Forgets it when nobody is given it. */
+void sg_doc_state_forget(struct sg_doc *doc);
 
 /* doc_gather.c */
 enum sg_doc_gathering {
@@ -179,23 +191,29 @@ struct sg_doc_got {
     uint64_t floor;
 };
 /* A message about a state, from a session (only its address counts): that there is one, or a piece.
- * SG_ERR_BAD_SIGNATURE: of a floor or a piece; SG_ERR_LIMIT: no room for
- * it now; SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
+ * SG_ERR_BAD_SIGNATURE: of a floor or a piece; SG_ERR_LIMIT: no room for it now; SG_ERR_NOT_FOUND:
+ * the pieces before it are not here any more, so what comes of this transfer is of no use;
+ * SG_ERR_MALFORMED, .. , SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_doc_gather(struct sg_doc *doc, const void *session, sg_time_ns now,
                                  struct sg_bytes body, struct sg_doc_got *got);
-/* Makes a bundle of a whole one, which is forgotten. */
+/* Makes a bundle, empty before, of a whole one, which is forgotten. SG_ERR_NOT_FOUND: it is not
+ * whole. SG_ERR_NO_MEMORY: it stays, and any piece of it gives SG_DOC_STATE_WHOLE again. */
 SG_MUST_USE sg_err sg_doc_gather_bundle(struct sg_doc *doc, uint64_t floor,
                                         struct sg_column *bundle);
-/* What is there of a state, for the wish: of the one of which most is there. */
+/* What is there of states that are not whole, for the wish. */
 void sg_doc_gather_wish(const struct sg_doc *doc, struct sg_doc_wish *wish);
 /* A session has ended; what it brought stays for a while. */
 void sg_doc_gather_leave(struct sg_doc *doc, const void *session);
 /* Forgets what nobody has added to for long. */
 void sg_doc_gather_expire(struct sg_doc *doc, sg_time_ns now);
+/* Forgets what is there of one. */
+void sg_doc_gather_drop(struct sg_doc *doc, uint64_t floor);
 /* Forgets all. */
 void sg_doc_gather_forget(struct sg_doc *doc);
-/* Pieces that are kept in all documents of the process; SG_DOC_GATHER_MAX at most. */
+/* Pieces that are kept in all documents of the process, and in one of them: a state of the largest
+ * kind, and some of others. */
 #define SG_DOC_GATHER_MAX 512
+#define SG_DOC_GATHER_OWN_MAX (SG_DOC_PIECES_MAX + 64)
 uint32_t sg_doc_gather_total(void);
 
 /* doc_undo.c */

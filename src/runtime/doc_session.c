@@ -86,9 +86,10 @@ static bool may_go_on(const struct sg_doc_session *s)
 /* The next part of the state, where one is wanted. */
 static sg_err put_state(struct sg_doc_session *s)
 {
-    if (!s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0)
-        SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
+    bool begins = !s->has_state && s->doc->floor != NULL && s->compare.view.behind > 0;
     s->has_state = true;
+    if (begins)
+        SG_TRY(sg_doc_state_begin(s->doc, &s->compare.their_wish, &s->state));
     sg_put_u8(&s->out, STATE);
     size_t empty = s->out.len;
     sg_doc_state_put(&s->state, &s->out);
@@ -156,7 +157,7 @@ static sg_err adopt(struct sg_doc_session *s, struct sg_bytes bundle)
 void sg_doc_session_adopts(struct sg_doc_session *s)
 {
     s->adopts = true;
-    s->compare.wish = sg_doc_state_wish(s->doc);
+    s->compare.wish = sg_doc_state_wish(s->doc, sg_clock_now());
 }
 
 static sg_err take_bundle(struct sg_doc_session *s, struct sg_bytes body)
@@ -190,10 +191,13 @@ static sg_err take_state(struct sg_doc_session *s, uint64_t floor)
     sg_err err = sg_doc_gather_bundle(s->doc, floor, &bundle);
     if (err == SG_OK)
         err = take_bundle(s, sg_column_bytes(&bundle));
-    if (err == SG_OK && s->doc->loaded == loaded) /* it brought nothing */
-        sg_doc_refuse_floor(s->doc, floor);
     sg_column_fini(&bundle);
-    return err;
+    /* somebody trusted has signed what cannot be read: who brings it is not to blame */
+    bool is_broken = sg_err_class_of(err) == SG_ERR_CLASS_PEER;
+    if (is_broken || (err == SG_OK && s->doc->loaded == loaded)) /* it brought nothing */
+        sg_doc_refuse_floor(s->doc, floor);
+    s->result.has_floor = s->result.has_floor || is_broken;
+    return is_broken ? SG_OK : err;
 }
 
 static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
@@ -205,7 +209,14 @@ static sg_err hear_state(struct sg_doc_session *s, struct sg_bytes body)
         s->result.has_floor = true;
         return SG_OK;
     }
-    SG_TRY(sg_doc_gather(s->doc, s, sg_clock_now(), body, &got));
+    sg_time_ns now = sg_clock_now();
+    sg_err err = sg_doc_gather(s->doc, s, now, body, &got);
+    if (err == SG_ERR_LIMIT) { /* it comes later, and what needs no state goes on now */
+        sg_doc_put_off(s->doc, got.floor, now);
+        got.what = SG_DOC_STATE_UNWANTED;
+    } else if (err != SG_OK) {
+        return err;
+    }
     s->result.has_floor = s->result.has_floor || got.what == SG_DOC_STATE_UNWANTED;
     return got.what == SG_DOC_STATE_WHOLE ? take_state(s, got.floor) : SG_OK;
 }

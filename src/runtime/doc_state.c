@@ -5,18 +5,27 @@
  *   signature), hashes of all pieces [32 each]; the piece
  *
  * A state may be larger than any message, so it goes in pieces, and what has come of it outlives
- * the session: the next one, with whomever, says how far it got, and the rest is sent. Who does
- * not take a floor over says so in the next session, too, and is not sent it again: its signer is
- * not trusted here, or an earlier floor stands for what it lacks, or all that it stands for is here
- * anyway. That is forgotten when the document is opened anew, for then others may be trusted, and
- * when its own floor becomes another one. Who takes none over at all is told that there is one, and
- * so is who should have one that is too large to go in pieces: it takes it as a file.
+ * the session: the next one, with whomever, says how far it got with each floor that it has begun,
+ * and the rest of the one that is here is sent. Who does not take a floor over says so in the next
+ * session, too, and is not sent it again: its signer is not trusted here, or an earlier floor
+ * stands for what it lacks, or all that it stands for is here anyway, or it cannot be read. That is
+ * forgotten when the document is opened anew, for then others may be trusted, and when its own
+ * floor becomes another one. One for which there is no room is put off in the same way, for a
+ * minute. Who takes none over at all is told that there is one, and so is who should have one that
+ * is too large to go in pieces: it takes it as a file.
  *
- * All sessions give from one copy in memory. */
+ * All sessions give from one copy in memory. While the document is bound it stays for a minute
+ * after the last of them: who opens one session after the other does not have all of it unpacked
+ * and verified each time. */
+#include "base/time.h"
+#include "os/clock.h"
 #include "runtime/doc_impl.h"
 
 /* What a state may cost of memory: the text of 256 large books. */
-#define STATE_MAX ((size_t)256 << 20)
+#define STATE_MAX ((size_t)SG_DOC_PIECES_MAX * SG_DOC_STATE_PIECE)
+/* For so long nothing of a floor is wanted for which there was no room. */
+#define PUT_OFF_NS (60 * SG_NS_PER_S)
+#define IDLE_NS (60 * SG_NS_PER_S)
 
 uint64_t sg_doc_floor_id(struct sg_bytes floor)
 {
@@ -40,20 +49,40 @@ void sg_doc_refuse_floor(struct sg_doc *doc, uint64_t id)
 {
     if (sg_doc_is_refused(doc, id))
         return;
+    sg_doc_gather_drop(doc, id);
     if (doc->refused_count == SG_DOC_REFUSED_MAX)
         memmove(doc->refused, doc->refused + 1, --doc->refused_count * sizeof(doc->refused[0]));
     doc->refused[doc->refused_count++] = id;
 }
 
-struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc)
+void sg_doc_put_off(struct sg_doc *doc, uint64_t id, sg_time_ns now)
 {
-    struct sg_doc_wish wish = {.refused_count = doc->refused_count};
-    for (uint32_t i = 0; i < doc->refused_count; i++) { /* rising */
-        uint32_t at = i;
-        for (; at > 0 && wish.refused[at - 1] > doc->refused[i]; at--)
-            wish.refused[at] = wish.refused[at - 1];
-        wish.refused[at] = doc->refused[i];
-    }
+    doc->put_off = id;
+    doc->put_off_until = sg_time_add(now, PUT_OFF_NS);
+}
+
+bool sg_doc_is_put_off(const struct sg_doc *doc, uint64_t id, sg_time_ns now)
+{
+    return doc->put_off == id && now < doc->put_off_until;
+}
+
+/* Keeps them rising. */
+static void add_refused(struct sg_doc_wish *wish, uint64_t id)
+{
+    uint32_t at = wish->refused_count++;
+    for (; at > 0 && wish->refused[at - 1] > id; at--)
+        wish->refused[at] = wish->refused[at - 1];
+    wish->refused[at] = id;
+}
+
+struct sg_doc_wish sg_doc_state_wish(const struct sg_doc *doc, sg_time_ns now)
+{
+    struct sg_doc_wish wish = {0};
+    for (uint32_t i = 0; i < doc->refused_count; i++)
+        add_refused(&wish, doc->refused[i]);
+    bool is_off = sg_doc_is_put_off(doc, doc->put_off, now);
+    if (is_off && wish.refused_count < SG_DOC_REFUSED_MAX && !sg_doc_is_refused(doc, doc->put_off))
+        add_refused(&wish, doc->put_off);
     sg_doc_gather_wish(doc, &wish);
     return wish;
 }
@@ -65,6 +94,30 @@ static void giving_free(struct sg_doc *doc, struct sg_doc_giving *giving)
     sg_column_fini(&giving->record);
     sg_column_fini(&giving->hashes);
     sg_mem_free(doc->mem, giving);
+}
+
+static bool is_idle(const struct sg_doc_giving *giving)
+{
+    return giving != NULL && giving->refs == 0;
+}
+
+void sg_doc_state_forget(struct sg_doc *doc)
+{
+    if (!is_idle(doc->giving))
+        return;
+    giving_free(doc, doc->giving);
+    doc->giving = NULL;
+}
+
+uint64_t sg_doc_state_expire(struct sg_doc *doc, sg_time_ns now)
+{
+    if (!is_idle(doc->giving))
+        return UINT64_MAX;
+    uint64_t idle = sg_time_since(now, doc->giving->idle_at);
+    if (idle < IDLE_NS)
+        return (IDLE_NS - idle) / SG_NS_PER_MS + 1;
+    sg_doc_state_forget(doc);
+    return UINT64_MAX;
 }
 
 /* SG_ERR_OVERSIZED: it cannot go in pieces, nor what an older program has signed as a whole. */
@@ -101,6 +154,7 @@ static sg_err giving_get(struct sg_doc *doc, uint64_t id, struct sg_doc_giving *
             doc->not_given = err == SG_ERR_OVERSIZED ? id : 0;
             return err == SG_ERR_OVERSIZED ? SG_OK : err;
         }
+        sg_doc_state_forget(doc);
         doc->giving = giving; /* an older one goes with its last session */
     }
     giving->refs++;
@@ -117,6 +171,16 @@ static bool is_in(const uint64_t *ids, uint32_t count, uint64_t id)
     return false;
 }
 
+/* How many pieces of the state of a floor the other one has. */
+static uint32_t pieces_of(const struct sg_doc_wish *wish, uint64_t id)
+{
+    for (uint32_t i = 0; i < wish->part_count; i++) {
+        if (wish->parts[i].floor == id)
+            return wish->parts[i].pieces;
+    }
+    return 0;
+}
+
 sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
                           struct sg_doc_state_out *out)
 {
@@ -127,11 +191,11 @@ sg_err sg_doc_state_begin(struct sg_doc *doc, const struct sg_doc_wish *wish,
     if (!wish->wants_none)
         SG_TRY(giving_get(doc, id, &out->giving));
     out->is_told = out->giving == NULL;
-    if (out->is_told || !wish->has_part || wish->part != id)
+    out->piece = pieces_of(wish, id);
+    if (out->is_told || out->piece < out->giving->hashes.len / SG_HASH_LEN)
         return SG_OK;
-    out->piece = wish->pieces;
-    bool has_more = out->piece < out->giving->hashes.len / SG_HASH_LEN;
-    return out->piece > 0 && has_more ? SG_OK : SG_ERR_PROTOCOL;
+    sg_doc_state_end(doc, out);
+    return SG_ERR_PROTOCOL;
 }
 
 void sg_doc_state_put(struct sg_doc_state_out *s, struct sg_column *out)
@@ -161,7 +225,11 @@ void sg_doc_state_end(struct sg_doc *doc, struct sg_doc_state_out *s)
     s->giving = NULL;
     if (giving == NULL || --giving->refs > 0)
         return;
-    if (doc->giving == giving)
-        doc->giving = NULL;
-    giving_free(doc, giving);
+    if (doc->giving != giving) {
+        giving_free(doc, giving);
+        return;
+    }
+    giving->idle_at = sg_clock_now();
+    if (!doc->is_bound) /* nobody would look after it */
+        sg_doc_state_forget(doc);
 }

@@ -53,10 +53,14 @@ static const char schema[] =
     "STRICT;" SCHEMA_2 "PRAGMA application_id = 1396789068;"
     "PRAGMA user_version = 2;";
 
-/* A checkpoint of an author counts as one of a chain with his name, until a newer one comes. */
+/* A checkpoint of an author counts as one of a chain with his name, until a newer one comes. A file
+ * of version 1 may have `signed` with such a row: the newer one of the two stays, for by an older
+ * one the author would take numbers for free that he has used. */
 static const char migration[] =
-    SCHEMA_2 "INSERT OR IGNORE INTO signed(chain, author, seq, bytes)"
-             " SELECT name, author, seq, bytes FROM checkpoint JOIN author ON id = author;"
+    SCHEMA_2 "INSERT INTO signed(chain, author, seq, bytes)"
+             " SELECT name, author, seq, bytes FROM checkpoint JOIN author ON id = author"
+             " WHERE true ON CONFLICT(chain) DO UPDATE SET seq = excluded.seq,"
+             " bytes = excluded.bytes WHERE excluded.seq > seq;"
              "DROP TABLE checkpoint;"
              "PRAGMA user_version = 2;";
 

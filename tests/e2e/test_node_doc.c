@@ -14,15 +14,22 @@ struct site {
     struct sg_doc_news sum;
 };
 
-static struct sg_doc *new_doc(const struct sg_peer_id *author)
+/* path NULL: in memory. */
+static struct sg_doc *new_doc_at(const char *path, const struct sg_peer_id *author)
 {
     struct sg_doc_options options;
     struct sg_doc *doc = NULL;
     sg_doc_options_init(&options);
+    options.path = path;
     options.author = *author;
     options.shared_name = "list";
     assert_int_equal(sg_doc_create(&options, SG_DOC_FUGUE_MAX, &doc), SG_OK);
     return doc;
+}
+
+static struct sg_doc *new_doc(const struct sg_peer_id *author)
+{
+    return new_doc_at(NULL, author);
 }
 
 static void bind(struct site *s)
@@ -56,6 +63,7 @@ static void run(struct site *s, int timeout_ms)
     s->sum.refused += news.refused;
     s->sum.published += news.published;
     s->sum.sessions += news.sessions;
+    s->sum.has_floor = s->sum.has_floor || news.has_floor;
 }
 
 static void add(struct site *s, const char *what)
@@ -249,13 +257,47 @@ static void strangers_on_the_topic(void **state)
     assert_int_equal(sg_doc_close(other), SG_OK);
 }
 
+/* A state that somebody signed whom nobody here trusts is told of, and ends nothing. */
+static void a_floor_of_a_stranger(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sg-doc-XXXXXX";
+    char path[64];
+    char command[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/doc", folder);
+    struct site a = {.node = start_node(NULL)};
+    struct sg_peer_id id = id_of(a.node);
+    a.doc = new_doc_at(path, &id);
+    bind(&a);
+    struct site b = start_site(place_of(a.node).text);
+    struct site *const both[] = {&a, &b};
+    struct sg_topic_id topic = topic_of("list");
+    struct sg_doc_bytes all;
+    wait_neighbors(b.node, &topic, 1);
+    settle(both, 2);
+    add(&a, "milk");
+    assert_int_equal(sg_doc_compact(a.doc), SG_OK);
+    assert_int_equal(sg_doc_export_since(a.doc, (struct sg_bytes){NULL, 0}, false, &all), SG_OK);
+    assert_int_equal(sg_publish(a.node, &topic, (struct sg_bytes){all.data, all.len}, NULL), SG_OK);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (!b.sum.has_floor && now_ms() < end)
+        run(&b, 5);
+    assert_true(b.sum.has_floor);
+    assert_false(has(&b, "milk"));
+    sg_doc_bytes_free(&all);
+    end_site(&a);
+    end_site(&b);
+    (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(three_edit_one_list),
-        cmocka_unit_test(a_partition_heals),
-        cmocka_unit_test(who_was_away_catches_up),
-        cmocka_unit_test(strangers_on_the_topic),
+        cmocka_unit_test(three_edit_one_list),     cmocka_unit_test(a_partition_heals),
+        cmocka_unit_test(who_was_away_catches_up), cmocka_unit_test(strangers_on_the_topic),
+        cmocka_unit_test(a_floor_of_a_stranger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

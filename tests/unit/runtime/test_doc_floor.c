@@ -360,6 +360,76 @@ static void test_forged_state(void **state)
     assert_int_equal(sg_doc_close(doc), SG_OK);
 }
 
+/* A bundle of the state that a document has compacted to, signed as it was before there were
+ * pieces. */
+static struct sg_column whole_of(struct sg_doc *doc)
+{
+    static const char context[] = "saorsa floor v1";
+    const struct sg_signer *signer = sg_identity_signer(doc->identity);
+    struct sg_column record = {.mem = sg_mem_default()};
+    struct sg_column floor = {.mem = sg_mem_default()};
+    struct sg_column bundle = {.mem = sg_mem_default()};
+    uint8_t message[2 * SG_ID_LEN];
+    uint8_t signature[SG_SIG_MAX];
+    assert_int_equal(sg_doc_put_record(doc, &record), SG_OK);
+    struct sg_reader in = sg_reader(sg_column_bytes(&record));
+    (void)sg_get_vector(&in, SG_DOC_FLOOR_MAX);
+    const struct sg_bytes bytes = sg_read_bytes(&in, in.left);
+    memcpy(message, doc->replica->document, SG_ID_LEN);
+    sg_suite_default()->hash(&bytes, 1, message + SG_ID_LEN);
+    assert_int_equal(signer->sign(signer->state, (struct sg_bytes){(const uint8_t *)context, 15},
+                                  (struct sg_bytes){message, sizeof(message)}, signature),
+                     SG_OK);
+    sg_put_vector(&floor, signer->public_key);
+    sg_put_vector(&floor, (struct sg_bytes){signature, signer->suite->sig_len});
+    sg_bundle_begin(doc->replica, &bundle);
+    sg_put_u8(&bundle, SG_BUNDLE_STATE);
+    struct sg_column whole = {.mem = sg_mem_default()};
+    sg_put_vector(&whole, sg_column_bytes(&floor));
+    sg_put_bytes(&whole, bytes);
+    sg_put_vector(&bundle, sg_column_bytes(&whole));
+    sg_column_fini(&whole);
+    sg_column_fini(&floor);
+    sg_column_fini(&record);
+    return bundle;
+}
+
+/* A floor of an older program is taken over as it was then, and from the same people only. */
+static void test_signed_as_a_whole(void **state)
+{
+    (void)state;
+    struct sg_doc *doc = with_identity("whole", "id");
+    struct sg_doc_import_result result;
+    size_t lost;
+    type(doc, 0, "one ");
+    struct sg_doc *friend = follow(doc, "whole2", 2);
+    struct sg_doc *other = join(doc, NULL, 3);
+    type(doc, 4, "two");
+    assert_int_equal(sg_doc_compact(doc), SG_OK);
+    struct sg_column bundle = whole_of(doc);
+    const struct sg_doc_bytes all = {bundle.data, bundle.len};
+    assert_int_equal(sg_doc_import(friend, view_of(&all), 0, &result), SG_OK);
+    assert_true(result.has_floor);
+    assert_int_equal(adopt(friend, &all, &lost), SG_OK);
+    assert_text(friend, "one two");
+    /* others are told of it, but no piece of it could be judged */
+    const struct sg_doc_wish wish = {0};
+    struct sg_doc_state_out out = {0};
+    assert_int_equal(sg_doc_state_begin(friend, &wish, &out), SG_OK);
+    assert_true(out.is_told && out.giving == NULL);
+    assert_int_equal(adopt(other, &all, &lost), SG_ERR_PERMISSION);
+    assert_text(other, "one ");
+    struct sg_doc *newcomer = joined(view_of(&all), "whole3", 4);
+    assert_text(newcomer, "one two");
+    assert_int_equal(sg_doc_close(newcomer), SG_OK);
+    bundle.data[bundle.len - 1] ^= 0x40;
+    assert_int_equal(adopt(other, &all, &lost), SG_ERR_BAD_SIGNATURE);
+    sg_column_fini(&bundle);
+    assert_int_equal(sg_doc_close(other), SG_OK);
+    assert_int_equal(sg_doc_close(friend), SG_OK);
+    assert_int_equal(sg_doc_close(doc), SG_OK);
+}
+
 /* A view is told to look at everything again. */
 static uint32_t looks;
 
@@ -449,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_told_is_durable),
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_forged_state),
+        cmocka_unit_test(test_signed_as_a_whole),
         cmocka_unit_test(test_adopt_tells),
         cmocka_unit_test(test_sign_due),
         cmocka_unit_test(test_compare_partial),

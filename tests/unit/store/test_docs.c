@@ -1,4 +1,5 @@
 /* store/docs.c: what is there after a crash, a full disk, damage; each error once. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -427,6 +428,85 @@ static void test_version_1(void **state)
     }
 }
 
+/* Where a file of version 1 has two checkpoints of an author, the newer one stays. */
+static void test_newest_checkpoint(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "INSERT INTO signed VALUES(2, zeroblob(32), 1, 2, x'64656667');"
+        "INSERT INTO checkpoint VALUES(1, 3, x'616263')",
+        "INSERT INTO signed VALUES(2, zeroblob(32), 1, 4, x'616263');"
+        "INSERT INTO checkpoint VALUES(1, 3, x'64656667')",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct sg_docs *docs;
+        uint64_t after = 0;
+        uint8_t *bytes;
+        size_t len;
+        bool has_row;
+        exec(schema_1);
+        exec(more_1);
+        exec("DELETE FROM signed");
+        exec(rows[i]);
+        docs = must_open(false);
+        assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+        assert_true(has_row);
+        assert_int_equal(len, 3);
+        assert_memory_equal(bytes, "abc", 3);
+        sg_mem_free(sg_mem_default(), bytes);
+        assert_int_equal(sg_docs_checkpoint(docs, &after, &bytes, &len, &has_row), SG_OK);
+        assert_false(has_row);
+        sg_docs_close(docs);
+        remove_doc();
+    }
+}
+
+static int writes_left;
+
+static ssize_t limited_pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (writes_left-- > 0)
+        return pwrite(fd, data, len, at);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void limit_writes(bool limits)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    static const char *const names[] = {"pwrite", "pwrite64"};
+    for (size_t i = 0; i < 2; i++)
+        (void)vfs->xSetSystemCall(vfs, names[i],
+                                  limits ? (sqlite3_syscall_ptr)limited_pwrite : NULL);
+}
+
+/* A file of version 1 on a full disk cannot be opened; it is told why, and the file stays as it is
+ * until there is room. */
+static void test_version_1_full_disk(void **state)
+{
+    (void)state;
+    struct sg_docs *docs;
+    uint32_t failures = 0;
+    exec(schema_1);
+    exec(more_1);
+    for (int n = 0; n < 400; n++) {
+        writes_left = n;
+        limit_writes(true);
+        sg_err err = open_docs(&docs, false);
+        if (err == SG_OK)
+            sg_docs_close(docs);
+        limit_writes(false);
+        if (err == SG_OK)
+            break;
+        failures++;
+        assert_int_equal(err, SG_ERR_NO_SPACE);
+        assert_int_equal(version_of(), 1);
+    }
+    assert_true(failures > 5);
+    assert_int_equal(version_of(), 2);
+    remove_doc();
+}
+
 /* A newer file, and one whose tables are not those of its version, stay as they are. */
 static void test_other_versions(void **state)
 {
@@ -447,10 +527,11 @@ static void test_other_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept),      cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_damaged),   cmocka_unit_test(test_pack),
-        cmocka_unit_test(test_version_1), cmocka_unit_test(test_other_versions),
+        cmocka_unit_test(test_kept),           cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_version_1),      cmocka_unit_test(test_newest_checkpoint),
+        cmocka_unit_test(test_other_versions), cmocka_unit_test(test_version_1_full_disk),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
