@@ -35,4 +35,24 @@ static inline void assert_same_state(const struct sg_mls_member *a, const struct
     assert_memory_equal(x, y, 40);
 }
 
+/* The guest becomes a member: the host commits at once and accepts it. */
+static inline struct sg_mls_member *admit(struct sg_mls_member *host, struct sg_mls_client *guest)
+{
+    struct sg_mls_blob package, secret;
+    struct sg_mls_commit_output output;
+    struct sg_mls_member *member;
+    assert_int_equal(sg_mls_client_package(guest, NULL, &package, &secret), SG_OK);
+    struct sg_bytes packages[] = {bytes(&package)};
+    struct sg_mls_commit_request request = {
+        .add = packages, .add_count = 1, .tree_in_welcome = true};
+    assert_int_equal(sg_mls_member_commit(host, &request, &output), SG_OK);
+    assert_int_equal(sg_mls_member_accept(host), SG_OK);
+    struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
+    assert_int_equal(sg_mls_member_join(guest, &join, &member), SG_OK);
+    sg_mls_blob_free(&package);
+    sg_mls_blob_free(&secret);
+    sg_mls_commit_output_free(&output);
+    return member;
+}
+
 #endif

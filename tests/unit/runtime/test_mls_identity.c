@@ -55,25 +55,6 @@ static struct sg_mls_client_config config_of(const char *name, struct judge *jud
     return config;
 }
 
-static struct sg_mls_member *add(struct sg_mls_member *host, struct sg_mls_client *guest)
-{
-    struct sg_mls_blob package, secret;
-    struct sg_mls_commit_output output;
-    struct sg_mls_member *member;
-    assert_int_equal(sg_mls_client_package(guest, NULL, &package, &secret), SG_OK);
-    struct sg_bytes packages[] = {bytes(&package)};
-    struct sg_mls_commit_request request = {
-        .add = packages, .add_count = 1, .tree_in_welcome = true};
-    assert_int_equal(sg_mls_member_commit(host, &request, &output), SG_OK);
-    assert_int_equal(sg_mls_member_accept(host), SG_OK);
-    struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
-    assert_int_equal(sg_mls_member_join(guest, &join, &member), SG_OK);
-    sg_mls_blob_free(&package);
-    sg_mls_blob_free(&secret);
-    sg_mls_commit_output_free(&output);
-    return member;
-}
-
 /* Alice, whose commits can be undone, is stored; Bob is in memory. */
 static void set_up(struct scene *s)
 {
@@ -85,7 +66,7 @@ static void set_up(struct scene *s)
     assert_int_equal(sg_mls_client_new(&alice, &s->alice_client), SG_OK);
     assert_int_equal(sg_mls_client_new(&bob, &s->bob_client), SG_OK);
     assert_int_equal(sg_mls_member_create(s->alice_client, text("g"), &s->alice), SG_OK);
-    s->bob = add(s->alice, s->bob_client);
+    s->bob = admit(s->alice, s->bob_client);
 }
 
 static void tear_down(struct scene *s)
