@@ -78,7 +78,7 @@ static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config
     config->authors_max = clamp(authors + 8, 8, config->authors_max);
 }
 
-void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
+void sg_sim_core_config(struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
 {
     const struct sg_sim_extra *extra = sim->extra;
     struct sg_sim_node *self = &sim->nodes[node];
@@ -94,6 +94,7 @@ void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_
     config->network = SG_BYTES_LIT("sim");
     config->boot = self->boot;
     config->offload = extra->job_ns > 0;
+    config->share = (struct sg_core_share){sg_sim_share_swap, &sim->share};
     uint64_t seed = sg_sim_mix(sim->config.seed, node + UINT64_C(1));
     config->seed = sg_sim_mix(seed, self->boot);
     if (extra->tune != NULL)

@@ -15,6 +15,7 @@
 #include "node/core.h"
 #include "queue.h"
 #include "scenario.h"
+#include "share.h"
 
 #define SG_SIM_NONE UINT32_MAX
 /* Wall clock of all nodes at virtual time 0. */
@@ -193,6 +194,7 @@ struct sg_sim {
     struct sg_sim_extra *extra;
     const struct sg_mem *mem;
     const struct sg_mem *core_mem;
+    struct sg_sim_share share; /* of what the cores hold */
     struct sg_sim_arena arena; /* core_mem, unless the extras or the checkers want it otherwise */
     struct sg_prng prng;
     sg_err err; /* sticky */
@@ -259,7 +261,7 @@ SG_MUST_USE sg_err sg_sim_config_check(const struct sg_sim_config *config);
 uint32_t sg_sim_warmup(const struct sg_sim_config *config);
 uint32_t sg_sim_total(const struct sg_sim_config *config);
 /* The configuration of a node's core, with tables as large as this run can fill. */
-void sg_sim_core_config(const struct sg_sim *sim, uint32_t node, struct sg_core_config *config);
+void sg_sim_core_config(struct sg_sim *sim, uint32_t node, struct sg_core_config *config);
 
 /* ---- node.c ---- */
 /* Starts a core: first life or next one. */

@@ -189,6 +189,7 @@ static void save_disks(struct sg_sim *sim)
 static void tick(struct sg_sim *sim)
 {
     save_disks(sim);
+    sg_sim_share_sweep(&sim->share);
     if (sim->extra->tick != NULL)
         sim->extra->tick(sim, sim->extra->user);
     if (sim->scenario != NULL && sim->zero != SG_TIME_NEVER)

@@ -83,6 +83,7 @@ static sg_err init(struct sg_sim *sim, const struct sg_sim_config *config,
                            .duplicate = threshold(config->duplicate),
                            .reorder = threshold(config->reorder)};
     sg_sim_arena_init(&sim->arena, sim->mem);
+    sg_sim_share_init(&sim->share, sim->mem);
     sim->core_mem = extra->core_mem;
     if (sim->core_mem == NULL)
         sim->core_mem = config->check ? sim->mem : &sim->arena.mem;
@@ -110,6 +111,7 @@ static void fini(struct sg_sim *sim)
         sg_mem_free(sim->mem, sim->nodes[i].disk);
     }
     sg_core_outbox_fini(&sim->out, sim->core_mem);
+    sg_sim_share_fini(&sim->share);
     sg_sim_arena_fini(&sim->arena);
     sg_mem_free(sim->mem, sim->nodes_memory);
     sg_mem_free(sim->mem, sim->conns_memory);

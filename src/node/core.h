@@ -23,6 +23,13 @@
 #include "wire/hpv_msg.h"
 #include "wire/link.h"
 
+/* Where a process has many cores: one buffer for equal bytes that several of them hold. swap gives
+ * a reference to such a buffer and takes over that of buf; never NULL. */
+struct sg_core_share {
+    struct sg_buf *(*swap)(void *user, struct sg_buf *buf); /* NULL = every core for itself */
+    void *user;
+};
+
 struct sg_core_config {
     const struct sg_mem *mem;
     const struct sg_suite *suite;
@@ -32,6 +39,7 @@ struct sg_core_config {
     uint64_t boot;           /* boot counter: the high half of sequence numbers */
     uint64_t seed;           /* of all choices */
     struct sg_trace trace;
+    struct sg_core_share share;    /* [none] of messages and their proofs */
     struct sg_hpv_config hpv;      /* mem is filled in */
     struct sg_pt_config pt;        /* mem is filled in */
     struct sg_swim_config swim;    /* mem is filled in */

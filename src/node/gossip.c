@@ -23,7 +23,7 @@ struct sg_buf *sg_gossip_next(const struct sg_core *core, struct sg_bytes frame,
         return NULL;
     struct sg_reader r = sg_frame_body(next);
     next->data[next->len - r.left] = hop;
-    return next;
+    return sg_share(core, next);
 }
 
 struct sg_buf *sg_root_frame(const struct sg_core *core, const struct sg_root *root)
@@ -49,15 +49,34 @@ struct sg_buf *sg_key_frame(const struct sg_core *core, struct sg_bytes public_k
 
 /* ---- pushing ---- */
 
-/* Whether tag is not yet in a ring of what was sent over a link; from then on it is. */
-static bool is_news(uint64_t *ring, uint8_t *next, size_t size, uint64_t tag)
+#define SENT_MIN 4
+
+static bool grow_sent(const struct sg_core *core, struct sg_sent *sent, uint8_t max)
 {
-    for (size_t i = 0; i < size; i++) {
-        if (ring[i] == tag)
+    uint8_t cap = sent->cap == 0 ? SENT_MIN : (uint8_t)(2 * sent->cap);
+    if (cap > max)
+        return false;
+    uint64_t *tags = sg_mem_resize(core->config.mem, sent->tags, cap, sizeof(*tags));
+    if (tags == NULL)
+        return false;
+    memset(tags + sent->cap, 0, (size_t)(cap - sent->cap) * sizeof(*tags));
+    sent->tags = tags;
+    sent->cap = cap;
+    return true;
+}
+
+/* Whether tag is not yet among what was sent over a link; from then on it is, unless there is no
+ * memory: sent once too often does no harm. */
+static bool is_news(const struct sg_core *core, struct sg_sent *sent, uint8_t max, uint64_t tag)
+{
+    for (uint8_t i = 0; i < sent->cap; i++) {
+        if (sent->tags[i] == tag)
             return false;
     }
-    ring[*next] = tag;
-    *next = (uint8_t)((*next + 1) % size);
+    if (sent->next == sent->cap && !grow_sent(core, sent, max))
+        sent->next = 0;
+    if (sent->cap > 0)
+        sent->tags[sent->next++] = tag;
     return true;
 }
 
@@ -72,9 +91,8 @@ static bool key_is_news(struct sg_core *core, struct sg_link *link, const struct
                         enum sg_flow_class klass)
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
-    return proofs == NULL || /* sent once too often does no harm */
-           is_news(proofs->keys_sent, &proofs->keys_next, SG_LINK_KEYS_MAX,
-                   in_class(sg_tag_of(held->author.b), klass));
+    return proofs == NULL || is_news(core, &proofs->keys_sent, SG_LINK_KEYS_MAX,
+                                     in_class(sg_tag_of(held->author.b), klass));
 }
 
 static uint64_t root_tag(const struct sg_held *held)
@@ -90,22 +108,22 @@ static bool root_is_news(struct sg_core *core, struct sg_link *link, const struc
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     return proofs == NULL || !held->is_batched ||
-           is_news(proofs->roots_sent, &proofs->roots_sent_next, SG_LINK_ROOTS_SENT_MAX,
+           is_news(core, &proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX,
                    in_class(root_tag(held), klass));
 }
 
-static void forget(uint64_t *ring, size_t size, uint64_t tag)
+static void forget(struct sg_sent *sent, uint64_t tag)
 {
-    for (size_t i = 0; i < size; i++)
-        ring[i] = ring[i] - tag < SG_FLOW_CLASS_COUNT ? 0 : ring[i];
+    for (uint8_t i = 0; i < sent->cap; i++)
+        sent->tags[i] = sent->tags[i] - tag < SG_FLOW_CLASS_COUNT ? 0 : sent->tags[i];
 }
 
 void sg_push_proof_dropped(struct sg_link *link, const struct sg_msg_id *what)
 {
     if (link->proofs == NULL)
         return;
-    forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, sg_tag_of(what->b));
-    forget(link->proofs->keys_sent, SG_LINK_KEYS_MAX, sg_tag_of(what->b));
+    forget(&link->proofs->roots_sent, sg_tag_of(what->b));
+    forget(&link->proofs->keys_sent, sg_tag_of(what->b));
 }
 
 static void send_part(struct sg_core *core, const struct sg_peer_id *peer,
@@ -200,8 +218,8 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
                         core->config.verify_burst))
         return;
     if (link->proofs != NULL) {
-        forget(link->proofs->keys_sent, SG_LINK_KEYS_MAX, sg_tag_of(held->author.b));
-        forget(link->proofs->roots_sent, SG_LINK_ROOTS_SENT_MAX, root_tag(held));
+        forget(&link->proofs->keys_sent, sg_tag_of(held->author.b));
+        forget(&link->proofs->roots_sent, root_tag(held));
     }
     push(core, scope, &link->peer, held, (struct how){held->hop, scope->klass});
 }
@@ -367,6 +385,15 @@ static void find_root(const struct sg_core *core, struct sg_arrival *a)
         sg_batch_root(core, &a->msg.author, &leaf, a->root);
 }
 
+/* A lone message's ROOT comes with every copy and serves no other: it has served. */
+static void drop_lone_root(struct sg_core *core, struct sg_link *link, struct sg_arrival *a)
+{
+    if (a->msg.batch_count > 1 || !sg_proof_is_waiting(link))
+        return;
+    find_root(core, a);
+    sg_proof_drop(link, a->root);
+}
+
 static struct sg_copy copy_of(const struct sg_link *link, const struct sg_arrival *a)
 {
     return (struct sg_copy){.peer = link->peer, .hop = a->msg.hop, .is_past = a->is_past};
@@ -423,14 +450,18 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     a.is_past = sg_backfill_expects(scope, &link->peer, &a.id);
     if (sg_gossip_is_known(scope, &a.id)) {
         const struct sg_copy copy = copy_of(link, &a);
+        drop_lone_root(core, link, &a);
         sg_gossip_duplicate(core, scope, &copy, &a.id);
         return;
     }
     find_root(core, &a);
-    if (core->checks.count > 0 && sg_check_is_copy(core, link, &a))
+    if (core->checks.count > 0 && sg_check_is_copy(core, link, &a)) {
+        drop_lone_root(core, link, &a);
         return;
+    }
     core->stats.payload_bytes_in += a.msg.payload.len;
     err = receive_new(core, link, scope, &a, frame);
+    drop_lone_root(core, link, &a);
     if (err != SG_OK)
         sg_gossip_refuse(core, scope, &link->peer, &a.id, err);
 }

@@ -72,8 +72,13 @@ bool sg_link_may_answer(const struct sg_core *core, const struct sg_peer_id *pee
 bool sg_link_may_walk(const struct sg_core *core, struct sg_link *link);
 void sg_links_timeout(struct sg_core *core);
 void sg_links_fini(struct sg_core *core);
-/* The link's proofs, made on first use; NULL when out of memory. */
-struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link);
+/* A buffer kept for long, see struct sg_core_share. Takes over the reference; NULL stays. */
+static inline struct sg_buf *sg_share(const struct sg_core *core, struct sg_buf *buf)
+{
+    const struct sg_core_share *share = &core->config.share;
+    return buf == NULL || share->swap == NULL ? buf : share->swap(share->user, buf);
+}
+
 /* Holds a pubsub frame back until the peer's NEIGHBOR answer is here. */
 void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct sg_topic_id *topic,
                         struct sg_bytes frame);
@@ -260,6 +265,10 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
                           struct sg_bytes frame);
 sg_err sg_proofs_init(struct sg_core *core);
 void sg_proofs_fini(struct sg_core *core);
+/* The link's proofs, made on first use; NULL when out of memory. */
+struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link);
+/* Frees them; NULL is allowed. */
+void sg_proofs_free(struct sg_core *core, struct sg_link_proofs *proofs);
 /* Of what a verified signature has proved. */
 void sg_proof_keep(struct sg_core *core, const struct sg_check *check);
 /* The ROOT frame that waits on a link, borrowed; NULL = none. */
@@ -268,7 +277,9 @@ struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[S
  * borrowed. */
 struct sg_buf *sg_proof_key(struct sg_core *core, const struct sg_peer_id *author,
                             struct sg_buf *frame);
-/* Lets go of it: its signature is bad. */
+/* Whether any ROOT frame waits on the link. */
+bool sg_proof_is_waiting(const struct sg_link *link);
+/* Lets go of it: its signature is bad, or nobody needs it any more. */
 void sg_proof_drop(struct sg_link *link, const uint8_t root[SG_ID_LEN]);
 /* Of 32 bytes, the first 8; never 0. */
 uint64_t sg_tag_of(const uint8_t id[SG_ID_LEN]);

@@ -40,20 +40,9 @@ static void link_free(struct sg_core *core, struct sg_link *link)
 {
     free_waiting(core, &link->queue, &link->queue_count);
     free_waiting(core, &link->early, &link->early_count);
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++)
-        sg_buf_unref(link->proofs->roots[i].frame);
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_NEW_KEYS_MAX; i++)
-        sg_buf_unref(link->proofs->new_keys[i].frame);
-    sg_mem_free(core->config.mem, link->proofs);
+    sg_proofs_free(core, link->proofs);
     sg_mem_free(core->config.mem, link->digests);
     sg_mem_free(core->config.mem, link);
-}
-
-struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link)
-{
-    if (link->proofs == NULL)
-        link->proofs = sg_mem_new(core->config.mem, 1, sizeof(*link->proofs));
-    return link->proofs;
 }
 
 void sg_links_fini(struct sg_core *core)

@@ -44,6 +44,54 @@ void sg_proofs_fini(struct sg_core *core)
     sg_buf_unref(core->past_root);
 }
 
+struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link)
+{
+    if (link->proofs == NULL)
+        link->proofs = sg_mem_new(core->config.mem, 1, sizeof(*link->proofs));
+    return link->proofs;
+}
+
+void sg_proofs_free(struct sg_core *core, struct sg_link_proofs *proofs)
+{
+    const struct sg_mem *mem = core->config.mem;
+    if (proofs == NULL)
+        return;
+    for (size_t i = 0; i < proofs->roots_cap; i++)
+        sg_buf_unref(proofs->roots[i].frame);
+    for (size_t i = 0; i < SG_LINK_NEW_KEYS_MAX; i++)
+        sg_buf_unref(proofs->new_keys[i].frame);
+    sg_mem_free(mem, proofs->keys_sent.tags);
+    sg_mem_free(mem, proofs->roots_sent.tags);
+    sg_mem_free(mem, proofs->roots);
+    sg_mem_free(mem, proofs);
+}
+
+/* A place for a ROOT frame: a free one, a new one, or that of the oldest; NULL when there is no
+ * memory for the first. */
+static struct sg_root_wait *root_place(struct sg_core *core, struct sg_link_proofs *proofs)
+{
+    for (uint8_t i = 0; i < proofs->roots_cap; i++) {
+        if (proofs->roots[i].frame == NULL)
+            return &proofs->roots[i];
+    }
+    if (proofs->roots_cap < SG_LINK_ROOTS_MAX) {
+        uint8_t cap = proofs->roots_cap == 0 ? 1 : (uint8_t)(2 * proofs->roots_cap);
+        struct sg_root_wait *roots =
+            sg_mem_resize(core->config.mem, proofs->roots, cap, sizeof(*roots));
+        if (roots != NULL) {
+            memset(roots + proofs->roots_cap, 0, (cap - proofs->roots_cap) * sizeof(*roots));
+            proofs->roots = roots;
+            proofs->roots_next = proofs->roots_cap;
+            proofs->roots_cap = cap;
+        }
+    }
+    if (proofs->roots_cap == 0)
+        return NULL;
+    uint8_t at = proofs->roots_next;
+    proofs->roots_next = (uint8_t)((at + 1) % proofs->roots_cap);
+    return &proofs->roots[at];
+}
+
 void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                            struct sg_bytes frame)
 {
@@ -58,13 +106,12 @@ void sg_proof_root_arrived(struct sg_core *core, struct sg_link *link, struct sg
     if (sg_index_get(&core->roots.index, root.root) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
-    if (proofs == NULL)
+    struct sg_root_wait *slot = proofs == NULL ? NULL : root_place(core, proofs);
+    if (slot == NULL)
         return; /* asked for when it is needed */
-    struct sg_root_wait *slot = &proofs->roots[proofs->roots_next];
-    proofs->roots_next = (uint8_t)((proofs->roots_next + 1) % SG_LINK_ROOTS_MAX);
     sg_buf_unref(slot->frame);
     memcpy(slot->root, root.root, SG_ID_LEN);
-    slot->frame = sg_buf_copy(core->config.mem, frame);
+    slot->frame = sg_share(core, sg_buf_copy(core->config.mem, frame));
 }
 
 void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
@@ -88,7 +135,7 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     proofs->new_keys_next = (uint8_t)((proofs->new_keys_next + 1) % SG_LINK_NEW_KEYS_MAX);
     sg_buf_unref(slot->frame);
     slot->author = author;
-    slot->frame = sg_buf_copy(core->config.mem, frame);
+    slot->frame = sg_share(core, sg_buf_copy(core->config.mem, frame));
 }
 
 /* The KEY frame of an author, borrowed; NULL when it has to be asked for. */
@@ -218,7 +265,7 @@ void sg_proof_keep(struct sg_core *core, const struct sg_check *check)
 
 struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[SG_ID_LEN])
 {
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++) {
+    for (size_t i = 0; link->proofs != NULL && i < link->proofs->roots_cap; i++) {
         const struct sg_root_wait *wait = &link->proofs->roots[i];
         if (wait->frame != NULL && memcmp(wait->root, root, SG_ID_LEN) == 0)
             return wait->frame;
@@ -226,9 +273,18 @@ struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[S
     return NULL;
 }
 
+bool sg_proof_is_waiting(const struct sg_link *link)
+{
+    for (size_t i = 0; link->proofs != NULL && i < link->proofs->roots_cap; i++) {
+        if (link->proofs->roots[i].frame != NULL)
+            return true;
+    }
+    return false;
+}
+
 void sg_proof_drop(struct sg_link *link, const uint8_t root[SG_ID_LEN])
 {
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_ROOTS_MAX; i++) {
+    for (size_t i = 0; link->proofs != NULL && i < link->proofs->roots_cap; i++) {
         struct sg_root_wait *wait = &link->proofs->roots[i];
         if (wait->frame == NULL || memcmp(wait->root, root, SG_ID_LEN) != 0)
             continue;

@@ -44,16 +44,20 @@ struct sg_key {
     uint64_t used;        /* tick of the last use */
 };
 
+/* What was sent last over a link: first 8 bytes of ids, a ring that grows up to its limit. */
+struct sg_sent {
+    uint64_t *tags; /* [cap], 0 = free */
+    uint8_t cap, next;
+};
+
 /* Keys and roots on their way over a link. */
 struct sg_link_proofs {
-    uint64_t keys_sent[SG_LINK_KEYS_MAX];        /* first 8 bytes of author ids, a ring */
-    uint64_t roots_sent[SG_LINK_ROOTS_SENT_MAX]; /* the same of roots of batches */
-    struct sg_root_wait roots[SG_LINK_ROOTS_MAX];
+    struct sg_sent keys_sent;   /* authors, up to SG_LINK_KEYS_MAX */
+    struct sg_sent roots_sent;  /* of batches, up to SG_LINK_ROOTS_SENT_MAX */
+    struct sg_root_wait *roots; /* [roots_cap] up to SG_LINK_ROOTS_MAX, a ring when it is full */
     struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
-    uint8_t keys_next;
-    uint8_t roots_next;
+    uint8_t roots_cap, roots_next;
     uint8_t new_keys_next;
-    uint8_t roots_sent_next;
     uint64_t wanted;      /* first 8 bytes of the root asked for last, 0 = none .. */
     sg_time_ns wanted_at; /* .. and when */
 };
