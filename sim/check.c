@@ -74,8 +74,8 @@ static uint32_t root_of(uint32_t *parent, uint32_t node)
     return node;
 }
 
-static bool knows(const struct sg_sim *sim, uint32_t node, const struct sg_topic_id *topic,
-                  const struct sg_peer_id *peer)
+bool sg_sim_is_neighbor(const struct sg_sim *sim, uint32_t node, const struct sg_topic_id *topic,
+                        const struct sg_peer_id *peer)
 {
     struct sg_peer_id peers[SG_HPV_ACTIVE_HARD];
     if (sim->nodes[node].core == NULL)
@@ -98,7 +98,7 @@ static void look_at(struct sg_sim *sim, uint32_t at, const struct sg_topic_id *t
     for (size_t i = 0; i < count; i++) {
         uint32_t peer = sg_sim_node_of(sim, &peers[i]);
         assert(peer != SG_MAP_NONE);
-        if (!knows(sim, peer, topic, &node->id)) {
+        if (!sg_sim_is_neighbor(sim, peer, topic, &node->id)) {
             overlay->asymmetric++;
             continue;
         }

@@ -46,7 +46,7 @@ struct sg_sim_extra {
     const struct sg_sim_scenario *scenario; /* NULL = the plan of struct sg_sim_config */
     struct sg_sim_result *result;           /* of the scenario, filled in */
     uint64_t checks;                        /* calls of sg_core_check */
-    uint64_t asymmetric; /* neighbours at the end that do not know of it, all scopes */
+    uint64_t asymmetric; /* neighbours at the end that have not known of it for a second */
     uint64_t frames, frames_lost, resets, crossings;
     uint32_t joined_alone; /* nodes without a neighbour when the settling ended */
     sg_time_ns published_at, ended_at;
@@ -184,6 +184,15 @@ enum sg_sim_phase {
 struct sg_sim_metrics;
 struct sg_sim_adversaries;
 
+/* See onesided.c: pairs are a node above its neighbour, in 32 bits each. */
+struct sg_sim_onesided {
+    uint64_t *pairs, *before; /* [count of cap] now, [before_count of before_cap] a second ago */
+    uint32_t count, cap, before_count, before_cap;
+    uint32_t lasting; /* pairs now that were there before */
+    bool looked, has_before;
+    sg_time_ns at; /* of the last look */
+};
+
 struct sg_sim_cut {
     sg_time_ns from, until;
     char name[SG_SIM_NAME_MAX];
@@ -241,7 +250,8 @@ struct sg_sim {
     struct sg_sim_adversaries *adversaries;
     /* check.c */
     uint64_t check_every;
-    uint32_t *union_find; /* [config.nodes] */
+    struct sg_sim_onesided onesided[2]; /* of the base, of the topic */
+    uint32_t *union_find;               /* [config.nodes] */
     double wall_started, wall_shown;
 };
 
@@ -413,8 +423,17 @@ struct sg_sim_overlay {
 /* The topic overlay of the living (NULL topic: base). O(nodes * view). */
 void sg_sim_check_overlay(struct sg_sim *sim, const struct sg_topic_id *topic,
                           struct sg_sim_overlay *overlay);
+/* Whether the peer is in the node's active view (NULL topic: base). */
+bool sg_sim_is_neighbor(const struct sg_sim *sim, uint32_t node, const struct sg_topic_id *topic,
+                        const struct sg_peer_id *peer);
 /* Prints what is broken and how to see it again, and aborts. */
 void sg_sim_broken(const struct sg_sim *sim, uint32_t node, const char *what);
+
+/* ---- onesided.c ---- */
+/* Honest neighbours of honest nodes that do not know of it and did not at the call a second ago;
+ * all that do not know of it when there was none. NULL topic: base. */
+uint32_t sg_sim_onesided(struct sg_sim *sim, const struct sg_topic_id *topic);
+void sg_sim_onesided_fini(struct sg_sim *sim, struct sg_sim_onesided *o);
 
 /* ---- wall.c ---- */
 /* Seconds of real time from some origin: for wall_seconds and progress only. */

@@ -174,7 +174,9 @@ static void converge(struct sg_sim *sim)
         return;
     sg_sim_check_overlay(sim, &sim->topic, &topic);
     sg_sim_check_overlay(sim, NULL, &base);
-    if (is_whole(&topic) && is_whole(&base) && topic.asymmetric + base.asymmetric == 0)
+    bool are_mutual = topic.asymmetric == 0 || sg_sim_onesided(sim, &sim->topic) == 0;
+    are_mutual = (base.asymmetric == 0 || sg_sim_onesided(sim, NULL) == 0) && are_mutual;
+    if (is_whole(&topic) && is_whole(&base) && are_mutual)
         sim->phase = SG_SIM_DONE;
 }
 

@@ -112,6 +112,8 @@ static void fini(struct sg_sim *sim)
     }
     sg_core_outbox_fini(&sim->out, sim->core_mem);
     sg_sim_share_fini(&sim->share);
+    sg_sim_onesided_fini(sim, &sim->onesided[0]);
+    sg_sim_onesided_fini(sim, &sim->onesided[1]);
     sg_sim_arena_fini(&sim->arena);
     sg_mem_free(sim->mem, sim->nodes_memory);
     sg_mem_free(sim->mem, sim->conns_memory);
@@ -288,7 +290,8 @@ static void fill_report(struct sg_sim *sim, struct sg_sim_report *report)
     struct sg_sim_overlay topic;
     sg_sim_check_overlay(sim, NULL, &base);
     sg_sim_check_overlay(sim, &sim->topic, &topic);
-    sim->extra->asymmetric = base.asymmetric + topic.asymmetric;
+    sim->extra->asymmetric = base.asymmetric > 0 ? sg_sim_onesided(sim, NULL) : 0;
+    sim->extra->asymmetric += topic.asymmetric > 0 ? sg_sim_onesided(sim, &sim->topic) : 0;
     sim->extra->ended_at = sim->now;
     sim->extra->links = 0;
     count_cores(sim);

@@ -138,16 +138,18 @@ static bool is_topic_well(struct sg_sim *sim)
         return false;
     /* attackers are part of that overlay: only honest networks can be whole */
     sg_sim_check_overlay(sim, &sim->topic, &topic);
+    bool are_mutual = topic.asymmetric == 0 || sg_sim_onesided(sim, &sim->topic) == 0;
     return sim->scenario->role_count > 0 ||
-           (topic.components <= 1 && topic.isolated == 0 && topic.asymmetric == 0);
+           (topic.components <= 1 && topic.isolated == 0 && are_mutual);
 }
 
 static bool is_well(struct sg_sim *sim)
 {
     struct sg_sim_graph graph;
     sg_sim_graph_look(sim, false, &graph);
-    return graph.components <= 1 && graph.isolated == 0 && graph.asymmetric == 0 &&
-           graph.wrong_dead == 0 && is_topic_well(sim);
+    bool are_mutual = graph.asymmetric == 0 || sg_sim_onesided(sim, NULL) == 0;
+    return graph.components <= 1 && graph.isolated == 0 && are_mutual && graph.wrong_dead == 0 &&
+           is_topic_well(sim);
 }
 
 void sg_sim_scenario_tick(struct sg_sim *sim)
