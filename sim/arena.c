@@ -6,8 +6,8 @@
 
 #include "internal.h"
 
-#define REGION ((size_t)256 << 10)
-#define REGIONS 128
+#define REGION ((size_t)64 << 10)
+#define REGIONS 512
 #define CHUNK (REGIONS * REGION)
 #define SMALL_MIN 32
 #define SMALL_MAX ((size_t)32 << 10)

@@ -2,7 +2,7 @@
  * small blocks and are visited in no order: without headers between the blocks, and on huge pages
  * where the system gives them, a visit costs fewer misses. Chunks are given back at the end.
  *
- * A chunk is cut into regions of 256 KiB, each for blocks of one size. What is known of the regions
+ * A chunk is cut into regions of 64 KiB, each for blocks of one size. What is known of the regions
  * stands at the head of their chunk, which is found by its address: chunks begin at multiples of
  * their size. A region whose blocks are all free is taken for another size: tables grow, those of
  * all nodes at the same time, and what they leave behind would otherwise be as much as they have. A

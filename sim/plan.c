@@ -7,6 +7,8 @@
 #define JOIN_PAUSE_NS (50 * SG_NS_PER_MS)
 /* Views are given this much after the last join, and up to that much to get into one piece. */
 #define SETTLE_MIN_NS (5 * SG_NS_PER_S)
+/* As the runtime does. */
+#define SEED_AGAIN_NS (10 * SG_NS_PER_S)
 #define SETTLE_MAX_NS (120 * SG_NS_PER_S)
 /* Attackers that are there first are among themselves for so long. */
 #define FIRST_NS (15 * SG_NS_PER_S)
@@ -192,6 +194,8 @@ static void tick(struct sg_sim *sim)
 {
     save_disks(sim);
     sg_sim_share_sweep(&sim->share);
+    if (sim->share.err != SG_OK)
+        sim->err = sim->share.err;
     if (sim->extra->tick != NULL)
         sim->extra->tick(sim, sim->extra->user);
     if (sim->scenario != NULL && sim->zero != SG_TIME_NEVER)
@@ -239,6 +243,8 @@ static void join(struct sg_sim *sim, uint32_t node)
 {
     if (sim->nodes[node].core == NULL) /* a restart may have been asked for twice */
         sg_sim_node_start(sim, node);
+    uint64_t again = SEED_AGAIN_NS / 2 + sg_prng_below(&sim->prng, SEED_AGAIN_NS);
+    plan(sim, sim->now + again, SG_SIM_EV_SEED, node);
     uint32_t last = sim->spare_next - 1;
     if (node == last && sim->phase == SG_SIM_JOINING)
         sim->phase = SG_SIM_SETTLING;

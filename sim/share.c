@@ -43,8 +43,10 @@ static bool resize(struct sg_sim_share *share, size_t cap)
 {
     struct sg_sim_share old = *share;
     struct sg_sim_share_slot *slots = sg_mem_new(share->mem, cap, sizeof(*slots));
-    if (slots == NULL)
+    if (slots == NULL) {
+        share->err = SG_ERR_NO_MEMORY;
         return false;
+    }
     share->slots = slots;
     share->cap = cap;
     share->count = 0;
@@ -86,7 +88,6 @@ void sg_sim_share_sweep(struct sg_sim_share *share)
         held += is_held(share->slots[i].buf) ? 1 : 0;
     while (cap < 4 * held)
         cap *= 2;
-    /* the larger table serves as well when there is no memory for a smaller one */
     if (share->count > held)
         (void)resize(share, cap);
 }

@@ -14,6 +14,13 @@ uint16_t sg_hpv_contact_find(const struct sg_hpv *m, const struct sg_peer_id *pe
     return SG_HPV_NONE;
 }
 
+sg_err sg_hpv_contact_reserve(struct sg_hpv *m)
+{
+    if (m->contacts == NULL)
+        m->contacts = sg_mem_new(m->config.mem, SG_HPV_CONTACTS_MAX, sizeof(*m->contacts));
+    return m->contacts == NULL ? SG_ERR_NO_MEMORY : SG_OK;
+}
+
 static void add(struct sg_hpv *m, const struct sg_peer_id *peer)
 {
     struct sg_hpv_contact *contact = &m->contacts[m->contact_count];

@@ -54,7 +54,8 @@ enum sg_hpv_in_kind {
     SG_HPV_IN_TIMEOUT,    /* the deadline has come */
     SG_HPV_IN_JOIN,       /* peer: join the overlay through this contact */
     SG_HPV_IN_CANDIDATES, /* peers [count]: heard of elsewhere (cache, topic walk): passive view.
-                           * on: the next exchange of a neighbour is with the first of them */
+                           * on: the next exchange of a neighbour is with the first of them,
+                           * is_soon: and at once */
     SG_HPV_IN_FAILED,     /* peer: the link went down or could not be opened */
     SG_HPV_IN_MESSAGE,    /* peer = the authenticated sender, msg */
     SG_HPV_IN_DEAD,       /* peer: the failure detector's verdict; leaves all views for good (a
@@ -68,6 +69,7 @@ struct sg_hpv_in {
     enum sg_hpv_in_kind kind;
     struct sg_peer_id peer;
     bool on;                        /* CONTACT, CANDIDATES */
+    bool is_soon;                   /* CANDIDATES */
     const struct sg_hpv_msg *msg;   /* MESSAGE; borrowed */
     const struct sg_peer_id *peers; /* CANDIDATES [count]; borrowed */
     size_t count;
@@ -163,7 +165,8 @@ struct sg_hpv {
     struct sg_hpv_trial *trial; /* [passive_max], parallel to passive */
     struct sg_hpv_pending pending[SG_HPV_PENDING_MAX];
     uint8_t pending_count;
-    struct sg_hpv_contact *contacts; /* [SG_HPV_CONTACTS_MAX], insertion order; never in passive */
+    /* [SG_HPV_CONTACTS_MAX], insertion order; never in passive; NULL until the first one */
+    struct sg_hpv_contact *contacts;
     uint8_t contact_count;
     struct sg_hpv_recent recent[SG_HPV_RECENT_MAX];
     uint8_t recent_count;
@@ -183,7 +186,7 @@ struct sg_hpv {
     uint64_t repair_pause_ns;
 };
 
-/* Allocates views and contacts. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a
+/* Allocates views. SG_ERR_NO_MEMORY; SG_ERR_INVALID_ARGUMENT when the config breaks a
  * hard limit, prwl > arwl, or active_target > active_max. Nothing to free after an error. */
 SG_MUST_USE sg_err sg_hpv_init(struct sg_hpv *m, const struct sg_hpv_config *config,
                                const struct sg_peer_id *self, sg_time_ns now, uint64_t seed);
@@ -192,7 +195,8 @@ void sg_hpv_fini(struct sg_hpv *m);
 /* One event in, all its outputs out (out is emptied first). On an error neither the machine nor
  * out has changed: SG_ERR_PROTOCOL for a message that no correct peer sends (charge the peer),
  * SG_ERR_INVALID_ARGUMENT for joining oneself or being one's own contact, SG_ERR_FULL for
- * more than SG_HPV_CONTACTS_MAX contacts. A clock that goes back counts as standing still.
+ * more than SG_HPV_CONTACTS_MAX contacts, SG_ERR_NO_MEMORY for the first. A clock that goes back
+ * counts as standing still.
  * Cost O(active_max + passive_max), for shuffles times SG_HPV_SHUFFLE_MAX. */
 SG_MUST_USE sg_err sg_hpv_input(struct sg_hpv *m, sg_time_ns now, const struct sg_hpv_in *in,
                                 struct sg_hpv_outbox *out);

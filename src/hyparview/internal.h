@@ -85,6 +85,8 @@ bool sg_hpv_is_flapping(const struct sg_hpv *m, const struct sg_peer_id *peer);
 /* contact.c */
 /* The place in m->contacts, or SG_HPV_NONE. */
 uint16_t sg_hpv_contact_find(const struct sg_hpv *m, const struct sg_peer_id *peer);
+/* Room for contacts, most nodes have none. SG_ERR_NO_MEMORY. */
+sg_err sg_hpv_contact_reserve(struct sg_hpv *m);
 void sg_hpv_contact_set(struct sg_hpv *m, const struct sg_peer_id *peer, bool on);
 /* Asks contacts for the places that are theirs. */
 void sg_hpv_contact_ask(struct sg_hpv *m, struct sg_hpv_outbox *out);

@@ -249,11 +249,14 @@ static void input_push_dropped(struct sg_core *core, const struct sg_core_in *in
 
 static sg_err input_seed(struct sg_core *core, const struct sg_core_in *in)
 {
-    struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = in->peer};
-    struct sg_hpv *base = &core->scopes[0]->hpv;
+    const struct sg_hpv_in join = {.kind = SG_HPV_IN_JOIN, .peer = in->peer};
+    const struct sg_hpv_in exchange = {
+        .kind = SG_HPV_IN_CANDIDATES, .peers = &in->peer, .count = 1, .on = true, .is_soon = true};
+    const struct sg_hpv *base = &core->scopes[0]->hpv;
     if (sg_hpv_is_active(base, &in->peer) || sg_hpv_is_pending(base, &in->peer))
         return SG_OK;
-    return sg_scope_hpv(core, core->scopes[0], &join);
+    bool is_in = base->active_count >= base->config.active_target;
+    return sg_scope_hpv(core, core->scopes[0], is_in ? &exchange : &join);
 }
 
 static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
@@ -473,7 +476,7 @@ void sg_core_prefetch(const struct sg_core *core, const struct sg_peer_id *peer,
             sg_prefetch(core->scopes[i], offsetof(struct sg_scope, is_base));
         return;
     default:
-        for (uint32_t i = 0; !is_packet && i < core->scope_count && i < PREFETCH_SCOPES; i++)
+        for (uint32_t i = 1; !is_packet && i < core->scope_count && i < PREFETCH_SCOPES; i++)
             sg_pt_prefetch(core->scopes[i]->pt, peer == NULL, stage - 3);
         return;
     }
@@ -508,11 +511,14 @@ void sg_core_check(const struct sg_core *core)
         size_t lazy = 0;
         assert(sg_index_get(&core->scope_index, scope->topic.b) == i);
         assert(scope->hpv_due == sg_hpv_deadline(&scope->hpv));
-        assert(scope->pt_due == sg_pt_deadline(scope->pt));
+        assert(scope->pt_due == sg_scope_pt_deadline(scope));
+        assert(scope->is_base == (i == 0) && scope->is_base == (scope->pt == NULL));
         sg_hpv_check(&scope->hpv);
+        sg_history_check(scope);
+        if (scope->is_base)
+            continue;
         sg_pt_check(scope->pt);
         sg_pt_degrees(scope->pt, &eager, &lazy);
-        sg_history_check(scope);
         assert(eager + lazy == scope->hpv.active_count);
     }
     for (uint32_t i = 0; i < core->link_count; i++)

@@ -213,10 +213,6 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
     struct sg_held *held = sg_held_find(scope, id);
     if (held == NULL)
         return;
-    /* each answer costs what a verification would: the same budget bounds it */
-    if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
-                        core->config.verify_burst))
-        return;
     if (link->proofs != NULL) {
         forget(&link->proofs->keys_sent, sg_tag_of(held->author.b));
         forget(&link->proofs->roots_sent, root_tag(held));
@@ -291,26 +287,46 @@ static void never_again(struct sg_core *core, struct sg_scope *scope, const stru
     (void)sg_scope_pt(core, scope, &in);
 }
 
-/* The link's budget of verifications is used up, which is no fault of the peer: many authors may
- * publish at once. The message counts as announced, so it is asked for again after a while. */
-static void verify_later(struct sg_core *core, struct sg_scope *scope,
-                         const struct sg_peer_id *peer, const struct sg_msg_id *id)
+/* What came and could not be looked at counts as announced: it is asked for after a while. */
+static void is_announced(struct sg_core *core, struct sg_scope *scope,
+                         const struct sg_peer_id *peer, const struct sg_msg_id *id,
+                         bool is_postponed)
 {
     struct sg_pt_have have = {.id = *id, .hop = 1};
     struct sg_pt_in in = {.kind = SG_PT_IN_IHAVE, .peer = *peer, .have = &have, .count = 1};
-    in.is_postponed = true;
+    in.is_postponed = is_postponed;
+    (void)sg_scope_pt(core, scope, &in);
+}
+
+/* The link's budget of verifications is used up, which is no fault of the peer: many authors may
+ * publish at once. */
+static void verify_later(struct sg_core *core, struct sg_scope *scope,
+                         const struct sg_peer_id *peer, const struct sg_msg_id *id)
+{
     core->stats.refused_overload++;
     sg_trace(&core->config.trace, SG_TRACE_REFUSE, peer->b, id->b, (uint64_t)-SG_ERR_LIMIT);
-    (void)sg_scope_pt(core, scope, &in);
+    is_announced(core, scope, peer, id, true);
+}
+
+/* One answer brings the root for all messages below it, and this message; those behind it wait for
+ * the root like any announcement. A peer without the proof of what it sends owes it: unlike with a
+ * budget of ours that is used up, its promises stand. */
+static void without_proof(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
+                          const struct sg_arrival *a)
+{
+    if (sg_proof_may_ask(core, link, a->root))
+        ask_for_proof(core, link, scope, &a->id);
+    else if (a->is_past)
+        sg_backfill_again(core, scope);
+    else
+        is_announced(core, scope, &link->peer, &a->id, false);
 }
 
 void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                       const struct sg_msg_id *id, sg_err err)
 {
     struct sg_link *link = sg_link_find(core, peer);
-    if (err == SG_ERR_NOT_FOUND && link != NULL)
-        ask_for_proof(core, link, scope, id);
-    else if (err == SG_ERR_LIMIT && sg_backfill_expects(scope, peer, id))
+    if (err == SG_ERR_LIMIT && sg_backfill_expects(scope, peer, id))
         sg_backfill_again(core, scope);
     else if (err == SG_ERR_LIMIT)
         verify_later(core, scope, peer, id);
@@ -462,6 +478,8 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     core->stats.payload_bytes_in += a.msg.payload.len;
     err = receive_new(core, link, scope, &a, frame);
     drop_lone_root(core, link, &a);
-    if (err != SG_OK)
+    if (err == SG_ERR_NOT_FOUND)
+        without_proof(core, link, scope, &a);
+    else if (err != SG_OK)
         sg_gossip_refuse(core, scope, &link->peer, &a.id, err);
 }

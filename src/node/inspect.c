@@ -29,7 +29,7 @@ void sg_core_degrees(const struct sg_core *core, const struct sg_topic_id *topic
     const struct sg_scope *scope = sg_scope_find(core, topic);
     *eager = 0;
     *lazy = 0;
-    if (scope != NULL)
+    if (scope != NULL && !scope->is_base)
         sg_pt_degrees(scope->pt, eager, lazy);
 }
 
@@ -37,7 +37,7 @@ bool sg_core_is_eager(const struct sg_core *core, const struct sg_topic_id *topi
                       const struct sg_peer_id *peer)
 {
     const struct sg_scope *scope = sg_scope_find(core, topic);
-    return scope != NULL && sg_pt_is_eager(scope->pt, peer);
+    return scope != NULL && !scope->is_base && sg_pt_is_eager(scope->pt, peer);
 }
 
 bool sg_core_kept(const struct sg_core *core, const struct sg_topic_id *topic,
@@ -98,6 +98,8 @@ size_t sg_core_sources(const struct sg_core *core, const struct sg_topic_id *top
 {
     const struct sg_scope *scope = sg_scope_find(core, topic);
     size_t count = 0;
+    if (scope != NULL && scope->is_base)
+        return 0;
     for (uint16_t i = 0; scope != NULL && i < scope->hpv.active_count; i++) {
         if (!sg_pt_is_source(scope->pt, &scope->hpv.active[i].id))
             continue;

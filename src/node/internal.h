@@ -138,6 +138,8 @@ void sg_scope_free(struct sg_core *core, struct sg_scope *scope);
 /* One machine step with all its outputs. The error is the machine's. */
 sg_err sg_scope_hpv(struct sg_core *core, struct sg_scope *scope, const struct sg_hpv_in *in);
 sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg_pt_in *in);
+/* Of its tree; SG_TIME_NEVER of the base, which has none. */
+sg_time_ns sg_scope_pt_deadline(const struct sg_scope *scope);
 /* Sets the class of a topic's messages, whether it is open or not. SG_ERR_LIMIT: scopes_max topics
  * have one; SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_scope_prioritise(struct sg_core *core, const struct sg_topic_id *topic,
@@ -277,6 +279,9 @@ struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[S
  * borrowed. */
 struct sg_buf *sg_proof_key(struct sg_core *core, const struct sg_peer_id *author,
                             struct sg_buf *frame);
+/* Whether a missing root may be asked for now: once a second per link and root. Then it counts as
+ * asked for. */
+bool sg_proof_may_ask(struct sg_core *core, struct sg_link *link, const uint8_t root[SG_ID_LEN]);
 /* Whether any ROOT frame waits on the link. */
 bool sg_proof_is_waiting(const struct sg_link *link);
 /* Lets go of it: its signature is bad, or nobody needs it any more. */

@@ -202,10 +202,16 @@ static void note_unreachable(struct sg_core *core, const struct sg_peer_id *peer
                              const struct sg_topic_id *topic)
 {
     /* what does not fit is found out by the machines' own timeouts */
-    if (core->todo == NULL)
-        core->todo = sg_mem_new(core->config.mem, SG_TODO_MAX, sizeof(*core->todo));
-    if (core->todo != NULL && core->todo_count < SG_TODO_MAX)
-        core->todo[core->todo_count++] = (struct sg_todo){*peer, *topic};
+    if (core->todo_count == SG_TODO_MAX)
+        return;
+    if (core->todo_count == core->todo_cap) {
+        void *todo = sg_mem_grow(core->config.mem, core->todo, &core->todo_cap, SG_TODO_MAX,
+                                 sizeof(*core->todo));
+        if (todo == NULL)
+            return;
+        core->todo = todo;
+    }
+    core->todo[core->todo_count++] = (struct sg_todo){*peer, *topic};
 }
 
 void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,

@@ -354,18 +354,22 @@ static void give(struct sg_held *proof, struct sg_buf *root, struct sg_buf *key)
     proof->key = sg_buf_ref(key);
 }
 
-/* SG_ERR_NOT_FOUND, or SG_ERR_LIMIT when the root was asked for a moment ago. */
-static sg_err is_missing(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a)
+bool sg_proof_may_ask(struct sg_core *core, struct sg_link *link, const uint8_t root[SG_ID_LEN])
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
-    uint64_t tag = sg_tag_of(a->root);
-    if (proofs == NULL || a->msg.batch_count == 1)
-        return SG_ERR_NOT_FOUND;
-    if (proofs->wanted == tag && sg_time_since(core->now, proofs->wanted_at) < WANT_NS)
-        return SG_ERR_LIMIT;
-    proofs->wanted = tag;
-    proofs->wanted_at = core->now;
-    return SG_ERR_NOT_FOUND;
+    uint64_t tag = sg_tag_of(root);
+    if (proofs == NULL)
+        return true;
+    struct sg_wanted *oldest = proofs->wanted;
+    for (size_t i = 0; i < SG_LINK_WANTED_MAX; i++) {
+        struct sg_wanted *wanted = &proofs->wanted[i];
+        if (wanted->tag == tag && sg_time_since(core->now, wanted->at) < WANT_NS)
+            return false;
+        if (wanted->at < oldest->at)
+            oldest = wanted;
+    }
+    *oldest = (struct sg_wanted){tag, core->now};
+    return true;
 }
 
 sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a,
@@ -400,7 +404,7 @@ sg_err sg_proof_check(struct sg_core *core, struct sg_link *link, const struct s
                             .batch_count = a->msg.batch_count};
     memcpy(what.root, a->root, SG_ID_LEN);
     if (what.key == NULL || what.frame == NULL)
-        return is_missing(core, link, a);
+        return SG_ERR_NOT_FOUND;
     SG_TRY(begin(core, link, a, &what));
     give(proof, what.frame, what.key);
     return SG_OK;

@@ -272,10 +272,15 @@ static void route_proof_want(struct sg_core *core, struct sg_link *link, struct 
 {
     struct sg_msg_id id;
     sg_err err = sg_proof_want_decode(r, &id);
-    if (err != SG_OK)
+    if (err != SG_OK) {
         sg_refuse(core, link, NULL, err);
-    else
-        sg_push_proof(core, scope, link, &id);
+        return;
+    }
+    const uint64_t cost = cost_of(scope, &id); /* the message goes again, as for a GRAFT */
+    if (cost == 0 || !may_repair(core, link, cost))
+        return;
+    link->repair.milli -= cost;
+    sg_push_proof(core, scope, link, &id);
 }
 
 /* Kinds that belong to a scope. */

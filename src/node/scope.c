@@ -29,18 +29,24 @@ struct sg_scope *sg_scope_find(const struct sg_core *core, const struct sg_topic
     return at == SG_INDEX_NONE ? NULL : core->scopes[at];
 }
 
+sg_time_ns sg_scope_pt_deadline(const struct sg_scope *scope)
+{
+    return scope->pt == NULL ? SG_TIME_NEVER : sg_pt_deadline(scope->pt);
+}
+
 static sg_err init_machines(struct sg_core *core, struct sg_scope *scope)
 {
     const struct sg_core_config *config = &core->config;
     uint64_t hpv_seed = sg_prng_next(&core->prng);
     uint64_t pt_seed = sg_prng_next(&core->prng);
     SG_TRY(sg_hpv_init(&scope->hpv, &config->hpv, &config->self, core->now, hpv_seed));
-    SG_TRY(sg_pt_new(&scope->pt, &config->pt, core->now, pt_seed));
+    if (!scope->is_base)
+        SG_TRY(sg_pt_new(&scope->pt, &config->pt, core->now, pt_seed));
     /* one more than the machine caches: a message is put in before the oldest is forgotten */
     sg_store_init(&scope->store, config->pt.cache_max + 1, &core->index_keys);
     sg_windows_init(&scope->windows, config->authors_max, &core->index_keys);
     scope->hpv_due = sg_hpv_deadline(&scope->hpv);
-    scope->pt_due = sg_pt_deadline(scope->pt);
+    scope->pt_due = sg_scope_pt_deadline(scope);
     return SG_OK;
 }
 
@@ -122,7 +128,7 @@ void sg_core_stats(const struct sg_core *core, struct sg_core_stats *stats)
 {
     *stats = core->stats;
     stats->swim = *sg_swim_stats(core->swim);
-    for (uint32_t i = 0; i < core->scope_count; i++)
+    for (uint32_t i = 1; i < core->scope_count; i++)
         add_pt_stats(&stats->pt, sg_pt_stats(core->scopes[i]->pt));
 }
 
@@ -288,6 +294,8 @@ sg_err sg_scope_pt(struct sg_core *core, struct sg_scope *scope, const struct sg
     struct sg_pt_outbox box;
     struct sg_announce announce = {0};
     core->is_rest_stale = true;
+    if (scope->is_base) /* it has no tree */
+        return SG_OK;
     SG_TRY(sg_pt_input(scope->pt, core->now, in, &box));
     scope->pt_due = sg_pt_deadline(scope->pt);
     for (size_t i = 0; i < box.count; i++) {
@@ -381,7 +389,7 @@ static void scope_timeout(struct sg_core *core, struct sg_scope *scope)
     struct sg_pt_in pt = {.kind = SG_PT_IN_TIMEOUT};
     for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_hpv_deadline(&scope->hpv) <= core->now; i++)
         (void)sg_scope_hpv(core, scope, &hpv);
-    for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_pt_deadline(scope->pt) <= core->now; i++)
+    for (int i = 0; i < TIMEOUT_STEPS_MAX && sg_scope_pt_deadline(scope) <= core->now; i++)
         (void)sg_scope_pt(core, scope, &pt);
     sg_backfill_timeout(core, scope);
     sg_docflow_timeout(core, scope);

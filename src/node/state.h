@@ -21,6 +21,8 @@
 /* Batch roots we remember to have sent over a link; forgetting one costs a ROOT frame. */
 #define SG_LINK_ROOTS_SENT_MAX 64
 #define SG_LINK_NEW_KEYS_MAX 2
+/* Roots asked for that we remember: batches of so many authors can be under way without a root. */
+#define SG_LINK_WANTED_MAX 4
 #define SG_BANS_MAX 64
 #define SG_TODO_MAX 64
 
@@ -44,6 +46,12 @@ struct sg_key {
     uint64_t used;        /* tick of the last use */
 };
 
+/* A root that was asked for. */
+struct sg_wanted {
+    uint64_t tag; /* its first 8 bytes, 0 = none */
+    sg_time_ns at;
+};
+
 /* What was sent last over a link: first 8 bytes of ids, a ring that grows up to its limit. */
 struct sg_sent {
     uint64_t *tags; /* [cap], 0 = free */
@@ -58,8 +66,7 @@ struct sg_link_proofs {
     struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
     uint8_t roots_cap, roots_next;
     uint8_t new_keys_next;
-    uint64_t wanted;      /* first 8 bytes of the root asked for last, 0 = none .. */
-    sg_time_ns wanted_at; /* .. and when */
+    struct sg_wanted wanted[SG_LINK_WANTED_MAX]; /* roots asked for last */
 };
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
@@ -161,7 +168,7 @@ struct sg_scope {
     /* of the machines, as of their last input: asking them anew after each input of the core costs
      * more than most inputs */
     sg_time_ns hpv_due, pt_due;
-    struct sg_pt *pt;
+    struct sg_pt *pt; /* NULL of the base: it carries no payload */
     bool is_base;
     bool is_closing;
     uint32_t subscriptions;
@@ -347,7 +354,7 @@ struct sg_core {
     bool is_rest_stale; /* rest_due is to be found anew at the end of the input */
     uint32_t link_count, link_cap;
     uint32_t scope_count, scope_cap;
-    uint32_t todo_count;
+    uint32_t todo_count, todo_cap;
     sg_time_ns links_check_at;
     sg_time_ns swim_due; /* its deadline, as of its last input */
     sg_time_ns rest_due; /* of all others, as of the last input that could change it */
@@ -379,7 +386,7 @@ struct sg_core {
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
     struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
-    struct sg_todo *todo; /* [SG_TODO_MAX], NULL until the first one */
+    struct sg_todo *todo; /* [todo_cap], NULL until the first one */
     struct sg_ping ping;
     sg_time_ns rejoin_at;
     struct sg_records records;

@@ -136,6 +136,7 @@ struct sg_node {
     struct sg_rt_archive archive; /* likewise */
     struct sg_rt_contacts contacts;
     uint32_t base_neighbors;
+    sg_time_ns mix_at;    /* a seed is asked again; 0 = not any more */
     sg_time_ns reseed_at; /* with few neighbours: the next try of all seeds; 0 = not set */
     bool has_local_peers; /* somebody was met at a loopback address */
     sg_time_ns watch_at;
@@ -287,6 +288,8 @@ void sg_rt_want_seeds(struct sg_node *node);
 void sg_rt_run_seeds(struct sg_node *node);
 /* When all seeds are wanted once more, because neighbours are few. */
 sg_time_ns sg_rt_reseed_deadline(const struct sg_node *node);
+/* Asks one of them again some seconds after the start. */
+void sg_rt_mix_later(struct sg_node *node);
 /* conn, a seed's, is connected to peer. */
 void sg_rt_seed_connected(struct sg_node *node, sg_quic_conn_id conn,
                           const struct sg_peer_id *peer);

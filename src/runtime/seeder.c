@@ -18,17 +18,38 @@ static bool are_wanted(const struct sg_node *node)
 #define NEIGHBORS_FEW 3
 #define RESEED_NS (300 * SG_NS_PER_S)
 
+/* Many who start at the same time can be an island beside the rest: so long after the start, by
+ * half of it more or less, one of the seeds is asked again. */
+#define MIX_NS (10 * SG_NS_PER_S)
+
 sg_time_ns sg_rt_reseed_deadline(const struct sg_node *node)
 {
     bool is_set = node->reseed_at != 0 && node->base_neighbors < NEIGHBORS_FEW;
-    return is_set ? node->reseed_at : SG_TIME_NEVER;
+    sg_time_ns mix_at = node->mix_at == 0 ? SG_TIME_NEVER : node->mix_at;
+    return is_set ? sg_time_min(node->reseed_at, mix_at) : mix_at;
+}
+
+void sg_rt_mix_later(struct sg_node *node)
+{
+    if (node->seeds.count > 0)
+        node->mix_at = sg_time_add(node->now, sg_prng_jitter(&node->prng, MIX_NS, 50));
+}
+
+static void mix(struct sg_node *node)
+{
+    if (node->mix_at == 0 || node->mix_at > node->now)
+        return;
+    node->mix_at = 0;
+    if (node->seeds.count > 0)
+        sg_rt_seed_want(node->seeds.seed[sg_prng_below(&node->prng, node->seeds.count)], node->now);
 }
 
 /* Each time the neighbours become few the interval begins anew, so that the survivors of a large
  * failure do not come all at once. */
 static void reseed(struct sg_node *node)
 {
-    bool is_due = sg_rt_reseed_deadline(node) <= node->now;
+    bool is_due = node->reseed_at != 0 && node->base_neighbors < NEIGHBORS_FEW &&
+                  node->reseed_at <= node->now;
     if (is_due)
         sg_rt_want_seeds(node);
     if (node->base_neighbors >= NEIGHBORS_FEW || node->seeds.count == 0)
@@ -212,6 +233,7 @@ void sg_rt_run_seeds(struct sg_node *node)
 {
     if (node->has_left)
         return;
+    mix(node);
     reseed(node);
     for (size_t i = 0; i < node->seeds.count; i++) {
         struct sg_rt_seed *seed = node->seeds.seed[i];

@@ -84,6 +84,7 @@ static void begin(struct sg_node *node)
     node->has_begun = true;
     sg_rt_contacts_begin(node); /* first: they are dialled before the others */
     sg_rt_want_seeds(node);
+    sg_rt_mix_later(node);
 }
 
 void sg_rt_turn(struct sg_node *node)

@@ -80,7 +80,7 @@ static void test_out_of_memory(void **state)
         sg_err err = init_with(&c);
         assert_int_equal(f.live, 0);
         if (err == SG_OK) {
-            assert_int_equal(n, 5);
+            assert_int_equal(n, 4);
             break;
         }
         assert_int_equal(err, SG_ERR_NO_MEMORY);

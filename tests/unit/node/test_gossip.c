@@ -379,13 +379,22 @@ static void ask(size_t from, size_t to, const struct sg_msg_id *id)
 
 #define ASKED 100
 
-static void grafts_are_answered_within_a_budget(void **state)
+static void want_proof(size_t from, size_t to, const struct sg_msg_id *id)
+{
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_proof_want_encode(&w, id);
+    net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+}
+
+static void expect_budget(void (*ask_for)(size_t from, size_t to, const struct sg_msg_id *id))
 {
     static uint8_t big[SG_PAYLOAD_MAX];
     static struct sg_msg_id ids[ASKED];
     struct sg_core_publish result;
     struct sg_core_stats stats;
-    (void)state;
     net_init(&net, 2, NULL);
     net_settle(&net, &topic);
     for (size_t i = 0; i < ASKED; i++) {
@@ -396,7 +405,7 @@ static void grafts_are_answered_within_a_budget(void **state)
     sg_core_stats(net.core[0], &stats);
     uint64_t pushed = stats.payload_bytes_out;
     for (size_t i = 0; i < 10 * ASKED; i++) {
-        ask(1, 0, &ids[i % ASKED]);
+        ask_for(1, 0, &ids[i % ASKED]);
         if (i % 10 == 0)
             net_run(&net, SG_NS_PER_MS);
     }
@@ -405,6 +414,18 @@ static void grafts_are_answered_within_a_budget(void **state)
     assert_in_range(stats.payload_bytes_out - pushed, 3 << 20, 5 << 20);
     assert_true(stats.repairs_refused > 900);
     net_fini(&net);
+}
+
+static void grafts_are_answered_within_a_budget(void **state)
+{
+    (void)state;
+    expect_budget(ask);
+}
+
+static void wanted_proofs_are_answered_within_a_budget(void **state)
+{
+    (void)state;
+    expect_budget(want_proof);
 }
 
 /* threats.md 13: ten thousand a second for one message. */
@@ -562,6 +583,7 @@ int main(void)
         cmocka_unit_test(late_and_early_messages_cost_an_honest_relay_nothing),
         cmocka_unit_test(the_base_scope_carries_no_payload),
         cmocka_unit_test(grafts_are_answered_within_a_budget),
+        cmocka_unit_test(wanted_proofs_are_answered_within_a_budget),
         cmocka_unit_test(a_message_is_served_three_times),
         cmocka_unit_test(large_messages_are_wanted_once),
         cmocka_unit_test(bytes_are_bounded_per_link),

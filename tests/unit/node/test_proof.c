@@ -338,6 +338,29 @@ static void a_missing_root_is_asked_for_once(void **state)
     net_fini(&net);
 }
 
+/* Who sends what it cannot prove owes the proof: it gets no time for what else it has promised. */
+static void messages_without_root_are_no_overload(void **state)
+{
+    static struct batch batch[2];
+    struct sg_core_stats stats;
+    (void)state;
+    begin(&batch[0], 8);
+    for (uint8_t i = 0; i < batch[0].count; i++)
+        batch[0].msg[i].sequence += 100;
+    for (uint8_t i = 0; i < batch[0].count; i++)
+        sg_message_id(net.core[0], &topic, &batch[0].msg[i], &batch[0].id[i]);
+    make_root(&batch[0], 0);
+    make_batch(&batch[1], 8);
+    for (uint8_t i = 0; i < 8; i++) { /* in turn: each root is asked for once all the same */
+        inject_message(&batch[0].msg[i]);
+        inject_message(&batch[1].msg[i]);
+    }
+    sg_core_stats(net.core[1], &stats);
+    assert_int_equal(stats.proofs_wanted, 2);
+    assert_int_equal(stats.refused_overload, 0);
+    net_fini(&net);
+}
+
 static void keys_and_roots_of_wrong_size_are_malformed(void **state)
 {
     uint8_t junk[100] = {1};
@@ -388,6 +411,7 @@ int main(void)
         cmocka_unit_test(nothing_is_below_a_verified_root_but_its_leaves),
         cmocka_unit_test(an_author_cannot_sign_for_another),
         cmocka_unit_test(a_missing_root_is_asked_for_once),
+        cmocka_unit_test(messages_without_root_are_no_overload),
         cmocka_unit_test(a_position_in_the_tree_cannot_be_changed),
         cmocka_unit_test(a_root_of_another_author_does_not_serve),
         cmocka_unit_test(keys_and_roots_of_wrong_size_are_malformed),
