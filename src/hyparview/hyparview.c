@@ -358,7 +358,7 @@ static void on_candidates(struct sg_hpv *m, const struct sg_hpv_in *in, struct s
     for (size_t i = 0; i < in->count; i++)
         sg_hpv_passive_add(m, &in->peers[i], 0);
     if (in->is_soon)
-        sg_hpv_rotate(m, out);
+        sg_hpv_cross(m, out);
 }
 
 static void dispatch(struct sg_hpv *m, const struct sg_hpv_in *in, struct sg_hpv_outbox *out)

@@ -139,6 +139,8 @@ void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out);
 sg_time_ns sg_hpv_repair_deadline(const struct sg_hpv *m);
 /* With a full view: exchanges one neighbour for a candidate, if that agrees. */
 void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out);
+/* The same with the one that was named for it, if it can be asked, and with nobody else. */
+void sg_hpv_cross(struct sg_hpv *m, struct sg_hpv_outbox *out);
 /* With a full view: asks one candidate that failed earlier whether it is back. */
 void sg_hpv_probe_failed(struct sg_hpv *m, struct sg_hpv_outbox *out);
 

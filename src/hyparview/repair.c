@@ -397,6 +397,13 @@ void sg_hpv_rotate(struct sg_hpv *m, struct sg_hpv_outbox *out)
         sg_hpv_request(m, &peer, SG_HPV_FOR_ROTATION, out);
 }
 
+void sg_hpv_cross(struct sg_hpv *m, struct sg_hpv_outbox *out)
+{
+    struct sg_peer_id peer;
+    if (may_exchange(m) && pick_bridge(m, &peer))
+        sg_hpv_request(m, &peer, SG_HPV_FOR_ROTATION, out);
+}
+
 void sg_hpv_probe_failed(struct sg_hpv *m, struct sg_hpv_outbox *out)
 {
     struct sg_peer_id peer;

@@ -103,8 +103,8 @@ enum sg_core_in_kind {
     SG_CORE_IN_LINK_ALIVE,   /* peer: its transport acknowledged a frame of SG_LANE_DATAGRAM: a
                               * PING is answered by that, an ACK is sent only when it has news */
     SG_CORE_IN_LINK_SECRET,  /* peer, secret: another connection carries the link from now on */
-    SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it, or exchange one of
-                              * enough neighbours for it. Once at the start, once about 10 s later */
+    SG_CORE_IN_SEED,         /* peer: a seed, whose link is up: join through it, or exchange one
+                              * of enough neighbours for it. At the start, and about 10 s later */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed), buf */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id, lane: the SEND with `droppable` found it full */
     SG_CORE_IN_SUBSCRIBE,    /* topic: counted; on: the topic is durable from now on, its messages

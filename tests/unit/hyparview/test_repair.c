@@ -383,6 +383,27 @@ static void test_rotation(void **state)
     bench_close(&b);
 }
 
+/* A seed that is asked again: known as a candidate or not, by others first or not. */
+static void test_exchange_at_once(void **state)
+{
+    (void)state;
+    struct bench b;
+    const struct sg_peer_id seed = peer_named("q");
+    const struct sg_hpv_in in = {
+        .kind = SG_HPV_IN_CANDIDATES, .peers = &seed, .count = 1, .on = true, .is_soon = true};
+    for (int is_known = 0; is_known < 2; is_known++) {
+        open_without_timers(&b, 2, 3, 8);
+        neighbors(&b, "a b");
+        candidates(&b, is_known ? "p q r" : "p r");
+        assert_string_equal(bench_input(&b, &in), "send q NEIGHBOR high\n");
+        assert_string_equal(bench_input(&b, &in), ""); /* asked already */
+        says(&b, "q", "NEIGHBOR_REPLY accepted");
+        assert_true(is_active(&b, "q"));
+        assert_int_equal(b.m.active_count, 2);
+        bench_close(&b);
+    }
+}
+
 static void test_rotation_refused(void **state)
 {
     (void)state;
@@ -521,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_last_neighbor_is_asked_again_soon),
         cmocka_unit_test(test_no_candidates_no_timer),
         cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_exchange_at_once),
         cmocka_unit_test(test_rotation_refused),
         cmocka_unit_test(test_no_rotation_below_target),
         cmocka_unit_test(test_rotation_can_be_off),
