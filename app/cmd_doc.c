@@ -1,9 +1,12 @@
 /* saorsa doc: shared documents in files. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doc_cmd.h"
+#include "input_file.h"
 #include "json_out.h"
 
 static const char *explain(sg_err err)
@@ -36,9 +39,29 @@ static const char *explain(sg_err err)
     return sg_err_text(err);
 }
 
+/* What SQLite cannot use as a file says little by its error: a folder, a device, another's file. */
+static int file_error(const char *file, sg_err err)
+{
+    switch (err) {
+    case SG_ERR_IO:
+    case SG_ERR_NOT_FOUND:
+    case SG_ERR_EXISTS:
+    case SG_ERR_CORRUPT:
+    case SG_ERR_PERMISSION:
+        break;
+    default:
+        return 0;
+    }
+    int error = sg_input_kind_error(file);
+    if (error == 0 && access(file, F_OK) == 0 && access(file, R_OK | W_OK) != 0)
+        error = errno;
+    return error;
+}
+
 int sg_doc_fail(const char *what, sg_err err)
 {
-    sg_complain("%s: %s", what, explain(err));
+    int error = file_error(what, err);
+    sg_complain("%s: %s", what, error != 0 ? sg_input_why(error) : explain(err));
     return SG_EXIT_FAILURE;
 }
 

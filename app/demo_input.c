@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include "demo.h"
 #include "demo_text.h"
+#include "input_file.h"
 
 #define INPUT_MAX_MIB 64
 #define INPUT_MAX ((size_t)INPUT_MAX_MIB * 1024 * 1024)
@@ -33,7 +36,7 @@ static char *read_stream(FILE *in, const char *name, size_t *len)
             break;
     }
     if (ferror(in)) {
-        sg_complain("cannot read %s: %s", name, strerror(errno));
+        sg_complain_read(name, errno);
         free(text);
         return NULL;
     }
@@ -68,9 +71,12 @@ static char *read_input(const char *name, size_t *len)
         return own_text(len);
     if (strcmp(name, "-") == 0)
         return read_stream(stdin, "stdin", len);
-    FILE *in = fopen(name, "rbe");
+    int fd = sg_input_open(name);
+    FILE *in = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (in == NULL) {
-        sg_complain("cannot open %s: %s", name, strerror(errno));
+        sg_complain_read(name, errno);
+        if (fd >= 0)
+            close(fd);
         return NULL;
     }
     char *text = read_stream(in, name, len);

@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include "doc_cmd.h"
+#include "input_file.h"
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
 bool sg_doc_read_all(const char *name, struct sg_doc_bytes *out)
 {
-    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
+    bool is_stdin = strcmp(name, "-") == 0;
+    int fd = is_stdin ? -1 : sg_input_open(name);
+    FILE *file = is_stdin ? stdin : fd >= 0 ? fdopen(fd, "rb") : NULL;
     size_t cap = 1 << 16;
     *out = (struct sg_doc_bytes){malloc(cap), 0};
     while (file != NULL && out->data != NULL) {
@@ -29,11 +32,13 @@ bool sg_doc_read_all(const char *name, struct sg_doc_bytes *out)
     }
     bool is_good = file != NULL && out->data != NULL && !ferror(file) && out->len < cap;
     if (!is_good) {
-        sg_complain("%s: %s", name, strerror(errno));
+        sg_complain_read(is_stdin ? "stdin" : name, errno);
         free(out->data);
     }
-    if (file != NULL && file != stdin)
+    if (file != NULL && !is_stdin)
         (void)fclose(file);
+    else if (fd >= 0)
+        close(fd);
     return is_good;
 }
 
@@ -49,7 +54,7 @@ bool sg_doc_write_all(const char *name, const struct sg_doc_bytes *bytes, bool m
     if (strcmp(name, "-") == 0) {
         bool is_written = write_to(stdout, bytes);
         if (!is_written)
-            sg_complain("stdout: %s", strerror(errno));
+            sg_complain_write("stdout", errno);
         return is_written;
     }
     int len = snprintf(whole, sizeof(whole), may_replace ? "%s.new" : "%s", name);
@@ -65,7 +70,7 @@ bool sg_doc_write_all(const char *name, const struct sg_doc_bytes *bytes, bool m
         is_good = rename(whole, name) == 0;
     if (is_good)
         return true;
-    sg_complain("%s: %s", name, strerror(errno));
+    sg_complain_write(name, errno);
     if (file != NULL) /* a part of it is of no use */
         (void)unlink(whole);
     return false;

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "input_file.h"
 
 static int too_long(void)
 {
@@ -17,7 +19,7 @@ static int read_stream(FILE *file, const char *name, uint8_t meta[SG_CTL_META_MA
     uint8_t data[SG_CTL_META_MAX + 1];
     size_t got = fread(data, 1, sizeof(data), file);
     if (ferror(file)) {
-        sg_complain("cannot read %s: %s", name, strerror(errno));
+        sg_complain_read(name, errno);
         return SG_EXIT_FAILURE;
     }
     if (got > SG_CTL_META_MAX)
@@ -38,9 +40,12 @@ int sg_meta_arg_read(const char *arg, uint8_t meta[SG_CTL_META_MAX], size_t *len
     }
     if (strcmp(arg, "@-") == 0)
         return read_stream(stdin, "stdin", meta, len);
-    FILE *file = fopen(arg + 1, "re");
+    int fd = sg_input_open(arg + 1);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
-        sg_complain("cannot read %s: %s", arg + 1, strerror(errno));
+        sg_complain_read(arg + 1, errno);
+        if (fd >= 0)
+            close(fd);
         return SG_EXIT_FAILURE;
     }
     int code = read_stream(file, arg + 1, meta, len);

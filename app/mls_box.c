@@ -13,6 +13,7 @@
 #endif
 
 #include "command.h"
+#include "input_file.h"
 
 #define NAME_MAX_LEN 128
 #define SECRET_MAX 256
@@ -47,13 +48,32 @@ struct identity {
     size_t type_count;
 };
 
+/* A disk that fills up takes a part first, and tells why with the rest only. */
+static bool write_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, data, len);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            errno = put == 0 ? EIO : errno;
+            return false;
+        }
+        data += put;
+        len -= (size_t)put;
+    }
+    return true;
+}
+
 static bool write_file(const char *path, const void *data, size_t len)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool is_written = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
+    bool is_written = fd >= 0 && write_all(fd, data, len) && fsync(fd) == 0;
     int saved = errno;
-    if (fd >= 0 && close(fd) != 0)
+    if (fd >= 0 && close(fd) != 0 && is_written) {
         is_written = false;
+        saved = errno;
+    }
     errno = saved;
     return is_written;
 }
@@ -98,8 +118,10 @@ static bool write_secret_file(const char *path, const void *data, size_t len)
     if (is_durable) {
         overwrite(old);
     } else {
-        sg_complain("cannot write %s%s: %s", path, is_there ? " so that it lasts" : "",
-                    strerror(errno));
+        if (is_there)
+            sg_complain("cannot write %s so that it lasts: %s", path, strerror(errno));
+        else
+            sg_complain_write(path, errno);
         (void)unlink(fresh);
     }
     if (old >= 0)
@@ -234,7 +256,7 @@ static bool make_dir(const char *dir)
     char inside[SG_APP_PATH_MAX];
     if (path_in(dir, "client", inside) && sg_app_path_make_parent(inside))
         return true;
-    sg_complain("cannot make the folder %s: %s", dir, strerror(errno));
+    sg_complain("cannot make the folder %s: %s", dir, sg_input_why(errno));
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "input_file.h"
 #include "mls_box.h"
 
 /* A tree of 10 000 post-quantum members has 80 MB. */
@@ -47,13 +48,13 @@ static bool read_fd(int fd, struct sg_mls_blob *out)
 bool sg_mls_read(const char *path, struct sg_mls_blob *out)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : sg_input_open(path);
     bool is_read = fd >= 0 && read_fd(fd, out);
     int saved = errno;
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (!is_read)
-        sg_complain("cannot read %s: %s", path, strerror(saved));
+        sg_complain_read(is_stdin ? "stdin" : path, saved);
     return is_read;
 }
 
@@ -86,7 +87,7 @@ bool sg_mls_write(const char *path, const struct sg_mls_blob *blob)
         saved = errno;
     }
     if (!is_written)
-        sg_complain("cannot write %s: %s", name, strerror(saved));
+        sg_complain_write(name, saved);
     return is_written;
 }
 

@@ -1,17 +1,17 @@
 #include "passphrase.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "input_file.h"
 
 /* Reads up to SG_PASSPHRASE_CAP bytes by plain read: stdio would keep a copy. -1 sets errno. */
 static ssize_t read_all(const char *file, char *out)
 {
     size_t len = 0;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = sg_input_open(file);
     if (fd < 0)
         return -1;
     while (len < SG_PASSPHRASE_CAP) {
@@ -39,7 +39,7 @@ bool sg_passphrase_read(const char *file, char passphrase[SG_PASSPHRASE_CAP])
         return true;
     ssize_t got = read_all(file, passphrase);
     if (got < 0) {
-        sg_complain("cannot read the passphrase file %s: %s", file, strerror(errno));
+        sg_complain("cannot read the passphrase file %s: %s", file, sg_input_why(errno));
         return false;
     }
     size_t len = 0;

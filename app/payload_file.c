@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "ctl_codec.h"
+#include "input_file.h"
 
 #define READ_MIN 65536
 
@@ -24,7 +25,7 @@ static bool too_long(const char *name)
 
 static bool cannot_read(const char *name, int error)
 {
-    sg_complain("cannot read %s: %s", name, strerror(error));
+    sg_complain_read(name, error);
     return false;
 }
 
@@ -60,14 +61,12 @@ bool sg_app_payload_read(const char *path, uint8_t **data, size_t *len)
     struct stat info;
     *data = NULL;
     *len = 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : sg_input_open(path);
     if (fd < 0)
         return cannot_read(name, errno);
     bool ok = true;
     if (fstat(fd, &info) != 0)
         ok = cannot_read(name, errno);
-    else if (S_ISDIR(info.st_mode))
-        ok = cannot_read(name, EISDIR);
     else if (S_ISREG(info.st_mode) && info.st_size > SG_CTL_PAYLOAD_MAX)
         ok = too_long(name);
     ok = ok && read_all(fd, name, data, len);
@@ -146,6 +145,6 @@ enum sg_app_payload_written sg_app_payload_write(const char *dir, const char *na
     if (result == SG_APP_PAYLOAD_EXISTS)
         sg_complain("%s is there already and stays as it is", path);
     else if (result == SG_APP_PAYLOAD_FAILED)
-        sg_complain("cannot write %s: %s", path, strerror(errno));
+        sg_complain_write(path, errno);
     return result;
 }

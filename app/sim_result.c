@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "input_file.h"
 #include "json_out.h"
 #include "table.h"
 
@@ -226,7 +227,7 @@ bool sg_app_write_file(const char *path, const char *text, size_t len)
     if (file != NULL && fclose(file) != 0)
         ok = false;
     if (!ok)
-        sg_complain("%s: %s", path, strerror(errno));
+        sg_complain_write(path, errno);
     return ok;
 }
 

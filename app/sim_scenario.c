@@ -10,6 +10,7 @@
 
 #include <saorsa/sim.h>
 
+#include "input_file.h"
 #include "json_out.h"
 #include "progress.h"
 #include "sim_result.h"
@@ -46,27 +47,30 @@ static void set_replay(const struct sg_app_scenario_args *args, uint64_t seed)
 /* The bytes of a file, NULL with a complaint; the caller frees. */
 static char *read_file(const char *path, size_t *len)
 {
-    FILE *file = fopen(path, "rb");
+    int fd = sg_input_open(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     char *text = file != NULL ? malloc(FILE_MAX) : NULL;
     if (text == NULL) {
         if (file != NULL)
             fclose(file);
+        else if (fd >= 0)
+            close(fd);
         return NULL;
     }
     *len = fread(text, 1, FILE_MAX, file);
-    bool ok = ferror(file) == 0 && *len < FILE_MAX;
+    int error = ferror(file) != 0 ? errno : *len < FILE_MAX ? 0 : EFBIG;
     fclose(file);
-    if (ok)
+    if (error == 0)
         return text;
     free(text);
-    errno = EFBIG;
+    errno = error;
     return NULL;
 }
 
 static int unknown_scenario(const char *name)
 {
     if (strchr(name, '/') != NULL || strchr(name, '.') != NULL)
-        sg_complain("%s: %s", name, strerror(errno));
+        sg_complain_read(name, errno);
     else
         sg_complain("there is no scenario '%s' ('saorsa sim --list' names them; a path works, too)",
                     name);

@@ -173,6 +173,8 @@ void sg_hpv_on_forward_join(struct sg_hpv *m, const struct sg_peer_id *from,
 /* shuffle.c */
 /* Sends a SHUFFLE on its way, if there is a neighbour. */
 void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out);
+/* A link broke, and the shuffle that found it, if one did, is lost: the next one is due. */
+void sg_hpv_shuffle_soon(struct sg_hpv *m);
 void sg_hpv_on_shuffle(struct sg_hpv *m, const struct sg_peer_id *from,
                        const struct sg_hpv_msg *msg, struct sg_hpv_outbox *out);
 void sg_hpv_on_shuffle_reply(struct sg_hpv *m, const struct sg_peer_id *from,

@@ -202,6 +202,7 @@ void sg_hpv_on_failed(struct sg_hpv *m, const struct sg_peer_id *peer, struct sg
     if (at != SG_HPV_NONE) {
         sg_hpv_active_drop(m, at, out);
         sg_hpv_note_flap(m, peer);
+        sg_hpv_shuffle_soon(m);
     }
     sg_hpv_pending_remove(m, peer);
     sg_hpv_candidate_failed(m, peer);

@@ -57,6 +57,12 @@ void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out)
     m->sent_count = msg->count;
 }
 
+void sg_hpv_shuffle_soon(struct sg_hpv *m)
+{
+    uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_ns);
+    m->shuffle_at = sg_time_min(m->shuffle_at, sg_time_add(m->last_now, pause));
+}
+
 /* Makes room in a full passive view by giving up the next of the ids that the other side got from
  * us; *used counts those looked at. */
 static void give_up_sent(struct sg_hpv *m, const struct sg_peer_id *sent, uint8_t sent_count,

@@ -33,6 +33,30 @@ expect_exit 0 as alice get list.doc note
 expect_exit 1 as alice get list.doc nothing
 expect_text last.err "nothing is at 'nothing'"
 
+begin 'what is no file of a document'
+mkdir folder
+for verb in get create export log compact; do
+    expect_exit 1 as alice "$verb" folder
+    expect_one_line last.err
+    expect_text last.err 'folder: it is a folder: name a file'
+done
+expect_exit 1 as alice sync list.doc folder
+expect_text last.err 'folder: it is a folder: name a file'
+expect_exit 1 as alice import list.doc folder
+expect_text last.err 'cannot read folder: it is a folder: name a file'
+expect_exit 1 as alice export list.doc folder
+expect_text last.err 'cannot write folder: it is a folder: name a file'
+expect_exit 1 as alice import list.doc absent
+expect_text last.err 'cannot read absent: there is no such file: check its name'
+expect_exit 1 as alice export list.doc absent/out
+expect_text last.err 'its folder is not there: make that first'
+expect_exit 1 as alice import list.doc /dev/zero
+expect_text last.err 'it is a device'
+expect_exit 1 as alice get /dev/zero
+expect_text last.err 'it is a device'
+expect_exit 1 as alice get list.doc/x
+expect_text last.err 'a part of its path is no folder'
+
 begin 'a copy, edits on both sides, sync'
 expect_exit 0 as alice export list.doc list.sgd
 expect_exit 0 as bob import copy.doc list.sgd

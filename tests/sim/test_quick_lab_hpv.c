@@ -80,6 +80,24 @@ static void test_shuffles_alone_find_what_is_broken(void **state)
     sg_lab_hpv_free(lab);
 }
 
+/* Nobody is told, no message finds the dead: most survivors have none but dead neighbours, and
+ * refuse each other as long as they believe in those. */
+static void test_a_shuffle_round_heals_where_most_have_failed(void **state)
+{
+    static const unsigned failed[] = {600, 700, 790};
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sg_lab_hpv_config config = small_paper(seed);
+        config.nodes = 600;
+        struct sg_lab_hpv *lab = settled(config, 20);
+        sg_lab_hpv_kill(lab, failed[seed - 1]);
+        assert_true(graph_of(lab).components > 1);
+        sg_lab_hpv_run(lab, lab->config.hpv.shuffle_interval_ns * 6 / 5); /* with its jitter */
+        assert_int_equal(graph_of(lab).components, 1);
+        sg_lab_hpv_free(lab);
+    }
+}
+
 static void test_ours_leaves_nobody_alone(void **state)
 {
     struct sg_lab_hpv_config config = sg_lab_hpv_ours(sg_mem_default());
@@ -118,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_views_make_a_random_graph),
         cmocka_unit_test(test_a_flood_survives_half_of_all_failing),
         cmocka_unit_test(test_shuffles_alone_find_what_is_broken),
+        cmocka_unit_test(test_a_shuffle_round_heals_where_most_have_failed),
         cmocka_unit_test(test_ours_leaves_nobody_alone),
         cmocka_unit_test(test_the_seed_decides),
     };

@@ -49,6 +49,51 @@ static void limit_files(rlim_t len)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* What sg_complain writes goes to a file in dir until said_so. */
+static int stderr_was;
+
+static void listen(void)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/said", dir);
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    stderr_was = dup(STDERR_FILENO);
+    assert_true(fd >= 0 && stderr_was >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+}
+
+static bool said_so(const char *text)
+{
+    char path[128], said[512];
+    assert_true(dup2(stderr_was, STDERR_FILENO) >= 0);
+    close(stderr_was);
+    (void)snprintf(path, sizeof(path), "%s/said", dir);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+    fclose(file);
+    return strstr(said, text) != NULL;
+}
+
+/* A full disk takes a part of a write; only the next one tells why. */
+static void a_short_write_says_why(void **state)
+{
+    struct sg_mls_box box = {.file = NULL};
+    static uint8_t data[200];
+    (void)state;
+    set_up();
+    (void)strcpy(box.dir, dir);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    listen();
+    limit_files(150); /* more than the complaint has */
+    bool is_kept = sg_mls_box_keep_psk(&box, "id", &(struct sg_mls_blob){data, 200});
+    limit_files(RLIM_INFINITY);
+    bool is_told = said_so("psk-6964: it is too large");
+    assert_false(is_kept);
+    assert_true(is_told);
+    tear_down();
+}
+
 static void no_half_of_a_secret_is_left(void **state)
 {
     struct sg_mls_box box = {.file = NULL};
@@ -306,6 +351,7 @@ static void a_damaged_client_leaves_no_secret_in_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_short_write_says_why),
         cmocka_unit_test(no_half_of_a_secret_is_left),
         cmocka_unit_test(a_renewal_is_whole_or_not_at_all),
         cmocka_unit_test(a_new_key_takes_the_packages_of_the_old_along),

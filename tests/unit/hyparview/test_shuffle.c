@@ -34,6 +34,30 @@ static void test_sample(void **state)
     bench_close(&b);
 }
 
+/* The shuffle that found a dead neighbour is lost, and others may be dead as well. */
+static void test_a_broken_link_brings_the_next_shuffle(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_without_rotation(&b, 1, 8, 16);
+    neighbors(&b, "a b");
+    b.now += SG_NS_PER_MS;
+    b.m.shuffle_at = b.now + 20 * SG_NS_PER_S;
+    event(&b, SG_HPV_IN_FAILED, "a");
+    assert_in_range(b.m.shuffle_at - b.now, 160 * SG_NS_PER_MS, 240 * SG_NS_PER_MS);
+    b.now = sg_hpv_deadline(&b.m);
+    event(&b, SG_HPV_IN_TIMEOUT, "");
+    assert_int_equal(b.out.count, 1);
+    assert_int_equal(b.out.out[0].msg.kind, SG_HPV_SHUFFLE);
+    assert_string_equal(name_of(&b.out.out[0].peer), "b");
+    assert_in_range(b.m.shuffle_at - b.now, 24 * SG_NS_PER_S, 36 * SG_NS_PER_S);
+    /* a candidate that cannot be reached was no link */
+    sg_time_ns at = b.m.shuffle_at;
+    event(&b, SG_HPV_IN_FAILED, "a");
+    assert_true(b.m.shuffle_at == at);
+    bench_close(&b);
+}
+
 static void test_sample_is_random(void **state)
 {
     (void)state;
@@ -224,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_a_broken_link_brings_the_next_shuffle),
         cmocka_unit_test(test_sample_is_random),
         cmocka_unit_test(test_small_views),
         cmocka_unit_test(test_no_neighbor_no_shuffle),

@@ -81,4 +81,10 @@ static inline void disk_fini(struct disk *disk)
         free(disk->entries[i].value);
 }
 
+static inline void disk_free(struct disk *disk)
+{
+    disk_fini(disk);
+    free(disk);
+}
+
 #endif

@@ -55,4 +55,37 @@ static inline struct sg_mls_member *admit(struct sg_mls_member *host, struct sg_
     return member;
 }
 
+/* Receives what has to be of that kind; or the error. */
+static inline sg_err take_in(struct sg_mls_member *member, const struct sg_mls_blob *message,
+                             enum sg_mls_got got)
+{
+    struct sg_mls_received received;
+    sg_err err = sg_mls_member_receive(member, bytes(message), &received);
+    if (err != SG_OK)
+        return err;
+    assert_int_equal(received.got, got);
+    sg_mls_received_free(&received);
+    return SG_OK;
+}
+
+static inline void pair_free(struct sg_mls_member *alice, struct sg_mls_member *bob,
+                             struct sg_mls_client *alice_client, struct sg_mls_client *bob_client)
+{
+    sg_mls_member_free(alice);
+    sg_mls_member_free(bob);
+    sg_mls_client_free(alice_client);
+    sg_mls_client_free(bob_client);
+}
+
+/* The only member of a client, of group "g", comes back from its storage. NULL with an error. */
+static inline sg_err come_back(const struct sg_mls_client_config *config,
+                               struct sg_mls_client **client, struct sg_mls_member **member)
+{
+    sg_mls_member_free(*member);
+    sg_mls_client_free(*client);
+    *member = NULL;
+    assert_int_equal(sg_mls_client_new(config, client), SG_OK);
+    return sg_mls_member_load(*client, text("g"), member);
+}
+
 #endif

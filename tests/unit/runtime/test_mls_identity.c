@@ -71,25 +71,17 @@ static void set_up(struct scene *s)
 
 static void tear_down(struct scene *s)
 {
-    sg_mls_member_free(s->alice);
-    sg_mls_member_free(s->bob);
-    sg_mls_client_free(s->alice_client);
-    sg_mls_client_free(s->bob_client);
-    disk_fini(s->disk);
-    free(s->disk);
+    pair_free(s->alice, s->bob, s->alice_client, s->bob_client);
+    disk_free(s->disk);
 }
 
 /* Alice's client is loaded with these secrets, and her member if they are right. */
 static sg_err restart_alice(struct scene *s, struct sg_bytes secret, struct sg_bytes storage)
 {
     struct sg_mls_client_config config = config_of(s->name, &s->alice_judge, s->disk);
-    sg_mls_member_free(s->alice);
-    sg_mls_client_free(s->alice_client);
-    s->alice = NULL;
     config.secret = secret;
     config.storage_secret = storage;
-    assert_int_equal(sg_mls_client_new(&config, &s->alice_client), SG_OK);
-    return sg_mls_member_load(s->alice_client, text("g"), &s->alice);
+    return come_back(&config, &s->alice_client, &s->alice);
 }
 
 static void renew(struct sg_mls_client *client, const char *name, struct sg_bytes secret)
@@ -101,23 +93,11 @@ static void renew(struct sg_mls_client *client, const char *name, struct sg_byte
     assert_int_equal(sg_mls_client_renew(client, &config), SG_OK);
 }
 
-static sg_err receive(struct sg_mls_member *member, const struct sg_mls_blob *message,
-                      enum sg_mls_got got)
-{
-    struct sg_mls_received received;
-    sg_err err = sg_mls_member_receive(member, bytes(message), &received);
-    if (err != SG_OK)
-        return err;
-    assert_int_equal(received.got, got);
-    sg_mls_received_free(&received);
-    return SG_OK;
-}
-
 static void say(struct sg_mls_member *from, struct sg_mls_member *to)
 {
     struct sg_mls_blob message;
     assert_int_equal(sg_mls_member_protect(from, text("hi"), text(""), &message), SG_OK);
-    assert_int_equal(receive(to, &message, SG_MLS_GOT_DATA), SG_OK);
+    assert_int_equal(take_in(to, &message, SG_MLS_GOT_DATA), SG_OK);
     sg_mls_blob_free(&message);
 }
 
@@ -151,6 +131,15 @@ static void assert_leaf(const struct sg_mls_member *member, uint32_t leaf, const
     assert_memory_equal(info.signature_key.data, client->signature_public, 32);
 }
 
+/* Alice gets another key and name in her client; the secrets to load it with again. */
+static void rename_alice(struct scene *s, struct sg_mls_blob *secret, struct sg_mls_blob *storage)
+{
+    s->name = "alicia";
+    renew(s->alice_client, s->name, sg_bytes(NULL, 0));
+    assert_int_equal(sg_mls_client_secret(s->alice_client, secret), SG_OK);
+    assert_int_equal(sg_mls_client_storage_secret(s->alice_client, storage), SG_OK);
+}
+
 static const struct sg_mls_commit_request renewing = {.renews_leaf = true};
 
 /* ---- commits ---- */
@@ -171,11 +160,11 @@ static void a_commit_changes_key_and_credential(void **state)
     assert_int_equal(sg_mls_member_commit(s.bob, &renewing, &output), SG_OK);
     assert_true(has_key(s.bob, &old));
     say_both(&s); /* it is pending: all is as before */
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_string_equal(s.alice_judge.before, "bob");
     assert_string_equal(s.alice_judge.after, "robert");
     assert_string_equal(s.bob_judge.after, "robert"); /* his own callback, before he sent it */
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(count_in_memory(&old), 0);
     assert_leaf(s.alice, 1, "robert", s.bob_client);
     assert_leaf(s.bob, 1, "robert", s.bob_client);
@@ -183,7 +172,7 @@ static void a_commit_changes_key_and_credential(void **state)
     sg_mls_commit_output_free(&output);
     /* what he does next is signed with it, too */
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     say_both(&s);
     sg_mls_commit_output_free(&output);
@@ -206,7 +195,7 @@ static void a_credential_becomes_one_of_another_type(void **state)
     config.credential_type = 2;
     assert_int_equal(sg_mls_client_renew(s.bob_client, &config), SG_OK);
     assert_int_equal(sg_mls_member_commit(s.bob, &renewing, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     assert_int_equal(s.alice_judge.type_before, 1);
     assert_int_equal(s.alice_judge.type_after, 2);
@@ -239,7 +228,7 @@ static void a_commit_that_renews_also_adds(void **state)
                                             .without_path = true, /* it needs one all the same */
                                             .tree_in_welcome = true};
     assert_int_equal(sg_mls_member_commit(s.bob, &request, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
     assert_int_equal(sg_mls_member_join(carol_client, &join, &carol), SG_OK);
@@ -270,11 +259,11 @@ static void a_commit_that_is_not_accepted_changes_nothing(void **state)
     sg_mls_commit_output_free(&output);
     assert_int_equal(sg_mls_member_commit(s.bob, &renewing, &output), SG_OK);
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &theirs), SG_OK);
-    assert_int_equal(receive(s.bob, &theirs.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &theirs.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     assert_true(has_key(s.bob, &old));
     say_both(&s);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_EPOCH);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_EPOCH);
     sg_mls_commit_output_free(&output);
     sg_mls_commit_output_free(&theirs);
     tear_down(&s);
@@ -293,12 +282,12 @@ static void an_update_changes_key_and_credential(void **state)
     note_key(&old, s.bob);
     renew(s.bob_client, "robert", sg_bytes(NULL, 0));
     assert_int_equal(sg_mls_member_propose_renewal(s.bob, &update), SG_OK);
-    assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
     assert_string_equal(s.alice_judge.before, "bob");
     assert_string_equal(s.alice_judge.after, "robert");
     assert_true(has_key(s.bob, &old)); /* what he sends until then is his earlier leaf's */
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     assert_int_equal(count_in_memory(&old), 0);
     assert_leaf(s.alice, 1, "robert", s.bob_client);
@@ -317,16 +306,13 @@ static void a_stored_update_comes_back_with_its_key(void **state)
     (void)state;
     set_up(&s);
     note_key(&old, s.alice);
-    s.name = "alicia";
-    renew(s.alice_client, s.name, sg_bytes(NULL, 0));
-    assert_int_equal(sg_mls_client_secret(s.alice_client, &secret), SG_OK);
-    assert_int_equal(sg_mls_client_storage_secret(s.alice_client, &storage), SG_OK);
+    rename_alice(&s, &secret, &storage);
     assert_int_equal(sg_mls_member_propose_renewal(s.alice, &update), SG_OK);
-    assert_int_equal(receive(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
     assert_int_equal(restart_alice(&s, bytes(&secret), bytes(&storage)), SG_OK);
     assert_true(has_key(s.alice, &old));
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     assert_false(has_key(s.alice, &old));
     assert_int_equal(restart_alice(&s, bytes(&secret), bytes(&storage)), SG_OK);
@@ -361,10 +347,10 @@ static void successors_that_are_refused(void **state)
     s.bob_judge.refuses = NULL;
     s.alice_judge.refuses = "mallory";
     assert_int_equal(sg_mls_member_propose_renewal(s.bob, &update), SG_OK);
-    assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_ERR_MLS_CREDENTIAL);
+    assert_int_equal(take_in(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_ERR_MLS_CREDENTIAL);
     struct sg_mls_commit_request request = {.renews_leaf = true, .without_waiting = true};
     assert_int_equal(sg_mls_member_commit(s.bob, &request, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_CREDENTIAL);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_CREDENTIAL);
     sg_mls_commit_output_free(&output);
     sg_mls_blob_free(&update);
     assert_int_equal(sg_mls_member_discard(s.bob), SG_OK);
@@ -418,10 +404,7 @@ static void a_rollback_restores_the_earlier_key(void **state)
     (void)state;
     set_up(&s);
     note_key(&old, s.alice);
-    s.name = "alicia";
-    renew(s.alice_client, s.name, sg_bytes(NULL, 0));
-    assert_int_equal(sg_mls_client_secret(s.alice_client, &secret), SG_OK);
-    assert_int_equal(sg_mls_client_storage_secret(s.alice_client, &storage), SG_OK);
+    rename_alice(&s, &secret, &storage);
     for (unsigned restarts = 0; restarts < 2; restarts++) {
         assert_int_equal(sg_mls_member_commit(s.alice, &renewing, &output), SG_OK);
         assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
@@ -436,7 +419,7 @@ static void a_rollback_restores_the_earlier_key(void **state)
     /* and away for good, when no rollback comes there any more */
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(sg_mls_member_commit(s.alice, &renewing, &output), SG_OK);
-        assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+        assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
         assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
         assert_true((count_in_memory(&old) == 0) == (i == 2));
         sg_mls_commit_output_free(&output);
@@ -502,7 +485,7 @@ static sg_err propose_type(const struct scene *s)
     struct sg_mls_blob message = {NULL, 0};
     sg_err err = sg_mls_member_propose_extensions(s->alice, items, 1, &message);
     if (err == SG_OK)
-        assert_int_equal(receive(s->bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+        assert_int_equal(take_in(s->bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     return err;
 }
@@ -520,10 +503,10 @@ static void members_announce_new_capabilities(void **state)
     assert_int_equal(propose_type(&s), SG_ERR_MLS_CAPABILITY);
     learn_type(s.bob_client, "bob", "phone");
     assert_int_equal(sg_mls_member_propose_renewal(s.bob, &update), SG_OK);
-    assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
     learn_type(s.alice_client, "alice", "laptop");
     assert_int_equal(sg_mls_member_commit(s.alice, &renewing, &output), SG_OK);
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     assert_true(has_key(s.bob, &key));
     sg_mls_commit_output_free(&output);
@@ -535,7 +518,7 @@ static void members_announce_new_capabilities(void **state)
     /* now all understand it */
     assert_int_equal(propose_type(&s), SG_OK);
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     say_both(&s);
     sg_mls_commit_output_free(&output);

@@ -87,12 +87,8 @@ static void set_up(struct scene *s)
 
 static void tear_down(struct scene *s)
 {
-    sg_mls_member_free(s->alice);
-    sg_mls_member_free(s->bob);
-    sg_mls_client_free(s->alice_client);
-    sg_mls_client_free(s->bob_client);
-    disk_fini(s->disk);
-    free(s->disk);
+    pair_free(s->alice, s->bob, s->alice_client, s->bob_client);
+    disk_free(s->disk);
 }
 
 static void restart_alice(struct scene *s)
@@ -100,24 +96,9 @@ static void restart_alice(struct scene *s)
     struct sg_mls_client_config config = config_of("alice", s->disk);
     struct sg_mls_blob secret;
     assert_int_equal(sg_mls_client_secret(s->alice_client, &secret), SG_OK);
-    sg_mls_member_free(s->alice);
-    sg_mls_client_free(s->alice_client);
     config.secret = bytes(&secret);
-    assert_int_equal(sg_mls_client_new(&config, &s->alice_client), SG_OK);
-    assert_int_equal(sg_mls_member_load(s->alice_client, text("g"), &s->alice), SG_OK);
+    assert_int_equal(come_back(&config, &s->alice_client, &s->alice), SG_OK);
     sg_mls_blob_free(&secret);
-}
-
-static sg_err receive(struct sg_mls_member *member, const struct sg_mls_blob *message,
-                      enum sg_mls_got got)
-{
-    struct sg_mls_received received;
-    sg_err err = sg_mls_member_receive(member, bytes(message), &received);
-    if (err != SG_OK)
-        return err;
-    assert_int_equal(received.got, got);
-    sg_mls_received_free(&received);
-    return SG_OK;
 }
 
 static void a_member_survives_restarts(void **state)
@@ -130,16 +111,16 @@ static void a_member_survives_restarts(void **state)
     restart_alice(&s);
     assert_same_state(s.alice, s.bob);
     assert_int_equal(sg_mls_member_protect(s.bob, text("hi"), text("open"), &message), SG_OK);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_DATA), SG_OK);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_DATA), SG_OK);
     restart_alice(&s);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_DATA), SG_ERR_DUPLICATE);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_DATA), SG_ERR_DUPLICATE);
     sg_mls_blob_free(&message);
 
     assert_int_equal(sg_mls_member_propose_update(s.alice, &update), SG_OK);
     assert_int_equal(sg_mls_member_propose_psk(s.bob, text("none"), &psk), SG_ERR_MLS_PSK);
     assert_int_equal(sg_mls_member_propose_psk(s.bob, text("key1"), &psk), SG_OK);
-    assert_int_equal(receive(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
-    assert_int_equal(receive(s.alice, &update, SG_MLS_GOT_OWN), SG_OK);
+    assert_int_equal(take_in(s.bob, &update, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &update, SG_MLS_GOT_OWN), SG_OK);
     struct sg_mls_received received;
     assert_int_equal(sg_mls_member_receive(s.alice, bytes(&psk), &received), SG_OK);
     assert_int_equal(received.proposal_type, 4);
@@ -150,13 +131,13 @@ static void a_member_survives_restarts(void **state)
     sg_mls_received_free(&received);
     sg_mls_blob_free(&psk);
     assert_int_equal(sg_mls_member_propose_psk(s.bob, text("key1"), &psk), SG_OK);
-    assert_int_equal(receive(s.alice, &psk, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &psk, SG_MLS_GOT_PROPOSAL), SG_OK);
     restart_alice(&s);
     assert_int_equal(sg_mls_member_protect(s.alice, text("x"), text(""), &message),
                      SG_ERR_INVALID_STATE);
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     restart_alice(&s);
     assert_same_state(s.alice, s.bob);
     sg_mls_commit_output_free(&output);
@@ -182,11 +163,11 @@ static void a_failed_write_changes_nothing(void **state)
     sg_mls_member_state(s.alice, &info);
     assert_false(info.has_pending);
     assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_NO_SPACE);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_ERR_NO_SPACE);
     sg_mls_member_state(s.alice, &info);
     assert_int_equal(info.epoch, 1);
     s.disk->fails = false;
-    assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
     assert_same_state(s.alice, s.bob);
     sg_mls_commit_output_free(&output);
@@ -217,22 +198,22 @@ static void somebody_joins_from_outside_and_leaves(void **state)
     assert_int_equal(received.got, SG_MLS_GOT_COMMIT);
     assert_int_equal(received.sender, 2);
     sg_mls_received_free(&received);
-    assert_int_equal(receive(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(carol), SG_OK);
     assert_same_state(s.alice, carol);
     sg_mls_blob_free(&info);
     sg_mls_blob_free(&commit);
     assert_int_equal(sg_mls_member_propose_leave(carol, &leave), SG_OK);
-    assert_int_equal(receive(s.alice, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
-    assert_int_equal(receive(s.bob, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.bob, &leave, SG_MLS_GOT_PROPOSAL), SG_OK);
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
     struct sg_mls_commit_output second;
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &second), SG_ERR_INVALID_STATE);
     sg_mls_commit_output_free(&output);
     assert_int_equal(sg_mls_member_discard(s.alice), SG_OK);
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
-    assert_int_equal(receive(carol, &output.commit, SG_MLS_GOT_REMOVED), SG_OK);
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(carol, &output.commit, SG_MLS_GOT_REMOVED), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     assert_same_state(s.alice, s.bob);
     sg_mls_member_state(s.alice, &look);
@@ -305,7 +286,7 @@ static void a_resync_replaces_what_is_stored(void **state)
         assert_int_equal(sg_mls_member_commit(s.bob, NULL, &output), SG_OK);
         assert_int_equal(sg_mls_member_accept(s.bob), SG_OK);
         if (i < 1)
-            assert_int_equal(receive(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+            assert_int_equal(take_in(s.alice, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
         sg_mls_commit_output_free(&output);
     }
     assert_int_equal(sg_mls_member_info(s.bob, true, true, &info), SG_OK);
@@ -316,7 +297,7 @@ static void a_resync_replaces_what_is_stored(void **state)
     sg_mls_member_free(s.alice);
     assert_int_equal(sg_mls_member_join_external(s.alice_client, &request, &s.alice, &commit),
                      SG_OK);
-    assert_int_equal(receive(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     restart_alice(&s);
     assert_same_state(s.alice, s.bob);
@@ -365,10 +346,10 @@ static void groups_have_successors(void **state)
     sg_mls_blob_free(&welcome);
 
     assert_int_equal(sg_mls_member_propose_reinit(s.bob, &reinit, &message), SG_OK);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     assert_int_equal(sg_mls_member_commit(s.alice, NULL, &output), SG_OK);
-    assert_int_equal(receive(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.bob, &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.alice), SG_OK);
     assert_int_equal(sg_mls_member_protect(s.bob, text("x"), text(""), &message),
                      SG_ERR_INVALID_STATE);
@@ -394,7 +375,7 @@ static void commit_both(struct scene *s, struct sg_mls_commit_output *output)
 {
     const struct sg_mls_commit_request request = {.tree_in_welcome = true};
     assert_int_equal(sg_mls_member_commit(s->alice, &request, output), SG_OK);
-    assert_int_equal(receive(s->bob, &output->commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s->bob, &output->commit, SG_MLS_GOT_COMMIT), SG_OK);
     assert_int_equal(sg_mls_member_accept(s->alice), SG_OK);
     assert_same_state(s->alice, s->bob);
 }
@@ -433,10 +414,10 @@ static void outsiders_propose(void **state)
     assert_int_equal(sg_mls_member_propose_extensions(s.alice, twice, 2, &message),
                      SG_ERR_INVALID_ARGUMENT);
     assert_int_equal(sg_mls_member_propose_extensions(s.alice, items, 1, &message), SG_OK);
-    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     assert_int_equal(sg_mls_member_propose_app_data(s.bob, 9, text("rules"), &message), SG_OK);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     commit_both(&s, &output);
     sg_mls_commit_output_free(&output);
@@ -452,8 +433,8 @@ static void outsiders_propose(void **state)
     package = package_of(carol, &secret);
     assert_int_equal(sg_mls_client_propose_remove(carol, &outside, 1, &message), SG_ERR_MLS_SENDER);
     assert_int_equal(sg_mls_client_propose_add(carol, &outside, bytes(&package), &message), SG_OK);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
-    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     commit_both(&s, &output);
     struct sg_mls_join_request join = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
@@ -464,11 +445,11 @@ static void outsiders_propose(void **state)
 
     outside = (struct sg_mls_outside_request){text("g"), 3, 0};
     assert_int_equal(sg_mls_client_propose_remove(server, &outside, 2, &message), SG_OK);
-    assert_int_equal(receive(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
-    assert_int_equal(receive(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.alice, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.bob, &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     commit_both(&s, &output);
-    assert_int_equal(receive(joined, &output.commit, SG_MLS_GOT_REMOVED), SG_ERR_MLS_PROPOSAL);
+    assert_int_equal(take_in(joined, &output.commit, SG_MLS_GOT_REMOVED), SG_ERR_MLS_PROPOSAL);
     sg_mls_commit_output_free(&output);
     sg_mls_member_free(joined);
     sg_mls_blob_free(&package);

@@ -33,18 +33,6 @@ struct scene {
     struct sg_mls_blob package, secret; /* Dave's */
 };
 
-static sg_err receive(struct sg_mls_member *member, const struct sg_mls_blob *message,
-                      enum sg_mls_got got)
-{
-    struct sg_mls_received received;
-    sg_err err = sg_mls_member_receive(member, bytes(message), &received);
-    if (err != SG_OK)
-        return err;
-    assert_int_equal(received.got, got);
-    sg_mls_received_free(&received);
-    return SG_OK;
-}
-
 static void join(struct scene *s, unsigned who)
 {
     struct sg_mls_blob package, secret;
@@ -55,7 +43,7 @@ static void join(struct scene *s, unsigned who)
         .add = packages, .add_count = 1, .tree_in_welcome = true};
     assert_int_equal(sg_mls_member_commit(s->members[ALICE], &request, &output), SG_OK);
     for (unsigned i = ALICE; i < who; i++)
-        assert_int_equal(receive(s->members[i], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+        assert_int_equal(take_in(s->members[i], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     struct sg_mls_join_request in = {.welcome = bytes(&output.welcome), .secret = bytes(&secret)};
     assert_int_equal(sg_mls_member_join(s->clients[who], &in, &s->members[who]), SG_OK);
     sg_mls_blob_free(&package);
@@ -186,7 +174,7 @@ static void commit_by(struct scene *s, unsigned committer, unsigned what)
     for (unsigned i = ALICE; i <= CAROL; i++) {
         bool is_out = (what == REMOVE && i == CAROL) || (what == LEAVE && i == BOB);
         assert_int_equal(
-            receive(s->members[i], &output.commit, is_out ? SG_MLS_GOT_REMOVED : SG_MLS_GOT_COMMIT),
+            take_in(s->members[i], &output.commit, is_out ? SG_MLS_GOT_REMOVED : SG_MLS_GOT_COMMIT),
             SG_OK);
     }
     for (unsigned i = ALICE; i <= CAROL; i++)
@@ -207,9 +195,9 @@ static void ones_own_proposals_in_anybodys_commit(void **state)
                 continue; /* RFC9420 s12.2: not those of the committer */
             set_up(&s);
             assert_int_equal(propose(&s, what, &message), SG_OK);
-            assert_int_equal(receive(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
-            assert_int_equal(receive(s.members[CAROL], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
-            assert_int_equal(receive(s.members[BOB], &message, SG_MLS_GOT_OWN), SG_OK);
+            assert_int_equal(take_in(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+            assert_int_equal(take_in(s.members[CAROL], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+            assert_int_equal(take_in(s.members[BOB], &message, SG_MLS_GOT_OWN), SG_OK);
             commit_by(&s, committer, what);
             sg_mls_blob_free(&message);
             tear_down(&s);
@@ -229,17 +217,17 @@ static void all_that_outsiders_may_propose(void **state)
         assert_int_equal(propose_outside(&s, what, UINT32_MAX, &message),
                          what == ADD ? SG_OK : SG_ERR_MLS_SENDER);
         if (what == ADD) /* which this group does not accept */
-            assert_int_equal(receive(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL),
+            assert_int_equal(take_in(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL),
                              SG_ERR_MLS_SENDER);
         sg_mls_blob_free(&message);
         /* nobody is number 1 of the group's senders */
         assert_int_equal(propose_outside(&s, what, 1, &message), SG_OK);
-        assert_int_equal(receive(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL),
+        assert_int_equal(take_in(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL),
                          SG_ERR_MLS_SENDER);
         sg_mls_blob_free(&message);
         assert_int_equal(propose_outside(&s, what, 0, &message), SG_OK);
         for (unsigned i = ALICE; i <= CAROL; i++)
-            assert_int_equal(receive(s.members[i], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+            assert_int_equal(take_in(s.members[i], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
         commit_by(&s, BOB, what);
         sg_mls_blob_free(&message);
         tear_down(&s);
@@ -276,8 +264,8 @@ static void a_commit_has_all_types_by_value(void **state)
                                             .app_data_count = 1,
                                             .tree_in_welcome = true};
     assert_int_equal(sg_mls_member_commit(s.members[BOB], &request, &output), SG_OK);
-    assert_int_equal(receive(s.members[ALICE], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
-    assert_int_equal(receive(s.members[CAROL], &output.commit, SG_MLS_GOT_REMOVED), SG_OK);
+    assert_int_equal(take_in(s.members[ALICE], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.members[CAROL], &output.commit, SG_MLS_GOT_REMOVED), SG_OK);
     assert_int_equal(sg_mls_member_accept(s.members[BOB]), SG_OK);
     assert_same_state(s.members[ALICE], s.members[BOB]);
     assert_int_equal(sg_mls_member_extension(s.members[ALICE], 5, &data), SG_ERR_NOT_FOUND);
@@ -306,7 +294,7 @@ static void a_newcomer_has_the_psks_of_its_commit(void **state)
                                             .tree_in_welcome = true};
     assert_int_equal(sg_mls_member_commit(s.members[BOB], &request, &output), SG_OK);
     for (unsigned i = ALICE; i <= CAROL; i++)
-        assert_int_equal(receive(s.members[i], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
+        assert_int_equal(take_in(s.members[i], &output.commit, SG_MLS_GOT_COMMIT), SG_OK);
     struct sg_mls_join_request in = {.welcome = bytes(&output.welcome), .secret = bytes(&s.secret)};
     assert_int_equal(sg_mls_member_join(s.clients[DAVE], &in, &s.members[DAVE]), SG_OK);
     assert_same_state(s.members[CAROL], s.members[DAVE]);
@@ -327,7 +315,7 @@ static void a_reinit_by_value_is_alone(void **state)
     request.psk_count = 0;
     /* what waits is not covered beside it */
     assert_int_equal(propose(&s, APP_DATA, &message), SG_OK);
-    assert_int_equal(receive(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
+    assert_int_equal(take_in(s.members[ALICE], &message, SG_MLS_GOT_PROPOSAL), SG_OK);
     sg_mls_blob_free(&message);
     assert_int_equal(sg_mls_member_commit(s.members[BOB], &request, &output), SG_OK);
     assert_int_equal(sg_mls_member_receive(s.members[ALICE], bytes(&output.commit), &received),
@@ -416,8 +404,8 @@ static void a_resync_with_a_resumption_secret(void **state)
                      SG_ERR_LIMIT);
     request.psk_count = 1;
     assert_int_equal(sg_mls_member_join_external(s.clients[BOB], &request, &bob, &commit), SG_OK);
-    assert_int_equal(receive(s.members[ALICE], &commit, SG_MLS_GOT_COMMIT), SG_OK);
-    assert_int_equal(receive(s.members[CAROL], &commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_PSK);
+    assert_int_equal(take_in(s.members[ALICE], &commit, SG_MLS_GOT_COMMIT), SG_OK);
+    assert_int_equal(take_in(s.members[CAROL], &commit, SG_MLS_GOT_COMMIT), SG_ERR_MLS_PSK);
     assert_int_equal(sg_mls_member_accept(bob), SG_OK);
     assert_same_state(s.members[ALICE], bob);
     sg_mls_member_free(bob);

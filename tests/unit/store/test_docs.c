@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "store/docs.h"
 #include "store/pack.h"
+#include "unit/store/full_disk.h"
 
 static char dir[64];
 static char path[128];
@@ -459,25 +460,6 @@ static void test_newest_checkpoint(void **state)
         sg_docs_close(docs);
         remove_doc();
     }
-}
-
-static int writes_left;
-
-static ssize_t limited_pwrite(int fd, const void *data, size_t len, off_t at)
-{
-    if (writes_left-- > 0)
-        return pwrite(fd, data, len, at);
-    errno = ENOSPC;
-    return -1;
-}
-
-static void limit_writes(bool limits)
-{
-    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    static const char *const names[] = {"pwrite", "pwrite64"};
-    for (size_t i = 0; i < 2; i++)
-        (void)vfs->xSetSystemCall(vfs, names[i],
-                                  limits ? (sqlite3_syscall_ptr)limited_pwrite : NULL);
 }
 
 /* A file of version 1 on a full disk cannot be opened; it is told why, and the file stays as it is

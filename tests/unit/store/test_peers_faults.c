@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "unit/base/failing_mem.h"
+#include "unit/store/full_disk.h"
 
 static void write_file(const char *dir, const void *data, size_t len)
 {
@@ -148,25 +149,6 @@ static void somebody_else_writes(void **state)
 }
 
 /* ---- a full disk: SQLite's own system calls ---- */
-
-static int writes_left;
-
-static ssize_t limited_pwrite(int fd, const void *data, size_t len, off_t at)
-{
-    if (writes_left-- > 0)
-        return pwrite(fd, data, len, at);
-    errno = ENOSPC;
-    return -1;
-}
-
-static void limit_writes(bool limits)
-{
-    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    static const char *const names[] = {"pwrite", "pwrite64"};
-    for (size_t i = 0; i < 2; i++)
-        (void)vfs->xSetSystemCall(vfs, names[i],
-                                  limits ? (sqlite3_syscall_ptr)limited_pwrite : NULL);
-}
 
 static size_t count_entries(struct sg_peers *peers)
 {
