@@ -535,6 +535,8 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
                       bool has_left)
 {
     struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
+    if (gone != NULL && gone->incarnation > incarnation)
+        return; /* an older goodbye, played again */
     if (gone == NULL) {
         gone = &m->gone[m->gone_next];
         m->gone_next = (uint8_t)((m->gone_next + 1) % SG_SWIM_GONE_MAX);
