@@ -6,6 +6,8 @@
 
 /* Far above what a refutation could have counted. */
 #define INFLATED (UINT64_C(1) << 40)
+/* To the end of the numbers, where no refutation gets to. */
+#define ENDLESS UINT64_MAX
 
 static void head(struct sg_writer *w, enum sg_family family)
 {
@@ -35,6 +37,11 @@ static sg_incarnation incarnation_of(const struct sg_sim *sim, uint32_t at, uint
     struct sg_core_member member;
     sg_err err = sg_core_member_find(sim->nodes[at].core, &sim->nodes[node].id, &member);
     return err == SG_OK ? member.view.incarnation : (uint64_t)sim->nodes[node].boot << 32;
+}
+
+static sg_incarnation raised(sg_incarnation incarnation, uint64_t raise)
+{
+    return incarnation > UINT64_MAX - raise ? UINT64_MAX : incarnation + raise;
 }
 
 /* ---- SWIM ---- */
@@ -88,7 +95,7 @@ static void fill_table(struct sg_sim *sim, uint32_t at, uint64_t raise, enum sg_
             continue;
         table->entry[table->count++] =
             (struct sg_swim_entry){.member = sim->nodes[victim].id,
-                                   .incarnation = incarnation_of(sim, at, victim) + raise,
+                                   .incarnation = raised(incarnation_of(sim, at, victim), raise),
                                    .state = state};
     }
 }
@@ -119,17 +126,18 @@ void sg_sim_forge_ghosts(struct sg_sim *sim, uint32_t at, uint32_t peer)
     static const enum sg_swim_rumor_kind kinds[] = {SG_SWIM_ALIVE, SG_SWIM_DEAD, SG_SWIM_SUSPECT};
     struct sg_swim_packet packet = {.kind = SG_SWIM_GOSSIP};
     struct sg_swim_table table;
+    uint64_t raise = sg_prng_below(&sim->prng, 2) == 0 ? INFLATED : ENDLESS;
     for (; packet.count < 12; packet.count++) {
         struct sg_swim_rumor *rumor = &packet.rumor[packet.count];
         uint32_t victim = random_victim(sim);
         rumor->kind = kinds[packet.count % 3];
         rumor->member = sim->nodes[victim].id;
-        rumor->incarnation = incarnation_of(sim, at, victim) + INFLATED;
+        rumor->incarnation = raised(incarnation_of(sim, at, victim), raise);
         rumor->accuser = sim->nodes[at].id;
     }
     send_packet(sim, at, peer, &packet);
     bool dead = sg_prng_below(&sim->prng, 2) == 0;
-    fill_table(sim, at, INFLATED, dead ? SG_SWIM_IS_DEAD : SG_SWIM_IS_ALIVE, &table);
+    fill_table(sim, at, raise, dead ? SG_SWIM_IS_DEAD : SG_SWIM_IS_ALIVE, &table);
     send_table(sim, at, peer, &table);
 }
 

@@ -77,11 +77,12 @@ bool sg_hpv_contact_pick(struct sg_hpv *m, bool has_failed, struct sg_peer_id *p
     return true;
 }
 
-sg_time_ns sg_hpv_contact_trial(const struct sg_hpv *m)
+sg_time_ns sg_hpv_contact_trial(const struct sg_hpv *m, bool takes_failed)
 {
     sg_time_ns first = SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->contact_count; i++)
-        if (m->contacts[i].trial.retry_at < first && is_idle(m, i))
+        if ((takes_failed || m->contacts[i].trial.failures == 0) &&
+            m->contacts[i].trial.retry_at < first && is_idle(m, i))
             first = m->contacts[i].trial.retry_at;
     return first;
 }
@@ -116,5 +117,5 @@ void sg_hpv_contact_ask(struct sg_hpv *m, struct sg_hpv_outbox *out)
 
 sg_time_ns sg_hpv_contact_deadline(const struct sg_hpv *m)
 {
-    return wants_contact(m) && has_request_left(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
+    return wants_contact(m) && has_request_left(m) ? sg_hpv_contact_trial(m, true) : SG_TIME_NEVER;
 }

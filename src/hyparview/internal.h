@@ -92,8 +92,9 @@ void sg_hpv_contact_set(struct sg_hpv *m, const struct sg_peer_id *peer, bool on
 void sg_hpv_contact_ask(struct sg_hpv *m, struct sg_hpv_outbox *out);
 /* When the next can be asked for such a place. */
 sg_time_ns sg_hpv_contact_deadline(const struct sg_hpv *m);
-/* When the first that is neither active nor asked already may be asked. */
-sg_time_ns sg_hpv_contact_trial(const struct sg_hpv *m);
+/* When the first that is neither active nor asked already may be asked; of those that failed before
+ * only where they are taken, too. */
+sg_time_ns sg_hpv_contact_trial(const struct sg_hpv *m, bool takes_failed);
 /* A random contact that may be asked now and has failed before, or has not. */
 bool sg_hpv_contact_pick(struct sg_hpv *m, bool has_failed, struct sg_peer_id *picked);
 

@@ -332,8 +332,8 @@ void sg_hpv_repair(struct sg_hpv *m, struct sg_hpv_outbox *out)
 /* When the first candidate that is not asked already may be asked. */
 static sg_time_ns next_trial(const struct sg_hpv *m)
 {
-    sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m) : SG_TIME_NEVER;
     bool takes_failed = m->pending_count < SG_HPV_PENDING_MAX / 2;
+    sg_time_ns first = is_below_target(m) ? sg_hpv_contact_trial(m, takes_failed) : SG_TIME_NEVER;
     for (uint16_t i = 0; i < m->passive_count; i++)
         if ((takes_failed || m->trial[i].failures == 0) && m->trial[i].retry_at < first &&
             sg_hpv_pending_find(m, &m->passive[i]) == SG_HPV_NONE &&

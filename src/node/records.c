@@ -279,6 +279,13 @@ static sg_err verify(struct sg_core *core, struct sg_link *link, const struct sg
                          record->signature);
 }
 
+/* Whether this is not below the member's own number. One that others said of it may be made up, so
+ * high that the member never gets there. */
+static bool is_current(const struct sg_swim_view *view, sg_incarnation incarnation)
+{
+    return !view->is_proven || incarnation >= view->incarnation;
+}
+
 /* Whether this record says more than what is known of the member. */
 static bool is_news(const struct sg_core *core, const struct sg_peer_id *subject,
                     const struct sg_swim_record *record)
@@ -290,11 +297,11 @@ static bool is_news(const struct sg_core *core, const struct sg_peer_id *subject
         return false;
     /* a member whose record was let go of: it is kept now, so this happens once */
     if (is_known && held == NULL && !record->leaves && view.state != SG_SWIM_IS_DEAD &&
-        record->incarnation >= view.incarnation)
+        is_current(&view, record->incarnation))
         return true;
     if (was_recent(&core->records, subject, record->incarnation))
         return false;
-    return !is_known || record->incarnation >= view.incarnation;
+    return !is_known || is_current(&view, record->incarnation);
 }
 
 static bool meta_differs(const struct sg_core *core, const struct sg_peer_id *subject,
@@ -388,7 +395,7 @@ void sg_record_ask(struct sg_core *core, const struct sg_link *link,
         struct sg_swim_view view;
         if (entry->has_record && !sg_record_is_held(core, &entry->member, entry->incarnation) &&
             sg_swim_find(core->swim, &entry->member, &view) == SG_OK &&
-            view.incarnation <= entry->incarnation)
+            is_current(&view, entry->incarnation))
             wanted[count++] = entry->member;
     }
     if (count == 0)

@@ -37,6 +37,7 @@ static void view_slot(const struct sg_swim *m, uint16_t slot, struct sg_swim_vie
                                   .state = public_state(m, e),
                                   .is_linked = e->is_linked,
                                   .is_watched = e->is_watched,
+                                  .is_proven = e->is_proven,
                                   .since = e->since,
                                   .heard = e->heard};
 }

@@ -299,11 +299,36 @@ static void test_dead_contact_stays_known(void **state)
     bench_close(&b);
 }
 
+/* Contacts that failed are not asked while half of the requests are under way, and so they are no
+ * reason to be called at once: a node that lost most neighbours would do nothing else. */
+static void test_failed_contacts_wait_for_requests(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_with_slots(&b, 8, 12, 2);
+    neighbors(&b, "a b");
+    contact(&b, "x", true);
+    contact(&b, "y", true);
+    contact(&b, "z", true);
+    event(&b, SG_HPV_IN_FAILED, "x");
+    event(&b, SG_HPV_IN_FAILED, "y");
+    event(&b, SG_HPV_IN_FAILED, "z");
+    candidates(&b, "d e f g h i j k l m n o");
+    uint8_t most = 0;
+    while (b.now < 10 * SG_NS_PER_S) {
+        next_timeout(&b); /* each leaves a deadline in the future */
+        most = b.m.pending_count > most ? b.m.pending_count : most;
+    }
+    assert_true(most >= SG_HPV_PENDING_MAX / 2);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_list),
         cmocka_unit_test(test_the_list_is_bounded),
+        cmocka_unit_test(test_failed_contacts_wait_for_requests),
         cmocka_unit_test(test_asked_first),
         cmocka_unit_test(test_not_asked_beyond_the_slots),
         cmocka_unit_test(test_asked_in_spite_of_pauses),

@@ -164,6 +164,89 @@ static void a_record_of_another_network_is_refused(void **state)
     net_fini(&net);
 }
 
+/* ---- numbers that nobody reached ---- */
+
+/* What node 2, a liar, says of node 1 to node 0, in the name of as many as asked for. */
+static void lie(enum sg_swim_rumor_kind kind, uint8_t accusers)
+{
+    static const struct sg_frame_head head = {.family = SG_FAMILY_SWIM};
+    struct sg_swim_packet packet = {.kind = SG_SWIM_GOSSIP};
+    uint8_t bytes[SG_SWIM_PACKET_MAX];
+    struct sg_writer w = sg_writer(bytes, sizeof(bytes));
+    for (; packet.count < accusers; packet.count++) {
+        packet.rumor[packet.count] = (struct sg_swim_rumor){
+            .kind = kind, .member = *net_id(&net, 1), .incarnation = UINT64_MAX};
+        packet.rumor[packet.count].accuser.b[0] = (uint8_t)(packet.count + 1);
+    }
+    sg_frame_head_encode(&w, &head);
+    sg_swim_packet_encode(&w, &packet, NULL);
+    net_inject(&net, 2, 0, SG_LANE_DATAGRAM, sg_bytes(bytes, w.len));
+}
+
+static void relay_record_of_1(size_t from, size_t to)
+{
+    static uint8_t frame[16384];
+    size_t len = record_of_1(frame, sizeof(frame));
+    net_inject(&net, from, to, SG_LANE_MSHIP, sg_bytes(frame, len));
+}
+
+/* Node 0 knows only the liar 2, who has told it of node 1 with the highest number there is. */
+static void start_with_a_lie(void)
+{
+    net_init(&net, 3, NULL);
+    net_join(&net, 0, 2);
+    net_run(&net, SG_NS_PER_S);
+    lie(SG_SWIM_ALIVE, 1);
+    set_meta(1, "true");
+}
+
+static enum sg_swim_state state_of_1(void)
+{
+    struct sg_core_member found;
+    assert_int_equal(sg_core_member_find(net.core[0], net_id(&net, 1), &found), SG_OK);
+    return found.view.state;
+}
+
+static void a_record_is_read_whatever_was_said_before(void **state)
+{
+    (void)state;
+    start_with_a_lie();
+    relay_record_of_1(2, 0);
+    assert_true(has_meta(0, 1, "true"));
+    net_fini(&net);
+}
+
+static void a_newcomer_that_was_lied_to_hears_refutations(void **state)
+{
+    (void)state;
+    start_with_a_lie();
+    lie(SG_SWIM_SUSPECT, 4);
+    assert_int_equal(state_of_1(), SG_SWIM_IS_SUSPECT);
+    relay_record_of_1(2, 0);
+    assert_int_equal(state_of_1(), SG_SWIM_IS_ALIVE);
+    /* from now on its number is known: it stays within reach of its own next one */
+    lie(SG_SWIM_SUSPECT, 4);
+    assert_int_equal(state_of_1(), SG_SWIM_IS_SUSPECT);
+    set_meta(1, "newer");
+    net_run(&net, SG_NS_PER_S); /* it announces no more often */
+    relay_record_of_1(2, 0);
+    assert_int_equal(state_of_1(), SG_SWIM_IS_ALIVE);
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_int_equal(net_told(&net, 0, 1, SG_CORE_MEMBER_FAIL), 0);
+    net_fini(&net);
+}
+
+static void a_newcomer_that_was_lied_to_asks_for_the_record(void **state)
+{
+    (void)state;
+    start_with_a_lie();
+    relay_record_of_1(0, 2); /* who came with it does not get it back */
+    assert_false(has_meta(0, 1, "true"));
+    net_run(&net, 5 * SG_NS_PER_S); /* tables are exchanged */
+    assert_true(has_meta(0, 1, "true"));
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +256,9 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_refused),
         cmocka_unit_test(an_old_record_says_nothing),
         cmocka_unit_test(a_record_of_another_network_is_refused),
+        cmocka_unit_test(a_record_is_read_whatever_was_said_before),
+        cmocka_unit_test(a_newcomer_that_was_lied_to_hears_refutations),
+        cmocka_unit_test(a_newcomer_that_was_lied_to_asks_for_the_record),
     };
     return cmocka_run_group_tests_name("node/records", tests, NULL, NULL);
 }

@@ -188,6 +188,19 @@ static void a_goodbye_lasts(void **state)
     bench_close(&b);
 }
 
+static void an_old_goodbye_takes_nothing_back(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_default(&b);
+    record(&b, "b", BOOT(2) + 1, true);
+    record(&b, "b", BOOT(1) + 1, true); /* played again */
+    assert_null(strstr(link_up(&b, "b"), "join"));
+    assert_string_equal(record(&b, "b", BOOT(2), false), "");
+    assert_int_equal(sg_swim_count(b.m), 0);
+    bench_close(&b);
+}
+
 static void a_peer_with_a_lost_boot_counter_is_told(void **state)
 {
     (void)state;
@@ -243,6 +256,7 @@ int main(void)
         cmocka_unit_test(records_rule_incarnations),
         cmocka_unit_test(a_forged_number_gives_way),
         cmocka_unit_test(a_goodbye_lasts),
+        cmocka_unit_test(an_old_goodbye_takes_nothing_back),
         cmocka_unit_test(a_peer_with_a_lost_boot_counter_is_told),
         cmocka_unit_test(hearsay_joins_when_confirmed),
         cmocka_unit_test(tables_are_exchanged_now_and_then),
