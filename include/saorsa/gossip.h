@@ -323,7 +323,8 @@ enum sg_event_kind {
                               * told once, the node runs on and tries again */
     SG_EVENT_TRANSFER        /* a payload above 64 KiB of peer is on its way to this node: message,
                               * done, total; at the beginning, the end, and at most four times a
-                              * second. SG_ERR_TIMEOUT: it is given up, nobody has the rest */
+                              * second. SG_ERR_TIMEOUT: it is given up, nobody has the rest;
+                              * SG_ERR_LIMIT, SG_ERR_NO_MEMORY: not begun, too many wait */
 };
 
 struct sg_event {

@@ -175,7 +175,8 @@ enum sg_core_out_kind {
     SG_CORE_OUT_STORE,    /* topic, id, message (author, time_ms), buf (GOSSIP), store: a message
                                 * of a durable topic was accepted, or is this node's own */
     SG_CORE_OUT_TRANSFER, /* peer (author), topic, id, done, total: a large payload is on its way
-                                * here; err: it is given up */
+                                * here; err: it is given up (SG_ERR_TIMEOUT), or never begun: too
+                                * many wait (SG_ERR_LIMIT), SG_ERR_NO_MEMORY */
     /* Work for another thread (config.offload), answered by SIGNED and VERIFIED. Answers in the
      * order of the jobs keep the messages of an author in order. */
     SG_CORE_OUT_SIGN,  /* job, id: the root to be signed, see sg_core_job_sign */
@@ -343,6 +344,7 @@ struct sg_core_gauges {
     uint64_t history, history_bytes; /* messages kept for back-fill, all topics */
     uint32_t members;                /* alive and suspect, without this node */
     uint32_t transfers;              /* large payloads, whole or on their way */
+    uint32_t large_queued;           /* announced ones that wait for their turn */
     uint64_t large_bytes;            /* reserved for them */
     uint8_t health;                  /* Lifeguard's local health, 0 = healthy */
 };

@@ -55,6 +55,7 @@ void sg_core_gauges(const struct sg_core *core, struct sg_core_gauges *gauges)
                                       .base_passive = core->scopes[0]->hpv.passive_count,
                                       .members = sg_swim_count(core->swim),
                                       .transfers = core->large.count,
+                                      .large_queued = core->large.queue.count,
                                       .large_bytes = sg_large_bytes(core),
                                       .health = sg_swim_health(core->swim)};
     for (uint32_t i = 0; i < core->link_count; i++)

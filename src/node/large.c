@@ -15,7 +15,7 @@
  * while longer when somebody fetches them; the oldest one that nobody uses goes first when room is
  * wanted. What finds no room waits. While others wait, a transfer that does not move loses its
  * place, with what it has, and waits again at the end: somebody who announces what nobody serves
- * blocks nobody for long. */
+ * blocks nobody for long. What finds no place in the table stands in line (large_queue.c). */
 #include "node/internal.h"
 
 #include <assert.h>
@@ -65,6 +65,7 @@ void sg_large_fini(struct sg_core *core)
     for (uint32_t i = 0; i < core->large.count; i++)
         transfer_free(core, core->large.slots[i]);
     sg_mem_free(core->config.mem, core->large.slots);
+    sg_queue_fini(core);
     core->large = (struct sg_larges){.due = SG_TIME_NEVER};
 }
 
@@ -91,6 +92,7 @@ static void unlist(struct sg_larges *larges, const struct sg_transfer *t)
     while (larges->slots[at] != t)
         at++;
     larges->count--;
+    larges->queue.may_start = true;
     for (; at < larges->count; at++)
         larges->slots[at] = larges->slots[at + 1];
 }
@@ -261,7 +263,7 @@ static void demote(struct sg_core *core, struct sg_transfer *t)
 
 /* ---- beginning ---- */
 
-static uint32_t unfinished_of(const struct sg_core *core, const struct sg_peer_id *author)
+uint32_t sg_transfers_unfinished(const struct sg_core *core, const struct sg_peer_id *author)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < core->large.count; i++) {
@@ -269,6 +271,11 @@ static uint32_t unfinished_of(const struct sg_core *core, const struct sg_peer_i
         count += t->state != SG_TRANSFER_COMPLETE && sg_peer_id_equal(&t->author, author) ? 1 : 0;
     }
     return count;
+}
+
+bool sg_transfers_has_place(struct sg_core *core)
+{
+    return core->large.count < SG_TRANSFERS_MAX || oldest_unused(core) != NULL;
 }
 
 static sg_err reserve_slot(struct sg_core *core)
@@ -316,24 +323,17 @@ static sg_err transfer_new(struct sg_core *core, const struct sg_msg_id *id, str
     return SG_OK;
 }
 
-void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
-                    const struct sg_peer_id *from, const struct sg_held *held)
+sg_err sg_transfer_begin(struct sg_core *core, const struct sg_queued *q,
+                         const struct sg_held *held)
 {
     struct sg_reader r = sg_frame_body(held->gossip);
     struct sg_gossip msg;
     struct sg_transfer *t = NULL;
-    if (sg_gossip_decode(&r, &msg) != SG_OK || !msg.is_large)
-        return;
-    sg_err err = unfinished_of(core, &msg.author) < SG_TRANSFERS_AUTHOR_MAX ? SG_OK : SG_ERR_LIMIT;
-    if (err == SG_OK)
-        err = transfer_new(core, &held->id, held->gossip, msg.payload, &t);
-    if (err != SG_OK) {
-        core->stats.large_refused++;
-        return;
-    }
-    t->topic = scope->topic;
-    t->author = msg.author;
-    t->last_hop = *from;
+    SG_TRY(sg_gossip_decode(&r, &msg));
+    SG_TRY(transfer_new(core, &q->id, held->gossip, msg.payload, &t));
+    t->topic = q->topic;
+    t->author = q->author;
+    t->last_hop = q->last_hop;
     t->sequence = msg.sequence;
     t->time_ms = msg.time_ms;
     t->hops = (uint8_t)(held->hop - 1);
@@ -341,6 +341,26 @@ void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
     sg_trace(&core->config.trace, SG_TRACE_TRANSFER, t->author.b, t->id.b, t->what.count);
     tell_program(core, t, SG_OK);
     sg_large_query(core, t);
+    return SG_OK;
+}
+
+void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
+                    const struct sg_peer_id *from, const struct sg_held *held)
+{
+    struct sg_reader r = sg_frame_body(held->gossip);
+    struct sg_queued q = {.id = held->id, .topic = scope->topic, .last_hop = *from};
+    struct sg_announcement what;
+    struct sg_gossip msg;
+    if (sg_gossip_decode(&r, &msg) != SG_OK || !msg.is_large ||
+        sg_announcement_decode(msg.payload, &what) != SG_OK)
+        return;
+    q.author = msg.author;
+    q.size = what.size;
+    q.count = what.count;
+    bool has_place = core->large.queue.count == 0 && sg_transfers_has_place(core) &&
+                     sg_transfers_unfinished(core, &q.author) < SG_TRANSFERS_AUTHOR_MAX;
+    if (!has_place || sg_transfer_begin(core, &q, held) != SG_OK)
+        sg_queue_put(core, &q);
     sg_large_settle(core);
 }
 
@@ -422,6 +442,7 @@ void sg_large_cancel(struct sg_core *core, const struct sg_msg_id *id)
 static void complete(struct sg_core *core, struct sg_transfer *t)
 {
     t->state = SG_TRANSFER_COMPLETE;
+    core->large.queue.may_start = true;
     core->stats.large_completed++;
     sg_trace(&core->config.trace, SG_TRACE_TRANSFERRED, t->author.b, t->id.b, t->what.count);
     tell_program(core, t, SG_OK);
@@ -455,7 +476,8 @@ void sg_transfer_add(struct sg_core *core, struct sg_transfer *t, uint16_t index
 /* When a complete payload goes by itself; it may be looked at too early, not too late. */
 static sg_time_ns goes_at(const struct sg_transfer *t)
 {
-    return t->is_forgotten ? sg_time_add(t->used_at, IDLE_NS) : SG_TIME_NEVER;
+    sg_time_ns last = t->used_at > t->wanted_at ? t->used_at : t->wanted_at;
+    return t->is_forgotten ? sg_time_add(last, IDLE_NS) : SG_TIME_NEVER;
 }
 
 static sg_time_ns due_of(const struct sg_core *core, const struct sg_transfer *t)
@@ -464,7 +486,8 @@ static sg_time_ns due_of(const struct sg_core *core, const struct sg_transfer *t
         sg_time_ns free_at = sg_time_add(t->used_at, keep_ns(core, t));
         /* what should have gone and has not: memory is short, so a while later */
         free_at = free_at > core->now ? free_at : sg_time_add(core->now, USED_NS);
-        return sg_time_min(core->large.waiting > 0 ? free_at : SG_TIME_NEVER, goes_at(t));
+        bool is_wanted = core->large.waiting > 0 || core->large.queue.count > 0;
+        return sg_time_min(is_wanted ? free_at : SG_TIME_NEVER, goes_at(t));
     }
     sg_time_ns at = sg_time_min(t->query_at, sg_time_add(t->moved_at, GIVE_UP_NS));
     if (t->state == SG_TRANSFER_WAITING)
@@ -476,12 +499,13 @@ static sg_time_ns due_of(const struct sg_core *core, const struct sg_transfer *t
 void sg_large_settle(struct sg_core *core)
 {
     struct sg_larges *larges = &core->large;
+    sg_queue_start(core);
     if (larges->waiting > 0)
         begin_waiting(core);
     /* links are shared: what one transfer leaves of a window is another's */
     for (uint32_t i = 0; i < larges->count; i++)
         sg_fetch_ask(core, larges->slots[i]);
-    larges->due = SG_TIME_NEVER;
+    larges->due = sg_queue_due(core);
     for (uint32_t i = 0; i < larges->count; i++)
         larges->due = sg_time_min(larges->due, due_of(core, larges->slots[i]));
 }
@@ -544,6 +568,8 @@ void sg_large_timeout(struct sg_core *core)
     uint32_t left = larges->count;
     for (uint32_t i = 0; left > 0; left--)
         i += timeout_of(core, larges->slots[i]) ? 1 : 0;
+    sg_queue_timeout(core);
+    larges->queue.may_start = true; /* time alone lets complete ones give way */
     sg_large_settle(core);
 }
 
@@ -560,6 +586,7 @@ void sg_large_forget(struct sg_core *core, const struct sg_msg_id *id)
 
 void sg_large_scope_closed(struct sg_core *core, const struct sg_scope *scope)
 {
+    sg_queue_scope_closed(core, scope);
     if (core->large.count == 0)
         return;
     for (uint32_t i = core->large.count; i-- > 0;) {

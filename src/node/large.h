@@ -23,6 +23,11 @@ struct sg_scope;
 #define SG_TRANSFERS_MAX 64
 /* Of them unfinished ones of one author. */
 #define SG_TRANSFERS_AUTHOR_MAX 16
+/* Announced ones that wait for a place among them: 100 KiB, and far below what the history holds ..
+ */
+#define SG_QUEUE_MAX 512
+/* .. of one author: twice as many as it can keep itself. */
+#define SG_QUEUE_AUTHOR_MAX (2 * SG_TRANSFERS_MAX)
 
 /* A chunk asked for. */
 struct sg_flight {
@@ -73,9 +78,27 @@ struct sg_transfer {
     sg_time_ns mark_at;        /* unfinished: the next look for a stall */
     sg_time_ns moved_at;       /* the last chunk came */
     sg_time_ns used_at;        /* the last chunk was sent, or came */
+    sg_time_ns wanted_at;      /* a neighbour said that it lacks chunks */
     sg_time_ns told_at;        /* the last output TRANSFER */
     struct sg_source *sources; /* [SG_LARGE_SOURCES_MAX] */
     uint8_t source_count;
+};
+
+/* An announced payload whose transfer has not begun. */
+struct sg_queued {
+    struct sg_msg_id id;
+    struct sg_topic_id topic;
+    struct sg_peer_id author, last_hop;
+    uint64_t size;
+    uint16_t count;     /* chunks */
+    sg_time_ns want_at; /* neighbours are told again that it is lacking */
+};
+
+struct sg_queue {
+    struct sg_queued *entries; /* [cap], in order of arrival; NULL when there is none */
+    uint32_t cap, count;
+    bool may_start; /* a place may have become free */
+    sg_time_ns round_at;
 };
 
 struct sg_larges {
@@ -84,6 +107,7 @@ struct sg_larges {
     uint32_t waiting;
     uint64_t bytes; /* reserved: of all that do not wait */
     sg_time_ns due; /* of sg_large_timeout */
+    struct sg_queue queue;
 };
 
 /* ---- large.c ---- */
@@ -118,6 +142,24 @@ void sg_transfer_add(struct sg_core *core, struct sg_transfer *t, uint16_t index
  * transfers may be gone afterwards. */
 void sg_large_settle(struct sg_core *core);
 
+/* A place in the table is free, or a complete transfer that nobody uses gives way. */
+bool sg_transfers_has_place(struct sg_core *core);
+uint32_t sg_transfers_unfinished(const struct sg_core *core, const struct sg_peer_id *author);
+/* There is a place for it; settle afterwards. SG_ERR_NO_MEMORY. */
+SG_MUST_USE sg_err sg_transfer_begin(struct sg_core *core, const struct sg_queued *q,
+                                     const struct sg_held *held);
+
+/* ---- large_queue.c: announced ones that wait for a place in the table ---- */
+/* Puts it at the end; a refusal is told to the program. */
+void sg_queue_put(struct sg_core *core, struct sg_queued *q);
+/* Begins those for which there is a place. */
+void sg_queue_start(struct sg_core *core);
+void sg_queue_timeout(struct sg_core *core);
+sg_time_ns sg_queue_due(const struct sg_core *core);
+void sg_queue_scope_closed(struct sg_core *core, const struct sg_scope *scope);
+void sg_queue_fini(struct sg_core *core);
+void sg_queue_check(const struct sg_core *core);
+
 /* ---- large_fetch.c: whom to ask for what, and when to give up asking ---- */
 /* The neighbour's account; made when there is none, NULL when there is no room. */
 struct sg_source *sg_source_find(const struct sg_transfer *t, const struct sg_peer_id *peer);
@@ -150,6 +192,8 @@ void sg_large_push_dropped(struct sg_core *core, const struct sg_core_in *in);
 void sg_large_tell(struct sg_core *core, struct sg_transfer *t);
 /* Asks all neighbours of the scope what they have. */
 void sg_large_query(struct sg_core *core, struct sg_transfer *t);
+/* Tells all neighbours of the scope that this node has nothing of it yet. */
+void sg_large_want(struct sg_core *core, const struct sg_queued *q);
 /* Encodes one frame and sends it on the lane pubsub. */
 void sg_large_send(struct sg_core *core, const struct sg_peer_id *peer,
                    const struct sg_topic_id *topic, const struct sg_large_msg *msg);

@@ -58,6 +58,7 @@ void sg_large_check(const struct sg_core *core)
     }
     assert(bytes == larges->bytes && waiting == larges->waiting);
     assert(bytes <= core->config.large_bytes_max);
+    sg_queue_check(core);
     for (uint32_t i = 0; larges->count > 0 && i < core->link_count; i++)
         assert(flights_of(core, &core->links[i]->peer) == core->links[i]->fetching);
 }

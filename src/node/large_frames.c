@@ -78,6 +78,15 @@ void sg_large_query(struct sg_core *core, struct sg_transfer *t)
         send_have(core, t, &scope->hpv.active[i].id, true);
 }
 
+void sg_large_want(struct sg_core *core, const struct sg_queued *q)
+{
+    const struct sg_scope *scope = sg_scope_find(core, &q->topic);
+    const struct sg_large_msg msg = {
+        .kind = SG_LARGE_HAVE, .id = q->id, .len = (uint8_t)((q->count + 7) / 8)};
+    for (uint16_t i = 0; scope != NULL && i < scope->hpv.active_count; i++)
+        sg_large_send(core, &scope->hpv.active[i].id, &q->topic, &msg);
+}
+
 /* ---- neighbours ---- */
 
 static bool is_of(const struct sg_transfer *t, const struct sg_scope *scope)
@@ -129,6 +138,8 @@ static sg_err receive_have(struct sg_core *core, const struct sg_link *link, str
     struct sg_source *source = sg_source_get(t, &link->peer);
     if (source != NULL)
         sg_source_has(t, source, &msg->chunks);
+    if (source != NULL && !source->is_complete)
+        t->wanted_at = core->now;
     if (msg->wants_reply)
         send_have(core, t, &link->peer, false);
     sg_large_settle(core);

@@ -7,6 +7,8 @@
 
 /* As many as the history of a topic keeps (core.h). */
 #define BEHIND_MAX 65536
+/* Of large payloads among them: as much as a node has of them under way (core.h). */
+#define PARKED_BYTES_MAX ((size_t)64 << 20)
 
 /* A message with its place in a queue; the public part points to the payload behind it. */
 struct sg_rt_message {
@@ -57,6 +59,7 @@ static struct sg_rt_message *pop_from(struct sg_rt_queue *queue)
     queue->first = first->next;
     if (queue->first == NULL)
         queue->last = NULL;
+    first->next = NULL; /* it may go into another queue */
     queue->count--;
     queue->bytes -= first->message.len;
     return first;
@@ -88,6 +91,7 @@ void sg_rt_sub_free(struct sg_subscription *sub)
     sg_rt_wait_fini(&sub->wait);
     clear(&sub->queue);
     clear(&sub->events);
+    clear(&sub->parked);
     sg_rt_ready_fini(&sub->ready);
     sg_mem_free(sub->mem, sub->behind);
     sg_mem_free(sub->mem, sub);
@@ -152,29 +156,51 @@ static bool grow_behind(struct sg_subscription *sub)
     return true;
 }
 
-/* The memory goes with the last one. */
-static void pop_behind(struct sg_subscription *sub)
+/* Whether the oldest that waits is a large payload. */
+static bool is_parked(const struct sg_subscription *sub)
 {
+    return sub->behind_count > 0 && sub->parked.count > 0 &&
+           sg_msg_id_equal(&sub->parked.first->message.id, &sub->behind[sub->behind_at]);
+}
+
+/* The memory goes with the last one. The oldest one's payload if it is large, else NULL. */
+static struct sg_rt_message *pop_behind(struct sg_subscription *sub)
+{
+    struct sg_rt_message *large = is_parked(sub) ? pop_from(&sub->parked) : NULL;
     sub->behind_at = (sub->behind_at + 1) % sub->behind_cap;
     if (--sub->behind_count > 0)
-        return;
+        return large;
     sg_mem_free(sub->mem, sub->behind);
     sub->behind = NULL;
     sub->behind_cap = 0;
     sub->behind_at = 0;
+    return large;
+}
+
+/* Of a large payload the node keeps only the announcement. */
+static bool park(struct sg_subscription *sub, const struct sg_message *message)
+{
+    bool has_place = sub->parked.bytes + message->len <= PARKED_BYTES_MAX;
+    struct sg_rt_message *copy = has_place ? copy_of(sub->mem, message) : NULL;
+    if (copy != NULL)
+        push_to(&sub->parked, copy);
+    return copy != NULL;
 }
 
 /* How many messages were dropped for it. */
-static uint64_t hold(struct sg_subscription *sub, const struct sg_msg_id *id)
+static uint64_t hold(struct sg_subscription *sub, const struct sg_message *message)
 {
     uint64_t gone = 0;
     if (sub->behind_count == BEHIND_MAX) { /* the oldest are gone from the history first, too */
-        pop_behind(sub);
+        struct sg_rt_message *large = pop_behind(sub);
+        sg_mem_free(sub->mem, large);
         gone++;
     }
     if (sub->behind_count == sub->behind_cap && !grow_behind(sub))
         return gone + 1;
-    sub->behind[(sub->behind_at + sub->behind_count++) % sub->behind_cap] = *id;
+    if (message->len > SG_PAYLOAD_MAX && !park(sub, message))
+        return gone + 1;
+    sub->behind[(sub->behind_at + sub->behind_count++) % sub->behind_cap] = message->id;
     sg_rt_wait_signal(&sub->wait);
     return gone;
 }
@@ -233,10 +259,10 @@ static uint64_t take(struct sg_subscription *sub, const struct sg_message *messa
     return gone;
 }
 
-/* Whether it has to wait outside the queue. Of a large payload only its announcement is kept. */
+/* Whether it has to wait outside the queue. */
 static bool must_hold(const struct sg_subscription *sub, const struct sg_message *message)
 {
-    return sub->options.policy == SG_FULL_BLOCK && message->len <= SG_PAYLOAD_MAX &&
+    return sub->options.policy == SG_FULL_BLOCK &&
            (sub->behind_count > 0 || !has_room(sub, message->len));
 }
 
@@ -247,7 +273,7 @@ static void deliver(struct sg_rt_subs *subs, struct sg_subscription *sub,
     sg_rt_wait_lock(&sub->wait);
     bool was_open = !has_ended(sub);
     if (was_open && must_hold(sub, message)) {
-        gone = hold(sub, &message->id);
+        gone = hold(sub, message);
         subs->held++;
     } else if (was_open) {
         gone = take(sub, message);
@@ -269,6 +295,8 @@ bool sg_rt_sub_is_behind(struct sg_subscription *sub)
 bool sg_rt_sub_behind(struct sg_subscription *sub, struct sg_msg_id *id)
 {
     sg_rt_wait_lock(&sub->wait);
+    while (is_parked(sub) && has_room(sub, 0) && !has_ended(sub))
+        append(sub, pop_behind(sub));
     bool any = sub->behind_count > 0 && has_room(sub, 0) && !has_ended(sub);
     if (any)
         *id = sub->behind[sub->behind_at];
@@ -280,7 +308,7 @@ void sg_rt_sub_caught_up(struct sg_rt_subs *subs, struct sg_subscription *sub,
                          struct sg_message *message)
 {
     sg_rt_wait_lock(&sub->wait);
-    pop_behind(sub);
+    (void)pop_behind(sub);
     if (message == NULL) {
         sub->dropped++;
         subs->dropped++;

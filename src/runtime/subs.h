@@ -41,6 +41,8 @@ struct sg_subscription {
     /* SG_FULL_BLOCK: messages that wait where the node keeps them, a ring in order */
     struct sg_msg_id *behind; /* [behind_cap], NULL until there is one */
     uint32_t behind_cap, behind_at, behind_count;
+    /* the large ones among them, of which the node keeps no bytes */
+    struct sg_rt_queue parked;
     bool has_past; /* there may be more in past */
     struct sg_rt_ready ready;
 };

@@ -72,11 +72,31 @@ static void test_every_invariant_holds_all_the_way(void **state)
     }
 }
 
+/* More payloads of one author at once than a receiver fetches of it at a time. */
+static void test_a_burst_of_one_author_arrives(void **state)
+{
+    (void)state;
+    struct sim_case c = sim_case(5);
+    c.config.nodes = 8;
+    c.config.messages = 35;
+    c.config.warmup = 5;
+    c.config.rate = 4000;
+    c.config.loss = 0.01;
+    c.config.payload_len = 100 << 10;
+    c.extra.senders = 1;
+    sim_case_run(&c);
+    sim_case_assert_whole(&c);
+    assert_int_equal(c.report.deliveries, 40 * 7);
+    assert_int_equal(c.extra.stats.large_completed, 40 * 7);
+    assert_int_equal(c.extra.stats.large_given_up + c.extra.stats.large_refused, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_survivors_of_a_crash_get_all),
         cmocka_unit_test(test_every_invariant_holds_all_the_way),
+        cmocka_unit_test(test_a_burst_of_one_author_arrives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -308,6 +308,62 @@ static void no_memory_is_a_drop(void **state)
     assert_int_equal(failing.live, 0);
 }
 
+static void deliver_large(struct sg_rt_subs *subs, uint64_t number, const uint8_t *bytes,
+                          size_t len)
+{
+    struct sg_message message = {.topic = topic, .sequence = number, .len = len, .payload = bytes};
+    message.id.b[0] = (uint8_t)number;
+    sg_rt_subs_deliver(subs, &message, false);
+}
+
+/* As sg_rt_sub_catch_up; of a node that has none of the messages any more. */
+static size_t catch_up(struct sg_rt_subs *subs, struct sg_subscription *sub)
+{
+    struct sg_msg_id id;
+    size_t gone = 0;
+    while (sg_rt_sub_is_behind(sub) && sg_rt_sub_behind(sub, &id)) {
+        sg_rt_sub_caught_up(subs, sub, NULL);
+        gone++;
+    }
+    return gone;
+}
+
+/* Nobody reads while five of the largest payloads and a small one come: the small one is the node's
+ * to keep, the large ones are not. */
+static void a_blocking_queue_keeps_large_payloads(void **state)
+{
+    (void)state;
+    const size_t len = (size_t)16 << 20;
+    struct sg_rt_subs subs = {0};
+    struct sg_subscribe_options options = defaults();
+    options.policy = SG_FULL_BLOCK;
+    struct sg_subscription *sub = make(&subs, &options);
+    uint8_t *bytes = sg_mem_new(sg_mem_default(), len, 1);
+    assert_non_null(bytes);
+    for (uint64_t i = 1; i <= 3; i++)
+        deliver_large(&subs, i, bytes, len);
+    deliver_large(&subs, 4, bytes, 5);
+    deliver_large(&subs, 5, bytes, len);
+    deliver_large(&subs, 6, bytes, len);
+    assert_int_equal(sg_rt_sub_dropped(sub), 0);
+    assert_int_equal(sg_rt_sub_held(sub), 5);
+    expect(sub, 1);
+    expect_none(sub, SG_ERR_NOT_FOUND);
+    size_t gone = 0;
+    for (uint64_t i = 2; i <= 6; i++) {
+        gone += catch_up(&subs, sub);
+        if (i != 4)
+            expect(sub, i);
+    }
+    assert_int_equal(gone, 1);
+    expect_none(sub, SG_ERR_WOULD_BLOCK);
+    for (uint64_t i = 1; i <= 6; i++) /* one in the queue, four beside it */
+        deliver_large(&subs, i, bytes, len);
+    assert_int_equal(sg_rt_sub_dropped(sub), 1 + 1);
+    end(&subs, sub); /* with all that waits */
+    sg_mem_free(sg_mem_default(), bytes);
+}
+
 static void tell(struct sg_rt_subs *subs, uint64_t session, const char *text, bool is_end)
 {
     const struct sg_message event = {
@@ -382,6 +438,7 @@ int main(void)
         cmocka_unit_test(blocked_reader_wakes_for_a_message),
         cmocka_unit_test(blocked_readers_wake_at_the_end),
         cmocka_unit_test(no_memory_is_a_drop),
+        cmocka_unit_test(a_blocking_queue_keeps_large_payloads),
         cmocka_unit_test(events_outlast_a_storm),
         cmocka_unit_test(events_of_an_ended_session_go),
     };
