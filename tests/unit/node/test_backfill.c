@@ -331,6 +331,78 @@ static void nonsense_costs_its_sender_the_session(void **state)
     net_fini(&net);
 }
 
+/* A session that node 0 opens with node 1, its comparison over at once. */
+static struct sg_session *open_to(uint32_t number)
+{
+    const uint32_t to = sg_slot_of(NET_WALL_MS + net.now / SG_NS_PER_MS);
+    const struct sg_rec_msg open = {.kind = SG_REC_OPEN, .session = number, .to = to, .upto = 48};
+    const struct sg_rec_msg done = {.kind = SG_REC_DONE, .session = number, .by_opener = true};
+    inject(0, 1, &open);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
+        if (b->theirs[i] == NULL || b->theirs[i]->number != number)
+            continue;
+        inject(0, 1, &done);
+        return b->theirs[i];
+    }
+    fail_msg("the session was not answered");
+    return NULL;
+}
+
+static void offer_one(uint32_t number, uint64_t id)
+{
+    const struct sg_rec_msg offer = {.kind = SG_REC_OFFER,
+                                     .session = number,
+                                     .by_opener = true,
+                                     .is_last = true,
+                                     .ids = &id,
+                                     .id_count = 1};
+    inject(0, 1, &offer);
+}
+
+/* What was let go for want of room is not taken again, however often a neighbour offers it. */
+static void what_is_below_the_floor_is_no_news(void **state)
+{
+    (void)state;
+    static const uint8_t large[60000];
+    struct sg_core_publish result;
+    struct sg_msg_id id;
+    net_init(&net, 2, few_bytes);
+    net_settle(&net, &topic);
+    publish(0, "once", &id);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    const struct sg_held *held = sg_history_get(scope, &id);
+    assert_non_null(held);
+    const struct sg_peer_id author = held->author;
+    struct sg_buf *frames[] = {sg_buf_ref(held->key), sg_buf_ref(held->root),
+                               sg_buf_ref(held->gossip)};
+    for (size_t i = 0; i < 40; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(large, sizeof(large)), &result),
+                         SG_OK);
+        net_run(&net, SG_NS_PER_S);
+    }
+    /* its author has said much since, and the seen set has forgotten */
+    const uint64_t far = (net.deliveries[0].message.sequence >> 32 << 32) + 3 * SG_WINDOW_BITS;
+    assert_int_equal(sg_windows_accept(&scope->windows, sg_mem_default(), &author, far), SG_OK);
+    net_run(&net, 310 * SG_NS_PER_S);
+    assert_false(sg_gossip_is_known(scope, &id));
+    for (uint32_t i = 0; i < 3; i++) {
+        struct sg_session *s = open_to(900 + i);
+        offer_one(900 + i, sg_siphash_id(&s->keys.id, id.b));
+        assert_true(sg_backfill_expects(scope, net_id(&net, 0), &id));
+        for (size_t part = 0; part < 3; part++)
+            net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(frames[part]));
+        net_run(&net, 12 * SG_NS_PER_S);
+    }
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    assert_int_equal(stats_of(1).refused_expired, 1); /* and remembered */
+    assert_int_equal(stats_of(1).charges, 0);
+    for (size_t part = 0; part < 3; part++)
+        sg_buf_unref(frames[part]);
+    net_fini(&net);
+}
+
 static void sessions_are_rationed(void **state)
 {
     (void)state;
@@ -362,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_verdict_may_come_after_the_session),
         cmocka_unit_test(what_finds_no_job_is_asked_for_again),
         cmocka_unit_test(nonsense_costs_its_sender_the_session),
+        cmocka_unit_test(what_is_below_the_floor_is_no_news),
         cmocka_unit_test(sessions_are_rationed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
