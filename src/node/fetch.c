@@ -106,15 +106,19 @@ void sg_fetch_offered(struct sg_core *core, struct sg_scope *scope, struct sg_se
     if (s->is_opener || s->wants != NULL)
         return;
     /* the search for what has come needs them in order: who sends them otherwise gets nothing */
-    if (scope->subscriptions > 0 && !sg_backfill_is_fetching(scope->backfill))
+    const struct sg_backfill *b = scope->backfill;
+    if (scope->subscriptions > 0 && !sg_backfill_is_fetching(b) &&
+        !sg_backfill_avoids(core, b, &s->peer))
         (void)want(core, s, msg->ids, msg->id_count);
     ask(core, scope, s);
 }
 
 void sg_fetch_sent(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
 {
-    if (s->is_waiting)
-        ask(core, scope, s);
+    if (!s->is_waiting)
+        return;
+    s->heard_at = core->now; /* a slice is done: there are few */
+    ask(core, scope, s);
 }
 
 /* ---- serving ---- */
@@ -152,6 +156,7 @@ void sg_fetch_serve(struct sg_core *core, struct sg_scope *scope, struct sg_sess
         bytes += held->gossip->len + held->root->len;
         sg_push_past(core, scope, &s->peer, held);
         core->stats.backfill_served++;
+        s->heard_at = core->now;
     }
     core->stats.backfill_bytes_out += bytes;
     if (s->serve_at < s->serve_count) {

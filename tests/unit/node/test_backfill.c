@@ -360,6 +360,89 @@ static void offer_one(uint32_t number, uint64_t id)
     inject(0, 1, &offer);
 }
 
+/* Node 0 shows what it does not bring, and says something every 9 s. */
+static void words_alone_keep_no_fetch_open(void **state)
+{
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    (void)open_to(900);
+    offer_one(900, 77);
+    assert_true(sg_backfill_is_fetching(b));
+    size_t held = 0;
+    for (size_t i = 0; i < 10; i++) {
+        net_run(&net, 9 * SG_NS_PER_S);
+        offer_one(900, 77 + i);
+        held += sg_backfill_is_fetching(b);
+    }
+    assert_in_range(held, 0, 2);
+    /* nor does the next session */
+    (void)open_to(901);
+    offer_one(901, 77);
+    assert_false(sg_backfill_is_fetching(b));
+    assert_true(sg_backfill_avoids(net.core[1], b, net_id(&net, 0)));
+    net_fini(&net);
+}
+
+/* WANTs of node 1 to node 0 get lost, as if it would not answer. */
+static bool without_answers(struct net *n, const struct net_frame *frame)
+{
+    bool is_rec = family_of(frame) == SG_FAMILY_RECONCILE;
+    bool is_lost = is_rec && frame->from == 1 && frame->to == 0 && kind_of(frame) == SG_REC_WANT;
+    return !is_lost && without_trees(n, frame);
+}
+
+static void another_neighbor_is_asked_when_one_stalls(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[5];
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_answers;
+    for (size_t i = 0; i < 5; i++)
+        publish(0, "lost", &id[i]);
+    net.is_cut[2] = true;
+    const struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    while (scope->backfill->mine == NULL || !scope->backfill->mine->is_waiting)
+        net_run(&net, SG_NS_PER_S / 10);
+    const uint32_t number = scope->backfill->mine->number;
+    net.is_cut[2] = false;
+    for (size_t i = 0; i < 12; i++) {
+        const struct sg_rec_msg done = {.kind = SG_REC_DONE, .session = number};
+        inject(0, 1, &done);
+        net_run(&net, 9 * SG_NS_PER_S);
+    }
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(net_delivered(&net, 1, &id[i]), 1);
+    net_fini(&net);
+}
+
+/* A wanted message now and then keeps a session no longer than its limit. */
+static void a_session_has_an_end(void **state)
+{
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    struct sg_session *s = open_to(900);
+    offer_one(900, 77);
+    for (size_t i = 0; i < 13; i++) {
+        assert_true(sg_backfill_is_fetching(b));
+        s->heard_at = net.now; /* as if one had come */
+        offer_one(900, 77);
+        net_run(&net, 9 * SG_NS_PER_S);
+    }
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_false(sg_backfill_is_fetching(b));
+    assert_true(sg_backfill_avoids(net.core[1], b, net_id(&net, 0)));
+    net_fini(&net);
+}
+
 /* What was let go for want of room is not taken again, however often a neighbour offers it. */
 static void what_is_below_the_floor_is_no_news(void **state)
 {
@@ -393,6 +476,9 @@ static void what_is_below_the_floor_is_no_news(void **state)
         assert_true(sg_backfill_expects(scope, net_id(&net, 0), &id));
         for (size_t part = 0; part < 3; part++)
             net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(frames[part]));
+        const struct sg_rec_msg sent = {
+            .kind = SG_REC_SENT, .session = 900 + i, .by_opener = true, .count = 1};
+        inject(0, 1, &sent);
         net_run(&net, 12 * SG_NS_PER_S);
     }
     assert_int_equal(net_delivered(&net, 1, &id), 1);
@@ -434,6 +520,9 @@ int main(void)
         cmocka_unit_test(a_verdict_may_come_after_the_session),
         cmocka_unit_test(what_finds_no_job_is_asked_for_again),
         cmocka_unit_test(nonsense_costs_its_sender_the_session),
+        cmocka_unit_test(words_alone_keep_no_fetch_open),
+        cmocka_unit_test(another_neighbor_is_asked_when_one_stalls),
+        cmocka_unit_test(a_session_has_an_end),
         cmocka_unit_test(what_is_below_the_floor_is_no_news),
         cmocka_unit_test(sessions_are_rationed),
     };
