@@ -59,6 +59,7 @@ static void session_free(struct sg_core *core, struct sg_session *s)
         sg_rec_fini(&s->rec);
     sg_mem_free(mem, s->wants);
     sg_mem_free(mem, s->serve);
+    sg_mem_free(mem, s->asked);
     memset(&s->keys, 0, sizeof(s->keys));
     sg_mem_free(mem, s);
 }
@@ -187,6 +188,7 @@ static sg_err give_set(struct sg_core *core, struct sg_scope *scope, struct sg_s
     for (; held != NULL; held = sg_history_next(scope, s->from, s->to, &at))
         ids[set.count++] = sg_siphash_id(&s->keys.id, held->id.b);
     set.ids = ids;
+    s->serve_left = set.count;
     struct sg_rec_outbox none;
     sg_err err = sg_rec_input(&s->rec, core->now, &set, &none);
     sg_mem_free(mem, ids);
@@ -338,6 +340,7 @@ static void answer_open(struct sg_core *core, struct sg_link *link, struct sg_sc
         return;
     bool may = sg_bucket_take(&link->opens, core->now, OPENS_RATE, OPENS_BURST);
     struct sg_session **place = NULL;
+    may = may && sg_hpv_is_active(&scope->hpv, &link->peer);
     if (b != NULL && may && core->config.retention_ns > 0 && !sg_backfill_is_fetching(b))
         place = place_for(core, scope, &link->peer);
     struct sg_session *s = place == NULL ? NULL : session_new(core, link, false);

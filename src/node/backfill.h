@@ -26,7 +26,10 @@ struct sg_session {
     uint32_t want_count, want_at;
     struct sg_msg_id *serve; /* [serve_count] to be sent, from serve_at on */
     uint32_t serve_count, serve_at;
-    sg_time_ns serve_due;
+    uint64_t *asked; /* [asked_count] of a WANT that is still to be looked up */
+    uint16_t asked_count;
+    uint32_t serve_left; /* messages that may still be served: of the set that was compared */
+    sg_time_ns serve_due, serve_next; /* next: not before, whatever WANT comes */
 };
 
 /* Peers that are left alone for a while, the latest: more than a topic has neighbours. */

@@ -443,6 +443,60 @@ static void a_session_has_an_end(void **state)
     net_fini(&net);
 }
 
+/* WANT after WANT, of one session and of many: what goes out keeps to the link's budget. */
+static void a_flood_of_wants_is_served_at_its_pace(void **state)
+{
+    (void)state;
+    static const uint8_t large[60000];
+    struct sg_core_publish result;
+    struct sg_msg_id id[20];
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(net_publish(&net, 1, &topic, sg_bytes(large, sizeof(large)), &result),
+                         SG_OK);
+        id[i] = result.id;
+        net_run(&net, SG_NS_PER_S);
+    }
+    net_run(&net, 12 * SG_NS_PER_S);
+    const uint64_t before = stats_of(1).backfill_bytes_out;
+    for (uint32_t round = 0; round < 400; round++) {
+        struct sg_session *s = round % 40 == 0 ? open_to(900 + round / 40) : NULL;
+        static uint64_t ids[20];
+        for (size_t i = 0; s != NULL && i < 20; i++)
+            ids[i] = sg_siphash_id(&s->keys.id, id[i].b);
+        const struct sg_rec_msg want = {.kind = SG_REC_WANT,
+                                        .session = 900 + round / 40,
+                                        .by_opener = true,
+                                        .ids = &ids[round % 20],
+                                        .id_count = 1};
+        inject(0, 1, &want);
+        net_run(&net, 5 * SG_NS_PER_MS);
+    }
+    /* two seconds: 1.3 MB each, and the burst */
+    const uint64_t bytes = stats_of(1).backfill_bytes_out - before;
+    assert_in_range(bytes, 500000, 2 * 1310720 + 320 * 1024);
+    /* no more than the set that was compared */
+    const uint64_t served = stats_of(1).backfill_served;
+    (void)open_to(999);
+    for (uint32_t round = 0; round < 60; round++) {
+        struct sg_session *s = NULL;
+        for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
+            struct sg_session *at = sg_scope_find(net.core[1], &topic)->backfill->theirs[i];
+            s = at != NULL && at->number == 999 ? at : s;
+        }
+        if (s == NULL)
+            break;
+        const uint64_t one = sg_siphash_id(&s->keys.id, id[round % 20].b);
+        const struct sg_rec_msg want = {
+            .kind = SG_REC_WANT, .session = 999, .by_opener = true, .ids = &one, .id_count = 1};
+        inject(0, 1, &want);
+        net_run(&net, 200 * SG_NS_PER_MS);
+    }
+    assert_in_range(stats_of(1).backfill_served - served, 10, 20);
+    net_fini(&net);
+}
+
 /* What was let go for want of room is not taken again, however often a neighbour offers it. */
 static void what_is_below_the_floor_is_no_news(void **state)
 {
@@ -523,6 +577,7 @@ int main(void)
         cmocka_unit_test(words_alone_keep_no_fetch_open),
         cmocka_unit_test(another_neighbor_is_asked_when_one_stalls),
         cmocka_unit_test(a_session_has_an_end),
+        cmocka_unit_test(a_flood_of_wants_is_served_at_its_pace),
         cmocka_unit_test(what_is_below_the_floor_is_no_news),
         cmocka_unit_test(sessions_are_rationed),
     };
