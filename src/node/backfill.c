@@ -24,7 +24,12 @@
 /* A new neighbour is asked after this time at most, the next one after news as well. */
 #define SOON_NS (250 * SG_NS_PER_MS)
 #define REPEAT_NS SG_NS_PER_S
+/* Nothing comes that takes a session further. Its peer is left alone then, so that one that answers
+ * with words alone cannot keep this node from asking others. */
 #define PATIENCE_NS (10 * SG_NS_PER_S)
+/* A session, however it goes on: a whole history of 16 MiB comes in an eighth of that, and the next
+ * session brings the rest. */
+#define SESSION_NS (120 * SG_NS_PER_S)
 #define JITTER_PERCENT 20
 /* Pauses double from SOON_NS: the last one is 16 s. */
 #define RETRIES 5
@@ -54,6 +59,7 @@ static void session_free(struct sg_core *core, struct sg_session *s)
         sg_rec_fini(&s->rec);
     sg_mem_free(mem, s->wants);
     sg_mem_free(mem, s->serve);
+    sg_mem_free(mem, s->asked);
     memset(&s->keys, 0, sizeof(s->keys));
     sg_mem_free(mem, s);
 }
@@ -182,6 +188,7 @@ static sg_err give_set(struct sg_core *core, struct sg_scope *scope, struct sg_s
     for (; held != NULL; held = sg_history_next(scope, s->from, s->to, &at))
         ids[set.count++] = sg_siphash_id(&s->keys.id, held->id.b);
     set.ids = ids;
+    s->serve_left = set.count;
     struct sg_rec_outbox none;
     sg_err err = sg_rec_input(&s->rec, core->now, &set, &none);
     sg_mem_free(mem, ids);
@@ -255,6 +262,7 @@ static struct sg_session *session_new(struct sg_core *core, const struct sg_link
     s->peer = link->peer;
     s->is_opener = is_opener;
     s->is_comparing = true;
+    s->begun_at = core->now;
     s->heard_at = core->now;
     s->serve_due = SG_TIME_NEVER;
     sg_rec_init(&s->rec, &config, core->now);
@@ -332,6 +340,7 @@ static void answer_open(struct sg_core *core, struct sg_link *link, struct sg_sc
         return;
     bool may = sg_bucket_take(&link->opens, core->now, OPENS_RATE, OPENS_BURST);
     struct sg_session **place = NULL;
+    may = may && sg_hpv_is_active(&scope->hpv, &link->peer);
     if (b != NULL && may && core->config.retention_ns > 0 && !sg_backfill_is_fetching(b))
         place = place_for(core, scope, &link->peer);
     struct sg_session *s = place == NULL ? NULL : session_new(core, link, false);
@@ -416,13 +425,13 @@ static sg_err compare(struct sg_core *core, struct sg_link *link, struct sg_scop
         return SG_OK; /* the former: it crossed our DONE */
     if (s->is_opener && msg->kind == SG_REC_SKETCH && !s->has_slots)
         SG_TRY(take_slots(core, scope, link, s, msg));
+    s->heard_at = core->now; /* the machine refuses what does not lead on */
     return feed(core, scope, s, &in);
 }
 
 static sg_err session_message(struct sg_core *core, struct sg_link *link, struct sg_scope *scope,
                               struct sg_session *s, const struct sg_rec_msg *msg)
 {
-    s->heard_at = core->now;
     switch (msg->kind) {
     case SG_REC_OFFER:
         sg_fetch_offered(core, scope, s, msg);
@@ -501,25 +510,6 @@ void sg_backfill_subscribed(struct sg_core *core, struct sg_scope *scope)
         sg_backfill_soon(core, scope->backfill);
 }
 
-/* The newcomer, else a random neighbour, if possible not the last one again. */
-static struct sg_link *choose(struct sg_core *core, struct sg_scope *scope)
-{
-    struct sg_backfill *b = scope->backfill;
-    const struct sg_hpv *hpv = &scope->hpv;
-    bool has_news = b->has_news;
-    b->has_news = false;
-    if (has_news && sg_hpv_is_active(hpv, &b->news))
-        return sg_link_find(core, &b->news);
-    if (hpv->active_count == 0)
-        return NULL;
-    if (b->tell_left > 0)
-        return sg_link_find(core, &hpv->active[--b->tell_left % hpv->active_count].id);
-    uint16_t pick = (uint16_t)sg_prng_below(&core->prng, hpv->active_count);
-    if (sg_peer_id_equal(&hpv->active[pick].id, &b->last))
-        pick = (uint16_t)((pick + 1) % hpv->active_count);
-    return sg_link_find(core, &hpv->active[pick].id);
-}
-
 static void open_timeout(struct sg_core *core, struct sg_scope *scope)
 {
     struct sg_backfill *b = scope->backfill;
@@ -530,18 +520,40 @@ static void open_timeout(struct sg_core *core, struct sg_scope *scope)
     sg_history_trim(core, scope);
     if (scope->subscriptions == 0)
         return; /* it has published here, and relays: what others say is not for it */
-    struct sg_link *link = choose(core, scope);
+    struct sg_link *link = sg_backfill_choose(core, scope);
     if (b->tell_left > 0 || b->has_news)
         sg_backfill_soon(core, b);
     if (link != NULL && link->state == SG_LINK_UP)
         open_session(core, scope, link);
 }
 
+static sg_time_ns ends_at(const struct sg_session *s)
+{
+    sg_time_ns limit = sg_time_add(s->begun_at, SESSION_NS);
+    /* the pause between two bytes served is this node's own */
+    bool is_serving = s->serve_due != SG_TIME_NEVER;
+    return is_serving ? limit : sg_time_min(limit, sg_time_add(s->heard_at, PATIENCE_NS));
+}
+
 static sg_time_ns session_due(const struct sg_session *s)
 {
-    sg_time_ns due = sg_time_add(s->heard_at, PATIENCE_NS);
-    due = sg_time_min(due, s->serve_due);
+    sg_time_ns due = sg_time_min(ends_at(s), s->serve_due);
     return s->is_comparing ? sg_time_min(due, sg_rec_deadline(&s->rec)) : due;
+}
+
+/* It was this node that waited: another neighbour is asked. Who only stopped asking, or has gone,
+ * held nobody up. */
+static void give_up(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
+{
+    bool has_waited = s->is_waiting || (s->is_opener && (s->is_comparing || s->awaits));
+    bool is_news = has_waited && !sg_backfill_avoids(core, scope->backfill, &s->peer);
+    if (is_news && sg_link_find(core, &s->peer) != NULL)
+        sg_backfill_avoid(core, scope->backfill, &s->peer);
+    if (is_news && s->is_waiting)
+        sg_backfill_soon(core, scope->backfill);
+    if (s->is_opener && s->is_comparing)
+        try_again(core, scope->backfill);
+    sg_session_close(core, scope, s);
 }
 
 static void session_timeout(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
@@ -549,12 +561,8 @@ static void session_timeout(struct sg_core *core, struct sg_scope *scope, struct
     static const struct sg_rec_in timeout = {.kind = SG_REC_IN_TIMEOUT};
     if (s == NULL || core->now < session_due(s))
         return;
-    bool is_stale =
-        sg_link_find(core, &s->peer) == NULL || core->now >= sg_time_add(s->heard_at, PATIENCE_NS);
-    if (is_stale && s->serve_due == SG_TIME_NEVER) {
-        if (s->is_opener && s->is_comparing)
-            try_again(core, scope->backfill);
-        sg_session_close(core, scope, s);
+    if (sg_link_find(core, &s->peer) == NULL || core->now >= ends_at(s)) {
+        give_up(core, scope, s);
         return;
     }
     if (core->now >= s->serve_due) {

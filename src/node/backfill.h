@@ -18,15 +18,25 @@ struct sg_session {
     bool is_waiting; /* a WANT is under way */
     bool awaits;     /* opener: the other side has still to fetch what was offered */
     uint32_t number, nonce, from, to; /* nonce: the answering side's */
-    sg_time_ns heard_at;
-    uint64_t last_mark; /* of the message of the comparison that came last */
+    sg_time_ns begun_at, heard_at;    /* heard: of something that takes the session further */
+    uint64_t last_mark;               /* of the message of the comparison that came last */
     struct sg_riblt_keys keys;
     struct sg_rec rec;
     uint64_t *wants; /* [want_count] short ids, sorted within each OFFER; asked for up to want_at */
     uint32_t want_count, want_at;
     struct sg_msg_id *serve; /* [serve_count] to be sent, from serve_at on */
     uint32_t serve_count, serve_at;
-    sg_time_ns serve_due;
+    uint64_t *asked; /* [asked_count] of a WANT that is still to be looked up */
+    uint16_t asked_count;
+    uint32_t serve_left; /* messages that may still be served: of the set that was compared */
+    sg_time_ns serve_due, serve_next; /* next: not before, whatever WANT comes */
+};
+
+/* Peers that are left alone for a while, the latest: more than a topic has neighbours. */
+#define SG_AVOIDED_MAX 8
+struct sg_avoided {
+    struct sg_peer_id peer;
+    sg_time_ns until;
 };
 
 struct sg_backfill {
@@ -35,9 +45,21 @@ struct sg_backfill {
     uint8_t failures;   /* since the last one that came to a result */
     bool has_news;      /* asked first: the neighbour that has just come */
     struct sg_peer_id news, last;
+    uint8_t avoided_next;
+    struct sg_avoided avoided[SG_AVOIDED_MAX];
     struct sg_session *mine;                    /* NULL = none */
     struct sg_session *theirs[SG_SESSIONS_MAX]; /* NULL = free */
 };
+
+/* ---- backfill_peers.c ---- */
+/* Whether a peer has held a session up lately: nothing is fetched from it. */
+bool sg_backfill_avoids(const struct sg_core *core, const struct sg_backfill *b,
+                        const struct sg_peer_id *peer);
+void sg_backfill_avoid(const struct sg_core *core, struct sg_backfill *b,
+                       const struct sg_peer_id *peer);
+/* The neighbour to be compared with next: the newcomer, else the next to be told of news, else any.
+ * NULL: there is none. */
+struct sg_link *sg_backfill_choose(struct sg_core *core, struct sg_scope *scope);
 
 /* ---- backfill.c ---- */
 void sg_session_send(struct sg_core *core, struct sg_scope *scope, const struct sg_session *s,

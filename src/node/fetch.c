@@ -1,7 +1,9 @@
 /* What a session of back-fill has found to differ is fetched: each side asks for what it lacks, a
  * slice at a time, and gets KEY, ROOT and GOSSIP as the author made them. The one who asks sets the
- * pace, the one who serves has a budget of bytes per pause, so that old messages never fill the
- * lane that new ones need. */
+ * pace. The one who serves has a budget for each link, over all topics, sessions and WANTs: what
+ * it sends and what it looks through are both paid from it, and 64 KiB at most go out between two
+ * pauses, so that old messages never fill the lane that new ones need. A WANT waits for its turn.
+ * No session is served more messages than were compared in it. */
 #include "node/backfill.h"
 
 /* Ids in one WANT: what a budget of bytes serves in a second or so. */
@@ -11,6 +13,13 @@
 /* 64 KiB every 50 ms are 1.3 MB/s, of the order that repair may take (threats.md 13). */
 #define SERVE_BYTES 65536
 #define SERVE_PAUSE_NS (50 * SG_NS_PER_MS)
+/* The same for a link, in KiB, and at once: some turns. A pass over so many messages of the history
+ * counts as a KiB sent: over a full one, a millisecond or two, as what goes out between two pauses.
+ * A turn begins when all of it can be paid for: a pass, 64 KiB, and a message more. */
+#define SERVE_RATE 1280
+#define SERVE_BURST 320
+#define PASS_PER_KIB 1024
+#define TURN_KIB 200
 
 static int64_t find(const uint64_t *ids, uint32_t count, uint64_t id)
 {
@@ -106,15 +115,19 @@ void sg_fetch_offered(struct sg_core *core, struct sg_scope *scope, struct sg_se
     if (s->is_opener || s->wants != NULL)
         return;
     /* the search for what has come needs them in order: who sends them otherwise gets nothing */
-    if (scope->subscriptions > 0 && !sg_backfill_is_fetching(scope->backfill))
+    const struct sg_backfill *b = scope->backfill;
+    if (scope->subscriptions > 0 && !sg_backfill_is_fetching(b) &&
+        !sg_backfill_avoids(core, b, &s->peer))
         (void)want(core, s, msg->ids, msg->id_count);
     ask(core, scope, s);
 }
 
 void sg_fetch_sent(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
 {
-    if (s->is_waiting)
-        ask(core, scope, s);
+    if (!s->is_waiting)
+        return;
+    s->heard_at = core->now; /* a slice is done: there are few */
+    ask(core, scope, s);
 }
 
 /* ---- serving ---- */
@@ -122,27 +135,48 @@ void sg_fetch_sent(struct sg_core *core, struct sg_scope *scope, struct sg_sessi
 void sg_fetch_wanted(struct sg_core *core, struct sg_scope *scope, struct sg_session *s,
                      const struct sg_rec_msg *msg)
 {
-    uint32_t at = 0;
-    if (s->serve_at < s->serve_count)
+    if (s->asked_count > 0 || s->serve_at < s->serve_count)
         return; /* one at a time: a second WANT before SENT is nobody's who follows the protocol */
     if (s->serve == NULL)
         s->serve = sg_mem_new(core->config.mem, SG_REC_IDS_MAX, sizeof(*s->serve));
+    if (s->asked == NULL)
+        s->asked = sg_mem_new(core->config.mem, SG_REC_IDS_MAX, sizeof(*s->asked));
     s->serve_count = 0;
     s->serve_at = 0;
-    s->serve_due = core->now;
-    if (s->serve == NULL)
+    if (s->serve == NULL || s->asked == NULL)
         return;
-    const struct sg_held *held = sg_history_next(scope, s->from, s->to, &at);
-    for (; held != NULL && s->serve_count < msg->id_count;
-         held = sg_history_next(scope, s->from, s->to, &at)) {
-        uint64_t id = sg_siphash_id(&s->keys.id, held->id.b);
-        if (find(msg->ids, msg->id_count, id) >= 0)
-            s->serve[s->serve_count++] = held->id;
-    }
-    sg_fetch_serve(core, scope, s);
+    memcpy(s->asked, msg->ids, msg->id_count * sizeof(*s->asked));
+    s->asked_count = msg->id_count;
+    s->serve_due = s->serve_next > core->now ? s->serve_next : core->now;
+    if (s->serve_due == core->now)
+        sg_fetch_serve(core, scope, s);
 }
 
-void sg_fetch_serve(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
+static void pay(struct sg_link *link, uint64_t kib)
+{
+    uint64_t milli = kib * 1000;
+    link->serves.milli -= milli < link->serves.milli ? milli : link->serves.milli;
+}
+
+/* What is asked for, as far as it is here. */
+static void look_up(struct sg_scope *scope, struct sg_link *link, struct sg_session *s)
+{
+    uint32_t at = 0;
+    const struct sg_held *held = sg_history_next(scope, s->from, s->to, &at);
+    for (; held != NULL && s->serve_count < s->asked_count && s->serve_count < s->serve_left;
+         held = sg_history_next(scope, s->from, s->to, &at)) {
+        uint64_t id = sg_siphash_id(&s->keys.id, held->id.b);
+        if (find(s->asked, s->asked_count, id) >= 0)
+            s->serve[s->serve_count++] = held->id;
+    }
+    s->serve_left -= s->serve_count;
+    s->asked_count = 0;
+    pay(link, 1 + at / PASS_PER_KIB);
+}
+
+/* Sends as much as goes out between two pauses. */
+static void send_some(struct sg_core *core, struct sg_scope *scope, struct sg_link *link,
+                      struct sg_session *s)
 {
     uint64_t bytes = 0;
     while (s->serve_at < s->serve_count && bytes < SERVE_BYTES) {
@@ -152,12 +186,26 @@ void sg_fetch_serve(struct sg_core *core, struct sg_scope *scope, struct sg_sess
         bytes += held->gossip->len + held->root->len;
         sg_push_past(core, scope, &s->peer, held);
         core->stats.backfill_served++;
+        s->heard_at = core->now;
     }
+    pay(link, (bytes + 1023) / 1024);
     core->stats.backfill_bytes_out += bytes;
-    if (s->serve_at < s->serve_count) {
-        s->serve_due = sg_time_add(core->now, SERVE_PAUSE_NS);
+}
+
+void sg_fetch_serve(struct sg_core *core, struct sg_scope *scope, struct sg_session *s)
+{
+    struct sg_link *link = sg_link_find(core, &s->peer);
+    if (link == NULL)
         return;
-    }
+    s->serve_next = sg_time_add(core->now, SERVE_PAUSE_NS);
+    s->serve_due = s->serve_next;
+    if (sg_bucket_level(&link->serves, core->now, SERVE_RATE, SERVE_BURST) < TURN_KIB * 1000)
+        return;
+    if (s->asked_count > 0)
+        look_up(scope, link, s);
+    send_some(core, scope, link, s);
+    if (s->serve_at < s->serve_count)
+        return;
     struct sg_rec_msg sent = {
         .kind = SG_REC_SENT, .by_opener = s->is_opener, .count = s->serve_count};
     s->serve_due = SG_TIME_NEVER;

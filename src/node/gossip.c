@@ -339,20 +339,26 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
         never_again(core, scope, peer, id);
 }
 
-/* The history is complete, so an old message that is not in it is new, whatever came since. */
-static sg_err check_number(const struct sg_scope *scope, const struct sg_copy *from,
-                           const struct sg_peer_id *author, uint64_t sequence)
+/* From its floor on the history is complete: an old message that is not in it is new, whatever came
+ * since. Of what is older nobody knows whether it was had. */
+static sg_err check_number(const struct sg_core *core, const struct sg_scope *scope,
+                           const struct sg_copy *from, const struct sg_gossip *msg)
 {
     const struct sg_windows *windows = &scope->windows;
-    if (from->is_past && sg_windows_is_below(windows, author, sequence))
+    if (from->is_past && sg_slot_of(msg->time_ms) < sg_history_floor(core, scope))
+        return SG_ERR_EXPIRED;
+    if (from->is_past && sg_windows_is_below(windows, &msg->author, msg->sequence))
         return SG_OK;
-    return sg_windows_is_new(windows, author, sequence) ? SG_OK : SG_ERR_EXPIRED;
+    return sg_windows_is_new(windows, &msg->author, msg->sequence) ? SG_OK : SG_ERR_EXPIRED;
 }
 
 sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *from,
                         uint64_t sequence, struct sg_held *held)
 {
-    SG_TRY(check_number(scope, from, &held->author, sequence));
+    struct sg_reader r = sg_frame_body(held->gossip);
+    struct sg_gossip msg;
+    SG_TRY(sg_gossip_decode(&r, &msg));
+    SG_TRY(check_number(core, scope, from, &msg));
     if (from->is_past)
         return sg_backfill_accept(core, scope, from, sequence, held);
     SG_TRY(sg_pt_reserve(scope->pt));
@@ -435,7 +441,7 @@ static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_
                            .is_large = a->msg.is_large};
     const struct sg_copy copy = copy_of(link, a);
     SG_TRY(check_time(core, &a->msg));
-    SG_TRY(check_number(scope, &copy, &a->msg.author, a->msg.sequence));
+    SG_TRY(check_number(core, scope, &copy, &a->msg));
     sg_err err = sg_proof_check(core, link, a, &held);
     if (err == SG_ERR_WOULD_BLOCK) {
         SG_TRY(sg_check_wait(core, link, scope, a, frame));

@@ -106,6 +106,7 @@ struct sg_link {
     uint32_t sessions;               /* of reconciliation: the last nonce used */
     uint32_t difference;             /* smoothed, in quarters: sg_rec_smooth */
     struct sg_bucket opens;          /* sessions that the peer may open */
+    struct sg_bucket serves;         /* KiB of old messages for the peer, see fetch.c */
 };
 
 struct sg_history;  /* history.c */

@@ -331,6 +331,218 @@ static void nonsense_costs_its_sender_the_session(void **state)
     net_fini(&net);
 }
 
+/* A session that node 0 opens with node 1, its comparison over at once. */
+static struct sg_session *open_to(uint32_t number)
+{
+    const uint32_t to = sg_slot_of(NET_WALL_MS + net.now / SG_NS_PER_MS);
+    const struct sg_rec_msg open = {.kind = SG_REC_OPEN, .session = number, .to = to, .upto = 48};
+    const struct sg_rec_msg done = {.kind = SG_REC_DONE, .session = number, .by_opener = true};
+    inject(0, 1, &open);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
+        if (b->theirs[i] == NULL || b->theirs[i]->number != number)
+            continue;
+        inject(0, 1, &done);
+        return b->theirs[i];
+    }
+    fail_msg("the session was not answered");
+    return NULL;
+}
+
+static void offer_one(uint32_t number, uint64_t id)
+{
+    const struct sg_rec_msg offer = {.kind = SG_REC_OFFER,
+                                     .session = number,
+                                     .by_opener = true,
+                                     .is_last = true,
+                                     .ids = &id,
+                                     .id_count = 1};
+    inject(0, 1, &offer);
+}
+
+/* Node 0 shows what it does not bring, and says something every 9 s. */
+static void words_alone_keep_no_fetch_open(void **state)
+{
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    (void)open_to(900);
+    offer_one(900, 77);
+    assert_true(sg_backfill_is_fetching(b));
+    size_t held = 0;
+    for (size_t i = 0; i < 10; i++) {
+        net_run(&net, 9 * SG_NS_PER_S);
+        offer_one(900, 77 + i);
+        held += sg_backfill_is_fetching(b);
+    }
+    assert_in_range(held, 0, 2);
+    /* nor does the next session */
+    (void)open_to(901);
+    offer_one(901, 77);
+    assert_false(sg_backfill_is_fetching(b));
+    assert_true(sg_backfill_avoids(net.core[1], b, net_id(&net, 0)));
+    net_fini(&net);
+}
+
+/* WANTs of node 1 to node 0 get lost, as if it would not answer. */
+static bool without_answers(struct net *n, const struct net_frame *frame)
+{
+    bool is_rec = family_of(frame) == SG_FAMILY_RECONCILE;
+    bool is_lost = is_rec && frame->from == 1 && frame->to == 0 && kind_of(frame) == SG_REC_WANT;
+    return !is_lost && without_trees(n, frame);
+}
+
+static void another_neighbor_is_asked_when_one_stalls(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[5];
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_answers;
+    for (size_t i = 0; i < 5; i++)
+        publish(0, "lost", &id[i]);
+    net.is_cut[2] = true;
+    const struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    while (scope->backfill->mine == NULL || !scope->backfill->mine->is_waiting)
+        net_run(&net, SG_NS_PER_S / 10);
+    const uint32_t number = scope->backfill->mine->number;
+    net.is_cut[2] = false;
+    for (size_t i = 0; i < 12; i++) {
+        const struct sg_rec_msg done = {.kind = SG_REC_DONE, .session = number};
+        inject(0, 1, &done);
+        net_run(&net, 9 * SG_NS_PER_S);
+    }
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(net_delivered(&net, 1, &id[i]), 1);
+    net_fini(&net);
+}
+
+/* A wanted message now and then keeps a session no longer than its limit. */
+static void a_session_has_an_end(void **state)
+{
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net_run(&net, 5 * SG_NS_PER_S);
+    const struct sg_backfill *b = sg_scope_find(net.core[1], &topic)->backfill;
+    struct sg_session *s = open_to(900);
+    offer_one(900, 77);
+    for (size_t i = 0; i < 13; i++) {
+        assert_true(sg_backfill_is_fetching(b));
+        s->heard_at = net.now; /* as if one had come */
+        offer_one(900, 77);
+        net_run(&net, 9 * SG_NS_PER_S);
+    }
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_false(sg_backfill_is_fetching(b));
+    assert_true(sg_backfill_avoids(net.core[1], b, net_id(&net, 0)));
+    net_fini(&net);
+}
+
+/* WANT after WANT, of one session and of many: what goes out keeps to the link's budget. */
+static void a_flood_of_wants_is_served_at_its_pace(void **state)
+{
+    (void)state;
+    static const uint8_t large[60000];
+    struct sg_core_publish result;
+    struct sg_msg_id id[20];
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(net_publish(&net, 1, &topic, sg_bytes(large, sizeof(large)), &result),
+                         SG_OK);
+        id[i] = result.id;
+        net_run(&net, SG_NS_PER_S);
+    }
+    net_run(&net, 12 * SG_NS_PER_S);
+    const uint64_t before = stats_of(1).backfill_bytes_out;
+    for (uint32_t round = 0; round < 400; round++) {
+        struct sg_session *s = round % 40 == 0 ? open_to(900 + round / 40) : NULL;
+        static uint64_t ids[20];
+        for (size_t i = 0; s != NULL && i < 20; i++)
+            ids[i] = sg_siphash_id(&s->keys.id, id[i].b);
+        const struct sg_rec_msg want = {.kind = SG_REC_WANT,
+                                        .session = 900 + round / 40,
+                                        .by_opener = true,
+                                        .ids = &ids[round % 20],
+                                        .id_count = 1};
+        inject(0, 1, &want);
+        net_run(&net, 5 * SG_NS_PER_MS);
+    }
+    /* two seconds: 1.3 MB each, and the burst */
+    const uint64_t bytes = stats_of(1).backfill_bytes_out - before;
+    assert_in_range(bytes, 500000, 2 * 1310720 + 320 * 1024);
+    /* no more than the set that was compared */
+    const uint64_t served = stats_of(1).backfill_served;
+    (void)open_to(999);
+    for (uint32_t round = 0; round < 60; round++) {
+        struct sg_session *s = NULL;
+        for (size_t i = 0; i < SG_SESSIONS_MAX; i++) {
+            struct sg_session *at = sg_scope_find(net.core[1], &topic)->backfill->theirs[i];
+            s = at != NULL && at->number == 999 ? at : s;
+        }
+        if (s == NULL)
+            break;
+        const uint64_t one = sg_siphash_id(&s->keys.id, id[round % 20].b);
+        const struct sg_rec_msg want = {
+            .kind = SG_REC_WANT, .session = 999, .by_opener = true, .ids = &one, .id_count = 1};
+        inject(0, 1, &want);
+        net_run(&net, 200 * SG_NS_PER_MS);
+    }
+    assert_in_range(stats_of(1).backfill_served - served, 10, 20);
+    net_fini(&net);
+}
+
+/* What was let go for want of room is not taken again, however often a neighbour offers it. */
+static void what_is_below_the_floor_is_no_news(void **state)
+{
+    (void)state;
+    static const uint8_t large[60000];
+    struct sg_core_publish result;
+    struct sg_msg_id id;
+    net_init(&net, 2, few_bytes);
+    net_settle(&net, &topic);
+    publish(0, "once", &id);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    const struct sg_held *held = sg_history_get(scope, &id);
+    assert_non_null(held);
+    const struct sg_peer_id author = held->author;
+    struct sg_buf *frames[] = {sg_buf_ref(held->key), sg_buf_ref(held->root),
+                               sg_buf_ref(held->gossip)};
+    for (size_t i = 0; i < 40; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(large, sizeof(large)), &result),
+                         SG_OK);
+        net_run(&net, SG_NS_PER_S);
+    }
+    /* its author has said much since, and the seen set has forgotten */
+    const uint64_t far = (net.deliveries[0].message.sequence >> 32 << 32) + 3 * SG_WINDOW_BITS;
+    assert_int_equal(sg_windows_accept(&scope->windows, sg_mem_default(), &author, far), SG_OK);
+    net_run(&net, 310 * SG_NS_PER_S);
+    assert_false(sg_gossip_is_known(scope, &id));
+    for (uint32_t i = 0; i < 3; i++) {
+        struct sg_session *s = open_to(900 + i);
+        offer_one(900 + i, sg_siphash_id(&s->keys.id, id.b));
+        assert_true(sg_backfill_expects(scope, net_id(&net, 0), &id));
+        for (size_t part = 0; part < 3; part++)
+            net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(frames[part]));
+        const struct sg_rec_msg sent = {
+            .kind = SG_REC_SENT, .session = 900 + i, .by_opener = true, .count = 1};
+        inject(0, 1, &sent);
+        net_run(&net, 12 * SG_NS_PER_S);
+    }
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    assert_int_equal(stats_of(1).refused_expired, 1); /* and remembered */
+    assert_int_equal(stats_of(1).charges, 0);
+    for (size_t part = 0; part < 3; part++)
+        sg_buf_unref(frames[part]);
+    net_fini(&net);
+}
+
 static void sessions_are_rationed(void **state)
 {
     (void)state;
@@ -362,6 +574,11 @@ int main(void)
         cmocka_unit_test(a_verdict_may_come_after_the_session),
         cmocka_unit_test(what_finds_no_job_is_asked_for_again),
         cmocka_unit_test(nonsense_costs_its_sender_the_session),
+        cmocka_unit_test(words_alone_keep_no_fetch_open),
+        cmocka_unit_test(another_neighbor_is_asked_when_one_stalls),
+        cmocka_unit_test(a_session_has_an_end),
+        cmocka_unit_test(a_flood_of_wants_is_served_at_its_pace),
+        cmocka_unit_test(what_is_below_the_floor_is_no_news),
         cmocka_unit_test(sessions_are_rationed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
