@@ -41,11 +41,11 @@
  *   for 10 s. A lost or new neighbour makes pauses short again.
  * - A JOIN is announced at most 3 times at once and then once in 10 s for the same peer: each
  *   announcement costs up to 12 walks and as many evictions.
- * - A broken link brings the next shuffle at once, after repair's first pause. Where only sending
- *   tells that a peer is dead, as in the paper, the shuffle that found it is lost, and who has none
- *   but dead neighbours would find one in a round; until then all refuse each other, each full of
- *   the dead. So the next shuffle tries another link, and so on until one gets through. It also
- *   brings fresh names when they are needed.
+ * - A broken link brings the next shuffle at once, after repair's first pause, when the last one
+ *   has no answer. Where only sending tells that a peer is dead, as in the paper, the shuffle that
+ *   found it is lost, and who has none but dead neighbours would find one in a round; until then
+ *   all refuse each other, each full of the dead. So the next shuffle tries another link, and so on
+ *   until one gets through. It also brings fresh names when they are needed.
  * - A SHUFFLE_REPLY counts only while one is expected, so that it cannot be used to fill a passive
  *   view, and its sender becomes a candidate: it is alive and reachable. A shuffle is never
  *   forwarded to its origin, a FORWARD_JOIN never to the joiner: getting one's own is a violation.

@@ -59,6 +59,8 @@ void sg_hpv_shuffle(struct sg_hpv *m, struct sg_hpv_outbox *out)
 
 void sg_hpv_shuffle_soon(struct sg_hpv *m)
 {
+    if (m->sent_count == 0) /* the last one was answered */
+        return;
     uint64_t pause = sg_hpv_jitter(m, m->config.repair_backoff_ns);
     m->shuffle_at = sg_time_min(m->shuffle_at, sg_time_add(m->last_now, pause));
 }

@@ -74,7 +74,7 @@ expect_one_line last.err
 expect_text last.err 'missing'
 expect_exit 1 saorsa pub --dir "$PWD/a" --topic files --file at-b
 expect_one_line last.err
-expect_text last.err 'directory'
+expect_text last.err 'folder'
 { cat most; printf x; } >more
 expect_exit 1 saorsa pub --dir "$PWD/a" --topic files --file more
 expect_one_line last.err

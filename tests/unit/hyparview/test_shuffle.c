@@ -42,6 +42,8 @@ static void test_a_broken_link_brings_the_next_shuffle(void **state)
     open_without_rotation(&b, 1, 8, 16);
     neighbors(&b, "a b");
     b.now += SG_NS_PER_MS;
+    b.m.shuffle_at = b.now;
+    event(&b, SG_HPV_IN_TIMEOUT, ""); /* without an answer so far */
     b.m.shuffle_at = b.now + 20 * SG_NS_PER_S;
     event(&b, SG_HPV_IN_FAILED, "a");
     assert_in_range(b.m.shuffle_at - b.now, 160 * SG_NS_PER_MS, 240 * SG_NS_PER_MS);
@@ -54,6 +56,11 @@ static void test_a_broken_link_brings_the_next_shuffle(void **state)
     /* a candidate that cannot be reached was no link */
     sg_time_ns at = b.m.shuffle_at;
     event(&b, SG_HPV_IN_FAILED, "a");
+    assert_true(b.m.shuffle_at == at);
+    /* nor does a link that breaks lose an answered one */
+    neighbors(&b, "c");
+    b.m.sent_count = 0;
+    event(&b, SG_HPV_IN_FAILED, "c");
     assert_true(b.m.shuffle_at == at);
     bench_close(&b);
 }
