@@ -184,31 +184,6 @@ static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
         (void)sg_scope_hpv(core, base, &join);
 }
 
-/* For a peer that found no place in the table when its link came up. */
-static void repeat_link(struct sg_core *core, struct sg_link *link)
-{
-    struct sg_swim_view view;
-    if (link == NULL || link->state != SG_LINK_UP || link->doomed != SG_CLOSE_NONE)
-        return;
-    bool is_known = sg_swim_find(core->swim, &link->peer, &view) == SG_OK;
-    struct sg_swim_in up = {
-        .kind = SG_SWIM_IN_LINK_UP, .peer = link->peer, .incarnation = link->boot << 32};
-    if (is_known &&
-        (view.state == SG_SWIM_IS_DEAD || (view.is_linked && view.is_watched == link->is_watched)))
-        return;
-    if (!is_known || !view.is_linked)
-        (void)sg_members_input(core, &up);
-    link->is_watched = false;
-    sg_members_watch(core, link);
-}
-
-/* A place is free. */
-static void member_gone(struct sg_core *core)
-{
-    for (uint32_t i = 0; i < core->link_count; i++)
-        repeat_link(core, core->links[i]);
-}
-
 static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
                        const struct sg_swim_out *out, struct flood *flood)
 {
@@ -224,7 +199,6 @@ static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
         break;
     case SG_SWIM_OUT_JOIN:
         member_event(core, out, SG_CORE_MEMBER_JOIN);
-        repeat_link(core, sg_link_find(core, &out->peer));
         break;
     case SG_SWIM_OUT_SUSPECT:
         member_event(core, out, SG_CORE_MEMBER_SUSPECT);
@@ -235,13 +209,11 @@ static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
     case SG_SWIM_OUT_FAIL:
         member_event(core, out, SG_CORE_MEMBER_FAIL);
         bury(core, &out->peer, SG_ERR_TIMEOUT);
-        member_gone(core);
         break;
     case SG_SWIM_OUT_LEFT:
         member_event(core, out, SG_CORE_MEMBER_LEAVE);
         sg_record_forget(core, &out->peer);
         bury(core, &out->peer, SG_OK);
-        member_gone(core);
         break;
     case SG_SWIM_OUT_DROPPED:
         member_event(core, out, SG_CORE_MEMBER_DROPPED);
@@ -285,7 +257,6 @@ void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boo
     bool was_dead =
         sg_swim_find(core->swim, &peer, &view) == SG_OK && view.state == SG_SWIM_IS_DEAD;
     link->heard_at = core->now;
-    link->boot = boot;
     (void)sg_members_input(core, &up);
     sg_members_watch(core, link);
     if (link->srtt_ns > 0) {

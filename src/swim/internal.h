@@ -277,7 +277,7 @@ SG_MUST_USE sg_err sg_swim_reserve(struct sg_swim *m);
  * others have no place for it either, and it is told in packets that go anyway. */
 bool sg_swim_floods_alive(const struct sg_swim *m);
 /* A new living member at a random place of the ring; NONE when there is no room for it. An unlinked
- * one of a higher rank is DROPPED for it; for a linked one any, and suspects last. */
+ * one of a higher rank is DROPPED for it. */
 uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
                      bool is_linked);
 /* Forgets a slot with all that hangs on it. */
@@ -295,9 +295,6 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
                       bool has_left);
 /* The memory of it, or NULL. */
 struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id);
-
-/* ---- pick.c ---- */
-
 /* Whom a message may go to. */
 enum sg_swim_choice {
     SG_SWIM_TO_GOSSIP, /* paper: anybody, also those dead for a short time; else: the linked */

@@ -14,8 +14,7 @@
  *   self.c      our own incarnation
  *   queue.c     rumors, piggyback, flood
  *   exchange.c  links, tables, records, hearsay
- *   table.c     members; pick.c random choice; timer.c deadlines; scale.c logarithms
- *   check.c     invariants; view.c what callers see
+ *   table.c     members; timer.c deadlines; scale.c logarithms; check.c, view.c
  *
  * As in the papers (sg_swim_config_paper) it does what memberlist does: probes on a grid of
  * periods, a probe lasts its whole period (times local health + 1) before it fails, and a period

@@ -129,34 +129,9 @@ static void views_list_the_living_then_the_dead(void **state)
     bench_close(&b);
 }
 
-/* Who has a link is watched, so it gets a place where all others are suspects; else not. */
-static void suspects_give_way_to_the_linked(void **state)
-{
-    (void)state;
-    struct bench b;
-    struct sg_swim_config config = quiet_config();
-    config.members_max = 3;
-    bench_open(&b, &config);
-    members(&b, "abc", false);
-    for (const char *peer = "a\0b\0c\0"; *peer != '\0'; peer += 2) {
-        link_down(&b, peer, false);
-        says(&b, "x", SG_SWIM_SUSPECT, peer, BOOT(1), "x");
-        assert_int_equal(state_of(&b, peer), SG_SWIM_IS_SUSPECT);
-    }
-    assert_null(strstr(record(&b, "d", BOOT(1), false), "join"));
-    const char *text = link_up(&b, "d");
-    assert_non_null(strstr(text, "join d 1.0\n"));
-    assert_non_null(strstr(text, "dropped"));
-    assert_non_null(strstr(link_up(&b, "e"), "join e 1.0\n"));
-    assert_int_equal(state_of(&b, "d"), SG_SWIM_IS_ALIVE);
-    assert_int_equal(sg_swim_count(b.m), 3);
-    bench_close(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(suspects_give_way_to_the_linked),
         cmocka_unit_test(members_come_and_go),
         cmocka_unit_test(the_sample_is_uniform),
         cmocka_unit_test(a_full_table_of_links_takes_nobody),
