@@ -88,19 +88,6 @@ void sg_session_close(struct sg_core *core, struct sg_scope *scope, struct sg_se
     session_free(core, s);
 }
 
-static bool is_fetching(const struct sg_session *s)
-{
-    return s != NULL && s->is_waiting;
-}
-
-bool sg_backfill_is_fetching(const struct sg_backfill *b)
-{
-    bool any = is_fetching(b->mine);
-    for (size_t i = 0; i < SG_SESSIONS_MAX; i++)
-        any = any || is_fetching(b->theirs[i]);
-    return any;
-}
-
 void sg_backfill_soon(struct sg_core *core, struct sg_backfill *b)
 {
     uint64_t pause = sg_prng_below(&core->prng, SOON_NS);

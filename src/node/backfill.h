@@ -65,12 +65,12 @@ struct sg_link *sg_backfill_choose(struct sg_core *core, struct sg_scope *scope)
 void sg_session_send(struct sg_core *core, struct sg_scope *scope, const struct sg_session *s,
                      const struct sg_rec_msg *msg);
 void sg_session_close(struct sg_core *core, struct sg_scope *scope, struct sg_session *s);
-/* Whether some session is fetching: two at a time would fetch the same. */
-bool sg_backfill_is_fetching(const struct sg_backfill *b);
 /* The next session is opened soon. */
 void sg_backfill_soon(struct sg_core *core, struct sg_backfill *b);
 
 /* ---- fetch.c ---- */
+/* Whether some session is fetching: two at a time would fetch the same. */
+bool sg_backfill_is_fetching(const struct sg_backfill *b);
 /* The opener knows the difference: wants the one part and offers the other. */
 void sg_fetch_begin(struct sg_core *core, struct sg_scope *scope, struct sg_session *s);
 void sg_fetch_offered(struct sg_core *core, struct sg_scope *scope, struct sg_session *s,

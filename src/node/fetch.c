@@ -21,6 +21,19 @@
 #define PASS_PER_KIB 1024
 #define TURN_KIB 200
 
+static bool is_fetching(const struct sg_session *s)
+{
+    return s != NULL && s->is_waiting;
+}
+
+bool sg_backfill_is_fetching(const struct sg_backfill *b)
+{
+    bool any = is_fetching(b->mine);
+    for (size_t i = 0; i < SG_SESSIONS_MAX; i++)
+        any = any || is_fetching(b->theirs[i]);
+    return any;
+}
+
 static int64_t find(const uint64_t *ids, uint32_t count, uint64_t id)
 {
     uint32_t low = 0;

@@ -20,7 +20,7 @@
 
 #include <assert.h>
 
-/* An unfinished transfer to which no chunk came for so long ends. */
+/* An unfinished transfer to which no chunk came for so long ends; see ends_at. */
 #define GIVE_UP_NS (60 * SG_NS_PER_S)
 /* A complete payload was used lately, so it does not give way. */
 #define USED_NS SG_NS_PER_S
@@ -216,6 +216,16 @@ static bool make_room(struct sg_core *core, uint64_t size)
     return true;
 }
 
+/* When an unfinished one is given up. That one waits for room which others make good use of is
+ * nobody's fault, so this time does not count. */
+static sg_time_ns ends_at(const struct sg_core *core, const struct sg_transfer *t)
+{
+    sg_time_ns at = sg_time_add(t->moved_at, GIVE_UP_NS);
+    if (t->state == SG_TRANSFER_WAITING)
+        at = sg_time_add(at, sg_time_since(core->large.moved_at, t->waits_from));
+    return at;
+}
+
 /* Gives a waiting transfer its room. */
 static bool begin(struct sg_core *core, struct sg_transfer *t)
 {
@@ -226,6 +236,7 @@ static bool begin(struct sg_core *core, struct sg_transfer *t)
         return false;
     core->large.waiting--;
     core->large.bytes += t->what.size;
+    t->moved_at = sg_time_add(t->moved_at, sg_time_since(core->large.moved_at, t->waits_from));
     t->state = SG_TRANSFER_FETCHING;
     t->mark_at = sg_time_add(core->now, MARK_NS);
     return true;
@@ -255,6 +266,7 @@ static void demote(struct sg_core *core, struct sg_transfer *t)
     core->large.bytes -= t->what.size;
     core->large.waiting++;
     t->state = SG_TRANSFER_WAITING;
+    t->waits_from = core->now;
     t->have_at = SG_TIME_NEVER;
     unlist(&core->large, t);
     core->large.slots[core->large.count++] = t;
@@ -313,7 +325,7 @@ static sg_err transfer_new(struct sg_core *core, const struct sg_msg_id *id, str
     t->tag = sg_tag_of(id->b);
     t->text = sg_buf_ref(text);
     t->have_at = SG_TIME_NEVER;
-    t->moved_at = t->used_at = core->now;
+    t->moved_at = t->used_at = t->waits_from = core->now;
     t->query_pause_ns = QUERY_NS;
     t->query_at = sg_time_add(core->now, QUERY_NS);
     t->mark_at = SG_TIME_NEVER;
@@ -366,34 +378,13 @@ void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
 
 /* ---- own payloads ---- */
 
-static struct sg_bytes chunk_of(struct sg_bytes payload, uint16_t index)
-{
-    size_t at = (size_t)index * SG_CHUNK_LEN;
-    size_t left = payload.len - at;
-    return sg_bytes(payload.data + at, left < SG_CHUNK_LEN ? left : SG_CHUNK_LEN);
-}
-
-struct sg_buf *sg_large_announce(const struct sg_core *core, struct sg_bytes payload)
-{
-    uint8_t hashes[SG_CHUNKS_MAX * SG_ID_LEN];
-    struct sg_announcement what = {.size = payload.len, .hashes = hashes};
-    struct sg_buf *buf = sg_buf_new(core->config.mem, SG_ANNOUNCEMENT_MAX);
-    if (buf == NULL)
-        return NULL;
-    what.count = (uint16_t)((payload.len + SG_CHUNK_LEN - 1) / SG_CHUNK_LEN);
-    for (uint16_t i = 0; i < what.count; i++)
-        sg_large_chunk_hash(core, i, chunk_of(payload, i), hashes + (size_t)i * SG_ID_LEN);
-    struct sg_writer w = sg_writer(buf->data, buf->cap);
-    sg_announcement_encode(&w, &what);
-    buf->len = (uint32_t)w.len;
-    return buf;
-}
-
 static sg_err fill_own(struct sg_core *core, struct sg_transfer *t, struct sg_bytes payload)
 {
     for (uint16_t i = 0; i < t->what.count; i++) {
-        const struct sg_large_msg msg = {
-            .kind = SG_LARGE_CHUNK, .id = t->id, .index = i, .bytes = chunk_of(payload, i)};
+        const struct sg_large_msg msg = {.kind = SG_LARGE_CHUNK,
+                                         .id = t->id,
+                                         .index = i,
+                                         .bytes = sg_large_chunk_of(payload, i)};
         t->chunks[i] = sg_large_chunk_frame(core, &t->topic, &msg);
         if (t->chunks[i] == NULL)
             return SG_ERR_NO_MEMORY;
@@ -458,7 +449,7 @@ void sg_transfer_add(struct sg_core *core, struct sg_transfer *t, uint16_t index
     sg_chunks_add(&t->have, index);
     t->done++;
     t->untold++;
-    t->moved_at = t->used_at = core->now;
+    core->large.moved_at = t->moved_at = t->used_at = core->now;
     t->query_pause_ns = QUERY_NS;
     t->query_at = sg_time_add(core->now, QUERY_NS);
     if (t->done == t->what.count) {
@@ -489,7 +480,7 @@ static sg_time_ns due_of(const struct sg_core *core, const struct sg_transfer *t
         bool is_wanted = core->large.waiting > 0 || core->large.queue.count > 0;
         return sg_time_min(is_wanted ? free_at : SG_TIME_NEVER, goes_at(t));
     }
-    sg_time_ns at = sg_time_min(t->query_at, sg_time_add(t->moved_at, GIVE_UP_NS));
+    sg_time_ns at = sg_time_min(t->query_at, ends_at(core, t));
     if (t->state == SG_TRANSFER_WAITING)
         return at;
     at = sg_time_min(at, sg_time_min(t->have_at, sg_fetch_due(t)));
@@ -546,7 +537,7 @@ static bool timeout_of(struct sg_core *core, struct sg_transfer *t)
         drop(core, t);
         return false;
     }
-    if (core->now >= sg_time_add(t->moved_at, GIVE_UP_NS)) {
+    if (core->now >= ends_at(core, t)) {
         give_up(core, t);
         return false;
     }

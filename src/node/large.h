@@ -76,7 +76,8 @@ struct sg_transfer {
     sg_time_ns have_at;        /* the next HAVE; SG_TIME_NEVER = nothing to tell */
     sg_time_ns query_at;       /* unfinished: neighbours are asked what they have */
     sg_time_ns mark_at;        /* unfinished: the next look for a stall */
-    sg_time_ns moved_at;       /* the last chunk came */
+    sg_time_ns moved_at;       /* the last chunk came; later by what it waited while others moved */
+    sg_time_ns waits_from;     /* while waiting */
     sg_time_ns used_at;        /* the last chunk was sent, or came */
     sg_time_ns wanted_at;      /* a neighbour said that it lacks chunks */
     sg_time_ns told_at;        /* the last output TRANSFER */
@@ -105,8 +106,9 @@ struct sg_larges {
     struct sg_transfer **slots; /* [SG_TRANSFERS_MAX], NULL until the first one; oldest first */
     uint32_t count;
     uint32_t waiting;
-    uint64_t bytes; /* reserved: of all that do not wait */
-    sg_time_ns due; /* of sg_large_timeout */
+    uint64_t bytes;      /* reserved: of all that do not wait */
+    sg_time_ns moved_at; /* the last chunk of any of them came */
+    sg_time_ns due;      /* of sg_large_timeout */
     struct sg_queue queue;
 };
 
@@ -118,8 +120,6 @@ void sg_large_timeout(struct sg_core *core);
 /* A message with an announcement was accepted and is held: its payload is fetched. */
 void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
                     const struct sg_peer_id *from, const struct sg_held *held);
-/* The announcement of a payload [SG_PAYLOAD_MAX + 1 .. SG_LARGE_MAX]; NULL when out of memory. */
-struct sg_buf *sg_large_announce(const struct sg_core *core, struct sg_bytes payload);
 /* Whether an own payload of size finds room now; complete ones may give way. */
 bool sg_large_fits(struct sg_core *core, uint64_t size);
 /* Keeps an own payload, whose announcement is own->payload, in chunks. SG_ERR_WOULD_BLOCK: others
@@ -197,6 +197,10 @@ void sg_large_want(struct sg_core *core, const struct sg_queued *q);
 /* Encodes one frame and sends it on the lane pubsub. */
 void sg_large_send(struct sg_core *core, const struct sg_peer_id *peer,
                    const struct sg_topic_id *topic, const struct sg_large_msg *msg);
+/* The announcement of a payload [SG_PAYLOAD_MAX + 1 .. SG_LARGE_MAX]; NULL when out of memory. */
+struct sg_buf *sg_large_announce(const struct sg_core *core, struct sg_bytes payload);
+/* Its bytes of one chunk. */
+struct sg_bytes sg_large_chunk_of(struct sg_bytes payload, uint16_t index);
 /* A CHUNK frame; NULL when out of memory. */
 struct sg_buf *sg_large_chunk_frame(const struct sg_core *core, const struct sg_topic_id *topic,
                                     const struct sg_large_msg *msg);

@@ -87,6 +87,31 @@ void sg_large_want(struct sg_core *core, const struct sg_queued *q)
         sg_large_send(core, &scope->hpv.active[i].id, &q->topic, &msg);
 }
 
+/* ---- own payloads ---- */
+
+struct sg_bytes sg_large_chunk_of(struct sg_bytes payload, uint16_t index)
+{
+    size_t at = (size_t)index * SG_CHUNK_LEN;
+    size_t left = payload.len - at;
+    return sg_bytes(payload.data + at, left < SG_CHUNK_LEN ? left : SG_CHUNK_LEN);
+}
+
+struct sg_buf *sg_large_announce(const struct sg_core *core, struct sg_bytes payload)
+{
+    uint8_t hashes[SG_CHUNKS_MAX * SG_ID_LEN];
+    struct sg_announcement what = {.size = payload.len, .hashes = hashes};
+    struct sg_buf *buf = sg_buf_new(core->config.mem, SG_ANNOUNCEMENT_MAX);
+    if (buf == NULL)
+        return NULL;
+    what.count = (uint16_t)((payload.len + SG_CHUNK_LEN - 1) / SG_CHUNK_LEN);
+    for (uint16_t i = 0; i < what.count; i++)
+        sg_large_chunk_hash(core, i, sg_large_chunk_of(payload, i), hashes + (size_t)i * SG_ID_LEN);
+    struct sg_writer w = sg_writer(buf->data, buf->cap);
+    sg_announcement_encode(&w, &what);
+    buf->len = (uint32_t)w.len;
+    return buf;
+}
+
 /* ---- neighbours ---- */
 
 static bool is_of(const struct sg_transfer *t, const struct sg_scope *scope)

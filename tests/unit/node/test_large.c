@@ -4,132 +4,7 @@
 
 #include <cmocka.h>
 
-#include "node/internal.h"
-#include "support/core_net.h"
-#include "wire/pt_msg.h"
-
-#define KIB(n) ((size_t)(n) << 10)
-
-static const struct sg_topic_id topic = {{7, 7, 7}};
-static struct net net;
-static uint8_t payload[SG_LARGE_MAX + 1];
-
-/* What the filter counts and does. */
-static struct {
-    size_t chunks, chunks_of[NET_NODES_MAX], asks;
-    struct sg_chunks of_source; /* chunks that node 0 has sent .. */
-    size_t crash_at;            /* .. it crashes with so many of them; 0 = never */
-    struct sg_msg_id id;        /* the whole that those who had it then .. */
-    size_t had;                 /* .. are counted of */
-    size_t drop_of;             /* node whose chunks do not arrive .. */
-    size_t liar;                /* .. or are replaced by wrong ones; SIZE_MAX = nobody */
-    struct sg_buf *chunk;       /* one of those */
-} seen;
-
-static bool decode(struct sg_bytes frame, struct sg_large_msg *msg)
-{
-    struct sg_reader r = sg_reader(frame);
-    struct sg_frame_head head;
-    return sg_frame_head_decode(&r, &head) == SG_OK && head.family == SG_FAMILY_LARGE &&
-           sg_large_msg_decode(&r, msg) == SG_OK;
-}
-
-static bool watch(struct net *n, const struct net_frame *frame)
-{
-    struct sg_large_msg msg;
-    if (!decode(sg_buf_bytes(frame->buf), &msg))
-        return true;
-    seen.asks += msg.kind == SG_LARGE_ASK;
-    if (msg.kind != SG_LARGE_CHUNK)
-        return true;
-    assert_int_equal(frame->lane, SG_LANE_BULK);
-    seen.chunks++;
-    seen.chunks_of[frame->from]++;
-    if (seen.chunk == NULL)
-        seen.chunk = sg_buf_ref(frame->buf);
-    if (frame->from == 0)
-        sg_chunks_add(&seen.of_source, msg.index);
-    if (seen.crash_at > 0 && sg_chunks_count(&seen.of_source) == seen.crash_at && !n->is_down[0]) {
-        for (size_t i = 1; i < n->count; i++)
-            seen.had += net_delivered(n, i, &seen.id);
-        net_crash(n, 0);
-    }
-    if (frame->from == seen.liar) {
-        struct sg_buf *wrong = sg_buf_copy(sg_mem_default(), sg_buf_bytes(frame->buf));
-        assert_non_null(wrong);
-        wrong->data[wrong->len - 1] ^= 1;
-        if (n->is_linked[frame->to][frame->from])
-            net_inject(n, frame->from, frame->to, SG_LANE_BULK, sg_buf_bytes(wrong));
-        sg_buf_unref(wrong);
-        return false;
-    }
-    return frame->from != seen.drop_of;
-}
-
-/* Of node 2. */
-static void small_memory(struct sg_core_config *config)
-{
-    if (config->seed == 1002)
-        config->large_bytes_max = SG_LARGE_MAX;
-}
-
-static void quick_news(struct sg_core_config *config)
-{
-    config->large_have_ns = 2 * SG_NS_PER_MS;
-}
-
-static void setup_with(size_t count, void (*tune)(struct sg_core_config *))
-{
-    for (size_t i = 0; i < sizeof(payload); i++)
-        payload[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + (i >> 16));
-    memset(&seen, 0, sizeof(seen));
-    seen.drop_of = seen.liar = SIZE_MAX;
-    net_init(&net, count, tune);
-    net.filter = watch;
-    net_settle(&net, &topic);
-}
-
-static void setup(size_t count)
-{
-    setup_with(count, NULL);
-}
-
-static void teardown(void)
-{
-    sg_buf_unref(seen.chunk);
-    net_fini(&net);
-}
-
-static struct sg_msg_id publish(size_t node, size_t len)
-{
-    struct sg_core_publish result;
-    assert_int_equal(net_publish(&net, node, &topic, sg_bytes(payload, len), &result), SG_OK);
-    return result.id;
-}
-
-/* Whether a node was given the whole of it, once. */
-static bool has_whole(size_t node, const struct sg_msg_id *id, size_t len)
-{
-    uint64_t sum = net_sum(sg_bytes(payload, len));
-    bool found = false;
-    for (size_t i = 0; i < net.delivery_count; i++) {
-        const struct net_delivery *d = &net.deliveries[i];
-        if (d->node != node || !sg_msg_id_equal(&d->id, id))
-            continue;
-        assert_int_equal(d->payload_len, len);
-        assert_true(d->sum == sum);
-        assert_false(found);
-        found = true;
-    }
-    return found;
-}
-
-static struct sg_core_stats stats_of(size_t node)
-{
-    struct sg_core_stats stats;
-    sg_core_stats(net.core[node], &stats);
-    return stats;
-}
+#include "unit/node/large_case.h"
 
 static void a_large_payload_comes_whole_and_once(void **state)
 {
@@ -313,27 +188,6 @@ static void a_late_joiner_fetches_too(void **state)
     teardown();
 }
 
-static void a_transfer_without_room_waits(void **state)
-{
-    const size_t len = KIB(64) * 144;
-    struct sg_core_gauges gauges;
-    (void)state;
-    setup_with(3, small_memory);
-    struct sg_msg_id a = publish(0, len);
-    struct sg_msg_id b = publish(1, len);
-    struct sg_msg_id c = publish(0, len);
-    net_run(&net, 20 * SG_NS_PER_MS);
-    sg_core_gauges(net.core[2], &gauges);
-    assert_int_equal(gauges.transfers, 3);
-    assert_int_equal(gauges.large_bytes, len);
-    net_run(&net, 30 * SG_NS_PER_S);
-    assert_true(has_whole(2, &a, len));
-    assert_true(has_whole(2, &b, len));
-    assert_true(has_whole(2, &c, len));
-    assert_true(stats_of(2).large_demoted == 0);
-    teardown();
-}
-
 static void payloads_have_an_upper_end(void **state)
 {
     struct sg_core_publish result;
@@ -493,87 +347,6 @@ static void a_full_link_is_tried_again(void **state)
     teardown();
 }
 
-/* Each of the first authors publishes so many payloads at once, which fill the tables of all. */
-static void burst(size_t authors, size_t each, size_t len)
-{
-    static struct sg_msg_id ids[100];
-    size_t count = 0;
-    setup(5);
-    for (size_t k = 0; k < each; k++) {
-        for (size_t i = 0; i < authors; i++) {
-            payload[0] = (uint8_t)k;
-            ids[count++] = publish(i, len);
-        }
-    }
-    net_run(&net, 120 * SG_NS_PER_S);
-    for (size_t i = 0; i < 5; i++) {
-        struct sg_core_gauges gauges;
-        for (size_t k = 0; k < count; k++)
-            assert_int_equal(net_delivered(&net, i, &ids[k]), 1);
-        assert_int_equal(stats_of(i).large_refused + stats_of(i).large_given_up, 0);
-        assert_int_equal(stats_of(i).charges, 0);
-        sg_core_gauges(net.core[i], &gauges);
-        assert_int_equal(gauges.large_queued, 0);
-    }
-    teardown();
-}
-
-static void a_burst_of_one_author_arrives_whole(void **state)
-{
-    (void)state;
-    burst(1, 40, KIB(100));
-}
-
-static void a_hundred_at_once_arrive_though_the_tables_are_full(void **state)
-{
-    (void)state;
-    burst(4, 25, KIB(66));
-}
-
-/* Each one that stood in line is told of when it is given up. */
-static void a_burst_that_nobody_serves_is_given_up_one_by_one(void **state)
-{
-    struct sg_core_gauges gauges;
-    (void)state;
-    setup(2);
-    seen.drop_of = 0;
-    for (size_t k = 0; k < 40; k++)
-        (void)publish(0, KIB(66));
-    net_run(&net, SG_NS_PER_S);
-    sg_core_gauges(net.core[1], &gauges);
-    assert_int_equal(gauges.transfers, SG_TRANSFERS_AUTHOR_MAX);
-    assert_int_equal(gauges.large_queued, 40 - SG_TRANSFERS_AUTHOR_MAX);
-    assert_int_equal(net.transfer_events[1], SG_TRANSFERS_AUTHOR_MAX);
-    net_crash(&net, 0);
-    net_run(&net, 200 * SG_NS_PER_S);
-    sg_core_gauges(net.core[1], &gauges);
-    assert_int_equal(gauges.transfers + gauges.large_queued, 0);
-    assert_int_equal(stats_of(1).large_given_up, 40);
-    assert_int_equal(net.transfer_events[1], 2 * 40);
-    assert_int_equal(net.transfers[1].err, SG_ERR_TIMEOUT);
-    teardown();
-}
-
-/* More than an author can hold itself. */
-static void a_line_without_end_is_refused(void **state)
-{
-    struct sg_core_publish result;
-    bool was_told = false;
-    (void)state;
-    setup(2);
-    seen.drop_of = 0;
-    for (int s = 0; s < 400 && !was_told; s++) {
-        while (net_publish(&net, 0, &topic, sg_bytes(payload, KIB(66)), &result) == SG_OK)
-            ;
-        net_run(&net, SG_NS_PER_S / 4);
-        was_told = net.transfers[1].err == SG_ERR_LIMIT;
-    }
-    assert_true(was_told);
-    assert_true(stats_of(1).large_refused > 0);
-    assert_int_equal(net.transfers[1].total, KIB(66));
-    teardown();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,7 +359,6 @@ int main(void)
         cmocka_unit_test(who_sends_a_wrong_chunk_is_banned),
         cmocka_unit_test(what_does_not_come_is_asked_of_others),
         cmocka_unit_test(a_late_joiner_fetches_too),
-        cmocka_unit_test(a_transfer_without_room_waits),
         cmocka_unit_test(payloads_have_an_upper_end),
         cmocka_unit_test(what_nobody_serves_is_given_up),
         cmocka_unit_test(memory_is_given_back),
@@ -594,10 +366,6 @@ int main(void)
         cmocka_unit_test(a_neighbour_is_served_twice_at_most),
         cmocka_unit_test(asks_for_what_is_not_here_are_answered),
         cmocka_unit_test(a_full_link_is_tried_again),
-        cmocka_unit_test(a_burst_of_one_author_arrives_whole),
-        cmocka_unit_test(a_hundred_at_once_arrive_though_the_tables_are_full),
-        cmocka_unit_test(a_burst_that_nobody_serves_is_given_up_one_by_one),
-        cmocka_unit_test(a_line_without_end_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

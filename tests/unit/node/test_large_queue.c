@@ -1,0 +1,160 @@
+/* Large payloads that wait: for room, and in line for a place among the transfers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "unit/node/large_case.h"
+
+static void a_transfer_without_room_waits(void **state)
+{
+    const size_t len = KIB(64) * 144;
+    struct sg_core_gauges gauges;
+    (void)state;
+    setup_with(3, small_memory);
+    struct sg_msg_id a = publish(0, len);
+    struct sg_msg_id b = publish(1, len);
+    struct sg_msg_id c = publish(0, len);
+    net_run(&net, 20 * SG_NS_PER_MS);
+    sg_core_gauges(net.core[2], &gauges);
+    assert_int_equal(gauges.transfers, 3);
+    assert_int_equal(gauges.large_bytes, len);
+    net_run(&net, 30 * SG_NS_PER_S);
+    assert_true(has_whole(2, &a, len));
+    assert_true(has_whole(2, &b, len));
+    assert_true(has_whole(2, &c, len));
+    assert_true(stats_of(2).large_demoted == 0);
+    teardown();
+}
+
+/* A chunk a second at the most, of node 0, passes for the time being; node 1's at once. */
+static bool slow_link(struct net *n, const struct net_frame *frame)
+{
+    static sg_time_ns next;
+    struct sg_large_msg msg;
+    if (!decode(sg_buf_bytes(frame->buf), &msg) || msg.kind != SG_LARGE_CHUNK || frame->to != 2)
+        return true;
+    if (n->now < next)
+        return false;
+    next = n->now + SG_NS_PER_S;
+    return true;
+}
+
+/* The room is full for longer than a transfer that does not move is kept. */
+static void who_waits_while_others_move_is_not_given_up(void **state)
+{
+    const size_t len = KIB(64) * 144;
+    struct sg_core_gauges gauges;
+    (void)state;
+    setup_with(3, small_memory);
+    net.filter = slow_link;
+    struct sg_msg_id a = publish(0, len);
+    net_run(&net, SG_NS_PER_S);
+    struct sg_msg_id b = publish(1, len);
+    net_run(&net, 110 * SG_NS_PER_S);
+    sg_core_gauges(net.core[2], &gauges);
+    assert_int_equal(gauges.transfers, 2);
+    assert_int_equal(gauges.large_bytes, len);
+    assert_int_equal(net_delivered(&net, 2, &a), 0);
+    net.filter = watch;
+    net_run(&net, 60 * SG_NS_PER_S);
+    assert_true(has_whole(2, &a, len));
+    assert_true(has_whole(2, &b, len));
+    assert_int_equal(stats_of(2).large_given_up, 0);
+    teardown();
+}
+
+/* Each of the first authors publishes so many payloads at once, which fill the tables of all. */
+static void burst(size_t authors, size_t each, size_t len)
+{
+    static struct sg_msg_id ids[100];
+    size_t count = 0;
+    setup(5);
+    for (size_t k = 0; k < each; k++) {
+        for (size_t i = 0; i < authors; i++) {
+            payload[0] = (uint8_t)k;
+            ids[count++] = publish(i, len);
+        }
+    }
+    net_run(&net, 120 * SG_NS_PER_S);
+    for (size_t i = 0; i < 5; i++) {
+        struct sg_core_gauges gauges;
+        for (size_t k = 0; k < count; k++)
+            assert_int_equal(net_delivered(&net, i, &ids[k]), 1);
+        assert_int_equal(stats_of(i).large_refused + stats_of(i).large_given_up, 0);
+        assert_int_equal(stats_of(i).charges, 0);
+        sg_core_gauges(net.core[i], &gauges);
+        assert_int_equal(gauges.large_queued, 0);
+    }
+    teardown();
+}
+
+static void a_burst_of_one_author_arrives_whole(void **state)
+{
+    (void)state;
+    burst(1, 40, KIB(100));
+}
+
+static void a_hundred_at_once_arrive_though_the_tables_are_full(void **state)
+{
+    (void)state;
+    burst(4, 25, KIB(66));
+}
+
+/* Each one that stood in line is told of when it is given up. */
+static void a_burst_that_nobody_serves_is_given_up_one_by_one(void **state)
+{
+    struct sg_core_gauges gauges;
+    (void)state;
+    setup(2);
+    seen.drop_of = 0;
+    for (size_t k = 0; k < 40; k++)
+        (void)publish(0, KIB(66));
+    net_run(&net, SG_NS_PER_S);
+    sg_core_gauges(net.core[1], &gauges);
+    assert_int_equal(gauges.transfers, SG_TRANSFERS_AUTHOR_MAX);
+    assert_int_equal(gauges.large_queued, 40 - SG_TRANSFERS_AUTHOR_MAX);
+    assert_int_equal(net.transfer_events[1], SG_TRANSFERS_AUTHOR_MAX);
+    net_crash(&net, 0);
+    net_run(&net, 200 * SG_NS_PER_S);
+    sg_core_gauges(net.core[1], &gauges);
+    assert_int_equal(gauges.transfers + gauges.large_queued, 0);
+    assert_int_equal(stats_of(1).large_given_up, 40);
+    assert_int_equal(net.transfer_events[1], 2 * 40);
+    assert_int_equal(net.transfers[1].err, SG_ERR_TIMEOUT);
+    teardown();
+}
+
+/* More than an author can hold itself. */
+static void a_line_without_end_is_refused(void **state)
+{
+    struct sg_core_publish result;
+    bool was_told = false;
+    (void)state;
+    setup(2);
+    seen.drop_of = 0;
+    for (int s = 0; s < 400 && !was_told; s++) {
+        while (net_publish(&net, 0, &topic, sg_bytes(payload, KIB(66)), &result) == SG_OK)
+            ;
+        net_run(&net, SG_NS_PER_S / 4);
+        was_told = net.transfers[1].err == SG_ERR_LIMIT;
+    }
+    assert_true(was_told);
+    assert_true(stats_of(1).large_refused > 0);
+    assert_int_equal(net.transfers[1].total, KIB(66));
+    teardown();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_transfer_without_room_waits),
+        cmocka_unit_test(who_waits_while_others_move_is_not_given_up),
+        cmocka_unit_test(a_burst_of_one_author_arrives_whole),
+        cmocka_unit_test(a_hundred_at_once_arrive_though_the_tables_are_full),
+        cmocka_unit_test(a_burst_that_nobody_serves_is_given_up_one_by_one),
+        cmocka_unit_test(a_line_without_end_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
