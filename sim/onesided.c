@@ -3,8 +3,6 @@
  * ten at any time. What lasts from one second to the next is a fault. */
 #include "internal.h"
 
-#define PAIRS_MIN 64
-
 void sg_sim_onesided_fini(struct sg_sim *sim, struct sg_sim_onesided *o)
 {
     sg_mem_free(sim->mem, o->pairs);
@@ -41,14 +39,12 @@ static void note(struct sg_sim *sim, struct sg_sim_onesided *o, uint32_t node, u
     if (!o->has_before || was_there(o, node, peer))
         o->lasting++;
     if (o->count == o->cap) {
-        uint32_t cap = o->cap == 0 ? PAIRS_MIN : 2 * o->cap;
-        uint64_t *pairs = sg_mem_resize(sim->mem, o->pairs, cap, sizeof(*pairs));
+        void *pairs = sg_mem_grow(sim->mem, o->pairs, &o->cap, UINT32_MAX, sizeof(*o->pairs));
         if (pairs == NULL) {
             sim->err = SG_ERR_NO_MEMORY;
             return;
         }
         o->pairs = pairs;
-        o->cap = cap;
     }
     o->pairs[o->count++] = pair_of(node, peer);
 }

@@ -1,4 +1,5 @@
 /* The parts of the simulator that stand alone: queue of events, stand-in crypto, arena. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sim_case.h"
@@ -262,6 +263,64 @@ static void test_free_regions_serve_other_sizes(void **state)
     sg_sim_arena_fini(&arena);
 }
 
+/* ---- what is held once ---- */
+
+static struct sg_buf *copy(struct sg_sim_share *share, const char *text)
+{
+    const struct sg_bytes bytes = sg_bytes((const uint8_t *)text, strlen(text));
+    struct sg_buf *buf = sg_buf_copy(sg_mem_default(), bytes);
+    assert_non_null(buf);
+    return sg_sim_share_swap(share, buf);
+}
+
+static void test_equal_bytes_are_held_once(void **state)
+{
+    struct sg_sim_share share;
+    (void)state;
+    sg_sim_share_init(&share, sg_mem_default());
+    struct sg_buf *one = copy(&share, "one");
+    struct sg_buf *two = copy(&share, "two");
+    assert_ptr_not_equal(one, two);
+    assert_ptr_equal(copy(&share, "one"), one);
+    assert_int_equal(one->refs, 3); /* two owners and the table */
+    sg_sim_share_sweep(&share);
+    assert_int_equal(share.count, 2);
+    sg_buf_unref(two);
+    sg_buf_unref(one);
+    sg_sim_share_sweep(&share); /* nobody holds the one, somebody still the other */
+    assert_int_equal(share.count, 1);
+    assert_ptr_equal(copy(&share, "one"), one);
+    sg_buf_unref(one);
+    sg_buf_unref(one);
+    sg_sim_share_fini(&share);
+}
+
+static void test_many_are_held_apart(void **state)
+{
+    enum { MANY_TEXTS = 5000 };
+    static struct sg_buf *held[MANY_TEXTS];
+    struct sg_sim_share share;
+    char text[16];
+    (void)state;
+    sg_sim_share_init(&share, sg_mem_default());
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MANY_TEXTS; i++) {
+            (void)snprintf(text, sizeof(text), "%d", i);
+            struct sg_buf *buf = copy(&share, text);
+            assert_true(round == 0 || buf == held[i]);
+            assert_memory_equal(buf->data, text, strlen(text));
+            held[i] = buf;
+        }
+        sg_sim_share_sweep(&share);
+        assert_int_equal(share.count, MANY_TEXTS);
+    }
+    for (int i = 0; i < 2 * MANY_TEXTS; i++)
+        sg_buf_unref(held[i / 2]);
+    sg_sim_share_sweep(&share);
+    assert_int_equal(share.count, 0);
+    sg_sim_share_fini(&share);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_blocks_do_not_overlap),
         cmocka_unit_test(test_an_arena_without_memory),
         cmocka_unit_test(test_free_regions_serve_other_sizes),
+        cmocka_unit_test(test_equal_bytes_are_held_once),
+        cmocka_unit_test(test_many_are_held_apart),
         cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
         cmocka_unit_test(test_hash_mixes),
         cmocka_unit_test(test_signatures),

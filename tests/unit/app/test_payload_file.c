@@ -11,15 +11,7 @@
 
 #include "ctl_codec.h"
 #include "payload_file.h"
-
-static char dir[] = "/tmp/saorsa-payload-XXXXXX";
-static char path[128];
-
-static const char *in_dir(const char *name)
-{
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    return path;
-}
+#include "unit/app/scratch_dir.h"
 
 static void write_len(const char *name, size_t len)
 {
@@ -86,12 +78,6 @@ static void files_are_never_written_over(void **state)
     assert_true(sg_app_payload_dir(dir));
     assert_false(sg_app_payload_dir(in_dir("out")));
     assert_false(sg_app_payload_dir(in_dir("missing")));
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) == NULL ? -1 : 0;
 }
 
 /* That nothing but what was written is there is part of the test. */
