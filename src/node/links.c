@@ -231,17 +231,18 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
         (void)append(core, &link->queue, &link->queue_count, wait);
 }
 
-void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
-                  const struct sg_frame_wait *wait)
+sg_err sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                    const struct sg_frame_wait *wait)
 {
     struct sg_link *link = sg_link_find(core, peer);
     sg_err err = link == NULL ? dial(core, peer, &link) : SG_OK;
     if (err != SG_OK || link->doomed != SG_CLOSE_NONE)
-        sg_buf_unref(wait->buf); /* a probe that cannot be made fails by its timeout */
+        sg_buf_unref(wait->buf); /* of a doomed link the end is told */
     else if (link->state == SG_LINK_UP)
         emit_send(core, peer, wait);
     else
-        (void)append(core, &link->queue, &link->queue_count, wait);
+        (void)append(core, &link->queue, &link->queue_count, wait); /* the dial answers as well */
+    return err;
 }
 
 static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)

@@ -104,6 +104,17 @@ static struct sg_buf *flood_frame(const struct sg_core *core, const struct sg_sw
     return flood->frame == NULL ? NULL : sg_buf_ref(flood->frame);
 }
 
+/* The PING of a probe could not leave: that is no sign of anything. */
+static void tell_untried(struct sg_core *core, const struct sg_swim_out *out, sg_err why)
+{
+    struct sg_swim_in untried = {.kind = SG_SWIM_IN_UNTRIED,
+                                 .peer = out->peer,
+                                 .seq = out->seq,
+                                 .is_lasting = why == SG_ERR_NOT_FOUND};
+    if (out->packet == SG_SWIM_PING)
+        (void)sg_members_input(core, &untried);
+}
+
 static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
                         const struct sg_swim_out *out, struct flood *flood)
 {
@@ -115,8 +126,9 @@ static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
     struct sg_buf *frame = out->packet == SG_SWIM_GOSSIP ? flood_frame(core, box, out, flood)
                                                          : packet_frame(core, box, out);
     struct sg_frame_wait wait = {.buf = frame, .topic = base, .lane = SG_LANE_DATAGRAM};
-    if (frame != NULL)
-        sg_link_ping(core, &out->peer, &wait);
+    sg_err err = frame == NULL ? SG_ERR_NO_MEMORY : sg_link_ping(core, &out->peer, &wait);
+    if (err != SG_OK)
+        tell_untried(core, out, err);
 }
 
 static void send_table(struct sg_core *core, const struct sg_peer_id *peer, bool wants_reply)
