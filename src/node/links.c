@@ -323,6 +323,22 @@ sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
     return SG_OK;
 }
 
+void sg_link_repeat(struct sg_core *core, struct sg_link *link)
+{
+    struct sg_swim_view view = {.state = SG_SWIM_IS_ALIVE};
+    if (link == NULL || link->state != SG_LINK_UP || link->doomed != SG_CLOSE_NONE)
+        return;
+    struct sg_swim_in up = {
+        .kind = SG_SWIM_IN_LINK_UP, .peer = link->peer, .incarnation = link->boot << 32};
+    (void)!sg_swim_find(core->swim, &link->peer, &view);
+    if (view.state != SG_SWIM_IS_ALIVE || (view.is_linked && view.is_watched == link->is_watched))
+        return;
+    if (!view.is_linked)
+        (void)sg_members_input(core, &up);
+    link->is_watched = false;
+    sg_members_watch(core, link);
+}
+
 /* Tells the scopes that cared for the peer; after a failed dial all of them, so that it stops being
  * a candidate. */
 static void tell_scopes(struct sg_core *core, const struct sg_peer_id *peer, bool dial_failed)

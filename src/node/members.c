@@ -196,6 +196,13 @@ static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
         (void)sg_scope_hpv(core, base, &join);
 }
 
+/* A place is free. */
+static void repeat_links(struct sg_core *core)
+{
+    for (uint32_t i = 0; i < core->link_count; i++)
+        sg_link_repeat(core, core->links[i]);
+}
+
 static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
                        const struct sg_swim_out *out, struct flood *flood)
 {
@@ -211,21 +218,25 @@ static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
         break;
     case SG_SWIM_OUT_JOIN:
         member_event(core, out, SG_CORE_MEMBER_JOIN);
+        sg_link_repeat(core, sg_link_find(core, &out->peer));
         break;
     case SG_SWIM_OUT_SUSPECT:
         member_event(core, out, SG_CORE_MEMBER_SUSPECT);
         break;
     case SG_SWIM_OUT_REFUTED:
         member_event(core, out, SG_CORE_MEMBER_REFUTED);
+        sg_link_repeat(core, sg_link_find(core, &out->peer));
         break;
     case SG_SWIM_OUT_FAIL:
         member_event(core, out, SG_CORE_MEMBER_FAIL);
         bury(core, &out->peer, SG_ERR_TIMEOUT);
+        repeat_links(core);
         break;
     case SG_SWIM_OUT_LEFT:
         member_event(core, out, SG_CORE_MEMBER_LEAVE);
         sg_record_forget(core, &out->peer);
         bury(core, &out->peer, SG_OK);
+        repeat_links(core);
         break;
     case SG_SWIM_OUT_DROPPED:
         member_event(core, out, SG_CORE_MEMBER_DROPPED);
@@ -269,6 +280,7 @@ void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boo
     bool was_dead =
         sg_swim_find(core->swim, &peer, &view) == SG_OK && view.state == SG_SWIM_IS_DEAD;
     link->heard_at = core->now;
+    link->boot = boot;
     (void)sg_members_input(core, &up);
     sg_members_watch(core, link);
     if (link->srtt_ns > 0) {

@@ -263,6 +263,35 @@ static void only_the_dead_can_be_given_up(void **state)
     net_fini(&net);
 }
 
+static void with_two_places(struct sg_core_config *config)
+{
+    config->swim.members_max = 2;
+}
+
+/* More links than places: who gets a place later is watched all the same. */
+static void a_neighbour_without_a_place_is_watched_when_it_gets_one(void **state)
+{
+    (void)state;
+    net_init(&net, 5, with_two_places);
+    for (size_t i = 1; i < 5; i++)
+        net_join(&net, i, 0);
+    net_run(&net, 5 * SG_NS_PER_S);
+    for (size_t i = 1; i < 5; i++) {
+        if (knows(0, i, SG_SWIM_IS_ALIVE))
+            net_crash(&net, i);
+    }
+    net_run(&net, 60 * SG_NS_PER_S);
+    size_t watched = 0;
+    for (size_t i = 1; i < 5; i++) {
+        struct sg_core_member found;
+        if (!net.is_down[i] && knows(0, i, SG_SWIM_IS_ALIVE) &&
+            sg_core_member_find(net.core[0], net_id(&net, i), &found) == SG_OK)
+            watched += found.view.is_watched;
+    }
+    assert_int_equal(watched, 2);
+    net_fini(&net);
+}
+
 static void with_few_neighbours(struct sg_core_config *config)
 {
     config->hpv.active_target = 2;
@@ -351,6 +380,7 @@ int main(void)
         cmocka_unit_test(the_cache_has_neighbours_first),
         cmocka_unit_test(contacts_are_named_and_taken_back),
         cmocka_unit_test(only_the_dead_can_be_given_up),
+        cmocka_unit_test(a_neighbour_without_a_place_is_watched_when_it_gets_one),
         cmocka_unit_test(who_has_no_room_to_dial_accuses_nobody),
         cmocka_unit_test(who_has_no_address_to_dial_accuses_nobody),
         cmocka_unit_test(frames_of_swim_have_their_lanes),
