@@ -292,6 +292,22 @@ void net_inject(struct net *net, size_t from, size_t to, enum sg_lane lane, stru
     free(copy);
 }
 
+void net_restart(struct net *net, size_t node, uint64_t boot)
+{
+    struct sg_core_config config;
+    (void)tuned(&config, net, node, NULL);
+    config.boot = boot;
+    sg_core_free(net->core[node]);
+    sg_err err = sg_core_new(&net->core[node], &config, net->now);
+    assert(err == SG_OK);
+    net->is_down[node] = false;
+    for (size_t i = 0; i < net->count; i++) {
+        net->is_linked[node][i] = false;
+        if (net->is_linked[i][node])
+            link_down(net, i, node, SG_ERR_CLOSED);
+    }
+}
+
 void net_join(struct net *net, size_t node, size_t contact)
 {
     struct sg_core_in in = {.kind = SG_CORE_IN_SEED, .peer = *net_id(net, contact)};

@@ -147,6 +147,25 @@ static void who_leaves_has_not_failed(void **state)
     net_fini(&net);
 }
 
+/* With the boot counter it had: all hold its goodbye for newer than what it says of itself. */
+static void who_left_and_is_restored_from_a_backup_comes_back(void **state)
+{
+    struct sg_core_in leave = {.kind = SG_CORE_IN_LEAVE};
+    (void)state;
+    start(NODES);
+    assert_int_equal(net_input(&net, 2, &leave), SG_OK);
+    net_run(&net, 5 * SG_NS_PER_S);
+    net_restart(&net, 2, 1);
+    net_join(&net, 2, 0);
+    net_run(&net, 10 * SG_NS_PER_S);
+    for (size_t i = 0; i < NODES; i++) {
+        assert_true(i == 2 || net_told(&net, i, 2, SG_CORE_MEMBER_LEAVE) == 1);
+        assert_true(i == 2 || knows(i, 2, SG_SWIM_IS_ALIVE));
+        assert_int_equal(alive_at(i), NODES - 1);
+    }
+    net_fini(&net);
+}
+
 static void who_was_cut_off_comes_back(void **state)
 {
     (void)state;
@@ -374,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_crash_is_known_to_all_in_less_than_five_seconds),
         cmocka_unit_test(nobody_fails_while_all_are_well),
         cmocka_unit_test(who_leaves_has_not_failed),
+        cmocka_unit_test(who_left_and_is_restored_from_a_backup_comes_back),
         cmocka_unit_test(who_was_cut_off_comes_back),
         cmocka_unit_test(a_stall_of_two_seconds_is_not_fatal),
         cmocka_unit_test(the_isolated_climb_the_ladder),
