@@ -84,7 +84,7 @@ static void answer_last(const struct sg_swim_outbox *out, struct sg_swim_in *in,
         if (o->kind != SG_SWIM_OUT_SEND ||
             (o->packet != SG_SWIM_PING && o->packet != SG_SWIM_PING_REQ))
             continue;
-        packet->seq = o->seq;
+        packet->seq = in->seq = o->seq;
         in->peer = o->peer;
         return;
     }
@@ -110,7 +110,7 @@ static void step(struct sg_swim *m, struct bytes *b, sg_time_ns *now)
     struct sg_peer_id peers[4];
     struct sg_swim_in in = {.packet = &packet, .table = &table, .peers = peers};
     uint8_t what = take(b);
-    in.kind = (enum sg_swim_in_kind)(what % 15); /* 13 and 14 are none */
+    in.kind = (enum sg_swim_in_kind)(what % 15); /* 14 is none */
     *now += delay_of(take(b));
     in.peer = peer_of(take(b));
     in.incarnation = incarnation_of(take(b));
@@ -118,6 +118,7 @@ static void step(struct sg_swim *m, struct bytes *b, sg_time_ns *now)
     in.on = flags & 1;
     in.is_failure = flags & 2;
     in.leaves = (flags & 0x3c) == 0x3c;
+    in.is_lasting = flags & 8;
     in.lost_permille = flags & 64 ? 500 : 0;
     in.srtt_ns = incarnation_of(flags);
     in.rttvar_ns = in.srtt_ns / 2;
@@ -125,7 +126,7 @@ static void step(struct sg_swim *m, struct bytes *b, sg_time_ns *now)
         in.kind = SG_SWIM_IN_TIMEOUT;
     if (in.kind == SG_SWIM_IN_PACKET)
         make_packet(b, &packet);
-    if (in.kind == SG_SWIM_IN_PACKET && (flags & 4))
+    if ((in.kind == SG_SWIM_IN_PACKET || in.kind == SG_SWIM_IN_UNTRIED) && (flags & 4))
         answer_last(&out, &in, &packet);
     if (in.kind == SG_SWIM_IN_TABLE)
         make_table(b, &in.peer, &table);

@@ -489,6 +489,16 @@ sg_time_ns sg_core_deadline(const struct sg_core *core)
     return sg_time_min(core->rest_due, sg_time_min(core->links_check_at, core->swim_due));
 }
 
+/* Whom the table holds, it holds with its link. Not yet: suspects, and names that only hearsay
+ * brought. */
+static bool is_link_in_table(const struct sg_core *core, const struct sg_link *link)
+{
+    struct sg_swim_view view;
+    return sg_swim_find(core->swim, &link->peer, &view) != SG_OK ||
+           view.state != SG_SWIM_IS_ALIVE || view.heard == 0 ||
+           (view.is_linked && view.is_watched == link->is_watched);
+}
+
 static void check_link(const struct sg_core *core, uint32_t at)
 {
     const struct sg_link *link = core->links[at];
@@ -501,6 +511,7 @@ static void check_link(const struct sg_core *core, uint32_t at)
     assert(link->doomed == SG_CLOSE_NONE);
     assert(link->is_watched == (uses > 0) || link->state == SG_LINK_DIALING);
     assert(link->state == SG_LINK_DIALING || link->queue_count == 0);
+    assert(link->state == SG_LINK_DIALING || is_link_in_table(core, link));
 }
 
 void sg_core_check(const struct sg_core *core)

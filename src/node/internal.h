@@ -50,12 +50,15 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
                   const struct sg_frame_wait *wait);
 sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in);
 void sg_link_down(struct sg_core *core, const struct sg_core_in *in);
+/* Tells SWIM of the link (NULL: of none) again if the peer found no place in the table when it came
+ * up, or lost its watch. Not for suspects: a link that was there before is no sign of life. */
+void sg_link_repeat(struct sg_core *core, struct sg_link *link);
 /* Both ends make keys from the secret of the connection that carries the link. */
 void sg_link_secret(struct sg_core *core, const struct sg_core_in *in);
-/* Sends a datagram; where there is no link it is dialled, if there is room. Takes over the
- * reference of wait->buf. */
-void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
-                  const struct sg_frame_wait *wait);
+/* Sends a datagram; where there is no link it is dialled. Takes over the reference of wait->buf.
+ * SG_ERR_NOT_FOUND: there is no way to dial the peer. SG_ERR_LIMIT: no room to do it now. */
+SG_MUST_USE sg_err sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                                const struct sg_frame_wait *wait);
 /* Counts anew how many scopes have the peer in their active view. */
 void sg_link_count_uses(struct sg_core *core, const struct sg_peer_id *peer);
 /* Notes that a link is to be closed; sg_links_reap does it at the end of the input, so that nobody

@@ -231,17 +231,18 @@ void sg_link_send(struct sg_core *core, const struct sg_peer_id *peer,
         (void)append(core, &link->queue, &link->queue_count, wait);
 }
 
-void sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
-                  const struct sg_frame_wait *wait)
+sg_err sg_link_ping(struct sg_core *core, const struct sg_peer_id *peer,
+                    const struct sg_frame_wait *wait)
 {
     struct sg_link *link = sg_link_find(core, peer);
     sg_err err = link == NULL ? dial(core, peer, &link) : SG_OK;
     if (err != SG_OK || link->doomed != SG_CLOSE_NONE)
-        sg_buf_unref(wait->buf); /* a probe that cannot be made fails by its timeout */
+        sg_buf_unref(wait->buf); /* of a doomed link the end is told */
     else if (link->state == SG_LINK_UP)
         emit_send(core, peer, wait);
     else
-        (void)append(core, &link->queue, &link->queue_count, wait);
+        (void)append(core, &link->queue, &link->queue_count, wait); /* the dial answers as well */
+    return err;
 }
 
 static bool is_pending_somewhere(const struct sg_core *core, const struct sg_peer_id *peer)
@@ -320,6 +321,22 @@ sg_err sg_link_up(struct sg_core *core, const struct sg_core_in *in)
     link->queue_count = 0;
     sg_members_link_up(core, link, in->boot);
     return SG_OK;
+}
+
+void sg_link_repeat(struct sg_core *core, struct sg_link *link)
+{
+    struct sg_swim_view view = {.state = SG_SWIM_IS_ALIVE};
+    if (link == NULL || link->state != SG_LINK_UP || link->doomed != SG_CLOSE_NONE)
+        return;
+    struct sg_swim_in up = {
+        .kind = SG_SWIM_IN_LINK_UP, .peer = link->peer, .incarnation = link->boot << 32};
+    (void)!sg_swim_find(core->swim, &link->peer, &view);
+    if (view.state != SG_SWIM_IS_ALIVE || (view.is_linked && view.is_watched == link->is_watched))
+        return;
+    if (!view.is_linked)
+        (void)sg_members_input(core, &up);
+    link->is_watched = false;
+    sg_members_watch(core, link);
 }
 
 /* Tells the scopes that cared for the peer; after a failed dial all of them, so that it stops being

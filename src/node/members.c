@@ -104,6 +104,17 @@ static struct sg_buf *flood_frame(const struct sg_core *core, const struct sg_sw
     return flood->frame == NULL ? NULL : sg_buf_ref(flood->frame);
 }
 
+/* The PING of a probe could not leave: that is no sign of anything. */
+static void tell_untried(struct sg_core *core, const struct sg_swim_out *out, sg_err why)
+{
+    struct sg_swim_in untried = {.kind = SG_SWIM_IN_UNTRIED,
+                                 .peer = out->peer,
+                                 .seq = out->seq,
+                                 .is_lasting = why == SG_ERR_NOT_FOUND};
+    if (out->packet == SG_SWIM_PING)
+        (void)sg_members_input(core, &untried);
+}
+
 static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
                         const struct sg_swim_out *out, struct flood *flood)
 {
@@ -115,8 +126,9 @@ static void send_packet(struct sg_core *core, const struct sg_swim_outbox *box,
     struct sg_buf *frame = out->packet == SG_SWIM_GOSSIP ? flood_frame(core, box, out, flood)
                                                          : packet_frame(core, box, out);
     struct sg_frame_wait wait = {.buf = frame, .topic = base, .lane = SG_LANE_DATAGRAM};
-    if (frame != NULL)
-        sg_link_ping(core, &out->peer, &wait);
+    sg_err err = frame == NULL ? SG_ERR_NO_MEMORY : sg_link_ping(core, &out->peer, &wait);
+    if (err != SG_OK)
+        tell_untried(core, out, err);
 }
 
 static void send_table(struct sg_core *core, const struct sg_peer_id *peer, bool wants_reply)
@@ -184,6 +196,13 @@ static void rejoin(struct sg_core *core, const struct sg_peer_id *peer)
         (void)sg_scope_hpv(core, base, &join);
 }
 
+/* A place is free. */
+static void repeat_links(struct sg_core *core)
+{
+    for (uint32_t i = 0; i < core->link_count; i++)
+        sg_link_repeat(core, core->links[i]);
+}
+
 static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
                        const struct sg_swim_out *out, struct flood *flood)
 {
@@ -199,21 +218,25 @@ static void run_output(struct sg_core *core, const struct sg_swim_outbox *box,
         break;
     case SG_SWIM_OUT_JOIN:
         member_event(core, out, SG_CORE_MEMBER_JOIN);
+        sg_link_repeat(core, sg_link_find(core, &out->peer));
         break;
     case SG_SWIM_OUT_SUSPECT:
         member_event(core, out, SG_CORE_MEMBER_SUSPECT);
         break;
     case SG_SWIM_OUT_REFUTED:
         member_event(core, out, SG_CORE_MEMBER_REFUTED);
+        sg_link_repeat(core, sg_link_find(core, &out->peer));
         break;
     case SG_SWIM_OUT_FAIL:
         member_event(core, out, SG_CORE_MEMBER_FAIL);
         bury(core, &out->peer, SG_ERR_TIMEOUT);
+        repeat_links(core);
         break;
     case SG_SWIM_OUT_LEFT:
         member_event(core, out, SG_CORE_MEMBER_LEAVE);
         sg_record_forget(core, &out->peer);
         bury(core, &out->peer, SG_OK);
+        repeat_links(core);
         break;
     case SG_SWIM_OUT_DROPPED:
         member_event(core, out, SG_CORE_MEMBER_DROPPED);
@@ -257,6 +280,7 @@ void sg_members_link_up(struct sg_core *core, struct sg_link *link, uint64_t boo
     bool was_dead =
         sg_swim_find(core->swim, &peer, &view) == SG_OK && view.state == SG_SWIM_IS_DEAD;
     link->heard_at = core->now;
+    link->boot = boot;
     (void)sg_members_input(core, &up);
     sg_members_watch(core, link);
     if (link->srtt_ns > 0) {

@@ -349,12 +349,48 @@ static void accept(struct sg_core *core, struct sg_link *link, const struct sg_p
     sg_buf_unref(copy);
 }
 
+/* Our own, which others have kept: one of a higher number is of a life whose boot counter is lost,
+ * and has to be outranked. */
+static sg_err own_arrived(struct sg_core *core, struct sg_link *link,
+                          const struct sg_swim_record *record)
+{
+    const struct sg_peer_id *self = &core->config.self;
+    struct sg_swim_in in = {.kind = SG_SWIM_IN_RECORD,
+                            .peer = *self,
+                            .incarnation = record->incarnation,
+                            .leaves = record->leaves};
+    if (record->incarnation <= sg_swim_incarnation(core->swim) ||
+        was_recent(&core->records, self, record->incarnation))
+        return SG_OK;
+    SG_TRY(verify(core, link, self, record));
+    SG_TRY(reserve(core));
+    remember(&core->records, self, record->incarnation);
+    return sg_members_input(core, &in);
+}
+
+/* SG_OK for what is no news as well. */
+static sg_err other_arrived(struct sg_core *core, struct sg_link *link,
+                            const struct sg_peer_id *subject, const struct sg_swim_record *record,
+                            struct sg_bytes frame)
+{
+    struct sg_swim_view view;
+    if (!is_news(core, subject, record))
+        return SG_OK;
+    /* strangers are news without end: few of them for each link */
+    if (sg_swim_find(core->swim, subject, &view) != SG_OK && !sg_link_may_walk(core, link)) {
+        core->stats.refused_overload++;
+        return SG_OK;
+    }
+    SG_TRY(verify(core, link, subject, record));
+    accept(core, link, subject, record, frame);
+    return SG_OK;
+}
+
 void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_reader *r,
                        struct sg_bytes frame)
 {
     const struct sg_suite *suite = core->config.suite;
     struct sg_swim_record record;
-    struct sg_swim_view view;
     struct sg_peer_id subject;
     sg_err err = sg_swim_record_decode(r, &record);
     if (err == SG_OK &&
@@ -362,19 +398,12 @@ void sg_record_arrived(struct sg_core *core, struct sg_link *link, struct sg_rea
         err = SG_ERR_MALFORMED;
     if (err == SG_OK) {
         subject_of(core, record.public_key, &subject);
-        if (sg_peer_id_equal(&subject, &core->config.self) || !is_news(core, &subject, &record))
-            return;
-        /* strangers are news without end: few of them for each link */
-        if (sg_swim_find(core->swim, &subject, &view) != SG_OK && !sg_link_may_walk(core, link)) {
-            core->stats.refused_overload++;
-            return;
-        }
-        err = verify(core, link, &subject, &record);
+        err = sg_peer_id_equal(&subject, &core->config.self)
+                  ? own_arrived(core, link, &record)
+                  : other_arrived(core, link, &subject, &record, frame);
     }
-    if (err == SG_OK) {
-        accept(core, link, &subject, &record, frame);
+    if (err == SG_OK)
         return;
-    }
     core->stats.records_refused++;
     if (err == SG_ERR_LIMIT)
         core->stats.refused_overload++; /* no fault of who relays */

@@ -74,6 +74,7 @@ enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
 /* What every frame about members looks at comes first, then what the others do. */
 struct sg_link {
     struct sg_peer_id peer;
+    uint64_t boot; /* of the peer, by its HELLO */
     enum sg_link_state state;
     enum sg_close_reason doomed; /* closed at the end of this input; SG_CLOSE_NONE = not */
     uint32_t uses;               /* scopes with this peer in their active view */

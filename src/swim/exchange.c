@@ -72,6 +72,14 @@ void sg_swim_on_hearsay(struct sg_swim *m, const struct sg_swim_in *in)
 
 /* ---- links ---- */
 
+/* Its own number is lower than what is known of it, as its boot counter is lost (restored from a
+ * backup): let it jump past that. Where there is no link this goes nowhere. */
+static void tell_number(struct sg_swim *m, const struct sg_peer_id *peer, sg_incarnation known)
+{
+    struct sg_swim_rumor rumor = {.kind = SG_SWIM_ALIVE, .member = *peer, .incarnation = known};
+    sg_swim_tell_one(m, peer, &rumor);
+}
+
 /* A member known before: its word about itself counts, but not below what it signed. */
 static void on_known_link(struct sg_swim *m, uint16_t slot, sg_incarnation incarnation)
 {
@@ -87,20 +95,18 @@ static void on_known_link(struct sg_swim *m, uint16_t slot, sg_incarnation incar
     if (was_dead && m->config.proofs && e->state == SG_SWIM_IS_ALIVE)
         sg_swim_tell_one(m, &verdict.member, &verdict);
     sg_swim_life(m, slot);
-    if (!is_ghost)
-        return;
-    /* it has lost its boot counter: let it jump past what is known of it */
-    struct sg_swim_rumor rumor = {
-        .kind = SG_SWIM_ALIVE, .member = e->id, .incarnation = e->incarnation};
-    sg_swim_tell_one(m, &e->id, &rumor);
+    if (is_ghost)
+        tell_number(m, &e->id, e->incarnation);
 }
 
 static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
                         sg_incarnation incarnation)
 {
     struct sg_swim_gone *gone = sg_swim_gone_find(m, peer);
-    if (gone != NULL && gone->has_left && incarnation <= gone->incarnation)
+    if (gone != NULL && gone->has_left && incarnation <= gone->incarnation) {
+        tell_number(m, peer, gone->incarnation);
         return;
+    }
     struct sg_swim_rumor said;
     if (sg_swim_is_stranger_accused(m, peer, &said))
         sg_swim_tell_one(m, peer, &said); /* so that its record clears it for all */
@@ -168,7 +174,7 @@ static void on_goodbye(struct sg_swim *m, uint16_t slot, const struct sg_swim_in
 void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
 {
     uint16_t slot = sg_swim_slot(m, &in->peer);
-    const struct sg_swim_gone *gone = sg_swim_gone_find(m, &in->peer);
+    struct sg_swim_gone *gone = sg_swim_gone_find(m, &in->peer);
     if (sg_peer_id_equal(&in->peer, &m->self)) {
         /* of an earlier life whose boot counter is lost */
         if (in->incarnation > m->incarnation)
@@ -182,8 +188,12 @@ void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
     }
     if (slot == SG_SWIM_NONE) {
         sg_swim_stranger_lives(m, &in->peer, in->incarnation);
-        if (gone != NULL && in->incarnation <= gone->incarnation)
+        if (gone != NULL && in->incarnation <= gone->incarnation) {
+            tell_number(m, &in->peer, gone->incarnation);
             return;
+        }
+        if (gone != NULL)
+            gone->is_used = false; /* by its own word, so others' may be believed again */
         slot = sg_swim_add(m, &in->peer, in->incarnation, false);
         if (slot != SG_SWIM_NONE)
             sg_swim_renew(m, slot, in->incarnation);

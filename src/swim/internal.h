@@ -354,6 +354,8 @@ void sg_swim_probe_success(struct sg_swim *m, uint8_t at);
 void sg_swim_probe_cancel(struct sg_swim *m, uint16_t slot);
 /* The link is lost: goes on by others, from scratch where none is under way. */
 void sg_swim_probe_unlinked(struct sg_swim *m, uint16_t slot);
+/* Its ping could not leave. */
+void sg_swim_probe_untried(struct sg_swim *m, uint16_t slot, const struct sg_swim_in *in);
 void sg_swim_on_ack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t seq);
 void sg_swim_on_nack(struct sg_swim *m, const struct sg_peer_id *from, uint32_t seq);
 void sg_swim_health_add(struct sg_swim *m, int delta);

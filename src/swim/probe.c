@@ -290,6 +290,22 @@ void sg_swim_probe_unlinked(struct sg_swim *m, uint16_t slot)
     go_indirect(m, p);
 }
 
+/* Without a way to the member we are no witness: whom we cannot ask we do not accuse. Others may
+ * reach one that has no address here; if not, it goes as one goes who never was there. */
+void sg_swim_probe_untried(struct sg_swim *m, uint16_t slot, const struct sg_swim_in *in)
+{
+    struct sg_swim_member *e = &m->member[slot];
+    struct sg_swim_probe *p = e->probe != 0 ? &m->probe[e->probe - 1] : NULL;
+    if (p == NULL || p->seq != in->seq || p->stage != SG_SWIM_DIRECT)
+        return;
+    if (!in->is_lasting || e->state != SG_SWIM_IS_ALIVE) {
+        end(m, p);
+        return;
+    }
+    e->is_met = false;
+    go_indirect(m, p);
+}
+
 static bool is_asked(const struct sg_swim *m, const struct sg_swim_probe *p,
                      const struct sg_peer_id *peer, uint8_t *which)
 {

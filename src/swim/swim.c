@@ -317,6 +317,7 @@ static sg_err verify(struct sg_swim *m, const struct sg_swim_in *in)
     case SG_SWIM_IN_RTT:
     case SG_SWIM_IN_TABLE:
     case SG_SWIM_IN_FORGET:
+    case SG_SWIM_IN_UNTRIED:
         return verify_peer(m, in);
     }
     return SG_ERR_INVALID_ARGUMENT;
@@ -476,6 +477,8 @@ static void on_member(struct sg_swim *m, const struct sg_swim_in *in)
         sg_swim_relay_heard(m, slot);
     } else if (in->kind == SG_SWIM_IN_WATCH) {
         on_watch(m, slot, in->on);
+    } else if (in->kind == SG_SWIM_IN_UNTRIED) {
+        sg_swim_probe_untried(m, slot, in);
     } else {
         sg_swim_on_rtt(m, slot, in);
     }
@@ -493,6 +496,7 @@ static void dispatch(struct sg_swim *m, const struct sg_swim_in *in)
     case SG_SWIM_IN_HEARD:
     case SG_SWIM_IN_WATCH:
     case SG_SWIM_IN_RTT:
+    case SG_SWIM_IN_UNTRIED:
         on_member(m, in);
         break;
     case SG_SWIM_IN_LINK_UP:

@@ -96,14 +96,19 @@ enum sg_swim_in_kind {
                            * once, with incarnation 0) */
     SG_SWIM_IN_ANNOUNCE,  /* own metadata changed: a new incarnation and ANNOUNCE */
     SG_SWIM_IN_FORGET,    /* peer: the operator gives a dead member up, here and (FORGET) there */
-    SG_SWIM_IN_LEAVE      /* ANNOUNCE with leaves, then quiet */
+    SG_SWIM_IN_LEAVE,     /* ANNOUNCE with leaves, then quiet */
+    SG_SWIM_IN_UNTRIED    /* peer, seq, is_lasting: a PING that SEND asked for could not leave for
+                           * want of our own means, which says nothing about the peer or our
+                           * health. Lasting: the next one cannot either (no address); others are
+                           * asked, and whom they do not reach either is DROPPED */
 };
 
 struct sg_swim_in {
     enum sg_swim_in_kind kind;
     struct sg_peer_id peer;
     sg_incarnation incarnation;
-    bool on, is_failure, leaves;
+    bool on, is_failure, leaves, is_lasting;
+    uint32_t seq;
     uint64_t srtt_ns, rttvar_ns;
     uint16_t lost_permille;
     const struct sg_swim_packet *packet; /* borrowed, as the next two */

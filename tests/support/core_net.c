@@ -78,7 +78,8 @@ static struct sg_hints hints_of(size_t node)
     return hints;
 }
 
-static void link_up(struct net *net, size_t node, size_t peer, bool dialled)
+/* False where the node has no room for the link. */
+static bool link_up(struct net *net, size_t node, size_t peer, bool dialled)
 {
     struct sg_core_in in = {.kind = SG_CORE_IN_LINK_UP,
                             .peer = *net_id(net, peer),
@@ -90,7 +91,9 @@ static void link_up(struct net *net, size_t node, size_t peer, bool dialled)
                             .secret = {(uint8_t)(node + peer), (uint8_t)(node * peer)}};
     net->is_linked[node][peer] = true;
     sg_err err = net_input(net, node, &in);
-    assert(err == SG_OK);
+    assert(err == SG_OK || err == SG_ERR_LIMIT);
+    net->is_linked[node][peer] = net->is_linked[node][peer] && err == SG_OK;
+    return err == SG_OK;
 }
 
 static void link_down(struct net *net, size_t node, size_t peer, sg_err why)
@@ -111,8 +114,10 @@ static void execute_dial(struct net *net, size_t node, const struct sg_peer_id *
     }
     if (net->is_linked[node][peer])
         return;
-    link_up(net, peer, node, false);
-    link_up(net, node, peer, true);
+    if (link_up(net, peer, node, false))
+        (void)link_up(net, node, peer, true);
+    else
+        link_down(net, node, peer, SG_ERR_CLOSED);
 }
 
 static void execute_close(struct net *net, size_t node, const struct sg_core_out *out)
@@ -287,12 +292,29 @@ void net_inject(struct net *net, size_t from, size_t to, enum sg_lane lane, stru
     free(copy);
 }
 
+void net_restart(struct net *net, size_t node, uint64_t boot)
+{
+    struct sg_core_config config;
+    (void)tuned(&config, net, node, NULL);
+    config.boot = boot;
+    sg_core_free(net->core[node]);
+    sg_err err = sg_core_new(&net->core[node], &config, net->now);
+    assert(err == SG_OK);
+    net->is_down[node] = false;
+    for (size_t i = 0; i < net->count; i++) {
+        net->is_linked[node][i] = false;
+        if (net->is_linked[i][node])
+            link_down(net, i, node, SG_ERR_CLOSED);
+    }
+}
+
 void net_join(struct net *net, size_t node, size_t contact)
 {
     struct sg_core_in in = {.kind = SG_CORE_IN_SEED, .peer = *net_id(net, contact)};
     if (!net->is_linked[node][contact]) {
-        link_up(net, contact, node, false);
-        link_up(net, node, contact, true);
+        bool is_up = link_up(net, contact, node, false) && link_up(net, node, contact, true);
+        assert(is_up);
+        (void)is_up;
     }
     sg_err err = net_input(net, node, &in);
     assert(err == SG_OK);

@@ -94,6 +94,8 @@ sg_err net_publish(struct net *net, size_t node, const struct sg_topic_id *topic
                    struct sg_bytes payload, struct sg_core_publish *result);
 /* The node is gone without a word: it hears and does nothing any more. */
 void net_crash(struct net *net, size_t node);
+/* The node starts anew with this boot counter, knowing nothing and linked to nobody. */
+void net_restart(struct net *net, size_t node, uint64_t boot);
 /* How often a node was told this of another one. */
 size_t net_told(const struct net *net, size_t node, size_t member, enum sg_core_member_kind kind);
 /* Runs for duration of virtual time; all invariants are checked after each step. */

@@ -147,6 +147,25 @@ static void who_leaves_has_not_failed(void **state)
     net_fini(&net);
 }
 
+/* With the boot counter it had: all hold its goodbye for newer than what it says of itself. */
+static void who_left_and_is_restored_from_a_backup_comes_back(void **state)
+{
+    struct sg_core_in leave = {.kind = SG_CORE_IN_LEAVE};
+    (void)state;
+    start(NODES);
+    assert_int_equal(net_input(&net, 2, &leave), SG_OK);
+    net_run(&net, 5 * SG_NS_PER_S);
+    net_restart(&net, 2, 1);
+    net_join(&net, 2, 0);
+    net_run(&net, 10 * SG_NS_PER_S);
+    for (size_t i = 0; i < NODES; i++) {
+        assert_true(i == 2 || net_told(&net, i, 2, SG_CORE_MEMBER_LEAVE) == 1);
+        assert_true(i == 2 || knows(i, 2, SG_SWIM_IS_ALIVE));
+        assert_int_equal(alive_at(i), NODES - 1);
+    }
+    net_fini(&net);
+}
+
 static void who_was_cut_off_comes_back(void **state)
 {
     (void)state;
@@ -263,6 +282,91 @@ static void only_the_dead_can_be_given_up(void **state)
     net_fini(&net);
 }
 
+static void with_two_places(struct sg_core_config *config)
+{
+    config->swim.members_max = 2;
+}
+
+/* More links than places: who gets a place later is watched all the same. */
+static void a_neighbour_without_a_place_is_watched_when_it_gets_one(void **state)
+{
+    (void)state;
+    net_init(&net, 5, with_two_places);
+    for (size_t i = 1; i < 5; i++)
+        net_join(&net, i, 0);
+    net_run(&net, 5 * SG_NS_PER_S);
+    for (size_t i = 1; i < 5; i++) {
+        if (knows(0, i, SG_SWIM_IS_ALIVE))
+            net_crash(&net, i);
+    }
+    net_run(&net, 60 * SG_NS_PER_S);
+    size_t watched = 0;
+    for (size_t i = 1; i < 5; i++) {
+        struct sg_core_member found;
+        if (!net.is_down[i] && knows(0, i, SG_SWIM_IS_ALIVE) &&
+            sg_core_member_find(net.core[0], net_id(&net, i), &found) == SG_OK)
+            watched += found.view.is_watched;
+    }
+    assert_int_equal(watched, 2);
+    net_fini(&net);
+}
+
+static void with_few_neighbours(struct sg_core_config *config)
+{
+    config->hpv.active_target = 2;
+    config->hpv.active_max = 3;
+}
+
+/* Twelve that know each other and have links with few. */
+static void start_sparse(void)
+{
+    net_init(&net, NET_NODES_MAX, with_few_neighbours);
+    for (size_t i = 1; i < NET_NODES_MAX; i++)
+        net_join(&net, i, 0);
+    net_run(&net, 120 * SG_NS_PER_S);
+    assert_int_equal(alive_at(0), NET_NODES_MAX - 1);
+    assert_true(net.core[0]->link_count < NET_NODES_MAX - 1);
+}
+
+static void nobody_is_accused_for(uint64_t ns)
+{
+    memset(net.member_events, 0, sizeof(net.member_events));
+    net_run(&net, ns);
+    for (size_t i = 0; i < NET_NODES_MAX; i++) {
+        for (size_t other = 0; other < NET_NODES_MAX; other++) {
+            assert_int_equal(net_told(&net, i, other, SG_CORE_MEMBER_SUSPECT), 0);
+            assert_int_equal(net_told(&net, i, other, SG_CORE_MEMBER_FAIL), 0);
+        }
+    }
+}
+
+/* A probe for which there was no link to spare accuses nobody, and nobody is given up for it. */
+static void who_has_no_room_to_dial_accuses_nobody(void **state)
+{
+    (void)state;
+    start_sparse();
+    for (size_t i = 0; i < NET_NODES_MAX; i++)
+        net.core[i]->config.links_max = net.core[i]->link_count;
+    nobody_is_accused_for(600 * SG_NS_PER_S);
+    for (size_t i = 0; i < NET_NODES_MAX; i++)
+        assert_int_equal(alive_at(i), NET_NODES_MAX - 1);
+    net_fini(&net);
+}
+
+/* Members whose addresses are forgotten are probed by others; who answers nobody is dropped. */
+static void who_has_no_address_to_dial_accuses_nobody(void **state)
+{
+    (void)state;
+    start_sparse();
+    for (size_t i = 0; i < NET_NODES_MAX; i++) {
+        struct sg_book *book = &net.core[i]->book;
+        for (uint32_t k = 0; k < book->count; k++)
+            book->entries[k].len = 0;
+    }
+    nobody_is_accused_for(600 * SG_NS_PER_S);
+    net_fini(&net);
+}
+
 static void frames_of_swim_have_their_lanes(void **state)
 {
     /* PING on mship, TABLE as a datagram, GOSSIP in a topic's scope */
@@ -289,12 +393,16 @@ int main(void)
         cmocka_unit_test(a_crash_is_known_to_all_in_less_than_five_seconds),
         cmocka_unit_test(nobody_fails_while_all_are_well),
         cmocka_unit_test(who_leaves_has_not_failed),
+        cmocka_unit_test(who_left_and_is_restored_from_a_backup_comes_back),
         cmocka_unit_test(who_was_cut_off_comes_back),
         cmocka_unit_test(a_stall_of_two_seconds_is_not_fatal),
         cmocka_unit_test(the_isolated_climb_the_ladder),
         cmocka_unit_test(the_cache_has_neighbours_first),
         cmocka_unit_test(contacts_are_named_and_taken_back),
         cmocka_unit_test(only_the_dead_can_be_given_up),
+        cmocka_unit_test(a_neighbour_without_a_place_is_watched_when_it_gets_one),
+        cmocka_unit_test(who_has_no_room_to_dial_accuses_nobody),
+        cmocka_unit_test(who_has_no_address_to_dial_accuses_nobody),
         cmocka_unit_test(frames_of_swim_have_their_lanes),
     };
     return cmocka_run_group_tests_name("node/members", tests, NULL, NULL);

@@ -164,6 +164,31 @@ static void a_record_of_another_network_is_refused(void **state)
     net_fini(&net);
 }
 
+/* Of a life whose boot counter is lost. */
+static void a_record_of_our_own_is_outranked(void **state)
+{
+    static uint8_t old[16384];
+    (void)state;
+    start_with_record();
+    size_t len = record_of_1(old, sizeof(old));
+    sg_incarnation before = sg_swim_incarnation(net.core[1]->swim);
+    net_restart(&net, 1, 0);
+    net_join(&net, 1, 2);
+    net_join(&net, 1, 0);
+    old[len - 1] ^= 1; /* nobody else can say it */
+    net_inject(&net, 0, 1, SG_LANE_MSHIP, sg_bytes(old, len));
+    assert_true(sg_swim_incarnation(net.core[1]->swim) < before);
+    assert_int_equal(net.core[1]->stats.records_refused, 1);
+    old[len - 1] ^= 1;
+    net_inject(&net, 2, 1, SG_LANE_MSHIP, sg_bytes(old, len));
+    assert_true(sg_swim_incarnation(net.core[1]->swim) > before);
+    assert_int_equal(net.core[1]->stats.records_made, 1);
+    uint64_t verified = net.core[1]->stats.records_verified;
+    net_inject(&net, 2, 1, SG_LANE_MSHIP, sg_bytes(old, len));
+    assert_int_equal(net.core[1]->stats.records_verified, verified);
+    net_fini(&net);
+}
+
 /* ---- numbers that nobody reached ---- */
 
 /* What node 2, a liar, says of node 1 to node 0, in the name of as many as asked for. */
@@ -256,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_refused),
         cmocka_unit_test(an_old_record_says_nothing),
         cmocka_unit_test(a_record_of_another_network_is_refused),
+        cmocka_unit_test(a_record_of_our_own_is_outranked),
         cmocka_unit_test(a_record_is_read_whatever_was_said_before),
         cmocka_unit_test(a_newcomer_that_was_lied_to_hears_refutations),
         cmocka_unit_test(a_newcomer_that_was_lied_to_asks_for_the_record),

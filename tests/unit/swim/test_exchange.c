@@ -178,7 +178,7 @@ static void a_goodbye_lasts(void **state)
     assert_string_equal(record(&b, "b", BOOT(1) + 1, true), "left b 1.1\n");
     assert_string_equal(says(&b, "a", SG_SWIM_ALIVE, "b", BOOT(1), NULL), "");
     assert_string_equal(says(&b, "a", SG_SWIM_ALIVE, "b", BOOT(1) + 9, NULL), "");
-    assert_string_equal(record(&b, "b", BOOT(1), false), "");
+    assert_string_equal(record(&b, "b", BOOT(1), false), "send b GOSSIP [ALIVE b 1.1]\n");
     assert_null(strstr(link_up(&b, "b"), "join"));
     struct sg_swim_in in = {
         .kind = SG_SWIM_IN_LINK_UP, .peer = peer_named("b"), .incarnation = BOOT(2)};
@@ -196,8 +196,27 @@ static void an_old_goodbye_takes_nothing_back(void **state)
     record(&b, "b", BOOT(2) + 1, true);
     record(&b, "b", BOOT(1) + 1, true); /* played again */
     assert_null(strstr(link_up(&b, "b"), "join"));
-    assert_string_equal(record(&b, "b", BOOT(2), false), "");
+    assert_string_equal(record(&b, "b", BOOT(2), false), "send b GOSSIP [ALIVE b 2.1]\n");
     assert_int_equal(sg_swim_count(b.m), 0);
+    bench_close(&b);
+}
+
+static void a_leaver_with_a_lost_boot_counter_is_told(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_default(&b);
+    members(&b, "w", false);
+    record(&b, "a", BOOT(50) + 2, true);
+    const char *text = link_up(&b, "a");
+    assert_non_null(strstr(text, "send a GOSSIP [ALIVE a 50.2]\n"));
+    assert_null(strstr(text, "join"));
+    assert_string_equal(record(&b, "a", BOOT(1) + 1, false), "send a GOSSIP [ALIVE a 50.2]\n");
+    assert_string_equal(record(&b, "a", BOOT(50) + 3, false), "join a 50.3\n");
+    /* and what others say of this life counts again */
+    struct sg_peer_id id = peer_named("a");
+    sg_swim_remove(b.m, sg_swim_slot(b.m, &id));
+    assert_non_null(strstr(says(&b, "w", SG_SWIM_ALIVE, "a", BOOT(50) + 3, NULL), "join a 50.3\n"));
     bench_close(&b);
 }
 
@@ -257,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_forged_number_gives_way),
         cmocka_unit_test(a_goodbye_lasts),
         cmocka_unit_test(an_old_goodbye_takes_nothing_back),
+        cmocka_unit_test(a_leaver_with_a_lost_boot_counter_is_told),
         cmocka_unit_test(a_peer_with_a_lost_boot_counter_is_told),
         cmocka_unit_test(hearsay_joins_when_confirmed),
         cmocka_unit_test(tables_are_exchanged_now_and_then),

@@ -351,6 +351,80 @@ static void a_failed_dial_is_an_alarm(void **state)
     bench_close(&b);
 }
 
+static const char *untried(struct bench *b, const char *peer, uint32_t seq, bool is_lasting)
+{
+    struct sg_swim_in in = {
+        .kind = SG_SWIM_IN_UNTRIED, .peer = peer_named(peer), .seq = seq, .is_lasting = is_lasting};
+    return feed(b, &in);
+}
+
+/* A neighbour, and a member whose link was given up; until the member is pinged. */
+static uint32_t until_dialled(struct bench *b)
+{
+    open_quiet(b, "wx", "a");
+    link_down(b, "a", false);
+    for (int i = 0; i < 900; i++) {
+        live(b, 100 * MS);
+        if (b->m->member[sg_swim_slot(b->m, &(struct sg_peer_id){{'a'}})].probe != 0)
+            return b->m->seq - 1;
+    }
+    fail();
+    return 0;
+}
+
+/* Who has no room to dial is no witness. */
+static void whom_we_could_not_ask_we_do_not_accuse(void **state)
+{
+    (void)state;
+    struct bench b;
+    uint32_t seq = until_dialled(&b);
+    assert_string_equal(untried(&b, "a", seq + 1, false), ""); /* of another probe */
+    assert_string_equal(untried(&b, "nobody", seq, false), "");
+    assert_true(b.m->has_ring_probe);
+    assert_string_equal(untried(&b, "a", seq, false), "");
+    assert_false(b.m->has_ring_probe);
+    assert_null(strstr(live(&b, 20 * SEC), "suspect"));
+    assert_int_equal(state_of(&b, "a"), SG_SWIM_IS_ALIVE);
+    assert_int_equal(sg_swim_stats(b.m)->probes_failed, 0);
+    assert_int_equal(sg_swim_health(b.m), 0);
+    bench_close(&b);
+}
+
+/* Others ask in our place, and nobody is told of what they did not find. */
+static void whom_we_can_never_ask_is_dropped_when_others_fail(void **state)
+{
+    (void)state;
+    for (int is_answered = 0; is_answered < 2; is_answered++) {
+        struct bench b;
+        uint32_t seq = until_dialled(&b);
+        const char *text = untried(&b, "a", seq, true);
+        assert_non_null(strstr(text, "send w PING_REQ a\n"));
+        assert_non_null(strstr(text, "send x PING_REQ a\n"));
+        if (is_answered)
+            packet(&b, "w", SG_SWIM_ACK, seq);
+        text = live(&b, 6 * SEC);
+        assert_null(strstr(text, "suspect"));
+        assert_null(strstr(text, "SUSPECT"));
+        assert_int_equal(strstr(text, "dropped a") == NULL, is_answered);
+        assert_int_equal(sg_swim_health(b.m), 0);
+        bench_close(&b);
+    }
+}
+
+/* Of whom others accuse we say nothing that we have not seen. */
+static void a_suspect_that_we_can_never_ask_is_judged_by_others(void **state)
+{
+    (void)state;
+    struct bench b;
+    uint32_t seq = until_dialled(&b);
+    says(&b, "w", SG_SWIM_SUSPECT, "a", BOOT(1), "w");
+    assert_int_equal(state_of(&b, "a"), SG_SWIM_IS_SUSPECT);
+    untried(&b, "a", seq, true);
+    assert_non_null(strstr(live(&b, 20 * SEC), "fail a"));
+    assert_int_equal(sg_swim_stats(b.m)->confirmations, 0);
+    bench_close(&b);
+}
+
 /* A sign of life moves the timer of the watch: two who watch each other ping in one direction, and
  * the other one is not woken in between. */
 static void the_watched_are_not_pinged_by_both(void **state)
@@ -462,6 +536,9 @@ int main(void)
         cmocka_unit_test(dials_are_few),
         cmocka_unit_test(the_unwatched_are_probed_when_silent),
         cmocka_unit_test(a_failed_dial_is_an_alarm),
+        cmocka_unit_test(whom_we_could_not_ask_we_do_not_accuse),
+        cmocka_unit_test(whom_we_can_never_ask_is_dropped_when_others_fail),
+        cmocka_unit_test(a_suspect_that_we_can_never_ask_is_judged_by_others),
         cmocka_unit_test(the_watched_are_not_pinged_by_both),
         cmocka_unit_test(loss_on_most_links_is_our_own),
         cmocka_unit_test(idle_wakes_are_few),
