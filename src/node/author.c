@@ -101,7 +101,8 @@ static sg_err hold_own(struct sg_core *core, struct sg_scope *scope, const struc
     sg_err err = sg_pt_reserve(scope->pt);
     /* an own message that comes back after the seen set forgot it is a replay as well */
     if (err == SG_OK)
-        err = sg_windows_accept(&scope->windows, core->config.mem, &held.author, own->sequence);
+        err = sg_windows_accept(&scope->windows, core->config.mem, &held.author, own->sequence,
+                                sg_slot_of(msg.time_ms));
     if (err == SG_OK)
         err = sg_hold(core, scope, &held);
     if (err != SG_OK)

@@ -263,13 +263,13 @@ void sg_backfill_again(struct sg_core *core, struct sg_scope *scope)
 
 /* The session may have ended while the signature was checked. */
 sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *from,
-                          uint64_t sequence, struct sg_held *held)
+                          const struct sg_gossip *msg, struct sg_held *held)
 {
     struct sg_session *s = find_awaiting(scope, &from->peer, &held->id);
     if (s != NULL)
         s->heard_at = core->now;
-    if (!sg_windows_is_below(&scope->windows, &held->author, sequence))
-        SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
+    SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, msg->sequence,
+                             sg_slot_of(msg->time_ms)));
     core->stats.backfill_received++;
     sg_history_put(core, scope, held);
     sg_past_store(core, scope, held);

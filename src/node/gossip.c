@@ -222,6 +222,12 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
 
 /* ---- receiving ---- */
 
+/* By its signed time; 0 of one from the future. */
+static uint64_t age_ms(const struct sg_core *core, const struct sg_gossip *msg)
+{
+    return core->wall_ms > msg->time_ms ? core->wall_ms - msg->time_ms : 0;
+}
+
 static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg)
 {
     const struct sg_core_config *config = &core->config;
@@ -229,15 +235,11 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    /* expired for certain, and older than what neighbours keep: then it was not missed, it is
-     * played again */
-    bool is_expired =
-        core->wall_ms > msg->expiry_ms && core->wall_ms - msg->expiry_ms > config->skew_ms;
-    bool is_kept = msg->time_ms >= core->wall_ms ||
-                   core->wall_ms - msg->time_ms <= config->retention_ns / SG_NS_PER_MS;
-    if (is_expired && !is_kept)
-        return SG_ERR_EXPIRED;
-    return SG_OK;
+    /* older than what neighbours keep and clocks differ: then it was not missed, it is played
+     * again, whatever expiry its author gave it */
+    uint64_t kept_ms = config->retention_ns / SG_NS_PER_MS;
+    uint64_t age_max_ms = kept_ms > config->skew_ms ? kept_ms : config->skew_ms;
+    return age_ms(core, msg) > age_max_ms ? SG_ERR_EXPIRED : SG_OK;
 }
 
 static void ask_for_proof(struct sg_core *core, const struct sg_link *link,
@@ -339,6 +341,19 @@ void sg_gossip_refuse(struct sg_core *core, struct sg_scope *scope, const struct
         never_again(core, scope, peer, id);
 }
 
+/* Whether nothing remembers it any more if it was accepted before: the history does not reach so
+ * far, the windows of its author were given up since, and who saw it when it was new has forgotten
+ * its id. All three: on a busy topic the history may reach back for less than a message needs to
+ * come, and authors come and go. */
+static bool is_forgotten(const struct sg_core *core, const struct sg_scope *scope,
+                         const struct sg_gossip *msg)
+{
+    uint32_t slot = sg_slot_of(msg->time_ms);
+    return sg_windows_is_lost(&scope->windows, &msg->author, slot) &&
+           slot < sg_history_floor(core, scope) &&
+           age_ms(core, msg) > core->config.pt.seen_ns / SG_NS_PER_MS;
+}
+
 /* From its floor on the history is complete: an old message that is not in it is new, whatever came
  * since. Of what is older nobody knows whether it was had. */
 static sg_err check_number(const struct sg_core *core, const struct sg_scope *scope,
@@ -349,6 +364,8 @@ static sg_err check_number(const struct sg_core *core, const struct sg_scope *sc
         return SG_ERR_EXPIRED;
     if (from->is_past && sg_windows_is_below(windows, &msg->author, msg->sequence))
         return SG_OK;
+    if (is_forgotten(core, scope, msg))
+        return SG_ERR_EXPIRED;
     return sg_windows_is_new(windows, &msg->author, msg->sequence) ? SG_OK : SG_ERR_EXPIRED;
 }
 
@@ -360,9 +377,10 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
     SG_TRY(sg_gossip_decode(&r, &msg));
     SG_TRY(check_number(core, scope, from, &msg));
     if (from->is_past)
-        return sg_backfill_accept(core, scope, from, sequence, held);
+        return sg_backfill_accept(core, scope, from, &msg, held);
     SG_TRY(sg_pt_reserve(scope->pt));
-    SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence));
+    SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &held->author, sequence,
+                             sg_slot_of(msg.time_ms)));
     SG_TRY(sg_hold(core, scope, held));
     struct sg_msg_id id = held->id;
     const bool is_large = held->is_large;

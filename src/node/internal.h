@@ -359,7 +359,7 @@ bool sg_backfill_expects(const struct sg_scope *scope, const struct sg_peer_id *
 /* Takes an old message that is verified and has a new number, or one below the window: delivered
  * and kept, not forwarded. held stays the caller's. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_backfill_accept(struct sg_core *core, struct sg_scope *scope,
-                                      const struct sg_copy *from, uint64_t sequence,
+                                      const struct sg_copy *from, const struct sg_gossip *msg,
                                       struct sg_held *held);
 /* An old message had to be let go for now: it is looked for again soon. */
 void sg_backfill_again(struct sg_core *core, struct sg_scope *scope);
@@ -389,11 +389,17 @@ void sg_windows_init(struct sg_windows *w, uint32_t max, const struct sg_index_k
 void sg_windows_fini(struct sg_windows *w, const struct sg_mem *mem);
 /* Whether a sequence number is new: neither accepted before nor below the window. */
 bool sg_windows_is_new(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
-/* Whether it is below the window: accepted or not, nobody knows. */
+/* Whether it is below the window, or of a boot below the newest two: accepted or not, nobody
+ * knows. */
 bool sg_windows_is_below(const struct sg_windows *w, const struct sg_peer_id *author, uint64_t seq);
-/* Marks it accepted; forgets the author unused for longest when full. */
+/* Whether a message of this time slot may have been accepted when its author had another place,
+ * which went to somebody else: new or not, nobody knows. */
+bool sg_windows_is_lost(const struct sg_windows *w, const struct sg_peer_id *author, uint32_t slot);
+/* Marks it accepted, signed in this time slot; one below the window stays there. Forgets the author
+ * unused for longest when full.
+ * SG_ERR_NO_MEMORY: it is not marked. */
 SG_MUST_USE sg_err sg_windows_accept(struct sg_windows *w, const struct sg_mem *mem,
-                                     const struct sg_peer_id *author, uint64_t seq);
+                                     const struct sg_peer_id *author, uint64_t seq, uint32_t slot);
 
 /* ---- store.c ---- */
 /* Puts a message in and, when all scopes together hold more than held_bytes_max, lets go of the

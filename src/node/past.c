@@ -140,7 +140,8 @@ sg_err sg_past_take(struct sg_core *core, const struct sg_core_in *in)
     held.is_batched = msg.batch_count > 1;
     held.key = sg_proof_key(core, &msg.author, past->key);
     if (sg_windows_is_new(&scope->windows, &msg.author, msg.sequence))
-        SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &msg.author, msg.sequence));
+        SG_TRY(sg_windows_accept(&scope->windows, core->config.mem, &msg.author, msg.sequence,
+                                 sg_slot_of(msg.time_ms)));
     sg_history_put(core, scope, &held);
     return SG_OK;
 }

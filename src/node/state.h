@@ -137,21 +137,31 @@ struct sg_store {
 };
 
 #define SG_WINDOW_BITS 4096
-/* Replay window of one author and boot on one topic. Most authors say little: the bits grow with
- * the counters that come. */
+/* Replay window of one boot of an author. Most authors say little: the bits grow with the counters
+ * that come. */
 struct sg_window {
-    struct sg_peer_id key; /* author with its boot mixed in */
-    uint32_t top;          /* highest counter accepted */
-    uint32_t words;        /* 1: first, otherwise a power of two up to SG_WINDOW_BITS / 64 */
-    uint64_t used;
+    uint32_t boot;
+    uint32_t top;   /* highest counter accepted */
+    uint32_t words; /* 0: free, 1: first, otherwise a power of two up to SG_WINDOW_BITS / 64 */
     uint64_t first;
     uint64_t *bits; /* [words], NULL when words is 1; bit (counter % (64 * words)) = accepted */
 };
 
+/* The newest boots of one author on one topic. */
+#define SG_BOOTS_MAX 2
+struct sg_heard {
+    struct sg_peer_id id;
+    uint64_t used;
+    uint32_t newest; /* time slot accepted */
+    uint32_t lost;   /* windows.lost when the author got this place */
+    struct sg_window boots[SG_BOOTS_MAX];
+};
+
 struct sg_windows {
     struct sg_index index;
-    struct sg_window *slots; /* [cap], the first index.count are used; grows up to max */
+    struct sg_heard *slots; /* [cap], the first index.count are used; grows up to max */
     uint32_t cap, max;
+    uint32_t lost; /* authors that lost their places had reached time slots below this one */
     uint64_t tick;
 };
 

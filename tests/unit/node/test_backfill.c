@@ -521,7 +521,9 @@ static void what_is_below_the_floor_is_no_news(void **state)
     }
     /* its author has said much since, and the seen set has forgotten */
     const uint64_t far = (net.deliveries[0].message.sequence >> 32 << 32) + 3 * SG_WINDOW_BITS;
-    assert_int_equal(sg_windows_accept(&scope->windows, sg_mem_default(), &author, far), SG_OK);
+    assert_int_equal(
+        sg_windows_accept(&scope->windows, sg_mem_default(), &author, far, sg_slot_of(NET_WALL_MS)),
+        SG_OK);
     net_run(&net, 310 * SG_NS_PER_S);
     assert_false(sg_gossip_is_known(scope, &id));
     for (uint32_t i = 0; i < 3; i++) {

@@ -46,10 +46,10 @@ static bool capture(struct net *n, const struct net_frame *frame)
 }
 
 /* Three nodes; node 0 has published one message that reached nobody yet. */
-static struct sg_msg_id setup_message(void)
+static struct sg_msg_id setup_message_as(void (*tune)(struct sg_core_config *config))
 {
     struct sg_core_publish result;
-    net_init(&net, 3, NULL);
+    net_init(&net, 3, tune);
     net_settle(&net, &topic);
     key = root = gossip = NULL;
     is_cut = true;
@@ -62,6 +62,11 @@ static struct sg_msg_id setup_message(void)
     assert_non_null(root);
     assert_non_null(gossip);
     return result.id;
+}
+
+static struct sg_msg_id setup_message(void)
+{
+    return setup_message_as(NULL);
 }
 
 static void teardown_message(void)
@@ -259,6 +264,100 @@ static void a_replay_after_the_seen_set_forgot_is_refused(void **state)
     assert_int_equal(stats.signatures_verified, 1);
     assert_int_equal(net_delivered(&net, 1, &id), 1);
     teardown_message();
+}
+
+#define AUTHORS 8
+
+static void few_windows(struct sg_core_config *config)
+{
+    config->authors_max = AUTHORS;
+    config->retention_max = 4;
+    config->message_ttl_ms = config->ttl_max_ms;
+}
+
+/* So many strangers say something to node 1 that nobody else has a window any more. */
+static void push_windows_out(void)
+{
+    struct sg_windows *windows = &sg_scope_find(net.core[1], &topic)->windows;
+    const uint32_t slot = sg_slot_of(NET_WALL_MS + net.now / SG_NS_PER_MS);
+    for (uint8_t i = 0; i < AUTHORS; i++) {
+        const struct sg_peer_id stranger = {{0xee, i}};
+        assert_int_equal(sg_windows_accept(windows, net.mem, &stranger, 1, slot), SG_OK);
+    }
+}
+
+/* Node 2 says so much that node 1's history is full of it. */
+static void fill_history(void)
+{
+    struct sg_core_publish result;
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(net_publish(&net, 2, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+        net_run(&net, 6 * SG_NS_PER_S);
+    }
+}
+
+static uint64_t expired_at(size_t node)
+{
+    struct sg_core_stats stats;
+    sg_core_stats(net.core[node], &stats);
+    return stats.refused_expired;
+}
+
+/* However long its author lets it live: nobody who had it need know. */
+static void what_is_older_than_the_history_is_refused(void **state)
+{
+    (void)state;
+    struct sg_msg_id id = setup_message_as(few_windows);
+    net_run(&net, 910 * SG_NS_PER_S);
+    inject_flipped(NULL, SIZE_MAX);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 1, &id), 0);
+    assert_int_equal(expired_at(1), 1);
+    teardown_message();
+}
+
+static void a_replay_that_only_its_window_knew_is_refused(void **state)
+{
+    struct sg_core_publish fresh;
+    (void)state;
+    struct sg_msg_id id = setup_message_as(few_windows);
+    inject_flipped(NULL, SIZE_MAX);
+    fill_history();
+    net_run(&net, 310 * SG_NS_PER_S); /* the seen set forgets */
+    struct sg_scope *scope = sg_scope_find(net.core[1], &topic);
+    assert_false(sg_gossip_is_known(scope, &id));
+    push_windows_out();
+    is_cut = false;
+    relink();
+    /* its author gets a new window, which does not know either */
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("y"), &fresh), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 1, &fresh.id), 1);
+    inject_flipped(NULL, SIZE_MAX);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    assert_int_equal(expired_at(1), 1);
+    teardown_message();
+}
+
+/* A slot of five seconds that is more than the history keeps lifts its floor above the present,
+ * and windows come and go: what is new is told from what is old all the same. */
+static void a_busy_topic_with_many_authors_loses_nothing(void **state)
+{
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 3, few_windows);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < 60; i++) {
+        push_windows_out();
+        assert_int_equal(net_publish(&net, 2 * (i % 2), &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+        net_run(&net, 10 * SG_NS_PER_MS);
+        assert_int_equal(net_delivered(&net, 1, &result.id), 1);
+    }
+    const uint32_t present = sg_slot_of(NET_WALL_MS + net.now / SG_NS_PER_MS);
+    assert_true(sg_history_floor(net.core[1], sg_scope_find(net.core[1], &topic)) > present);
+    assert_int_equal(expired_at(1), 0);
+    net_fini(&net);
 }
 
 static void slow_verification(struct sg_core_config *config)
@@ -577,6 +676,9 @@ int main(void)
         cmocka_unit_test(cut_off_messages_come_by_graft),
         cmocka_unit_test(dates_are_checked_before_the_signature),
         cmocka_unit_test(a_replay_after_the_seen_set_forgot_is_refused),
+        cmocka_unit_test(what_is_older_than_the_history_is_refused),
+        cmocka_unit_test(a_replay_that_only_its_window_knew_is_refused),
+        cmocka_unit_test(a_busy_topic_with_many_authors_loses_nothing),
         cmocka_unit_test(verifications_are_bounded_per_link),
         cmocka_unit_test(a_publisher_that_forgot_its_topic_goes_on_counting),
         cmocka_unit_test(an_author_refuses_a_replay_of_its_own_message),

@@ -17,7 +17,7 @@ static uint64_t seq(uint32_t boot, uint32_t counter)
 
 static void accept_one(struct sg_windows *w, const struct sg_peer_id *author, uint64_t number)
 {
-    assert_int_equal(sg_windows_accept(w, sg_mem_default(), author, number), SG_OK);
+    assert_int_equal(sg_windows_accept(w, sg_mem_default(), author, number, 7), SG_OK);
 }
 
 static void setup(struct sg_windows *w, uint32_t max)
@@ -58,7 +58,7 @@ static void a_window_grows_with_its_counters(void **state)
                 k += 1 + k / 7;
         }
     }
-    assert_int_equal(w.slots[0].words, SG_WINDOW_BITS / 64);
+    assert_int_equal(w.slots[0].boots[0].words, SG_WINDOW_BITS / 64);
     sg_windows_fini(&w, sg_mem_default());
 }
 
@@ -69,15 +69,15 @@ static void a_window_that_cannot_grow_stays(void **state)
     (void)state;
     setup(&w, 4);
     failing_mem_init(&f, 1);
-    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_ERR_NO_MEMORY);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1), 7), SG_ERR_NO_MEMORY);
     f.fail_at = 2 + 1;
-    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_ERR_NO_MEMORY);
-    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1)), SG_OK);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1), 7), SG_ERR_NO_MEMORY);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 1), 7), SG_OK);
     f.fail_at = f.calls + 1;
-    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64)), SG_ERR_NO_MEMORY);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64), 7), SG_ERR_NO_MEMORY);
     assert_true(sg_windows_is_new(&w, &alice, seq(1, 64)));
     assert_false(sg_windows_is_new(&w, &alice, seq(1, 1)));
-    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64)), SG_OK);
+    assert_int_equal(sg_windows_accept(&w, &f.mem, &alice, seq(1, 64), 7), SG_OK);
     sg_windows_fini(&w, &f.mem);
     assert_int_equal(f.live, 0);
 }
@@ -140,6 +140,67 @@ static void a_full_table_forgets_the_one_unused_for_longest(void **state)
     sg_windows_fini(&w, sg_mem_default());
 }
 
+/* Which boot it is only the author says: with many it pushes out nobody but itself. */
+static void an_author_has_windows_of_two_boots(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 512);
+    accept_one(&w, &alice, seq(1, 9));
+    for (uint32_t boot = 1; boot <= 600; boot++)
+        accept_one(&w, &bob, seq(boot, 200));
+    assert_int_equal(w.index.count, 2);
+    assert_false(sg_windows_is_new(&w, &alice, seq(1, 9)));
+    assert_false(sg_windows_is_lost(&w, &alice, 0));
+    for (uint32_t boot = 1; boot <= 600; boot++) {
+        assert_false(sg_windows_is_new(&w, &bob, seq(boot, 200)));
+        assert_true(sg_windows_is_below(&w, &bob, seq(boot, 201)) == (boot < 599));
+        assert_true(sg_windows_is_new(&w, &bob, seq(boot, 201)) == (boot >= 599));
+    }
+    accept_one(&w, &bob, seq(3, 201)); /* by back-fill: it takes nobody's place */
+    assert_false(sg_windows_is_new(&w, &bob, seq(599, 200)));
+    assert_true(sg_windows_is_new(&w, &bob, seq(601, 200)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static void what_is_below_a_window_stays_there(void **state)
+{
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 4);
+    accept_one(&w, &alice, seq(1, 2 * SG_WINDOW_BITS));
+    accept_one(&w, &alice, seq(1, 5));
+    assert_true(sg_windows_is_new(&w, &alice, seq(1, SG_WINDOW_BITS + 5)));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
+static sg_err accept_at(struct sg_windows *w, const struct sg_peer_id *author, uint32_t slot)
+{
+    return sg_windows_accept(w, sg_mem_default(), author, seq(1, 1), slot);
+}
+
+/* Up to the newest slot of who lost a place, of those who have come since. */
+static void what_a_full_table_forgot_may_have_been_accepted(void **state)
+{
+    static const struct sg_peer_id carol = {{3}};
+    struct sg_windows w;
+    (void)state;
+    setup(&w, 2);
+    assert_int_equal(accept_at(&w, &alice, 70), SG_OK);
+    assert_int_equal(accept_at(&w, &bob, 50), SG_OK);
+    assert_false(sg_windows_is_lost(&w, &carol, 0));
+    assert_int_equal(accept_at(&w, &carol, 90), SG_OK); /* alice goes */
+    assert_true(sg_windows_is_lost(&w, &alice, 70));
+    assert_false(sg_windows_is_lost(&w, &alice, 71));
+    assert_true(sg_windows_is_lost(&w, &carol, 70));
+    assert_false(sg_windows_is_lost(&w, &bob, 70));
+    assert_int_equal(accept_at(&w, &alice, 80), SG_OK); /* bob goes */
+    assert_true(sg_windows_is_lost(&w, &alice, 70));
+    assert_false(sg_windows_is_lost(&w, &alice, 71));
+    assert_true(sg_windows_is_lost(&w, &bob, 70));
+    sg_windows_fini(&w, sg_mem_default());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +211,9 @@ int main(void)
         cmocka_unit_test(a_jump_clears_what_it_passes),
         cmocka_unit_test(each_boot_has_a_window_of_its_own),
         cmocka_unit_test(a_full_table_forgets_the_one_unused_for_longest),
+        cmocka_unit_test(an_author_has_windows_of_two_boots),
+        cmocka_unit_test(what_is_below_a_window_stays_there),
+        cmocka_unit_test(what_a_full_table_forgot_may_have_been_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
