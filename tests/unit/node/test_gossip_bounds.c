@@ -1,0 +1,230 @@
+/* What messages may cost: answers, bytes on links, memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "node/internal.h"
+#include "support/core_net.h"
+#include "wire/pt_msg.h"
+
+static const struct sg_topic_id topic = {{7, 7, 7}};
+static struct net net;
+
+static void ask(size_t from, size_t to, const struct sg_msg_id *id)
+{
+    const struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    const struct sg_pt_graft graft = {.has_id = true, .id = *id};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_write_u8(&w, SG_PT_GRAFT);
+    sg_pt_graft_encode(&w, &graft);
+    if (net.is_linked[from][to])
+        net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+}
+
+#define ASKED 100
+
+static void want_proof(size_t from, size_t to, const struct sg_msg_id *id)
+{
+    struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_proof_want_encode(&w, id);
+    net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+}
+
+static void expect_budget(void (*ask_for)(size_t from, size_t to, const struct sg_msg_id *id))
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    static struct sg_msg_id ids[ASKED];
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (size_t i = 0; i < ASKED; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+        ids[i] = result.id;
+        net_run(&net, 10 * SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    uint64_t pushed = stats.payload_bytes_out;
+    for (size_t i = 0; i < 10 * ASKED; i++) {
+        ask_for(1, 0, &ids[i % ASKED]);
+        if (i % 10 == 0)
+            net_run(&net, SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    /* of 64 MiB that were asked for */
+    assert_in_range(stats.payload_bytes_out - pushed, 3 << 20, 5 << 20);
+    assert_true(stats.repairs_refused > 900);
+    net_fini(&net);
+}
+
+static void grafts_are_answered_within_a_budget(void **state)
+{
+    (void)state;
+    expect_budget(ask);
+}
+
+static void wanted_proofs_are_answered_within_a_budget(void **state)
+{
+    (void)state;
+    expect_budget(want_proof);
+}
+
+/* threats.md 13: ten thousand a second for one message. */
+static void a_message_is_served_three_times(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    for (int i = 0; i < 10000; i++) {
+        ask(1, 0, &result.id);
+        if (i % 10 == 0)
+            net_run(&net, SG_NS_PER_MS);
+    }
+    sg_core_stats(net.core[0], &stats);
+    /* its sender is put away each time; this network lets it come back at once */
+    assert_true(stats.pt.put_away >= 1 && stats.peers_banned == stats.pt.put_away);
+    assert_true(stats.pt.payloads_sent <= 3 * (stats.pt.put_away + 1));
+    assert_true(stats.pt.grafts_refused > 0);
+    net_fini(&net);
+}
+
+static size_t dontwants;
+
+static bool count_dontwants(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    if (frame->buf == NULL)
+        return true;
+    struct sg_reader r = sg_reader(sg_buf_bytes(frame->buf));
+    struct sg_frame_head head;
+    if (frame->lane == SG_LANE_PUBSUB && sg_frame_head_decode(&r, &head) == SG_OK &&
+        head.family == SG_FAMILY_PLUMTREE && sg_read_u8(&r) == SG_PT_DONTWANT)
+        dontwants++;
+    return true;
+}
+
+static void with_jobs(struct sg_core_config *config)
+{
+    config->offload = true;
+}
+
+/* While a large message is being verified nobody need send another one. */
+static void large_messages_are_wanted_once(void **state)
+{
+    static const uint8_t big[2048] = {1};
+    struct sg_core_publish result;
+    struct sg_core_stats stats;
+    (void)state;
+    dontwants = 0;
+    net_init(&net, 4, with_jobs);
+    net_settle(&net, &topic);
+    net.filter = count_dontwants;
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    assert_true(dontwants > 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(net_delivered(&net, i, &result.id), 1);
+        sg_core_stats(net.core[i], &stats);
+        assert_int_equal(stats.refused_malformed, 0);
+    }
+    net.filter = NULL;
+    net_fini(&net);
+}
+
+static void slow_link(struct sg_core_config *config)
+{
+    config->byte_rate = 64;
+}
+
+/* Bytes have a bucket of their own: 64 KiB/s here, twice that at once. */
+static void bytes_are_bounded_per_link(void **state)
+{
+    static uint8_t junk[60000];
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 2, slow_link);
+    net_settle(&net, &topic);
+    sg_core_stats(net.core[1], &before);
+    for (int i = 0; i < 10; i++)
+        net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_bytes(junk, sizeof(junk)));
+    sg_core_stats(net.core[1], &after);
+    assert_in_range(after.refused_overload - before.refused_overload, 7, 10);
+    net_fini(&net);
+}
+
+static void little_memory(struct sg_core_config *config)
+{
+    config->held_bytes_max = UINT64_C(1) << 20;
+}
+
+static void held_messages_are_bounded_in_bytes(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 2, little_memory);
+    net_settle(&net, &topic);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+        net_run(&net, 10 * SG_NS_PER_MS);
+        assert_int_equal(net_delivered(&net, 1, &result.id), 1);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct sg_scope *scope = sg_scope_find(net.core[i], &topic);
+        assert_true(scope->store.bytes <= UINT64_C(1) << 20);
+        assert_in_range(scope->store.index.count, 10, 16);
+    }
+    net_fini(&net);
+}
+
+/* The history keeps more than the store: a GRAFT is answered from there. */
+static void what_the_store_let_go_is_served_from_the_history(void **state)
+{
+    static uint8_t big[SG_PAYLOAD_MAX];
+    struct sg_core_publish first, result;
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 2, little_memory);
+    net_settle(&net, &topic);
+    assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &first), SG_OK);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(net_publish(&net, 0, &topic, sg_bytes(big, sizeof(big)), &result), SG_OK);
+        net_run(&net, 10 * SG_NS_PER_MS);
+    }
+    struct sg_scope *scope = sg_scope_find(net.core[0], &topic);
+    assert_null(sg_store_get(&scope->store, &first.id));
+    assert_int_equal(sg_pt_known(scope->pt, &first.id), SG_PT_SEEN); /* announced no more */
+    sg_core_stats(net.core[0], &before);
+    ask(1, 0, &first.id);
+    net_run(&net, 10 * SG_NS_PER_MS);
+    sg_core_stats(net.core[0], &after);
+    assert_int_equal(after.pt.grafts_served - before.pt.grafts_served, 1);
+    assert_true(after.payload_bytes_out - before.payload_bytes_out > SG_PAYLOAD_MAX);
+    net_fini(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grafts_are_answered_within_a_budget),
+        cmocka_unit_test(wanted_proofs_are_answered_within_a_budget),
+        cmocka_unit_test(a_message_is_served_three_times),
+        cmocka_unit_test(large_messages_are_wanted_once),
+        cmocka_unit_test(bytes_are_bounded_per_link),
+        cmocka_unit_test(held_messages_are_bounded_in_bytes),
+        cmocka_unit_test(what_the_store_let_go_is_served_from_the_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
