@@ -383,6 +383,8 @@ static sg_err dispatch(struct sg_core *core, const struct sg_core_in *in)
         return SG_OK;
     case SG_CORE_IN_PAST:
         return sg_past_take(core, in);
+    case SG_CORE_IN_PAST_FLOOR:
+        return sg_past_floor(core, in);
     case SG_CORE_IN_SEED:
         return input_seed(core, in);
     case SG_CORE_IN_FRAME:

@@ -110,6 +110,8 @@ enum sg_core_in_kind {
     SG_CORE_IN_SUBSCRIBE,    /* topic: counted; on: the topic is durable from now on, its messages
                               * are given out by STORE */
     SG_CORE_IN_PAST,         /* topic, id, past: what STORE gave out before a restart */
+    SG_CORE_IN_PAST_FLOOR,   /* topic, wall_ms: what is signed before is not given. Before the first
+                              * PAST: nobody knows any more whether a message from then was had */
     SG_CORE_IN_UNSUBSCRIBE,  /* topic */
     SG_CORE_IN_PRIORITY,     /* topic, klass: of its messages from now on; SG_ERR_LIMIT */
     SG_CORE_IN_CANDIDATE,    /* peer, hints: an entry of the peer cache, the answer to NEED_CACHE */
@@ -154,6 +156,7 @@ struct sg_core_in {
     uint64_t srtt_ns;
     uint64_t rttvar_ns;
     const struct sg_core_past *past;
+    uint64_t wall_ms;   /* PAST_FLOOR */
     uint8_t secret[32]; /* LINK_UP, LINK_SECRET: of the connection, the same at both ends (TLS
                          * exporter) */
 };

@@ -364,7 +364,7 @@ static sg_err check_number(const struct sg_core *core, const struct sg_scope *sc
         return SG_ERR_EXPIRED;
     if (from->is_past && sg_windows_is_below(windows, &msg->author, msg->sequence))
         return SG_OK;
-    if (is_forgotten(core, scope, msg))
+    if (msg->time_ms < scope->unread_ms || is_forgotten(core, scope, msg))
         return SG_ERR_EXPIRED;
     return sg_windows_is_new(windows, &msg->author, msg->sequence) ? SG_OK : SG_ERR_EXPIRED;
 }

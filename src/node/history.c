@@ -195,6 +195,12 @@ static uint32_t age_floor(const struct sg_core *core)
     return core->wall_ms > kept_ms ? sg_slot_of(core->wall_ms - kept_ms) + 1 : 0;
 }
 
+void sg_history_raise(struct sg_core *core, struct sg_scope *scope, uint32_t slot)
+{
+    if (open_history(core, scope))
+        raise_floor(scope->history, slot);
+}
+
 void sg_history_trim(struct sg_core *core, struct sg_scope *scope)
 {
     if (scope->history != NULL)

@@ -322,6 +322,8 @@ void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct s
 void sg_history_free(struct sg_history *h, const struct sg_mem *mem);
 /* Lets go of what is older than retention_ns. */
 void sg_history_trim(struct sg_core *core, struct sg_scope *scope);
+/* Lets go of what is of earlier slots, and says so to sessions. Not when out of memory. */
+void sg_history_raise(struct sg_core *core, struct sg_scope *scope, uint32_t slot);
 /* NULL: not kept. Borrowed until the next put or trim. */
 struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id);
 /* From this slot on everything that was accepted is kept. */
@@ -340,6 +342,8 @@ void sg_past_store(struct sg_core *core, const struct sg_scope *scope, const str
 /* PAST. SG_ERR_NOT_FOUND (topic), SG_ERR_CORRUPT (it is not what STORE gave out),
  * SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_past_take(struct sg_core *core, const struct sg_core_in *in);
+/* The input PAST_FLOOR. SG_ERR_NOT_FOUND: no such topic. */
+SG_MUST_USE sg_err sg_past_floor(struct sg_core *core, const struct sg_core_in *in);
 
 /* ---- backfill.c ---- */
 void sg_backfill_free(struct sg_core *core, struct sg_scope *scope);

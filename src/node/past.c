@@ -115,6 +115,17 @@ static bool is_key_of(const struct sg_core *core, const struct sg_buf *frame,
     return sg_peer_id_equal(&name, author);
 }
 
+sg_err sg_past_floor(struct sg_core *core, const struct sg_core_in *in)
+{
+    struct sg_scope *scope = sg_scope_find(core, &in->topic);
+    if (scope == NULL)
+        return SG_ERR_NOT_FOUND;
+    sg_history_raise(core, scope, sg_slot_of(in->wall_ms) + 1); /* its own may not be whole */
+    if (scope->unread_ms < in->wall_ms)
+        scope->unread_ms = in->wall_ms;
+    return SG_OK;
+}
+
 sg_err sg_past_take(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);

@@ -192,6 +192,7 @@ struct sg_scope {
     struct sg_windows windows;
     bool is_durable;
     enum sg_flow_class klass;      /* of its messages */
+    uint64_t unread_ms;            /* what is signed before may have been had before a restart */
     struct sg_history *history;    /* NULL until the first message */
     struct sg_backfill *backfill;  /* NULL until the first neighbour */
     struct sg_docflow_state *docs; /* NULL: no document is bound to the topic */

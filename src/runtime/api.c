@@ -118,7 +118,7 @@ static sg_err begin_subscription(struct sg_node *node, struct sg_subscription *s
     sg_err err = sg_rt_feed(node, &in);
     uint64_t last = recall->last;
     if (err == SG_OK)
-        sg_rt_recall_feed(node, recall);
+        sg_rt_recall_feed(node, &sub->topic, recall);
     if (err == SG_OK && sub->options.since_ms > 0)
         err = sg_rt_past_new(node, sub, last, &sub->past);
     sub->has_past = sub->past != NULL;

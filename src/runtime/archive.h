@@ -85,16 +85,20 @@ sg_time_ns sg_rt_archive_deadline(const struct sg_node *node);
 struct sg_rt_recall {
     struct sg_messages_row *rows; /* [count] of the retention, for the core */
     size_t count, cap;
-    uint64_t last; /* number */
+    bool is_whole;    /* rows has all that is wanted */
+    uint64_t from_ms; /* of the retention only what is signed from then on; 0: all of it */
+    uint64_t last;    /* number */
 };
-/* Reads it; not under the lock. Errors of sg_messages_read. */
+/* Reads it, the newest where the core has no room for more; not under the lock. Errors of
+ * sg_messages_read. */
 SG_MUST_USE sg_err sg_rt_recall(struct sg_node *node, const struct sg_topic_id *topic,
                                 struct sg_rt_recall *recall);
 /* Only the place: another subscription may have made the topic durable. */
 SG_MUST_USE sg_err sg_rt_recall_place(struct sg_node *node, struct sg_rt_recall *recall);
 void sg_rt_recall_fini(struct sg_node *node, struct sg_rt_recall *recall);
 /* Gives the core what was kept, and lets go of it; under the lock. */
-void sg_rt_recall_feed(struct sg_node *node, struct sg_rt_recall *recall);
+void sg_rt_recall_feed(struct sg_node *node, const struct sg_topic_id *topic,
+                       struct sg_rt_recall *recall);
 
 /* Where a subscription is in what was kept before it began: first the database, then what was in
  * memory, which is newer. */

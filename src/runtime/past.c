@@ -11,8 +11,6 @@
 #include "os/clock.h"
 #include "runtime/node_impl.h"
 
-#define RECALL_MAX 65536
-
 /* ---- for the core ---------------------------------------------------------------------------- */
 
 void sg_rt_recall_fini(struct sg_node *node, struct sg_rt_recall *recall)
@@ -23,11 +21,28 @@ void sg_rt_recall_fini(struct sg_node *node, struct sg_rt_recall *recall)
     *recall = (struct sg_rt_recall){0};
 }
 
-static sg_err recall_page(struct sg_node *node, struct sg_messages_query *query,
-                          struct sg_rt_recall *recall, size_t *got)
+/* Frames that came lately, by a byte of their names: a row brings a copy of its own of a root that
+ * its batch has in common, and of a key that its author has. Borrowed from the rows. */
+struct recent {
+    struct sg_buf *root[256], *key[256];
+};
+
+/* One frame for all rows that have the same. */
+static void share(struct sg_buf **known, struct sg_buf **frame)
 {
-    size_t count = recall->count;
-    if (recall->cap - count < SG_RT_PAST_PAGE) {
+    if (*known == NULL || !sg_bytes_equal(sg_buf_bytes(*known), sg_buf_bytes(*frame))) {
+        *known = *frame;
+        return;
+    }
+    sg_buf_unref(*frame);
+    *frame = sg_buf_ref(*known);
+}
+
+static sg_err recall_page(struct sg_node *node, struct sg_messages_query *query,
+                          struct sg_rt_recall *recall, struct recent *recent)
+{
+    size_t got = 0;
+    if (recall->cap - recall->count < SG_RT_PAST_PAGE) {
         size_t cap = recall->cap == 0 ? 2 * SG_RT_PAST_PAGE : recall->cap * 2;
         void *rows = sg_mem_resize(node->mem, recall->rows, cap, sizeof *recall->rows);
         if (rows == NULL)
@@ -35,30 +50,48 @@ static sg_err recall_page(struct sg_node *node, struct sg_messages_query *query,
         recall->rows = rows;
         recall->cap = cap;
     }
-    SG_TRY(sg_messages_read(atomic_load(&node->archive.db), query, &recall->rows[count],
-                            SG_RT_PAST_PAGE, got));
-    recall->count += *got;
-    if (*got == 0)
-        return SG_OK;
-    query->since_ms = recall->rows[recall->count - 1].time_ms;
-    query->after_number = recall->rows[recall->count - 1].number;
+    SG_TRY(sg_messages_read(atomic_load(&node->archive.db), query, &recall->rows[recall->count],
+                            SG_RT_PAST_PAGE, &got));
+    for (size_t i = 0; i < got; i++) {
+        struct sg_messages_row *row = &recall->rows[recall->count++];
+        share(&recent->root[row->root[0]], &row->root_frame);
+        share(&recent->key[row->author.b[0]], &row->key_frame);
+        query->since_ms = row->time_ms;
+        query->after_number = row->number;
+    }
+    recall->is_whole = got == 0;
+    return SG_OK;
+}
+
+/* The newest of the retention that the core has room for: with them it refuses what is older. */
+static sg_err recall_newest(struct sg_node *node, struct sg_messages_query *query,
+                            struct sg_rt_recall *recall)
+{
+    struct sg_core_config config = sg_core_config_default(node->mem);
+    uint64_t kept_ms = config.retention_ns / SG_NS_PER_MS;
+    uint64_t wall_ms = sg_clock_wall_ms();
+    struct sg_messages *db = atomic_load(&node->archive.db);
+    struct recent recent = {0};
+    uint64_t from_ms;
+    SG_TRY(sg_messages_last(db, &recall->last));
+    query->since_ms = wall_ms > kept_ms ? wall_ms - kept_ms : 0;
+    query->upto_number = recall->last;
+    SG_TRY(
+        sg_messages_reach(db, query, config.retention_max, config.retention_bytes_max, &from_ms));
+    recall->from_ms = from_ms > query->since_ms ? from_ms : 0;
+    query->since_ms = from_ms;
+    while (!recall->is_whole)
+        SG_TRY(recall_page(node, query, recall, &recent));
     return SG_OK;
 }
 
 sg_err sg_rt_recall(struct sg_node *node, const struct sg_topic_id *topic,
                     struct sg_rt_recall *recall)
 {
-    uint64_t kept_ms = sg_core_config_default(node->mem).retention_ns / SG_NS_PER_MS;
-    uint64_t wall_ms = sg_clock_wall_ms();
-    size_t got = 1;
     struct sg_messages_query query = {.topic = *topic, .has_proofs = true};
-    query.since_ms = wall_ms > kept_ms ? wall_ms - kept_ms : 0;
     *recall = (struct sg_rt_recall){0};
     uv_mutex_lock(&node->archive.mutex);
-    sg_err err = sg_messages_last(atomic_load(&node->archive.db), &recall->last);
-    query.upto_number = recall->last;
-    while (err == SG_OK && got > 0 && recall->count < RECALL_MAX)
-        err = recall_page(node, &query, recall, &got);
+    sg_err err = recall_newest(node, &query, recall);
     uv_mutex_unlock(&node->archive.mutex);
     if (err != SG_OK)
         sg_rt_recall_fini(node, recall);
@@ -77,8 +110,13 @@ sg_err sg_rt_recall_place(struct sg_node *node, struct sg_rt_recall *recall)
     return err;
 }
 
-void sg_rt_recall_feed(struct sg_node *node, struct sg_rt_recall *recall)
+void sg_rt_recall_feed(struct sg_node *node, const struct sg_topic_id *topic,
+                       struct sg_rt_recall *recall)
 {
+    const struct sg_core_in floor = {
+        .kind = SG_CORE_IN_PAST_FLOOR, .topic = *topic, .wall_ms = recall->from_ms};
+    if (recall->from_ms > 0)
+        sg_rt_tell(node, &floor);
     for (size_t i = 0; i < recall->count; i++) {
         const struct sg_messages_row *row = &recall->rows[i];
         const struct sg_core_past past = {row->gossip, row->root_frame, row->key_frame};

@@ -232,6 +232,47 @@ sg_err sg_messages_read(struct sg_messages *messages, const struct sg_messages_q
     return err;
 }
 
+static const char read_sizes[] =
+    "SELECT m.time_ms, length(gossip), root, length(r.frame) FROM messages AS m"
+    " JOIN roots AS r USING(root) JOIN keys AS k USING(author) WHERE topic = ?1"
+    " AND (m.time_ms, number) > (?2, ?3) AND number <= ?4"
+    " ORDER BY m.time_ms DESC, number DESC LIMIT ?5";
+
+/* What the next row adds: its message, and its root's frame when the last one had another. */
+static uint64_t weigh(sqlite3_stmt *stmt, uint8_t root[SG_ID_LEN])
+{
+    struct sg_bytes name = sg_sql_bytes(stmt, 2);
+    uint64_t bytes = sg_sql_u64(stmt, 1);
+    if (name.len != SG_ID_LEN || memcmp(name.data, root, SG_ID_LEN) == 0)
+        return bytes;
+    memcpy(root, name.data, SG_ID_LEN);
+    return bytes + sg_sql_u64(stmt, 3);
+}
+
+sg_err sg_messages_reach(struct sg_messages *messages, const struct sg_messages_query *query,
+                         uint64_t count_max, uint64_t bytes_max, uint64_t *from_ms)
+{
+    sqlite3_stmt *stmt;
+    uint8_t root[SG_ID_LEN] = {0};
+    uint64_t bytes = 0;
+    bool has_row = true;
+    *from_ms = query->since_ms;
+    SG_TRY(sg_sql_prepare(messages->db, read_sizes, &stmt));
+    sg_err err = bind_query(stmt, query, count_max + 1);
+    for (uint64_t count = 1; err == SG_OK; count++) {
+        err = sg_sql_step(messages->db, stmt, &has_row);
+        if (err != SG_OK || !has_row)
+            break;
+        bytes += weigh(stmt, root);
+        if (count <= count_max && bytes <= bytes_max)
+            continue;
+        *from_ms = sg_sql_u64(stmt, 0) + 1; /* this one is too many */
+        break;
+    }
+    (void)sqlite3_finalize(stmt);
+    return err;
+}
+
 sg_err sg_messages_last(struct sg_messages *messages, uint64_t *number)
 {
     int64_t last = 0;

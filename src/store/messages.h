@@ -68,6 +68,13 @@ SG_MUST_USE sg_err sg_messages_read(struct sg_messages *messages,
                                     struct sg_messages_row *rows, size_t cap, size_t *count);
 void sg_messages_row_fini(struct sg_messages_row *row);
 
+/* How far back the newest messages of a query reach, with proofs, that are count_max and bytes_max
+ * of frames at most, a root's counted once a batch: *from_ms is the earliest time of which all are
+ * among them, query's since_ms when all fit. */
+SG_MUST_USE sg_err sg_messages_reach(struct sg_messages *messages,
+                                     const struct sg_messages_query *query, uint64_t count_max,
+                                     uint64_t bytes_max, uint64_t *from_ms);
+
 /* The number given last, 0 when nothing was ever put. */
 SG_MUST_USE sg_err sg_messages_last(struct sg_messages *messages, uint64_t *number);
 

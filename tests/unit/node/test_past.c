@@ -112,6 +112,39 @@ static void what_comes_back_is_known_and_served(void **state)
     net_fini(&before);
 }
 
+/* The disk had more than there is room for: of what is older than the part that is given back,
+ * nothing is taken, neither from back-fill nor from somebody who says it again. */
+static void what_is_not_given_back_is_refused(void **state)
+{
+    (void)state;
+    setup_stored(4);
+    net_run(&net, 20 * SG_NS_PER_S);
+    uint64_t from_ms = NET_WALL_MS + net.now / SG_NS_PER_MS;
+    (void)publish(0);
+    net_run(&net, 20 * SG_NS_PER_S);
+    (void)publish(0);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net.stored_count, 6);
+    net_restart(&net, 1, 2);
+    const struct net_stored *old = net.stored;
+    subscribe_durably(1);
+    const struct sg_core_in floor = {
+        .kind = SG_CORE_IN_PAST_FLOOR, .topic = topic, .wall_ms = from_ms};
+    assert_int_equal(net_input(&net, 1, &floor), SG_OK);
+    for (size_t i = 4; i < 6; i++)
+        assert_int_equal(take(net.core[1], &old[i]), SG_OK);
+    net_join(&net, 1, 0);
+    net_run(&net, 60 * SG_NS_PER_S);
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(old[2].key));
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(old[2].root));
+    net_inject(&net, 0, 1, SG_LANE_PUBSUB, sg_buf_bytes(old[2].gossip));
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net.stored_count, 6);
+    for (size_t i = 0; i < net.delivery_count; i++)
+        assert_int_equal(net_delivered(&net, 1, &net.deliveries[i].id), 1);
+    net_fini(&net);
+}
+
 static struct sg_buf *spoilt(const struct sg_buf *buf, size_t at)
 {
     struct sg_buf *copy = sg_buf_copy(sg_mem_default(), sg_buf_bytes(buf));
@@ -158,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_and_own_messages_are_given_out_once),
         cmocka_unit_test(what_comes_back_is_known_and_served),
+        cmocka_unit_test(what_is_not_given_back_is_refused),
         cmocka_unit_test(a_damaged_store_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,38 @@ static void read_by_time_up_to_a_number(void **state)
     sg_messages_close(messages);
 }
 
+/* Hundred messages of 10 bytes, of which four have a root of 40 in common. */
+static void the_newest_that_there_is_room_for(void **state)
+{
+    struct sg_messages *messages = open_messages(*state);
+    struct sg_messages_query query = all();
+    uint64_t from = 0;
+    assert_int_equal(sg_messages_reach(messages, &query, 10, 1000, &from), SG_OK);
+    assert_int_equal(from, 0); /* nothing there is all of it */
+    put(messages, 0, 100, 10);
+    assert_int_equal(sg_messages_reach(messages, &query, 100, 100000, &from), SG_OK);
+    assert_int_equal(from, 0);
+    assert_int_equal(sg_messages_reach(messages, &query, 99, 100000, &from), SG_OK);
+    assert_int_equal(from, NOW_MS + 1);
+    query.since_ms = from;
+    assert_int_equal(count_from(messages, query), 99);
+    query.since_ms = 0;
+    assert_int_equal(sg_messages_reach(messages, &query, 100, 25 * (4 * 10 + 40), &from), SG_OK);
+    assert_int_equal(from, 0);
+    assert_int_equal(sg_messages_reach(messages, &query, 100, 25 * (4 * 10 + 40) - 1, &from),
+                     SG_OK);
+    assert_int_equal(from, NOW_MS + 1);
+    assert_int_equal(sg_messages_reach(messages, &query, 100, 2 * (4 * 10 + 40), &from), SG_OK);
+    assert_int_equal(from, NOW_MS + 92);
+    query.upto_number = 50; /* what came later does not count */
+    assert_int_equal(sg_messages_reach(messages, &query, 10, 100000, &from), SG_OK);
+    assert_int_equal(from, NOW_MS + 40);
+    query.since_ms = NOW_MS + 45;
+    assert_int_equal(sg_messages_reach(messages, &query, 10, 100000, &from), SG_OK);
+    assert_int_equal(from, NOW_MS + 45);
+    sg_messages_close(messages);
+}
+
 static void go_by_age_and_by_size(void **state)
 {
     struct sg_messages *messages = open_messages(*state);
@@ -217,9 +249,13 @@ int main(void)
 {
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_setup, temp_teardown)
     const struct CMUnitTest tests[] = {
-        IN_DIR(kept_with_their_proofs),        IN_DIR(read_by_time_up_to_a_number),
-        IN_DIR(go_by_age_and_by_size),         IN_DIR(other_files_stay_as_they_are),
-        IN_DIR(a_locked_file_changes_nothing), IN_DIR(a_killed_writer_loses_nothing),
+        IN_DIR(kept_with_their_proofs),
+        IN_DIR(read_by_time_up_to_a_number),
+        IN_DIR(the_newest_that_there_is_room_for),
+        IN_DIR(go_by_age_and_by_size),
+        IN_DIR(other_files_stay_as_they_are),
+        IN_DIR(a_locked_file_changes_nothing),
+        IN_DIR(a_killed_writer_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
