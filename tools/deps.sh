@@ -1,6 +1,7 @@
 #!/bin/sh
 # OpenSSL 3.5 LTS and ngtcp2 (with its ossl backend): from the system when they are new enough,
-# otherwise built once from Debian's source packages into a per-user cache.
+# otherwise built once from Debian's source packages into a per-user cache. There also ML-DSA of
+# AWS-LC, where its source can be had: OpenSSL's takes three to five times as long.
 #
 #   tools/deps.sh path    prints "system" or the prefix; exit 1 when nothing is there yet (fast)
 #   tools/deps.sh build   makes sure that they are there, then prints the same
@@ -10,10 +11,11 @@
 set -eu
 
 # ---- the recipe: whatever changes in this block changes the key and so causes a new build ------
-RECIPE=1
-SUITES='trixie trixie-backports forky'
+RECIPE=2
+SUITES='trixie trixie-backports forky sid'
 OPENSSL_VERSIONS='^3\.5\.'
 NGTCP2_VERSIONS='^1\.(2[4-9]|[3-9][0-9])\.'
+AWS_LC_VERSIONS='^0\.(4[2-9]|[5-9][0-9])\.'
 # Where no valid index offers such a version (the index of a testing suite expires when its mirror
 # is not refreshed, and apt is right to refuse it): these very files. PACKAGE VERSION FILE SHA256.
 PINNED='
@@ -33,6 +35,12 @@ ngtcp2 1.24.0-1 ngtcp2_1.24.0.orig.tar.xz.asc
     b9a8a3812723380e6fe45f79998d6ababdd399702191be09bc80c641cc37d466
 ngtcp2 1.24.0-1 ngtcp2_1.24.0-1.debian.tar.xz
     3cb0672f931ac47d2f043250fcba4656d6ef9a4a926042426356acb489888062
+rust-aws-lc-sys 0.42.0+dfsg-1 rust-aws-lc-sys_0.42.0+dfsg-1.dsc
+    6cb6cfd152c64e7f08da995d9ead62e93db9a6d5eb401debf230243dff2b4c57
+rust-aws-lc-sys 0.42.0+dfsg-1 rust-aws-lc-sys_0.42.0+dfsg.orig.tar.gz
+    620e70a494cb11290e5a9665a739d97bef57971faf902da969a2b636cdd4bf1c
+rust-aws-lc-sys 0.42.0+dfsg-1 rust-aws-lc-sys_0.42.0+dfsg-1.debian.tar.xz
+    afd0992230f0de1e7da4b6821166f93b8d94815b8f8aa8875d953399802fac8b
 '
 # A key without certificate, which is how every node of ours presents itself, makes an OpenSSL
 # without this fix crash on a peer's signature_algorithms_cert. Debian has it before upstream.
@@ -48,6 +56,11 @@ OPENSSL_FLAGS='no-shared no-module no-docs no-tests no-apps no-legacy no-engine 
 NGTCP2_FLAGS='-DCMAKE_BUILD_TYPE=Release -DENABLE_LIB_ONLY=ON -DENABLE_OPENSSL=ON
     -DENABLE_SHARED_LIB=OFF -DENABLE_STATIC_LIB=ON -DBUILD_TESTING=OFF
     -DCMAKE_POSITION_INDEPENDENT_CODE=ON'
+AWS_LC_FLAGS='-DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBUILD_TOOL=OFF -DBUILD_LIBSSL=OFF
+    -DBUILD_SHARED_LIBS=OFF -DDISABLE_GO=ON -DDISABLE_PERL=ON -DCMAKE_POSITION_INDEPENDENT_CODE=ON'
+# All that is taken of it. Its other names are OpenSSL's as well, so they become local.
+AWS_LC_FUNCTIONS='ml_dsa_44_sign_internal ml_dsa_44_verify ml_dsa_65_sign_internal
+    ml_dsa_65_verify'
 # ------------------------------------------------------------------------------------------------
 STAGED=usr/local # where both install inside the staging folder
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -55,7 +68,8 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 CACHE=${XDG_CACHE_HOME:-${HOME:?HOME or XDG_CACHE_HOME must be set}/.cache}/saorsa-gossip/deps
 ARCH=$(dpkg --print-architecture 2>/dev/null || uname -m)
 KEY=$(printf '%s\n' "$RECIPE" "$SUITES" "$OPENSSL_VERSIONS" "$NGTCP2_VERSIONS" "$PINNED" \
-    "$OPENSSL_FIX" "$OPENSSL_FLAGS" "$NGTCP2_FLAGS" "$ARCH" | sha256sum | cut -c1-16)
+    "$OPENSSL_FIX" "$OPENSSL_FLAGS" "$NGTCP2_FLAGS" "$AWS_LC_VERSIONS" "$AWS_LC_FLAGS" \
+    "$AWS_LC_FUNCTIONS" "$ARCH" | sha256sum | cut -c1-16)
 PREFIX=$CACHE/$KEY
 LOG=$CACHE/build-$KEY.log
 TAIL_LINES=25
@@ -171,6 +185,7 @@ step_sources() {
     : >"$W/VERSIONS"
     get_source openssl "$OPENSSL_VERSIONS" || return 1
     get_source ngtcp2 "$NGTCP2_VERSIONS" || return 1
+    get_source rust-aws-lc-sys "$AWS_LC_VERSIONS" || echo "going on without AWS-LC"
     if ! grep -rqs "$OPENSSL_FIX" "$W/openssl/debian/changelog" "$W/openssl/debian/patches" \
         "$W/openssl/CHANGES.md"; then
         echo "this OpenSSL lacks the fix of $OPENSSL_FIX, which our handshake needs"
@@ -200,6 +215,32 @@ step_ngtcp2() {
         -DOPENSSL_ROOT_DIR="$W/stage/$STAGED" -DOPENSSL_USE_STATIC_LIBS=TRUE \
         -DCMAKE_PREFIX_PATH="$W/stage/$STAGED" &&
         DESTDIR="$W/stage" ninja -C "$W/ngtcp2-build" -j "$JOBS" install
+}
+
+# One object with nothing but the functions wanted and what they need, 0.1 of 7 MB.
+build_aws_lc() {
+    # shellcheck disable=SC2086
+    cmake -S "$W/rust-aws-lc-sys/aws-lc" -B "$W/aws-lc-build" -G Ninja $AWS_LC_FLAGS \
+        -DCMAKE_C_FLAGS="-ffunction-sections -fdata-sections -ffile-prefix-map=$W/=" &&
+        ninja -C "$W/aws-lc-build" -j "$JOBS" crypto || return 1
+    wanted= kept= renamed=
+    for name in $AWS_LC_FUNCTIONS; do
+        wanted="$wanted -u $name"
+        kept="$kept --keep-global-symbol=$name"
+        renamed="$renamed --redefine-sym $name=aws_lc_$name"
+    done
+    # shellcheck disable=SC2086
+    (cd "$W/aws-lc-build" &&
+        ld -r --gc-sections $wanted -o linked.o crypto/libcrypto.a &&
+        objcopy $kept --strip-unneeded linked.o local.o &&
+        objcopy $renamed local.o aws_lc_ml_dsa.o &&
+        ar rcs "$W/stage/$STAGED/lib/libaws_lc_ml_dsa.a" aws_lc_ml_dsa.o)
+}
+
+# Whoever has no compiler for it keeps OpenSSL's.
+step_aws_lc() {
+    [ -d "$W/rust-aws-lc-sys" ] || return 0
+    build_aws_lc || echo "going on without AWS-LC"
 }
 
 # Makes the staged tree relocatable, writes the marker last and moves the tree to its place.
@@ -235,7 +276,7 @@ run_step() {
     setsid "$0" step "$2" "$W" >>"$LOG" 2>&1 &
     CHILD=$!
     while [ -t 2 ] && kill -0 "$CHILD" 2>/dev/null; do
-        printf '\r[%s/5] %s ... %s s ' "$1" "$3" "$(($(date +%s) - started))" >&2
+        printf '\r[%s/6] %s ... %s s ' "$1" "$3" "$(($(date +%s) - started))" >&2
         sleep 1
     done
     code=0
@@ -243,11 +284,11 @@ run_step() {
     CHILD=
     [ ! -t 2 ] || printf '\r\033[K' >&2
     if [ "$code" -ne 0 ]; then
-        say "[$1/5] $3: failed. The last lines of $LOG:"
+        say "[$1/6] $3: failed. The last lines of $LOG:"
         tail -n "$TAIL_LINES" "$LOG" >&2
         exit 1
     fi
-    say "[$1/5] $3: $(($(date +%s) - started)) s"
+    say "[$1/6] $3: $(($(date +%s) - started)) s"
 }
 
 need_tools() {
@@ -280,13 +321,16 @@ build() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     : >"$LOG"
-    say "deps: building OpenSSL and ngtcp2 once, about 2-4 minutes (log: $LOG)"
+    say "deps: building OpenSSL and ngtcp2 once, about 3-5 minutes (log: $LOG)"
     begun=$(date +%s)
     run_step 1 lists "source package lists"
     run_step 2 sources "download and unpack sources"
     run_step 3 openssl "$(sed -n 's/^openssl/compile OpenSSL/p' "$W/VERSIONS")"
     run_step 4 ngtcp2 "$(sed -n 's/^ngtcp2/compile ngtcp2/p' "$W/VERSIONS")"
-    run_step 5 install "install"
+    run_step 5 aws_lc "$(sed -n 's/^rust-aws-lc-sys/compile AWS-LC/p' "$W/VERSIONS")"
+    run_step 6 install "install"
+    [ -f "$PREFIX/lib/libaws_lc_ml_dsa.a" ] ||
+        say "deps: without AWS-LC (see the log): OpenSSL signs and verifies, 3 to 5 times slower"
     say "deps: ready after $(($(date +%s) - begun)) s in $PREFIX"
 }
 

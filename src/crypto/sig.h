@@ -1,7 +1,8 @@
-/* ML-DSA signatures (FIPS 204), pure (not pre-hashed), with context strings, raw encodings.
+/* ML-DSA signatures (FIPS 204), pure (not pre-hashed), with context strings, raw encodings. Keys
+ * are OpenSSL's; signing and verifying is AWS-LC's where the build has it (ml_dsa.h).
  *
- * Public keys are raw bytes and are imported for each verify: that costs 7 of 165 us, while an
- * OpenSSL key object per known peer would cost 8.4 KB (transport.md s5). */
+ * Public keys are raw bytes and are imported for each verify: an OpenSSL key object per known peer
+ * would cost 8.4 KB (transport.md s5). */
 #ifndef SG_CRYPTO_SIG_H
 #define SG_CRYPTO_SIG_H
 

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <openssl/core_names.h>
+
 #include "crypto/evp.h"
 #include "crypto/sig.h"
 #include "unit/base/failing_mem.h"
@@ -245,6 +247,37 @@ static void test_one_key_in_many_threads(void **state)
     sg_sig_key_free(s.key);
 }
 
+/* Ours may be another implementation than the one of the TLS handshake: each takes what the other
+ * has signed. */
+static void test_openssl_agrees(void **state)
+{
+    struct sg_sig_seed seed = {{5}};
+    struct sg_sig_key *key;
+    uint8_t public_key[PUBLIC_LEN];
+    uint8_t signature[SIG_LEN];
+    size_t len = SIG_LEN;
+    EVP_SIGNATURE *ml_dsa = EVP_SIGNATURE_fetch(NULL, "ML-DSA-65", NULL);
+    const struct sg_bytes message = SG_BYTES_LIT("message");
+    const struct sg_bytes context = SG_BYTES_LIT("context");
+    OSSL_PARAM params[] = {sg_evp_octets(OSSL_SIGNATURE_PARAM_CONTEXT_STRING, context),
+                           OSSL_PARAM_construct_end()};
+    (void)state;
+    assert_int_equal(sg_sig_key_new(sg_mem_default(), alg, &seed, &key), SG_OK);
+    assert_int_equal(sg_sig_key_public(key, public_key), SG_OK);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, sg_sig_key_evp(key), NULL);
+    assert_int_equal(sg_sig_sign(key, context, message, signature), SG_OK);
+    assert_int_equal(EVP_PKEY_verify_message_init(ctx, ml_dsa, params), 1);
+    assert_int_equal(EVP_PKEY_verify(ctx, signature, SIG_LEN, message.data, message.len), 1);
+    assert_int_equal(EVP_PKEY_sign_message_init(ctx, ml_dsa, params), 1);
+    assert_int_equal(EVP_PKEY_sign(ctx, signature, &len, message.data, message.len), 1);
+    assert_int_equal(sg_sig_verify(alg, sg_bytes(public_key, PUBLIC_LEN), context, message,
+                                   sg_bytes(signature, SIG_LEN)),
+                     SG_OK);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_SIGNATURE_free(ml_dsa);
+    sg_sig_key_free(key);
+}
+
 static void test_seed_wipe(void **state)
 {
     struct sg_sig_seed seed = {{1, 2, 3}};
@@ -286,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_limits_of_lengths),
         cmocka_unit_test(test_signing_is_hedged),
         cmocka_unit_test(test_one_key_in_many_threads),
+        cmocka_unit_test(test_openssl_agrees),
         cmocka_unit_test(test_seed_wipe),
         cmocka_unit_test(test_out_of_memory),
     };
