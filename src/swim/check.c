@@ -158,5 +158,6 @@ void sg_swim_check(const struct sg_swim *m)
     check_probes(m);
     check_queue(m);
     check_strangers(m);
+    sg_swim_gone_check(m);
     check_heap(m);
 }

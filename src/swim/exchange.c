@@ -115,7 +115,7 @@ static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
     if (slot == SG_SWIM_NONE)
         return;
     if (gone != NULL)
-        gone->is_used = false;
+        sg_swim_gone_forget(gone);
     m->member[slot].is_proven = true;
     sg_swim_set_linked(m, slot, true);
     struct sg_swim_rumor rumor = {
@@ -174,7 +174,6 @@ static void on_goodbye(struct sg_swim *m, uint16_t slot, const struct sg_swim_in
 void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
 {
     uint16_t slot = sg_swim_slot(m, &in->peer);
-    struct sg_swim_gone *gone = sg_swim_gone_find(m, &in->peer);
     if (sg_peer_id_equal(&in->peer, &m->self)) {
         /* of an earlier life whose boot counter is lost */
         if (in->incarnation > m->incarnation)
@@ -187,13 +186,14 @@ void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
         return;
     }
     if (slot == SG_SWIM_NONE) {
+        struct sg_swim_gone *gone = sg_swim_gone_find(m, &in->peer);
         sg_swim_stranger_lives(m, &in->peer, in->incarnation);
         if (gone != NULL && in->incarnation <= gone->incarnation) {
             tell_number(m, &in->peer, gone->incarnation);
             return;
         }
         if (gone != NULL)
-            gone->is_used = false; /* by its own word, so others' may be believed again */
+            sg_swim_gone_forget(gone); /* by its own word, so others' may be believed again */
         slot = sg_swim_add(m, &in->peer, in->incarnation, false);
         if (slot != SG_SWIM_NONE)
             sg_swim_renew(m, slot, in->incarnation);

@@ -16,9 +16,6 @@
 /* Probes for others under way, and how many of them for one peer. */
 #define SG_SWIM_RELAYS_MAX 16
 #define SG_SWIM_RELAYS_PER_PEER 4
-/* Who has left is not believed alive on hearsay; by count and time. */
-#define SG_SWIM_GONE_MAX 32
-#define SG_SWIM_GONE_NS (600 * SG_NS_PER_S)
 /* What is looked for among all members stands in a row of bytes: no look at each of them. */
 #define SG_SWIM_MARK_LINKED 1
 #define SG_SWIM_MARK_WATCHED 2
@@ -137,11 +134,10 @@ struct sg_swim_queued {
 };
 
 struct sg_swim_gone {
-    uint32_t rank;
-    bool is_used;
-    bool has_left; /* by its own word; else given up by an operator */
     sg_incarnation incarnation;
-    sg_time_ns until;
+    sg_time_ns until; /* remembered; 0 = free */
+    uint32_t rank;
+    bool has_left; /* by its own word; else given up by an operator */
 };
 
 /* One that is not in the table, and that is accused. */
@@ -200,12 +196,12 @@ struct sg_swim {
     uint16_t dead_count;
     uint16_t linked_count, watched_count, lossy_count;
     uint8_t tables_asked;
-    bool has_table;        /* one has come in .. */
-    sg_time_ns settled_at; /* .. and with its other parts by then */
-    uint64_t pull_ns;      /* to the exchange after the next one */
-    struct sg_swim_gone gone[SG_SWIM_GONE_MAX];
-    uint8_t gone_next;
-    sg_time_ns gone_until; /* of all of them */
+    bool has_table;            /* one has come in .. */
+    sg_time_ns settled_at;     /* .. and with its other parts by then */
+    uint64_t pull_ns;          /* to the exchange after the next one */
+    struct sg_swim_gone *gone; /* [gone_mask + 1], NULL while there is none */
+    uint32_t gone_mask, gone_used;
+    sg_time_ns gone_until; /* over for all by then */
     /* probing */
     struct sg_swim_probe probe[SG_SWIM_PROBES_MAX];
     struct sg_swim_relay relay[SG_SWIM_RELAYS_MAX];
@@ -261,7 +257,7 @@ uint64_t sg_swim_suspicion_timeout(uint64_t min_ns, uint64_t max_ns, uint8_t c, 
 /* lambda ceil(log10(n + 1)), at least 1. */
 uint8_t sg_swim_transmits(const struct sg_swim_config *config, uint32_t n);
 
-/* ---- table.c: slots, index, ring, the dead, who has gone ---- */
+/* ---- table.c: slots, index, ring, the dead ---- */
 
 /* SipHash, whose values nobody can foresee: they may be seen in what is forgotten. */
 uint32_t sg_swim_rank(const struct sg_swim *m, const struct sg_peer_id *id);
@@ -291,10 +287,6 @@ void sg_swim_set_state(struct sg_swim *m, uint16_t slot, enum sg_swim_state stat
 void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked);
 void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched);
 void sg_swim_ring_shuffle(struct sg_swim *m);
-void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
-                      bool has_left);
-/* The memory of it, or NULL. */
-struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id);
 /* Whom a message may go to. */
 enum sg_swim_choice {
     SG_SWIM_TO_GOSSIP, /* paper: anybody, also those dead for a short time; else: the linked */
@@ -304,6 +296,19 @@ enum sg_swim_choice {
 /* count different random slots, not `but`; returns how many there are. count <= INDIRECT_HARD. */
 uint8_t sg_swim_pick(struct sg_swim *m, enum sg_swim_choice choice, uint16_t but, uint8_t count,
                      uint16_t *slots);
+
+/* ---- gone.c: who has left is not believed alive on hearsay ---- */
+
+/* So many are remembered at once. */
+uint32_t sg_swim_gone_max(const struct sg_swim_config *config);
+/* For ten minutes. Who left first is forgotten where too many leave, and this one where there is no
+ * memory. O(1), and O(those who have left) where they are as many as may be. */
+void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
+                      bool has_left);
+/* The memory of it, or NULL; valid until the next is added. */
+struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id);
+void sg_swim_gone_forget(struct sg_swim_gone *gone);
+void sg_swim_gone_check(const struct sg_swim *m);
 
 /* ---- queue.c: rumors and the packets that carry them ---- */
 

@@ -13,7 +13,7 @@
  *   stranger.c  accused who are not in the table; settled.c those on whom there is a verdict
  *   self.c      our own incarnation
  *   queue.c     rumors, piggyback, flood
- *   exchange.c  links, tables, records, hearsay
+ *   exchange.c  links, tables, records, hearsay; gone.c who has left
  *   table.c     members; timer.c deadlines; scale.c logarithms; check.c, view.c
  *
  * As in the papers (sg_swim_config_paper) it does what memberlist does: probes on a grid of
@@ -222,6 +222,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->dead);
     sg_mem_free(mem, m->index);
     sg_mem_free(mem, m->mark);
+    sg_mem_free(mem, m->gone);
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
     sg_mem_free(mem, m->stranger_tag);

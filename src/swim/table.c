@@ -502,37 +502,6 @@ void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched)
         sg_swim_timer_set(m, (uint16_t)(SG_SWIM_T_WATCH + slot), SG_TIME_NEVER);
 }
 
-/* ---- who has gone ---- */
-
-struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id)
-{
-    if (m->gone_until <= m->now)
-        return NULL; /* nobody has left for long */
-    uint32_t rank = sg_swim_rank(m, id);
-    for (uint8_t i = 0; i < SG_SWIM_GONE_MAX; i++)
-        if (m->gone[i].is_used && m->gone[i].rank == rank && m->gone[i].until > m->now)
-            return &m->gone[i];
-    return NULL;
-}
-
-void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
-                      bool has_left)
-{
-    struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
-    if (gone != NULL && gone->incarnation > incarnation)
-        return; /* an older goodbye, played again */
-    if (gone == NULL) {
-        gone = &m->gone[m->gone_next];
-        m->gone_next = (uint8_t)((m->gone_next + 1) % SG_SWIM_GONE_MAX);
-    }
-    m->gone_until = sg_time_add(m->now, SG_SWIM_GONE_NS);
-    *gone = (struct sg_swim_gone){.rank = sg_swim_rank(m, id),
-                                  .is_used = true,
-                                  .has_left = has_left,
-                                  .incarnation = incarnation,
-                                  .until = m->gone_until};
-}
-
 /* ---- random choice ---- */
 
 static bool is_chosen_from(const struct sg_swim *m, enum sg_swim_choice choice, uint16_t slot)
