@@ -137,7 +137,8 @@ static void look_at_shape(struct sg_sim *sim, struct sg_sim_graph *graph)
 static void look_at_table(struct sg_sim *sim, uint32_t at, struct sg_sim_graph *graph)
 {
     struct sg_core_member member;
-    for (uint32_t i = 0; sg_core_member(sim->nodes[at].core, i, &member); i++) {
+    uint32_t place = 0;
+    while (sg_core_member(sim->nodes[at].core, &place, &member)) {
         uint32_t node = sg_sim_node_of(sim, &member.view.peer);
         bool is_dead = member.view.state == SG_SWIM_IS_DEAD;
         if (node == SG_MAP_NONE || sim->nodes[node].role != SG_SIM_HONEST)

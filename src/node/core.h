@@ -399,15 +399,16 @@ size_t sg_core_neighbors(const struct sg_core *core, const struct sg_topic_id *t
 size_t sg_core_sources(const struct sg_core *core, const struct sg_topic_id *topic,
                        struct sg_peer_id *peers, size_t cap);
 
-/* The i-th known member, living ones first, without this node; false when there are fewer. meta is
- * borrowed until the next input. The order holds until then. */
+/* The next known member from *at on, 0 at first: living ones first, without this node and without
+ * those who answer nobody. false: there are no more. meta is borrowed until the next input. The
+ * order holds until then. */
 struct sg_core_member {
     struct sg_swim_view view;
     struct sg_hints hints;
     struct sg_bytes meta;
     bool is_contact;
 };
-bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member);
+bool sg_core_member(const struct sg_core *core, uint32_t *at, struct sg_core_member *member);
 SG_MUST_USE sg_err sg_core_member_find(const struct sg_core *core, const struct sg_peer_id *peer,
                                        struct sg_core_member *member);
 /* Whether there are members that the table has no place for; of them only FAIL is told. */

@@ -527,10 +527,12 @@ static void fill_member(const struct sg_core *core, struct sg_core_member *membe
         member->is_contact = member->is_contact || sg_peer_id_equal(&core->contacts[i], peer);
 }
 
-bool sg_core_member(const struct sg_core *core, uint32_t i, struct sg_core_member *member)
+bool sg_core_member(const struct sg_core *core, uint32_t *at, struct sg_core_member *member)
 {
-    if (!sg_swim_at(core->swim, i, &member->view))
-        return false;
+    do {
+        if (!sg_swim_at(core->swim, (*at)++, &member->view))
+            return false;
+    } while (member->view.is_doubted);
     fill_member(core, member);
     return true;
 }

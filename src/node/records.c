@@ -16,6 +16,9 @@ static const struct sg_bytes record_context = {(const uint8_t *)"saorsa member v
 
 /* network, id, incarnation, leaves, length, meta */
 #define SIGNED_MAX (SG_HASH_LEN + SG_ID_LEN + 8 + 1 + 2 + SG_SWIM_META_MAX)
+/* Of one member, a second: who refutes makes two. */
+#define PASSED_RATE 4
+#define PASSED_BURST 8
 #define RECORD_BODY_MAX (SG_SIG_PUBLIC_MAX + SG_SIG_MAX + SG_SWIM_META_MAX + 32)
 
 static size_t signed_part(const struct sg_core *core, const struct sg_peer_id *subject,
@@ -121,10 +124,13 @@ static void keep(struct sg_core *core, const struct sg_record *record)
             return;
         slot = &records->slots[records->count];
         *slot = (struct sg_record){.peer = record->peer};
+        sg_bucket_init(&slot->passed, core->now, PASSED_BURST);
         sg_index_add(&records->index, records->count++);
     }
+    const struct sg_bucket passed = slot->passed;
     sg_buf_unref(slot->frame);
     *slot = *record;
+    slot->passed = passed;
     (void)sg_buf_ref(slot->frame);
 }
 
@@ -314,6 +320,16 @@ static bool meta_differs(const struct sg_core *core, const struct sg_peer_id *su
     return !sg_bytes_equal(old, record->meta);
 }
 
+/* A member signs as many records as it likes, and each goes over every link of the network: more
+ * than one that refutes all the time makes are not passed on. Tables tell the others of the last. */
+static bool may_pass(struct sg_core *core, const struct sg_peer_id *subject,
+                     const struct sg_swim_record *record)
+{
+    struct sg_record *held = find(core, subject);
+    return held == NULL || record->leaves ||
+           sg_bucket_take(&held->passed, core->now, PASSED_RATE, PASSED_BURST);
+}
+
 static void accept(struct sg_core *core, struct sg_link *link, const struct sg_peer_id *subject,
                    const struct sg_swim_record *record, struct sg_bytes frame)
 {
@@ -329,7 +345,10 @@ static void accept(struct sg_core *core, struct sg_link *link, const struct sg_p
         return;
     }
     remember(&core->records, subject, record->incarnation);
-    flood(core, copy, link);
+    if (may_pass(core, subject, record))
+        flood(core, copy, link);
+    else
+        core->stats.refused_overload++;
     (void)sg_members_input(core, &in);
     if (!record->leaves && sg_swim_find(core->swim, subject, &view) == SG_OK &&
         view.state != SG_SWIM_IS_DEAD) {

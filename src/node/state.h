@@ -331,6 +331,7 @@ struct sg_record {
     sg_incarnation incarnation;
     struct sg_buf *frame;
     uint16_t meta_at, meta_len; /* in frame */
+    struct sg_bucket passed;    /* its records to others */
 };
 
 struct sg_records {

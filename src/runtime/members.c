@@ -52,9 +52,10 @@ static void fill_member(const struct sg_node *node, const struct sg_core_member 
 size_t sg_node_members(struct sg_node *node, struct sg_member *members, size_t cap)
 {
     struct sg_core_member member;
+    uint32_t at = 0;
     uint32_t count = 0;
     sg_rt_enter_any(node);
-    for (; sg_core_member(node->core, count, &member); count++) {
+    for (; sg_core_member(node->core, &at, &member); count++) {
         if (count < cap)
             fill_member(node, &member, &members[count]);
     }

@@ -45,12 +45,17 @@ uint16_t sg_swim_learn(struct sg_swim *m, const struct sg_peer_id *id, sg_incarn
     if (sg_swim_is_stranger_accused(m, id, &said) && incarnation <= said.incarnation)
         return SG_SWIM_NONE;
     /* a later life may be told of by others, a later word of the same life not */
-    if (gone != NULL && (m->config.proofs ? incarnation >> 32 <= gone->incarnation >> 32
-                                          : incarnation <= gone->incarnation))
+    bool is_same = gone != NULL && (m->config.proofs ? incarnation >> 32 <= gone->incarnation >> 32
+                                                     : incarnation <= gone->incarnation);
+    if (is_same && gone->why != SG_SWIM_GONE_SILENT)
         return SG_SWIM_NONE;
     uint16_t slot = sg_swim_add(m, id, incarnation, false);
     if (slot == SG_SWIM_NONE)
         return slot;
+    if (is_same) {
+        m->member[slot].is_doubted = true;
+        return SG_SWIM_NONE; /* to be asked, no news */
+    }
     m->member[slot].is_told = true;
     sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
     pull_soon(m);
@@ -103,7 +108,7 @@ static void on_new_link(struct sg_swim *m, const struct sg_peer_id *peer,
                         sg_incarnation incarnation)
 {
     struct sg_swim_gone *gone = sg_swim_gone_find(m, peer);
-    if (gone != NULL && gone->has_left && incarnation <= gone->incarnation) {
+    if (gone != NULL && gone->why == SG_SWIM_GONE_LEFT && incarnation <= gone->incarnation) {
         tell_number(m, peer, gone->incarnation);
         return;
     }
@@ -162,13 +167,18 @@ static void on_goodbye(struct sg_swim *m, uint16_t slot, const struct sg_swim_in
         struct sg_swim_member *e = &m->member[slot];
         if (e->is_proven && in->incarnation < e->incarnation)
             return;
+        /* an old goodbye, or somebody made a later life up: the member knows */
+        if (in->incarnation >> 32 < e->incarnation >> 32) {
+            sg_swim_ask(m, slot);
+            return;
+        }
         e->incarnation = in->incarnation;
         if (e->is_told)
             sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
         sg_swim_untell(m, &in->peer);
         sg_swim_remove(m, slot);
     }
-    sg_swim_gone_add(m, &in->peer, in->incarnation, true);
+    sg_swim_gone_add(m, &in->peer, in->incarnation, SG_SWIM_GONE_LEFT);
 }
 
 void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
@@ -199,7 +209,10 @@ void sg_swim_on_record(struct sg_swim *m, const struct sg_swim_in *in)
             sg_swim_renew(m, slot, in->incarnation);
         return;
     }
-    if (!m->member[slot].is_proven || in->incarnation > m->member[slot].incarnation)
+    struct sg_swim_member *e = &m->member[slot];
+    if (e->state == SG_SWIM_IS_DEAD && in->incarnation >> 32 < e->incarnation >> 32)
+        sg_swim_ask(m, slot); /* of an earlier life, perhaps: no sign of this one */
+    else if (!e->is_proven || in->incarnation > e->incarnation)
         sg_swim_renew(m, slot, in->incarnation);
 }
 

@@ -1,5 +1,9 @@
-/* Who has gone: by its own word, or given up by an operator. For ten minutes nobody is believed who
- * says that it lives. When nodes are stopped one after another there are as many of them as there
+/* Who has gone: by its own word, for as long as the dead are kept, or given up by an operator, for
+ * ten minutes. Nobody is believed meanwhile who says that it lives, also none that has slept through
+ * the goodbye. And who was silent when it was asked: who says that it lives may be right, so
+ * it is asked again, but nobody is told of it before it answers. Otherwise those who have not asked
+ * it yet and those who have would tell each other of it for ever, long after it has left, or when
+ * it never was. When nodes are stopped one after another there are as many of them as there
  * are members, so the memory may become as large as the table of those; with less, those who left
  * first come back by what is still said of them. It is a hash table by rank, which nobody can
  * foresee: whoever an unknown member is told of is looked for here, in one or two places however
@@ -9,7 +13,7 @@
 
 #include <assert.h>
 
-#define GONE_NS (600 * SG_NS_PER_S)
+#define GIVEN_UP_NS (600 * SG_NS_PER_S)
 #define GONE_FIRST 16
 /* A small table hears of many more nodes than it holds. */
 #define GONE_MIN 32
@@ -106,7 +110,7 @@ static bool make_room(struct sg_swim *m)
 }
 
 void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
-                      bool has_left)
+                      enum sg_swim_gone_why why)
 {
     uint32_t rank = sg_swim_rank(m, id);
     struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
@@ -118,9 +122,13 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
         gone = place_of(m->gone, m->gone_mask, rank);
         m->gone_used += gone->until == 0;
     }
-    m->gone_until = sg_time_add(m->now, GONE_NS);
-    *gone = (struct sg_swim_gone){
-        .incarnation = incarnation, .until = m->gone_until, .rank = rank, .has_left = has_left};
+    uint64_t kept_ns = why == SG_SWIM_GONE_GIVEN_UP ? GIVEN_UP_NS : m->config.dead_keep_ns;
+    *gone = (struct sg_swim_gone){.incarnation = incarnation,
+                                  .until = sg_time_add(m->now, kept_ns),
+                                  .rank = rank,
+                                  .why = why};
+    if (m->gone_until < gone->until)
+        m->gone_until = gone->until;
 }
 
 void sg_swim_gone_check(const struct sg_swim *m)

@@ -80,6 +80,7 @@ struct sg_swim_member {
     bool is_met : 1;    /* heard of at first hand */
     bool is_told : 1;   /* JOIN has been said */
     bool is_lossy : 1;
+    bool is_doubted : 1; /* answered nobody before: others are told nothing of it until it does */
     bool is_cleared : 1; /* alive again by a sign of life, with the incarnation that was accused */
 };
 
@@ -133,11 +134,16 @@ struct sg_swim_queued {
     bool is_news; /* not flooded yet */
 };
 
+enum sg_swim_gone_why {
+    SG_SWIM_GONE_LEFT,     /* by its own word */
+    SG_SWIM_GONE_GIVEN_UP, /* by an operator */
+    SG_SWIM_GONE_SILENT    /* it answered nobody, or was dead for long */
+};
 struct sg_swim_gone {
     sg_incarnation incarnation;
     sg_time_ns until; /* remembered; 0 = free */
     uint32_t rank;
-    bool has_left; /* by its own word; else given up by an operator */
+    enum sg_swim_gone_why why;
 };
 
 /* One that is not in the table, and that is accused. */
@@ -280,6 +286,8 @@ uint16_t sg_swim_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnat
 void sg_swim_remove(struct sg_swim *m, uint16_t slot);
 /* Moves between ring and the dead; sets state and since. Burying may forget one of the dead;
  * reviving fails where all places are taken by members with links. */
+/* LEFT, and it is remembered that it was silent. */
+void sg_swim_forget_dead(struct sg_swim *m, uint16_t slot);
 void sg_swim_bury(struct sg_swim *m, uint16_t slot);
 bool sg_swim_revive(struct sg_swim *m, uint16_t slot);
 /* From now on, without any move. */
@@ -304,7 +312,7 @@ uint32_t sg_swim_gone_max(const struct sg_swim_config *config);
 /* For ten minutes. Who left first is forgotten where too many leave, and this one where there is no
  * memory. O(1), and O(those who have left) where they are as many as may be. */
 void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
-                      bool has_left);
+                      enum sg_swim_gone_why why);
 /* The memory of it, or NULL; valid until the next is added. */
 struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id);
 void sg_swim_gone_forget(struct sg_swim_gone *gone);

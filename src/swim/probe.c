@@ -280,10 +280,11 @@ void sg_swim_probe_unlinked(struct sg_swim *m, uint16_t slot)
         sg_swim_probe_cancel(m, slot);
         return;
     }
-    struct sg_swim_probe *p = e->probe != 0 ? &m->probe[e->probe - 1] : begin(m, slot);
+    bool is_new = e->probe == 0;
+    struct sg_swim_probe *p = is_new ? begin(m, slot) : &m->probe[e->probe - 1];
     if (p == NULL || p->stage == SG_SWIM_INDIRECT)
         return;
-    if (p->seq + 1 == m->seq) /* begun now */
+    if (is_new)
         p->is_dialled = false;
     p->stage = SG_SWIM_INDIRECT;
     set_times(m, p);

@@ -86,9 +86,14 @@ static void set_deadline(struct sg_swim *m, uint16_t at)
 
 static void say_join(struct sg_swim *m, uint16_t slot)
 {
-    if (!m->member[slot].is_told)
+    struct sg_swim_member *e = &m->member[slot];
+    struct sg_swim_gone *gone = e->is_doubted ? sg_swim_gone_find(m, &e->id) : NULL;
+    if (gone != NULL)
+        sg_swim_gone_forget(gone);
+    e->is_doubted = false;
+    if (!e->is_told)
         sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
-    m->member[slot].is_told = true;
+    e->is_told = true;
 }
 
 /* An accused neighbour is asked at once: it hears of it, and its answer clears it. One that has to
@@ -190,13 +195,15 @@ void sg_swim_accuse(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
 {
     struct sg_swim_member *e = &m->member[slot];
     struct sg_swim_rumor said = *rumor;
+    bool is_ours = sg_peer_id_equal(&rumor->accuser, &m->self);
     if (e->state == SG_SWIM_IS_DEAD || !is_current(m, e, &said))
         return;
+    if (e->is_doubted && !is_ours)
+        return; /* we ask it ourselves, and nobody is told of it */
     if (e->suspicion != SG_SWIM_NONE) {
         confirm(m, slot, &said, from);
         return;
     }
-    bool is_ours = sg_peer_id_equal(&rumor->accuser, &m->self);
     if (!is_ours && e->is_cleared && sg_time_since(m->now, e->since) < CALM_NS)
         return;
     if (!m->config.proofs)
@@ -238,6 +245,8 @@ void sg_swim_suspicion_due(struct sg_swim *m, uint16_t at)
     if (s->is_private) {
         if (e->is_told)
             sg_swim_event(m, SG_SWIM_OUT_DROPPED, slot);
+        if (m->config.proofs)
+            sg_swim_gone_add(m, &e->id, e->incarnation, SG_SWIM_GONE_SILENT);
         sg_swim_remove(m, slot);
         return;
     }
@@ -260,7 +269,7 @@ static void on_death(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumo
     }
     /* told by itself: a goodbye */
     sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
-    sg_swim_gone_add(m, &rumor->member, rumor->incarnation, true);
+    sg_swim_gone_add(m, &rumor->member, rumor->incarnation, SG_SWIM_GONE_LEFT);
     sg_swim_remove(m, slot);
     sg_swim_tell(m, rumor, SG_SWIM_NONE, true);
 }
@@ -269,16 +278,14 @@ void sg_swim_forget(struct sg_swim *m, uint16_t slot, const struct sg_swim_rumor
                     uint16_t from)
 {
     sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
-    sg_swim_gone_add(m, &rumor->member, m->member[slot].incarnation, false);
+    sg_swim_gone_add(m, &rumor->member, m->member[slot].incarnation, SG_SWIM_GONE_GIVEN_UP);
     sg_swim_remove(m, slot);
     sg_swim_tell(m, rumor, from, true);
 }
 
 void sg_swim_expire(struct sg_swim *m)
 {
-    uint16_t slot = m->dead[0];
-    sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
-    sg_swim_remove(m, slot);
+    sg_swim_forget_dead(m, m->dead[0]);
 }
 
 /* ---- signs of life ---- */
@@ -378,7 +385,7 @@ static void on_alive(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint1
     }
     struct sg_swim_member *e = &m->member[slot];
     if (m->config.proofs) {
-        if (e->state != SG_SWIM_IS_DEAD)
+        if (e->state != SG_SWIM_IS_DEAD && !e->is_doubted)
             say_join(m, slot);
         return;
     }

@@ -167,6 +167,7 @@ struct sg_swim_view {
     enum sg_swim_state state;
     bool is_linked, is_watched;
     bool is_proven;   /* the incarnation is the member's own word; else hearsay: it says nothing */
+    bool is_doubted;  /* it answered nobody when it was asked; others say that it lives */
     sg_time_ns since; /* of the state */
     sg_time_ns heard; /* last sign of life at first hand, 0 = never */
 };

@@ -437,13 +437,19 @@ static uint16_t dead_to_forget(const struct sg_swim *m)
     return m->dead[0];
 }
 
+void sg_swim_forget_dead(struct sg_swim *m, uint16_t slot)
+{
+    sg_swim_event(m, SG_SWIM_OUT_LEFT, slot);
+    if (m->config.proofs)
+        sg_swim_gone_add(m, &m->member[slot].id, m->member[slot].incarnation, SG_SWIM_GONE_SILENT);
+    sg_swim_remove(m, slot);
+}
+
 void sg_swim_bury(struct sg_swim *m, uint16_t slot)
 {
     struct sg_swim_member *e = &m->member[slot];
     if (m->dead_count == m->config.dead_max) {
-        uint16_t old = dead_to_forget(m);
-        sg_swim_event(m, SG_SWIM_OUT_LEFT, old);
-        sg_swim_remove(m, old);
+        sg_swim_forget_dead(m, dead_to_forget(m));
     }
     sg_swim_set_watched(m, slot, false);
     ring_remove(m, slot);

@@ -38,6 +38,7 @@ static void view_slot(const struct sg_swim *m, uint16_t slot, struct sg_swim_vie
                                   .is_linked = e->is_linked,
                                   .is_watched = e->is_watched,
                                   .is_proven = e->is_proven,
+                                  .is_doubted = e->is_doubted,
                                   .since = e->since,
                                   .heard = e->heard};
 }
@@ -81,6 +82,8 @@ bool sg_swim_table(const struct sg_swim *m, uint32_t part, struct sg_swim_table 
         .member = m->self, .incarnation = m->incarnation, .state = SG_SWIM_IS_ALIVE};
     for (uint32_t i = part * per_part; i < total && table->count <= per_part; i++) {
         const struct sg_swim_member *e = &m->member[slot_at(m, i)];
+        if (e->is_doubted)
+            continue;
         table->entry[table->count++] = (struct sg_swim_entry){
             .member = e->id, .incarnation = e->incarnation, .state = public_state(m, e)};
     }

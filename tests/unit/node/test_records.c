@@ -1,11 +1,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "node/internal.h"
 #include "support/core_net.h"
+#include "swim/internal.h"
 
 #define NODES 10
 
@@ -57,6 +59,43 @@ static void metadata_reaches_all(void **state)
     net_run(&net, SG_NS_PER_S);
     for (size_t i = 0; i < NODES; i++)
         assert_true(i == 2 || has_meta(i, 2, ""));
+    net_fini(&net);
+}
+
+/* Bytes that all but this node have sent. */
+static uint64_t sent_by_others(size_t node)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < NODES; i++)
+        sum += i == node ? 0 : net.core[i]->stats.bytes_out;
+    return sum;
+}
+
+/* Each record goes over every link: what one member signs costs the others what a few a second cost,
+ * however many it signs. The newest is known to all in the end. */
+static void a_member_cannot_flood_all_with_its_records(void **state)
+{
+    (void)state;
+    net_init(&net, NODES, born_with_meta);
+    net_settle(&net, &topic);
+    net_run(&net, 10 * SG_NS_PER_S);
+    uint64_t before = sent_by_others(2);
+    set_meta(2, "one more");
+    net_run(&net, SG_NS_PER_S);
+    uint64_t one = sent_by_others(2) - before;
+    before = sent_by_others(2);
+    for (int i = 0; i < 200; i++) {
+        char text[16];
+        (void)snprintf(text, sizeof(text), "meta %d", i);
+        net.core[2]->swim->announced_at = 0; /* it does not keep to the pause */
+        set_meta(2, text);
+        net_run(&net, 5 * SG_NS_PER_MS);
+    }
+    uint64_t many = sent_by_others(2) - before;
+    assert_true(many > one && many < 30 * one);
+    net_run(&net, 120 * SG_NS_PER_S);
+    for (size_t i = 0; i < NODES; i++)
+        assert_true(i == 2 || has_meta(i, 2, "meta 199"));
     net_fini(&net);
 }
 
@@ -276,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metadata_reaches_all),
+        cmocka_unit_test(a_member_cannot_flood_all_with_its_records),
         cmocka_unit_test(a_newcomer_asks_for_what_it_lacks),
         cmocka_unit_test(too_much_metadata_is_refused),
         cmocka_unit_test(a_flipped_bit_is_refused),

@@ -13,6 +13,7 @@ static void open_for(struct bench *b, uint16_t members_max)
 {
     struct sg_swim_config config = quiet_config();
     config.members_max = members_max;
+    config.dead_keep_ns = FORGET_NS;
     bench_open(b, &config);
 }
 

@@ -194,6 +194,75 @@ static void phantoms_are_dropped_without_a_verdict(void **state)
     bench_close(&b);
 }
 
+static bool is_in_table(const struct bench *b, const char *name)
+{
+    struct sg_swim_table table;
+    const struct sg_peer_id id = peer_named(name);
+    bool is_in = false;
+    assert_true(sg_swim_table(b->m, 0, &table));
+    for (uint8_t i = 0; i < table.count; i++)
+        is_in = is_in || sg_peer_id_equal(&table.entry[i].member, &id);
+    return is_in;
+}
+
+/* Until it is dropped; whether it was asked meanwhile. */
+static bool ask_in_vain(struct bench *b, const char *name)
+{
+    char ping[32], dropped[32];
+    bool is_asked = false;
+    (void)snprintf(ping, sizeof(ping), "send %s PING", name);
+    (void)snprintf(dropped, sizeof(dropped), "dropped %s", name);
+    for (int i = 0; i < 400 && state_of(b, name) != 0; i++) {
+        const char *text = live(b, 500 * MS);
+        is_asked = is_asked || strstr(text, ping) != NULL;
+        assert_null(strstr(text, "fail"));
+    }
+    assert_int_equal(state_of(b, name), 0);
+    return is_asked;
+}
+
+/* Those who have not asked a silent one yet go on to tell of it: it is asked again, and told to
+ * nobody before it answers. */
+static void who_was_silent_is_doubted(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_with(&b, "ab");
+    heard(&b, "a");
+    says(&b, "a", SG_SWIM_ALIVE, "ghost", BOOT(7), NULL);
+    assert_true(is_in_table(&b, "ghost"));
+    assert_true(ask_in_vain(&b, "ghost"));
+    for (int again = 0; again < 2; again++) {
+        assert_string_equal(says(&b, "a", SG_SWIM_ALIVE, "ghost", BOOT(7) + 3, NULL), "");
+        assert_string_equal(says(&b, "b", SG_SWIM_ALIVE, "ghost", BOOT(7), NULL), "");
+        assert_string_equal(says(&b, "b", SG_SWIM_SUSPECT, "ghost", BOOT(7), "b"), "");
+        assert_int_not_equal(state_of(&b, "ghost"), 0);
+        assert_false(is_in_table(&b, "ghost"));
+        assert_true(ask_in_vain(&b, "ghost"));
+    }
+    says(&b, "a", SG_SWIM_ALIVE, "ghost", BOOT(7), NULL);
+    assert_non_null(strstr(heard(&b, "ghost"), "join ghost 7.0\n"));
+    assert_true(is_in_table(&b, "ghost"));
+    bench_close(&b);
+}
+
+/* What somebody signed in an earlier life, while a later one is known by hearsay alone. */
+static void an_earlier_life_says_nothing_of_this_one(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_with(&b, "ab");
+    heard(&b, "a");
+    says(&b, "a", SG_SWIM_ALIVE, "x", BOOT(7), NULL);
+    const char *text = record(&b, "x", BOOT(1), true);
+    assert_null(strstr(text, "left"));
+    assert_non_null(strstr(text, "send x PING"));
+    assert_int_not_equal(state_of(&b, "x"), 0);
+    assert_non_null(strstr(record(&b, "x", BOOT(7) + 1, true), "left x"));
+    assert_int_equal(state_of(&b, "x"), 0);
+    bench_close(&b);
+}
+
 /* ---- as memberlist ---- */
 
 static void paper_believes_what_it_hears(void **state)
@@ -276,6 +345,8 @@ int main(void)
         cmocka_unit_test(a_sign_of_life_clears_and_calms),
         cmocka_unit_test(the_dead_come_back_at_first_hand),
         cmocka_unit_test(phantoms_are_dropped_without_a_verdict),
+        cmocka_unit_test(who_was_silent_is_doubted),
+        cmocka_unit_test(an_earlier_life_says_nothing_of_this_one),
         cmocka_unit_test(paper_believes_what_it_hears),
         cmocka_unit_test(forgetting_the_dead_spreads),
         cmocka_unit_test(the_dead_are_forgotten_in_time),
