@@ -6,7 +6,8 @@ static void answer(struct sg_node *node, struct sg_rt_dial *dial)
     const struct sg_core_in in = {
         .kind = SG_CORE_IN_LINK_DOWN, .peer = dial->peer, .err = dial->err};
     /* nobody there, or somebody else; not what we had no room for */
-    if (sg_err_class_of(dial->err) == SG_ERR_CLASS_IO || dial->err == SG_ERR_WRONG_PEER)
+    if (dial->is_tried &&
+        (sg_err_class_of(dial->err) == SG_ERR_CLASS_IO || dial->err == SG_ERR_WRONG_PEER))
         sg_rt_cache_failed(node, &dial->peer);
     sg_rt_dials_remove(&node->dials, dial);
     sg_rt_tell(node, &in);
@@ -138,6 +139,7 @@ static bool take_off(struct sg_node *node, struct sg_rt_dial *dial)
             return sg_time_since(node->now, dial->since) < SG_RT_BUDGET_WAIT_NS;
         }
         dial->next++;
+        dial->is_tried = true;
         dial->err = sg_rt_dial_address(node, addr, &dial->peer, &dial->conn);
         if (dial->err != SG_OK)
             continue;

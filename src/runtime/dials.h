@@ -32,6 +32,7 @@ struct sg_rt_dial {
     uint8_t next;          /* the address to try next */
     uint64_t conn;         /* FLYING, GREETING */
     sg_err err;            /* of the last failure */
+    bool is_tried;         /* an address was dialled, not left alone after earlier failures */
     sg_time_ns since;      /* asked for */
     sg_time_ns not_before; /* QUEUED: the budget was used up */
 };

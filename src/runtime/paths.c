@@ -9,7 +9,7 @@ static const struct sg_peer_id anybody;
 
 void sg_rt_paths_init(struct sg_rt_paths *t)
 {
-    *t = (struct sg_rt_paths){0};
+    *t = (struct sg_rt_paths){.is_lonely = true};
 }
 
 static struct sg_rt_path *find(struct sg_rt_paths *t, const struct sg_addr *addr,
@@ -57,14 +57,25 @@ void sg_rt_paths_failed(struct sg_rt_paths *t, sg_time_ns now, const struct sg_a
 {
     struct sg_rt_path *path = take(t, addr, peer != NULL ? peer : &anybody);
     uint64_t pause = SG_RT_PATH_PAUSE_NS;
+    uint64_t most = t->is_lonely ? SG_RT_PATH_PAUSE_LONELY_NS : SG_RT_PATH_PAUSE_MAX_NS;
     if (sg_time_since(now, path->until) > SG_RT_PATH_FORGET_NS)
         path->failures = 0;
-    for (uint32_t i = 0; i < path->failures && pause < SG_RT_PATH_PAUSE_MAX_NS; i++)
+    for (uint32_t i = 0; i < path->failures && pause < most; i++)
         pause *= 2;
-    if (pause > SG_RT_PATH_PAUSE_MAX_NS)
-        pause = SG_RT_PATH_PAUSE_MAX_NS;
+    if (pause > most)
+        pause = most;
     path->failures++;
     path->until = sg_time_add(now, sg_prng_jitter(prng, pause, 20));
+}
+
+void sg_rt_paths_set_lonely(struct sg_rt_paths *t, sg_time_ns now, bool is_lonely)
+{
+    sg_time_ns latest = sg_time_add(now, SG_RT_PATH_PAUSE_LONELY_NS);
+    t->is_lonely = is_lonely;
+    for (size_t i = 0; is_lonely && i < SG_RT_PATHS_MAX; i++) {
+        if (t->path[i].until > latest)
+            t->path[i].until = latest;
+    }
 }
 
 void sg_rt_paths_gone(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr)

@@ -18,6 +18,8 @@
 /* The pause after a failure doubles from one to the other, +- 20 %. */
 #define SG_RT_PATH_PAUSE_NS SG_NS_PER_S
 #define SG_RT_PATH_PAUSE_MAX_NS (60 * SG_NS_PER_S)
+/* .. and of a node without any neighbour, which has to find one: who comes back does so anywhere. */
+#define SG_RT_PATH_PAUSE_LONELY_NS (8 * SG_NS_PER_S)
 /* Failures of an address that was left alone for so long after its pause are forgotten. */
 #define SG_RT_PATH_FORGET_NS (600 * SG_NS_PER_S)
 /* A node that said it stops is not dialled for so long: nobody is there. */
@@ -34,6 +36,7 @@ struct sg_rt_path {
 
 struct sg_rt_paths {
     struct sg_rt_path path[SG_RT_PATHS_MAX];
+    bool is_lonely;
     uint64_t tick;
 };
 
@@ -44,6 +47,9 @@ bool sg_rt_paths_may_dial(struct sg_rt_paths *t, sg_time_ns now, const struct sg
 /* A dial failed. peer NULL: nobody answered at all. */
 void sg_rt_paths_failed(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr,
                         const struct sg_peer_id *peer, struct sg_prng *prng);
+/* Whether this node has no neighbour; at first it has none. Pauses are short as long as that lasts,
+ * those that have begun as well. */
+void sg_rt_paths_set_lonely(struct sg_rt_paths *t, sg_time_ns now, bool is_lonely);
 /* The node at addr has said that it stops. */
 void sg_rt_paths_gone(struct sg_rt_paths *t, sg_time_ns now, const struct sg_addr *addr);
 /* A connection with addr is or was up; srtt_ns 0: not measured. Its failures are forgotten. */

@@ -27,10 +27,12 @@ void sg_rt_report_neighbor(struct sg_node *node, const struct sg_core_out *out)
         return;
     if (is_up && node->base_neighbors++ == 0) {
         report_kind(node, SG_EVENT_JOINED);
+        sg_rt_paths_set_lonely(&node->paths, node->now, false);
         sg_rt_seeds_joined(&node->seeds);
         sg_rt_cache_joined(node);
     } else if (!is_up && node->base_neighbors > 0 && --node->base_neighbors == 0) {
         report_kind(node, SG_EVENT_ISOLATED);
+        sg_rt_paths_set_lonely(&node->paths, node->now, true);
         sg_rt_want_seeds(node);
     }
 }

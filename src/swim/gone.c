@@ -1,14 +1,18 @@
-/* Who has gone: by its own word, for as long as the dead are kept, or given up by an operator, for
- * ten minutes. Nobody is believed meanwhile who says that it lives, also none that has slept through
- * the goodbye. And who was silent when it was asked: who says that it lives may be right, so
- * it is asked again, but nobody is told of it before it answers. Otherwise those who have not asked
- * it yet and those who have would tell each other of it for ever, long after it has left, or when
- * it never was. When nodes are stopped one after another there are as many of them as there
- * are members, so the memory may become as large as the table of those; with less, those who left
- * first come back by what is still said of them. It is a hash table by rank, which nobody can
- * foresee: whoever an unknown member is told of is looked for here, in one or two places however
- * many have left. It has places only for those who did. Those whose time is over go when room is
- * needed, and all together when it is over for the last one. */
+/* Who has gone.
+ *
+ * By its own word, for as long as the dead are kept, or given up by an operator, for ten minutes:
+ * nobody is believed meanwhile who says that it lives, also none that has slept through the goodbye.
+ *
+ * And who was silent when it was asked: who says that it lives may be right, so it is asked again,
+ * but nobody is told of it before it answers. Otherwise those who have not asked it yet and those
+ * who have would tell each other of it for ever, long after it has left, or when it never was.
+ *
+ * When nodes are stopped one after another there are as many of them as there are members, so the
+ * memory may become as large as the table of those; with less, those who left first come back by
+ * what is still said of them. It is a hash table by rank, which nobody can foresee: whoever an
+ * unknown member is told of is looked for here, in one or two places however many have left. It has
+ * places only for those who did. Those whose time is over go when room is needed, and all together
+ * when it is over for the last one. */
 #include "swim/internal.h"
 
 #include <assert.h>

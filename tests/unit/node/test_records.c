@@ -71,8 +71,8 @@ static uint64_t sent_by_others(size_t node)
     return sum;
 }
 
-/* Each record goes over every link: what one member signs costs the others what a few a second cost,
- * however many it signs. The newest is known to all in the end. */
+/* Each record goes over every link: what one member signs costs the others what a few a second
+ * cost, however many it signs. The newest is known to all in the end. */
 static void a_member_cannot_flood_all_with_its_records(void **state)
 {
     (void)state;

@@ -92,6 +92,7 @@ static void a_thousand_dead_addresses(void **state)
     struct sg_prng prng;
     unsigned dials = 0;
     sg_rt_paths_init(&paths);
+    sg_rt_paths_set_lonely(&paths, 0, false);
     sg_prng_init(&prng, 1);
     for (unsigned ms = 0; ms < 600000; ms += 5) {
         struct sg_addr addr = addr_in((ms / 5) % 1000, 1);

@@ -16,6 +16,7 @@ static int reset(void **state)
 {
     (void)state;
     sg_rt_paths_init(&paths);
+    sg_rt_paths_set_lonely(&paths, 0, false);
     sg_prng_init(&prng, 1);
     return 0;
 }
@@ -43,6 +44,25 @@ static void dead_address_is_left_alone_for_longer_and_longer(void **state)
     sg_rt_paths_failed(&paths, now, &addr, NULL, &prng);
     sg_rt_paths_alive(&paths, &addr, 0);
     assert_true(sg_rt_paths_may_dial(&paths, now, &addr, &alice));
+}
+
+/* Who has no neighbour does not wait a minute for those who are there again. */
+static void a_lonely_node_tries_again_soon(void **state)
+{
+    (void)state;
+    struct sg_addr addr = public_addr(2);
+    const uint64_t most = SG_RT_PATH_PAUSE_LONELY_NS + SG_RT_PATH_PAUSE_LONELY_NS / 4;
+    for (int i = 0; i < 10; i++)
+        sg_rt_paths_failed(&paths, 0, &addr, NULL, &prng);
+    assert_false(sg_rt_paths_may_dial(&paths, most, &addr, &alice));
+    sg_rt_paths_set_lonely(&paths, 0, true);
+    assert_true(sg_rt_paths_may_dial(&paths, most, &addr, &alice));
+    sg_rt_paths_failed(&paths, most, &addr, NULL, &prng);
+    assert_false(sg_rt_paths_may_dial(&paths, most + SG_NS_PER_S, &addr, &alice));
+    assert_true(sg_rt_paths_may_dial(&paths, 2 * most, &addr, &alice));
+    sg_rt_paths_set_lonely(&paths, 2 * most, false);
+    sg_rt_paths_failed(&paths, 2 * most, &addr, NULL, &prng);
+    assert_false(sg_rt_paths_may_dial(&paths, 3 * most, &addr, &alice));
 }
 
 static void failures_are_forgotten(void **state)
@@ -120,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(dead_address_is_left_alone_for_longer_and_longer, reset),
+        cmocka_unit_test_setup(a_lonely_node_tries_again_soon, reset),
         cmocka_unit_test_setup(failures_are_forgotten, reset),
         cmocka_unit_test_setup(wrong_peer_concerns_that_peer_only, reset),
         cmocka_unit_test_setup(a_node_that_stopped_is_left_alone_until_it_is_back, reset),
