@@ -18,7 +18,7 @@
 /* The pause after a failure doubles from one to the other, +- 20 %. */
 #define SG_RT_PATH_PAUSE_NS SG_NS_PER_S
 #define SG_RT_PATH_PAUSE_MAX_NS (60 * SG_NS_PER_S)
-/* .. and of a node without any neighbour, which has to find one: who comes back does so anywhere. */
+/* .. and of a node without any neighbour, which has to find one: somebody is there again. */
 #define SG_RT_PATH_PAUSE_LONELY_NS (8 * SG_NS_PER_S)
 /* Failures of an address that was left alone for so long after its pause are forgotten. */
 #define SG_RT_PATH_FORGET_NS (600 * SG_NS_PER_S)

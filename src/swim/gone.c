@@ -1,7 +1,7 @@
 /* Who has gone.
  *
  * By its own word, for as long as the dead are kept, or given up by an operator, for ten minutes:
- * nobody is believed meanwhile who says that it lives, also none that has slept through the goodbye.
+ * nobody is believed meanwhile who says that it lives, nor who has slept through the goodbye.
  *
  * And who was silent when it was asked: who says that it lives may be right, so it is asked again,
  * but nobody is told of it before it answers. Otherwise those who have not asked it yet and those
