@@ -96,6 +96,31 @@ static void set_hints(struct sg_book *book, struct sg_book_entry *entry,
         *entry->wide = *hints;
 }
 
+static bool has_hint(const struct sg_hints *hints, const void *bytes, uint8_t len)
+{
+    for (uint8_t i = 0; i < hints->count; i++) {
+        if (hints->hint[i].len == len && memcmp(hints->hint[i].b, bytes, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What else is said is tried after what was said first, which may be the truth. */
+static void add_hearsay(struct sg_book *book, struct sg_book_entry *entry,
+                        const struct sg_hints *hints)
+{
+    struct sg_hints both;
+    sg_book_get(book, &entry->peer, &both);
+    for (uint8_t i = 0; i < hints->count; i++) {
+        if (has_hint(&both, hints->hint[i].b, hints->hint[i].len))
+            continue;
+        uint8_t place = both.count < SG_HINTS_MAX ? both.count++ : SG_HINTS_MAX - 1;
+        both.hint[place] = hints->hint[i];
+        set_hints(book, entry, &both);
+        return;
+    }
+}
+
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand)
 {
@@ -112,15 +137,22 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
     struct sg_book_entry *entry = &book->entries[at];
     if (entry->first_hand && !first_hand)
         return;
+    if (!first_hand && (entry->len > 0 || entry->wide != NULL) && !entry->is_doubted) {
+        add_hearsay(book, entry, hints);
+        return;
+    }
     set_hints(book, entry, hints);
     entry->first_hand = first_hand;
+    entry->is_doubted = false;
 }
 
 void sg_book_doubt(struct sg_book *book, const struct sg_peer_id *peer)
 {
     uint32_t at = sg_index_get(&book->index, peer->b);
-    if (at != SG_INDEX_NONE && !book->entries[at].is_pinned)
-        book->entries[at].first_hand = false;
+    if (at == SG_INDEX_NONE || book->entries[at].is_pinned)
+        return;
+    book->entries[at].first_hand = false;
+    book->entries[at].is_doubted = true;
 }
 
 void sg_book_pin(struct sg_book *book, const struct sg_peer_id *peer, bool on)

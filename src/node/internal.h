@@ -24,7 +24,8 @@ struct sg_core_out *sg_emit_place(struct sg_core *core, struct sg_buf *buf);
 void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
                   const struct sg_index_keys *keys);
 void sg_book_fini(struct sg_book *book);
-/* Learns hints, unless memory is out; hearsay never replaces what was observed first hand. */
+/* Learns hints, unless memory is out; hearsay never replaces what was observed first
+ * hand, and stands behind what was said first, until a dial has failed. */
 void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
                    const struct sg_hints *hints, bool first_hand);
 /* Contacts: kept, and not replaced by hearsay. */

@@ -321,7 +321,8 @@ static bool meta_differs(const struct sg_core *core, const struct sg_peer_id *su
 }
 
 /* A member signs as many records as it likes, and each goes over every link of the network: more
- * than one that refutes all the time makes are not passed on. Tables tell the others of the last. */
+ * than one that refutes all the time makes are not passed on. Tables tell the others of the
+ * last. */
 static bool may_pass(struct sg_core *core, const struct sg_peer_id *subject,
                      const struct sg_swim_record *record)
 {

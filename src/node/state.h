@@ -206,8 +206,9 @@ struct sg_book_entry {
     struct sg_peer_id peer;
     struct sg_hints *wide; /* NULL = small */
     bool first_hand;
-    bool is_pinned; /* a contact's: given by the user, not lost to hearsay */
-    uint8_t len;    /* of small, 0 = none */
+    bool is_doubted; /* it could not be dialled there */
+    bool is_pinned;  /* a contact's: given by the user, not lost to hearsay */
+    uint8_t len;     /* of small, 0 = none */
     uint8_t small[SG_BOOK_SMALL];
 };
 

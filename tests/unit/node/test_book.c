@@ -43,8 +43,6 @@ static void hearsay_never_replaces_what_was_observed(void **state)
     expect(&book, 1, 0);
     learn(&book, 1, 10, false);
     expect(&book, 1, 10);
-    learn(&book, 1, 11, false);
-    expect(&book, 1, 11);
     learn(&book, 1, 12, true);
     learn(&book, 1, 13, false);
     expect(&book, 1, 12);
@@ -52,6 +50,28 @@ static void hearsay_never_replaces_what_was_observed(void **state)
     expect(&book, 1, 14);
     sg_book_learn(&book, &one, &none, true);
     expect(&book, 1, 14);
+    sg_book_fini(&book);
+}
+
+/* Somebody names another address: it is tried as well, after the first. */
+static void hearsay_does_not_turn_addresses(void **state)
+{
+    struct sg_book book;
+    struct sg_peer_id one = {{1}};
+    struct sg_hints hints;
+    (void)state;
+    sg_book_init(&book, sg_mem_default(), 4, &keys);
+    for (uint8_t n = 10; n < 15; n++) {
+        learn(&book, 1, n, false);
+        learn(&book, 1, 10, false);
+        sg_book_get(&book, &one, &hints);
+        assert_int_equal(hints.count, n == 10 ? 1 : 2);
+        assert_int_equal(hints.hint[0].b[0], 10);
+        assert_int_equal(hints.hint[hints.count - 1].b[0], n);
+    }
+    sg_book_doubt(&book, &one); /* neither is right */
+    learn(&book, 1, 20, false);
+    expect(&book, 1, 20);
     sg_book_fini(&book);
 }
 
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test(hearsay_never_replaces_what_was_observed),
         cmocka_unit_test(hints_of_every_length_are_kept),
         cmocka_unit_test(no_memory_for_more),
+        cmocka_unit_test(hearsay_does_not_turn_addresses),
         cmocka_unit_test(a_full_book_forgets_its_oldest_entry),
         cmocka_unit_test(groups_are_public_networks),
     };
