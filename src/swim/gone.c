@@ -7,6 +7,9 @@
  * but nobody is told of it before it answers. Otherwise those who have not asked it yet and those
  * who have would tell each other of it for ever, long after it has left, or when it never was.
  *
+ * When one that was held for dead lives, others may have been cut off as well: all who were silent
+ * are believed again.
+ *
  * When nodes are stopped one after another there are as many of them as there are members, so the
  * memory may become as large as the table of those; with less, those who left first come back by
  * what is still said of them. It is a hash table by rank, which nobody can foresee: whoever an
@@ -63,6 +66,15 @@ struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_i
 void sg_swim_gone_forget(struct sg_swim_gone *gone)
 {
     gone->until = 1; /* over, but others may be found behind it */
+}
+
+void sg_swim_gone_trust(struct sg_swim *m)
+{
+    for (uint32_t i = 0; m->gone != NULL && i <= m->gone_mask; i++) {
+        struct sg_swim_gone *gone = &m->gone[i];
+        if (is_remembered(m, gone) && gone->why == SG_SWIM_GONE_SILENT)
+            sg_swim_gone_forget(gone);
+    }
 }
 
 /* How many are remembered; first: who left before all others, NULL for nobody. */

@@ -316,6 +316,8 @@ void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarna
 /* The memory of it, or NULL; valid until the next is added. */
 struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id);
 void sg_swim_gone_forget(struct sg_swim_gone *gone);
+/* Nobody is doubted any more for having been silent. */
+void sg_swim_gone_trust(struct sg_swim *m);
 void sg_swim_gone_check(const struct sg_swim *m);
 
 /* ---- queue.c: rumors and the packets that carry them ---- */

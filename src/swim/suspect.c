@@ -295,6 +295,8 @@ static bool come_back(struct sg_swim *m, uint16_t slot)
     if (!sg_swim_revive(m, slot))
         return false;
     m->member[slot].is_told = true;
+    if (m->config.proofs)
+        sg_swim_gone_trust(m);
     m->stats.deaths_undone++;
     sg_swim_event(m, SG_SWIM_OUT_JOIN, slot);
     return true;
@@ -385,7 +387,8 @@ static void on_alive(struct sg_swim *m, const struct sg_swim_rumor *rumor, uint1
     }
     struct sg_swim_member *e = &m->member[slot];
     if (m->config.proofs) {
-        if (e->state != SG_SWIM_IS_DEAD && !e->is_doubted)
+        bool is_doubted = e->is_doubted && sg_swim_gone_find(m, &e->id) != NULL;
+        if (e->state != SG_SWIM_IS_DEAD && !is_doubted)
             say_join(m, slot);
         return;
     }

@@ -246,6 +246,24 @@ static void who_was_silent_is_doubted(void **state)
     bench_close(&b);
 }
 
+/* A network that was cut has come together: the silent were on the other side. */
+static void the_return_of_one_lets_all_be_believed(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_with(&b, "ab");
+    heard(&b, "a");
+    says(&b, "a", SG_SWIM_ALIVE, "far", BOOT(7), NULL);
+    assert_true(ask_in_vain(&b, "far"));
+    assert_string_equal(says(&b, "a", SG_SWIM_ALIVE, "far", BOOT(7), NULL), "");
+    kill_member(&b, "b");
+    assert_string_equal(says(&b, "a", SG_SWIM_ALIVE, "far", BOOT(7), NULL), "");
+    assert_non_null(strstr(heard(&b, "b"), "join b"));
+    assert_non_null(strstr(says(&b, "a", SG_SWIM_ALIVE, "far", BOOT(7), NULL), "join far 7.0\n"));
+    assert_true(is_in_table(&b, "far"));
+    bench_close(&b);
+}
+
 /* What somebody signed in an earlier life, while a later one is known by hearsay alone. */
 static void an_earlier_life_says_nothing_of_this_one(void **state)
 {
@@ -346,6 +364,7 @@ int main(void)
         cmocka_unit_test(the_dead_come_back_at_first_hand),
         cmocka_unit_test(phantoms_are_dropped_without_a_verdict),
         cmocka_unit_test(who_was_silent_is_doubted),
+        cmocka_unit_test(the_return_of_one_lets_all_be_believed),
         cmocka_unit_test(an_earlier_life_says_nothing_of_this_one),
         cmocka_unit_test(paper_believes_what_it_hears),
         cmocka_unit_test(forgetting_the_dead_spreads),
