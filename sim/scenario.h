@@ -1,6 +1,7 @@
 /* A scenario in memory: what its text has become. The flow: scenario_parse.c (lines, words,
  * variables) -> scenario_words.c (durations, shares, nodes) -> scenario_lines.c (one function per
- * command) -> this struct -> scenario.c (runs it) -> faults.c (what an action does). */
+ * command) -> this struct -> scenario_check.c (is it one?) -> scenario.c (runs it) ->
+ * scenario_faults.c (what an action does). */
 #ifndef SG_SIM_SCENARIO_H
 #define SG_SIM_SCENARIO_H
 
@@ -81,6 +82,7 @@ struct sg_sim_adversary_line {
     bool is_always;         /* before time 0 as well */
     bool is_first;          /* starts before the honest nodes */
     uint32_t target;        /* the node it is after, SG_SIM_NONE = all */
+    uint32_t line;
 };
 
 enum sg_sim_op { SG_SIM_LT, SG_SIM_LE, SG_SIM_EQ, SG_SIM_GE, SG_SIM_GT, SG_SIM_NE };
@@ -177,5 +179,9 @@ SG_MUST_USE sg_err sg_sim_line_at(struct sg_sim_line *line);
 /* "set hpv.active 5". */
 SG_MUST_USE sg_err sg_sim_line_set(struct sg_sim_line *line);
 void sg_sim_knobs_apply(const struct sg_sim_scenario *scenario, struct sg_core_config *config);
+
+/* ---- scenario_check.c ---- */
+/* The scenario is whole, config->nodes included: what its lines ask for can happen. */
+SG_MUST_USE sg_err sg_sim_scenario_check(struct sg_sim_line *line);
 
 #endif

@@ -188,7 +188,8 @@ static sg_err read_adversary(struct sg_sim_line *line)
     static const char *const names[] = {"honest",  "liar",  "ghost",  "replay", "storm",
                                         "flapper", "sybil", "censor", "degrade"};
     struct sg_sim_scenario *scenario = line->scenario;
-    struct sg_sim_adversary_line adversary = {.role = SG_SIM_HONEST, .target = SG_SIM_NONE};
+    struct sg_sim_adversary_line adversary = {
+        .role = SG_SIM_HONEST, .target = SG_SIM_NONE, .line = line->number};
     bool ok = line->count >= 3 && sg_sim_word_who(line->word[1], &adversary.who) &&
               adversary.who.kind <= SG_SIM_WHO_COUNT;
     for (size_t i = 1; ok && i < sizeof(names) / sizeof(names[0]); i++) {

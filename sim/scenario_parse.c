@@ -307,7 +307,7 @@ static sg_err finish(struct sg_sim_line *line, struct sg_sim_scenario *scenario)
                        scenario->safety_ns + scenario->converge_ns + 5 * SG_NS_PER_S;
     if (config->limit_ns > TOTAL_NS_MAX)
         return sg_sim_line_bad(line, "this takes more than 40 days of virtual time");
-    return SG_OK;
+    return sg_sim_scenario_check(line);
 }
 
 static void set_defaults(struct sg_sim_scenario *scenario)

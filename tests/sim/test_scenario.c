@@ -103,6 +103,8 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"set swim.flood 1\n" END, 1, "on or off"},
         {"set swim.period 5\n" END, 1, "a time"},
         {"adversary 5 angel\n" END, 1, "liar|ghost"},
+        {"nodes 10\nadversary 50% sybil at node:99\n" END, 2, "the last one is node:9"},
+        {"adversary 5 censor at node:10\nnodes 10\n" END, 1, "no node:10,"},
         {"expect isolate == 0\n" END, 1, "isolated"},
         {"expect known_by_all p51 < 1s\n" END, 1, "known_by_all p50"},
         {"expect isolated = 0\n" END, 1, "OP one of"},
@@ -148,6 +150,18 @@ static void test_variables_small_lines_and_settings(void **state)
     s = parse(text, &(struct sg_sim_settings){vars, 1, true});
     assert_int_equal(s->config.nodes, 44);
     sg_sim_scenario_free(s);
+}
+
+/* A lost disk makes one node more, whose number may be named, too. */
+static void test_the_last_node_can_be_attacked(void **state)
+{
+    static const char *const texts[] = {
+        "nodes 10\nadversary 5 sybil at node:9\n" END,
+        "nodes 10\nadversary 5 sybil at node:10\nat 1s kill 1 for 1s lost-disk\n" END,
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        sg_sim_scenario_free(parse(texts[i], NULL));
 }
 
 static void test_every_built_in_scenario_parses(void **state)
@@ -322,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_complaints_name_line_and_remedy),
         cmocka_unit_test(test_labs_are_decided_by_the_seed),
         cmocka_unit_test(test_variables_small_lines_and_settings),
+        cmocka_unit_test(test_the_last_node_can_be_attacked),
         cmocka_unit_test(test_every_built_in_scenario_parses),
         cmocka_unit_test(test_expectations_can_fail),
         cmocka_unit_test(test_crashes_are_counted_and_detected),
