@@ -52,6 +52,14 @@ grep -q '</svg>' result/seed2-overlay.svg || fail 'there is no chart'
 expect_exit 0 saorsa sim --scenario ./mine.scn --json
 is_json last.out
 
+begin 'the largest seed is the last one'
+most=18446744073709551615
+expect_exit 0 timeout 60 "$SAORSA_BIN" sim --scenario ./mine.scn --seeds ${most%5}4..$most --json
+[ "$(json last.out '[r["seed"] for r in o["runs"]]')" = "['${most%5}4', '$most']" ] ||
+    fail 'other seeds'
+expect_exit 0 saorsa sim --nodes 3 --messages 1 --seed $most --json
+[ "$(json last.out 'o["seed"]')" = $most ] || fail 'another seed'
+
 begin 'scenarios: a seed that fails says how to see it again'
 expect_exit 1 saorsa sim --scenario ./mine.scn --set 'at=4s' --set nodes=9
 expect_text last.err "replay: saorsa sim --scenario './mine.scn' --seeds 1 --set 'at=4s'"
