@@ -52,7 +52,7 @@ struct sg_sim_action {
     enum sg_sim_action_kind kind;
     struct sg_sim_who who;
     sg_time_ns at;    /* from time 0 of the scenario */
-    uint64_t every;   /* 0 = once */
+    uint64_t every;   /* 0 = once, else at least a millisecond */
     sg_time_ns until; /* of the repetition */
     uint64_t length;  /* "for"; 0 = till the end of the safety phase, or for good */
     double share;
@@ -128,8 +128,9 @@ struct sg_sim_scenario {
     bool has_publish;
     double publish_rate;
     sg_time_ns publish_from, publish_until; /* until 0 = end of the safety phase */
-    sg_time_ns safety_ns;                   /* then all faults are healed .. */
-    uint64_t converge_ns;                   /* .. and so long convergence is waited for; 0 = not */
+    uint32_t publish_line;
+    sg_time_ns safety_ns; /* then all faults are healed .. */
+    uint64_t converge_ns; /* .. and so long convergence is waited for; 0 = not */
     uint64_t sample_ns;
     bool wants_graph, wants_heap;
     uint32_t contacts; /* honest ones of each honest node */
@@ -181,6 +182,8 @@ SG_MUST_USE sg_err sg_sim_line_set(struct sg_sim_line *line);
 void sg_sim_knobs_apply(const struct sg_sim_scenario *scenario, struct sg_core_config *config);
 
 /* ---- scenario_check.c ---- */
+/* How often it happens; until is that of the whole scenario at most. */
+uint64_t sg_sim_action_times(const struct sg_sim_action *action);
 /* The scenario is whole, config->nodes included: what its lines ask for can happen. */
 SG_MUST_USE sg_err sg_sim_scenario_check(struct sg_sim_line *line);
 
