@@ -1,5 +1,6 @@
 /* saorsa sim: the protocol with many nodes in virtual time. */
 #include <stdio.h>
+#include <string.h>
 
 #include <saorsa/sim.h>
 
@@ -147,6 +148,75 @@ static int simulate(const struct sim_args *args)
     return print(args, &result);
 }
 
+/* Options of a run without a scenario, and what says the same with one: the words before and after
+ * the value of the option, or without an end all of it. */
+static const struct {
+    const char *name, *instead, *end;
+} PLAIN[] = {
+    {"nodes", "--set nodes=", ""},
+    {"seed", "--seeds ", ""},
+    {"delay-ms", "--set link.delay=", "ms"},
+    {"jitter", "--set link.jitter=", "%"},
+    {"loss", "--set link.loss=", ""},
+    {"duplicate", "--set link.duplicate=", ""},
+    {"reorder", "--set link.reorder=", ""},
+    {"messages", "--set 'publish=rate 10 until 30s'", NULL},
+    {"rate", "--set 'publish=rate ", "'"},
+    {"size", "--set 'publish=rate 10 size ", "'"},
+    {"kill", "--set 'at=30s kill 10%'", NULL},
+    {"restart", "--set 'at=30s kill 10% for 10s'", NULL},
+    {"partition", "--set 'at=30s partition half for 60s'", NULL},
+    {"partition-at", "--set 'at=30s partition half for 60s'", NULL},
+    {"partition-for", "--set 'at=30s partition half for 60s'", NULL},
+    {"limit", "--set 'phase=safety until ", "s'"},
+    {"no-check", "--set check=off", NULL},
+    {"warmup", NULL, NULL},
+    {"reorder-within", NULL, NULL},
+};
+
+/* An option that a scenario would pass over in silence is refused with what to write instead. */
+static int refuse_plain(const struct sg_opt_set *set, const struct sg_opt_args *given)
+{
+    for (size_t i = 0; i < SG_COUNT(PLAIN); i++) {
+        const char *value = sg_opt_given(set, given, PLAIN[i].name);
+        if (value == NULL)
+            continue;
+        if (PLAIN[i].instead == NULL)
+            return sg_opt_usage_error(&sg_cmd_sim, "a scenario knows no --%s: leave it out",
+                                      PLAIN[i].name);
+        return sg_opt_usage_error(&sg_cmd_sim, "a scenario takes no --%s: write %s%.40s%s",
+                                  PLAIN[i].name, PLAIN[i].instead,
+                                  PLAIN[i].end != NULL ? value : "",
+                                  PLAIN[i].end != NULL ? PLAIN[i].end : "");
+    }
+    return SG_EXIT_OK;
+}
+
+/* What stands beside an option that prints something and takes nothing else. */
+static int refuse_beside(const struct sg_opt_set *set, const struct sg_opt_args *given,
+                         const char *name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const char *other = set->opts[i].name;
+        if (given->given[i] != NULL && strcmp(other, name) != 0)
+            return sg_opt_usage_error(&sg_cmd_sim, "--%s and --%s do not go together", name, other);
+    }
+    return SG_EXIT_OK;
+}
+
+/* Whether all options that are there have a meaning together. */
+static int check_given(const struct sg_opt_set *set, const struct sg_opt_args *given,
+                       const struct sim_args *args)
+{
+    if (args->list)
+        return refuse_beside(set, given, "list");
+    if (args->show != NULL)
+        return refuse_beside(set, given, "show");
+    if (args->scenario.name != NULL)
+        return refuse_plain(set, given);
+    return SG_EXIT_OK;
+}
+
 /* What the options ask for. */
 static int act(struct sim_args *args)
 {
@@ -178,7 +248,7 @@ static int run(int argc, char **argv)
         {"seeds", SG_OPT_TEXT, &args.scenario.seeds, "A..B",
          "of a scenario, one run each [as it says]", 0, 0},
         {"set", SG_OPT_LIST, &args.scenario.setting, "KEY=VALUE",
-         "of a scenario: a variable, or e.g. nodes=50 (many times)", 0, 0},
+         "of a scenario: a variable, or e.g. nodes=50 or\n'publish=rate 5' (many times)", 0, 0},
         {"small", SG_OPT_FLAG, &args.scenario.small, NULL, "a scenario at its small scale", 0, 0},
         {"out", SG_OPT_TEXT, &args.scenario.out, "DIR",
          "write result.json and charts (SVG) of a scenario", 0, 0},
@@ -215,7 +285,8 @@ static int run(int argc, char **argv)
     int code;
     if (!sg_opt_begin(&set, argc, argv, &rest, &code))
         return code;
-    return act(&args);
+    code = check_given(&set, &rest, &args);
+    return code != SG_EXIT_OK ? code : act(&args);
 }
 
 const struct sg_command sg_cmd_sim = {

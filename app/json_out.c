@@ -31,6 +31,11 @@ json_t *sg_json_large(uint64_t value)
     return json_string(text);
 }
 
+json_t *sg_json_seed(uint64_t seed)
+{
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : sg_json_large(seed);
+}
+
 /* Gives object when all went well; otherwise drops it. */
 static json_t *finished(json_t *object, bool ok)
 {

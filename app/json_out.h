@@ -21,6 +21,8 @@ json_t *sg_json_member(const struct sg_member *member);
 json_t *sg_json_contact(const struct sg_contact *contact);
 /* A number that may exceed 2^53, as text. */
 json_t *sg_json_large(uint64_t value);
+/* A seed: a number, as text only above what an integer of JSON holds here, 2^63 - 1. */
+json_t *sg_json_seed(uint64_t seed);
 /* All fields of a message, with the payload as sg_json_set_payload puts it. topic: its name. */
 json_t *sg_json_message(const struct sg_message *message, const char *topic);
 /* Whether bytes are UTF-8 text without control characters other than tab, newline and return. */

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -189,6 +190,14 @@ static enum sg_opt_result assign(const struct sg_opt *opt, const char *text,
     return bad(args, "--%s cannot be read", opt->name);
 }
 
+/* Notes that an option is there, and takes its value. */
+static enum sg_opt_result give(const struct sg_opt_set *set, const struct sg_opt *opt,
+                               const char *text, struct sg_opt_args *args)
+{
+    args->given[opt - set->opts] = text != NULL ? text : "";
+    return assign(opt, text, args);
+}
+
 /* Reads the option in argv[*at] and steps over what it took. */
 static enum sg_opt_result take_option(const struct sg_opt_set *set, char **argv, int *at,
                                       struct sg_opt_args *args)
@@ -201,14 +210,14 @@ static enum sg_opt_result take_option(const struct sg_opt_set *set, char **argv,
     if (opt->kind == SG_OPT_FLAG) {
         if (given.value != NULL)
             return bad(args, "--%s takes no value", opt->name);
-        return assign(opt, NULL, args);
+        return give(set, opt, NULL, args);
     }
     if (given.value != NULL)
-        return assign(opt, given.value, args);
+        return give(set, opt, given.value, args);
     if (argv[*at] == NULL)
         return bad(args, "--%s wants a value: --%s %s", opt->name, opt->name, opt->arg);
     *at += 1;
-    return assign(opt, argv[*at - 1], args);
+    return give(set, opt, argv[*at - 1], args);
 }
 
 /* Whether a usage begins with verbs, as "a|b|c FILE", and a word is none of them. */
@@ -255,6 +264,7 @@ enum sg_opt_result sg_opt_parse(const struct sg_opt_set *set, int argc, char **a
 {
     bool only_arguments = false;
     enum sg_opt_result result = SG_OPT_OK;
+    assert(set->count <= SG_OPT_MAX);
     memset(args, 0, sizeof(*args));
     for (int at = 1; at < argc && result == SG_OPT_OK;) {
         const char *word = argv[at];
@@ -275,6 +285,16 @@ enum sg_opt_result sg_opt_parse(const struct sg_opt_set *set, int argc, char **a
     if (result == SG_OPT_OK && args->count < set->args_min)
         return wrong_count(set, NULL, args);
     return result;
+}
+
+const char *sg_opt_given(const struct sg_opt_set *set, const struct sg_opt_args *args,
+                         const char *name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->opts[i].name, name) == 0)
+            return args->given[i];
+    }
+    return NULL;
 }
 
 /* Prints help text; its further lines begin below the first. */

@@ -45,11 +45,14 @@ struct sg_opt_set {
 };
 
 #define SG_OPT_ARGS_MAX 4
+/* Options of one command. */
+#define SG_OPT_MAX 64
 
 struct sg_opt_args {
     const char *items[SG_OPT_ARGS_MAX];
     size_t count;
-    char error[256]; /* after SG_OPT_BAD: one line without the program's name */
+    const char *given[SG_OPT_MAX]; /* by option: its last value, "" of a flag; NULL = not given */
+    char error[256];               /* after SG_OPT_BAD: one line without the program's name */
 };
 
 enum sg_opt_result { SG_OPT_OK, SG_OPT_HELP, SG_OPT_BAD };
@@ -57,6 +60,9 @@ enum sg_opt_result { SG_OPT_OK, SG_OPT_HELP, SG_OPT_BAD };
 /* Reads argv[1 ..]; texts are borrowed from argv. Prints nothing. */
 enum sg_opt_result sg_opt_parse(const struct sg_opt_set *set, int argc, char **argv,
                                 struct sg_opt_args *args);
+/* What the command line says of an option of the set; NULL when it is not there. */
+const char *sg_opt_given(const struct sg_opt_set *set, const struct sg_opt_args *args,
+                         const char *name);
 void sg_opt_print_help(const struct sg_opt_set *set, FILE *out);
 
 /* sg_opt_parse for commands: prints help or the error. True when the command should go on,

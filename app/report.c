@@ -207,7 +207,7 @@ static void put_simulation(json_t *object, const struct sg_app_report_simulation
     char hash[SG_FMT_CAP];
     snprintf(hash, sizeof(hash), "%016llx", (ull)sim->trace_hash);
     (void)json_object_set_new(object, "trace_hash", json_string(hash));
-    put_count(object, "seed", sim->seed);
+    (void)json_object_set_new(object, "seed", sg_json_seed(sim->seed));
     put_count(object, "events", sim->events);
     put_real(object, "virtual_s", sim->virtual_s);
     put_real(object, "wall_s", sim->wall_s);

@@ -76,7 +76,7 @@ bool sg_app_results_add(struct sg_app_results *results, uint64_t seed,
     if (results->runs == NULL)
         results->runs = json_array();
     snprintf(hash, sizeof(hash), "%016llx", (ull)report->trace_hash);
-    (void)json_object_set_new(run, "seed", json_integer((json_int_t)seed));
+    (void)json_object_set_new(run, "seed", sg_json_seed(seed));
     (void)json_object_set_new(run, "ok", json_boolean(sg_sim_result_is_met(result)));
     (void)json_object_set_new(run, "trace_hash", json_string(hash));
     (void)json_object_set_new(run, "events", json_integer((json_int_t)report->events));

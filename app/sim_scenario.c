@@ -216,8 +216,9 @@ static int run_all(const struct sg_app_scenario_args *args, const struct sg_sim_
         return SG_EXIT_FAILURE;
     }
     signal(SIGABRT, on_abort);
-    for (; show.seed <= last && code == SG_EXIT_OK; show.seed++)
+    do
         code = run_seed(args, scenario, &show, &results);
+    while (code == SG_EXIT_OK && show.seed++ < last); /* the last one may be the largest number */
     signal(SIGABRT, SIG_DFL);
     if (code == SG_EXIT_OK && args->out != NULL && !sg_app_results_write(&results, args->out))
         code = SG_EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* A scenario in memory: what its text has become. The flow: scenario_parse.c (lines, words,
  * variables) -> scenario_words.c (durations, shares, nodes) -> scenario_lines.c (one function per
- * command) -> this struct -> scenario.c (runs it) -> faults.c (what an action does). */
+ * command) -> this struct -> scenario_check.c (is it one?) -> scenario.c (runs it) ->
+ * scenario_faults.c (what an action does). */
 #ifndef SG_SIM_SCENARIO_H
 #define SG_SIM_SCENARIO_H
 
@@ -51,7 +52,7 @@ struct sg_sim_action {
     enum sg_sim_action_kind kind;
     struct sg_sim_who who;
     sg_time_ns at;    /* from time 0 of the scenario */
-    uint64_t every;   /* 0 = once */
+    uint64_t every;   /* 0 = once, else at least a millisecond */
     sg_time_ns until; /* of the repetition */
     uint64_t length;  /* "for"; 0 = till the end of the safety phase, or for good */
     double share;
@@ -81,6 +82,7 @@ struct sg_sim_adversary_line {
     bool is_always;         /* before time 0 as well */
     bool is_first;          /* starts before the honest nodes */
     uint32_t target;        /* the node it is after, SG_SIM_NONE = all */
+    uint32_t line;
 };
 
 enum sg_sim_op { SG_SIM_LT, SG_SIM_LE, SG_SIM_EQ, SG_SIM_GE, SG_SIM_GT, SG_SIM_NE };
@@ -126,8 +128,9 @@ struct sg_sim_scenario {
     bool has_publish;
     double publish_rate;
     sg_time_ns publish_from, publish_until; /* until 0 = end of the safety phase */
-    sg_time_ns safety_ns;                   /* then all faults are healed .. */
-    uint64_t converge_ns;                   /* .. and so long convergence is waited for; 0 = not */
+    uint32_t publish_line;
+    sg_time_ns safety_ns; /* then all faults are healed .. */
+    uint64_t converge_ns; /* .. and so long convergence is waited for; 0 = not */
     uint64_t sample_ns;
     bool wants_graph, wants_heap;
     uint32_t contacts; /* honest ones of each honest node */
@@ -177,5 +180,11 @@ SG_MUST_USE sg_err sg_sim_line_at(struct sg_sim_line *line);
 /* "set hpv.active 5". */
 SG_MUST_USE sg_err sg_sim_line_set(struct sg_sim_line *line);
 void sg_sim_knobs_apply(const struct sg_sim_scenario *scenario, struct sg_core_config *config);
+
+/* ---- scenario_check.c ---- */
+/* How often it happens; until is that of the whole scenario at most. */
+uint64_t sg_sim_action_times(const struct sg_sim_action *action);
+/* The scenario is whole, config->nodes included: what its lines ask for can happen. */
+SG_MUST_USE sg_err sg_sim_scenario_check(struct sg_sim_line *line);
 
 #endif

@@ -3,6 +3,9 @@
 
 #include "scenario.h"
 
+/* Less would be no fault, but a run without end. */
+#define EVERY_MIN_NS SG_NS_PER_MS
+
 static const struct verb {
     const char *name;
     enum sg_sim_action_kind kind;
@@ -140,6 +143,8 @@ sg_err sg_sim_line_at(struct sg_sim_line *line)
                                "write: at TIME %s [every TIME] [until TIME]; WHO: 50%%, 8, half, "
                                "all, seeds, node:3",
                                verb->usage);
+    if (action.every > 0 && action.every < EVERY_MIN_NS)
+        return sg_sim_line_bad(line, "every 1ms is the least");
     if (action.share > 0.9)
         return sg_sim_line_bad(line, "a loss of more than 90%% is no link: use partition");
     if (scenario->action_count == SG_SIM_ACTIONS_MAX)

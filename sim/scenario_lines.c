@@ -7,6 +7,11 @@
 #include "metrics.h"
 #include "scenario.h"
 
+/* The limits of sg_sim_config_check. */
+#define DELAY_MAX_NS (60 * SG_NS_PER_S)
+#define RATE_MIN 1e-3
+#define RATE_MAX 1e6
+
 sg_err sg_sim_line_bad(struct sg_sim_line *line, const char *format, ...)
 {
     va_list args;
@@ -55,7 +60,7 @@ static sg_err read_link(struct sg_sim_line *line)
         const char *value = line->word[i + 1];
         double share = 0;
         if (is(line, i, "delay")) {
-            ok = sg_sim_word_time(value, &config->delay_ns);
+            ok = sg_sim_word_time(value, &config->delay_ns) && config->delay_ns <= DELAY_MAX_NS;
         } else if (is(line, i, "loss")) {
             ok = sg_sim_word_share(value, &config->loss) && config->loss <= 0.9;
         } else if (is(line, i, "duplicate")) {
@@ -69,7 +74,8 @@ static sg_err read_link(struct sg_sim_line *line)
     }
     return ok ? SG_OK
               : sg_sim_line_bad(line, "write: link [delay 10ms] [jitter 10%%] [loss 1%%] "
-                                      "[duplicate 1%%] [reorder 1%%], loss at most 90%%");
+                                      "[duplicate 1%%] [reorder 1%%], delay at most 60s, loss at "
+                                      "most 90%%");
 }
 
 static sg_err read_join(struct sg_sim_line *line)
@@ -101,7 +107,8 @@ static sg_err read_publish(struct sg_sim_line *line)
     for (uint32_t i = 1; ok && i + 1 < line->count; i += 2) {
         const char *value = line->word[i + 1];
         if (is(line, i, "rate"))
-            ok = sg_sim_word_number(value, &scenario->publish_rate) && scenario->publish_rate > 0;
+            ok = sg_sim_word_number(value, &scenario->publish_rate) &&
+                 scenario->publish_rate >= RATE_MIN && scenario->publish_rate <= RATE_MAX;
         else if (is(line, i, "size"))
             ok = sg_sim_word_count(value, SG_LARGE_MAX, &size);
         else if (is(line, i, "from"))
@@ -110,9 +117,11 @@ static sg_err read_publish(struct sg_sim_line *line)
             ok = is(line, i, "until") && sg_sim_word_time(value, &scenario->publish_until);
     }
     scenario->has_publish = true;
+    scenario->publish_line = line->number;
     scenario->config.payload_len = (uint32_t)size;
     return ok ? SG_OK
-              : sg_sim_line_bad(line, "write: publish rate 10 [size 256] [from TIME] [until TIME]");
+              : sg_sim_line_bad(line, "write: publish rate 10 [size 256] [from TIME] [until TIME], "
+                                      "rate 0.001 .. 1000000");
 }
 
 static sg_err read_phase(struct sg_sim_line *line)
@@ -188,7 +197,8 @@ static sg_err read_adversary(struct sg_sim_line *line)
     static const char *const names[] = {"honest",  "liar",  "ghost",  "replay", "storm",
                                         "flapper", "sybil", "censor", "degrade"};
     struct sg_sim_scenario *scenario = line->scenario;
-    struct sg_sim_adversary_line adversary = {.role = SG_SIM_HONEST, .target = SG_SIM_NONE};
+    struct sg_sim_adversary_line adversary = {
+        .role = SG_SIM_HONEST, .target = SG_SIM_NONE, .line = line->number};
     bool ok = line->count >= 3 && sg_sim_word_who(line->word[1], &adversary.who) &&
               adversary.who.kind <= SG_SIM_WHO_COUNT;
     for (size_t i = 1; ok && i < sizeof(names) / sizeof(names[0]); i++) {

@@ -223,11 +223,8 @@ static uint64_t spares_of(const struct sg_sim_scenario *scenario)
     uint64_t spares = 0;
     for (uint32_t i = 0; i < scenario->action_count; i++) {
         const struct sg_sim_action *action = &scenario->actions[i];
-        uint64_t times = action->every > 0 && action->until > action->at
-                             ? 1 + (action->until - action->at) / action->every
-                             : 1;
         if (action->lost_disk)
-            spares += times * count_of(scenario, &action->who);
+            spares += sg_sim_action_times(action) * count_of(scenario, &action->who);
     }
     return spares;
 }
@@ -256,6 +253,7 @@ static sg_err finish_publish(struct sg_sim_line *line, struct sg_sim_scenario *s
         scenario->publish_until = scenario->safety_ns;
     double seconds = (double)sg_time_since(scenario->publish_until, scenario->publish_from) / 1e9;
     double messages = seconds * scenario->publish_rate;
+    line->number = scenario->publish_line;
     if (messages < 1 || messages > MESSAGES_MAX)
         return sg_sim_line_bad(line, "'publish' gives %g messages, 1 .. %d are allowed", messages,
                                MESSAGES_MAX);
@@ -264,6 +262,7 @@ static sg_err finish_publish(struct sg_sim_line *line, struct sg_sim_scenario *s
     config->rate = scenario->publish_rate;
     config->warmup = total / 10 > 0 ? total / 10 : 1;
     config->messages = total - config->warmup;
+    line->number = 0;
     return SG_OK;
 }
 
@@ -307,7 +306,7 @@ static sg_err finish(struct sg_sim_line *line, struct sg_sim_scenario *scenario)
                        scenario->safety_ns + scenario->converge_ns + 5 * SG_NS_PER_S;
     if (config->limit_ns > TOTAL_NS_MAX)
         return sg_sim_line_bad(line, "this takes more than 40 days of virtual time");
-    return SG_OK;
+    return sg_sim_scenario_check(line);
 }
 
 static void set_defaults(struct sg_sim_scenario *scenario)

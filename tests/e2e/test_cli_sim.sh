@@ -52,6 +52,14 @@ grep -q '</svg>' result/seed2-overlay.svg || fail 'there is no chart'
 expect_exit 0 saorsa sim --scenario ./mine.scn --json
 is_json last.out
 
+begin 'the largest seed is the last one'
+most=18446744073709551615
+expect_exit 0 timeout 60 "$SAORSA_BIN" sim --scenario ./mine.scn --seeds ${most%5}4..$most --json
+[ "$(json last.out '[r["seed"] for r in o["runs"]]')" = "['${most%5}4', '$most']" ] ||
+    fail 'other seeds'
+expect_exit 0 saorsa sim --nodes 3 --messages 1 --seed $most --json
+[ "$(json last.out 'o["seed"]')" = $most ] || fail 'another seed'
+
 begin 'scenarios: a seed that fails says how to see it again'
 expect_exit 1 saorsa sim --scenario ./mine.scn --set 'at=4s' --set nodes=9
 expect_text last.err "replay: saorsa sim --scenario './mine.scn' --seeds 1 --set 'at=4s'"
@@ -66,4 +74,47 @@ expect_text last.err 'there are: kill'
 expect_exit 2 saorsa sim --scenario nonsense
 expect_exit 2 saorsa sim --scenario halves --seeds 5..1
 expect_exit 2 saorsa sim --seeds 1..2
+
+begin 'scenarios: options of plain runs are refused with what to write instead'
+# instead HINT OPTION...: the hint is taken
+instead() {
+    hint=$1
+    shift
+    expect_exit 2 saorsa sim --scenario ./mine.scn "$@"
+    expect_one_line last.err
+    expect_text last.err "a scenario takes no $1: write $hint (see"
+    eval "set -- $hint"
+    got=0
+    saorsa sim --scenario ./mine.scn --set 'phase=safety until 31s' --set nodes=3 "$@" \
+        >last.out 2>last.err || got=$?
+    [ "$got" -le 1 ] || fail "what is to be written instead is refused: $hint"
+}
+instead '--set nodes=9' --nodes 9
+instead '--seeds 7' --seed 7
+instead '--set link.loss=0.05' --loss 0.05
+instead '--set link.loss=5%' --loss 5%
+instead '--set link.delay=20ms' --delay-ms 20
+instead '--set link.jitter=50%' --jitter 50
+instead '--set link.duplicate=1%' --duplicate 1%
+instead '--set link.reorder=1%' --reorder 1%
+instead "--set 'publish=rate 10 until 30s'" --messages 300
+instead "--set 'publish=rate 5'" --rate 5
+instead "--set 'publish=rate 10 size 64'" --size 64
+instead "--set 'phase=safety until 20s'" --limit 20
+instead '--set check=off' --no-check
+sed '/^let/d; s/\$at/3s/; s/until 15s/until 31s/' mine.scn >fixed.scn
+mv fixed.scn mine.scn
+instead "--set 'at=30s kill 10%'" --kill 10%
+instead "--set 'at=30s kill 10% for 10s'" --restart
+for option in '' -at -for; do
+    instead "--set 'at=30s partition half for 60s'" --partition$option 0.5
+done
+for option in --warmup=3 --reorder-within; do
+    expect_exit 2 saorsa sim --scenario ./mine.scn $option
+    expect_text last.err "knows no ${option%=*}: leave it out"
+done
+expect_exit 2 saorsa sim --list --nodes 5
+expect_text last.err '--list and --nodes do not go together'
+expect_exit 2 saorsa sim --show halves --json
+expect_text last.err '--show and --json do not go together'
 exit 0

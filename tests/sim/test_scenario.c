@@ -75,7 +75,6 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"lab eclipse sybils much\n" END, 1, "[sybils SHARE]"},
         {"lab hyparview told maybe\n" END, 1, "[told on|off]"},
         {"lab hyparview slots 3\n" END, 1, "[fail SHARE]"},
-        {"lab swim\n" END, 0, "go only"},
         {"nodes 5000\nlab swim\nexpect kills > 0\n", 0, "3 .. 4096"},
         {"lab eclipse sybils 99%\nexpect eclipsed == 0\n", 0, "95%"},
         {"nodes 0\n" END, 1, "1 .. 100000"},
@@ -84,6 +83,7 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"seeds 5..2\n" END, 1, "seeds 1..20"},
         {"link loss 95%\n" END, 1, "at most 90%"},
         {"link colour 5\n" END, 1, "link [delay"},
+        {"link delay 61s\n" END, 1, "delay at most 60s"},
         {"link delay -5ms\n" END, 1, "link [delay"},
         {"link delay 1e9s\n" END, 1, "link [delay"},
         {"at 5s\n" END, 1, "at TIME"},
@@ -93,7 +93,8 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"at 5s kill 5 name x\n" END, 1, "kill WHO"},
         {"at 5s stall 5\n" END, 1, "stall WHO for TIME"},
         {"at 5s kill 5 every 0s\n" END, 1, "kill WHO"},
-        {"\n\nat 11s kill 5\n" END, 3, "after the end"},
+        {"at 5s kill 5 every 1ns\n" END, 1, "every 1ms"},
+        {"at 5s kill 5 every 999us\n" END, 1, "every 1ms"},
         {"at 5s clock 5 by 1h\n" END, 1, "clock WHO by +1h"},
         {"at 5s loss 95%\n" END, 1, "use partition"},
         {"at 5s oneway 5 loss 10% up\n" END, 1, "in|out"},
@@ -108,7 +109,8 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"expect isolated = 0\n" END, 1, "OP one of"},
         {"expect isolated == many\n" END, 1, "VALUE such as"},
         {"publish rate 0\n" END, 1, "publish rate 10"},
-        {"publish rate 1000000\n" END, 0, "messages"},
+        {"publish rate 1000000\n" END, 1, "messages"},
+        {"publish rate 0.0001\n" END, 1, "rate 0.001 .. 1000000"},
         {"let x\n" END, 1, "let NAME VALUE"},
         {"nodes $n\n" END, 1, "no 'let n'"},
         {"small\n" END, 1, "small COMMAND"},
@@ -116,8 +118,40 @@ static void test_complaints_name_line_and_remedy(void **state)
         {"phase sleep until 5s\n" END, 1, "phase safety"},
         {"check maybe\n" END, 1, "check on"},
         {"metric everything\n" END, 1, "metric graph"},
-        {"nodes 90000\nat 1s kill 20% for 1s lost-disk\n" END, 0, "identities"},
         {"a b c d e f g h i j k l m n o p q r s t u\n" END, 1, "at most 20 words"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        refuse(cases[i].text, cases[i].line, cases[i].words);
+}
+
+/* What a line asks for is compared with all others, wherever they stand. */
+static void test_what_cannot_happen_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line;
+        const char *words;
+    } cases[] = {
+        {"lab swim\n" END, 0, "go only"},
+        {"\n\nat 11s kill 5\n" END, 3, "after the end"},
+        {"at 5s kill 50\nnodes 10\n" END, 1, "50 of 10 nodes"},
+        {"at 5s stall 10 for 1s\nnodes 10\n" END, 1, "9 can be drawn"},
+        {"nodes 10\nadversary 5 liar\nat 5s kill 5\n" END, 3, "4 can be drawn"},
+        {"nodes 10\nat 5s kill node:99\n" END, 2, "the last one is node:9"},
+        {"nodes 10\nat 5s restart node:10\n" END, 2, "the last one is node:9"},
+        {"at 5s heal\n" END, 1, "no 'partition WHO' comes before"},
+        {"at 1s partition half name x\nat 5s heal name nope\n" END, 2, "name nope' comes"},
+        {"at 6s partition half name x\nat 5s heal name x\n" END, 2, "name x' comes"},
+        {"at 1s partition half for 1s every 200ms\n" END, 1, "more than 32 partitions"},
+        {"nodes 10\nadversary 50 liar\n" END, 2, "50 attackers of 10 nodes"},
+        {"nodes 10\nadversary 50% liar\nadversary 4 ghost\n" END, 3, "here at most 3"},
+        {"nodes 10\nadversary 8 sybil at node:3\nadversary 1 ghost\n" END, 3, "here at most 0"},
+        {"adversary 5 liar from 10s\n" END, 1, "after the end"},
+        {"adversary 5 liar from 5s until 4s\n" END, 1, "ends before it begins"},
+        {"nodes 10\nadversary 50% sybil at node:99\n" END, 2, "the last one is node:9"},
+        {"adversary 5 censor at node:10\nnodes 10\n" END, 1, "no node:10,"},
+        {"nodes 90000\nat 1s kill 20% for 1s lost-disk\n" END, 0, "identities"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -148,6 +182,27 @@ static void test_variables_small_lines_and_settings(void **state)
     s = parse(text, &(struct sg_sim_settings){vars, 1, true});
     assert_int_equal(s->config.nodes, 44);
     sg_sim_scenario_free(s);
+}
+
+/* As far as it makes sense. A lost disk makes one node more, whose number may be named, too. */
+static void test_limits_are_allowed(void **state)
+{
+    static const char *const texts[] = {
+        "at 5s kill 9 every 1ms\nnodes 10\n" END,
+        "nodes 10\nat 5s kill 100%\nat 5s restart node:9\n" END,
+        "nodes 10\nat 5s kill 1 for 1s lost-disk\nat 8s kill node:10\n" END,
+        "nodes 10\nadversary 8 sybil at node:0\nat 5s kill 1\n" END,
+        "nodes 10\nadversary 5 liar\nadversary 3 ghost always until 1s\n" END,
+        "at 1s heal every 1s\nat 7s partition half\n" END,
+        "at 1s partition half name x\nat 5s heal name x\n" END,
+        "at 100ms partition half for 100ms every 310ms\n" END,
+        "nodes 1\nat 5s kill all\n" END,
+        "nodes 10\nadversary 5 sybil at node:9\n" END,
+        "nodes 10\nadversary 5 sybil at node:10\nat 1s kill 1 for 1s lost-disk\n" END,
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        sg_sim_scenario_free(parse(texts[i], NULL));
 }
 
 static void test_every_built_in_scenario_parses(void **state)
@@ -320,8 +375,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_complaints_name_line_and_remedy),
+        cmocka_unit_test(test_what_cannot_happen_is_refused),
         cmocka_unit_test(test_labs_are_decided_by_the_seed),
         cmocka_unit_test(test_variables_small_lines_and_settings),
+        cmocka_unit_test(test_limits_are_allowed),
         cmocka_unit_test(test_every_built_in_scenario_parses),
         cmocka_unit_test(test_expectations_can_fail),
         cmocka_unit_test(test_crashes_are_counted_and_detected),

@@ -75,6 +75,23 @@ static void test_all_kinds(void **state)
     assert_string_equal(args.items[1], "two");
 }
 
+/* Also an option with its default as its value is given. */
+static void test_given(void **state)
+{
+    struct values v = {.count = 5};
+    struct sg_opt_args args;
+    const struct sg_opt opts[] = {{"flag", SG_OPT_FLAG, &v.flag, NULL, "a flag", 0, 0},
+                                  {"text", SG_OPT_TEXT, &v.text, "T", "a text", 0, 0},
+                                  {"count", SG_OPT_COUNT, &v.count, "N", "a count", 2, 9}};
+    const struct sg_opt_set set = {&COMMAND, opts, SG_COUNT(opts), 0, 2};
+    (void)state;
+    assert_int_equal(PARSE(&v, &args, "--count=4", "--count", "5", "--flag"), SG_OPT_OK);
+    assert_string_equal(sg_opt_given(&set, &args, "count"), "5");
+    assert_string_equal(sg_opt_given(&set, &args, "flag"), "");
+    assert_null(sg_opt_given(&set, &args, "text"));
+    assert_null(sg_opt_given(&set, &args, "unknown"));
+}
+
 static void test_defaults_stay(void **state)
 {
     struct values v = {.count = 5, .text = "before"};
@@ -209,10 +226,15 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds),        cmocka_unit_test(test_defaults_stay),
-        cmocka_unit_test(test_end_of_options),   cmocka_unit_test(test_list_is_bounded),
-        cmocka_unit_test(test_errors),           cmocka_unit_test(test_times),
-        cmocka_unit_test(test_missing_argument), cmocka_unit_test(test_help),
+        cmocka_unit_test(test_all_kinds),
+        cmocka_unit_test(test_defaults_stay),
+        cmocka_unit_test(test_end_of_options),
+        cmocka_unit_test(test_list_is_bounded),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_missing_argument),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
