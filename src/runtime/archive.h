@@ -116,8 +116,8 @@ struct sg_rt_past {
  * wanted. SG_ERR_NO_MEMORY, SG_ERR_LIMIT. */
 SG_MUST_USE sg_err sg_rt_past_new(struct sg_node *node, const struct sg_subscription *sub,
                                   uint64_t last, struct sg_rt_past **out);
-/* NULL is allowed. */
-void sg_rt_past_free(struct sg_node *node, struct sg_rt_past *past);
+/* Nobody reads any more. NULL is allowed. */
+void sg_rt_past_free(const struct sg_mem *mem, struct sg_rt_past *past);
 /* The next message; not under the lock. SG_ERR_NOT_FOUND at the end, SG_ERR_NO_MEMORY. A database
  * that cannot be read ends it, and is reported. */
 SG_MUST_USE sg_err sg_rt_past_next(struct sg_node *node, const struct sg_subscription *sub,
