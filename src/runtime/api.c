@@ -169,7 +169,8 @@ void sg_subscription_free(struct sg_subscription *sub)
     if (sub == NULL)
         return;
     struct sg_node *node = sub->node;
-    const struct sg_core_in in = {.kind = SG_CORE_IN_UNSUBSCRIBE, .topic = sub->topic};
+    const struct sg_core_in in = {
+        .kind = SG_CORE_IN_UNSUBSCRIBE, .topic = sub->topic, .on = sub->options.durable};
     sg_rt_enter_any(node);
     (void)sg_rt_subs_remove(&node->subs, sub);
     sg_rt_tell(node, &in);
