@@ -268,16 +268,20 @@ static sg_err input_subscribe(struct sg_core *core, const struct sg_core_in *in)
         SG_TRY(sg_scope_open(core, &in->topic, &scope));
     if (scope->subscriptions++ == 0)
         sg_backfill_subscribed(core, scope);
-    scope->is_durable = scope->is_durable || in->on;
+    scope->durables += in->on ? 1 : 0;
     return SG_OK;
 }
 
 static sg_err input_unsubscribe(struct sg_core *core, const struct sg_core_in *in)
 {
     struct sg_scope *scope = sg_scope_find(core, &in->topic);
-    if (scope == NULL || scope->subscriptions == 0)
+    if (scope == NULL)
+        return SG_ERR_NOT_FOUND;
+    uint32_t of_this_kind = in->on ? scope->durables : scope->subscriptions - scope->durables;
+    if (of_this_kind == 0)
         return SG_ERR_NOT_FOUND;
     scope->subscriptions--;
+    scope->durables -= in->on ? 1 : 0;
     /* what was just published is still offered to the neighbours */
     scope->linger_until = scope->offered_until;
     if (scope->subscriptions == 0 && core->now >= scope->offered_until)

@@ -107,12 +107,12 @@ enum sg_core_in_kind {
                               * of enough neighbours for it. At the start, and about 10 s later */
     SG_CORE_IN_FRAME,        /* peer, lane or SG_LANE_DATAGRAM, bytes (borrowed), buf */
     SG_CORE_IN_PUSH_DROPPED, /* peer, topic, id, lane: the SEND with `droppable` found it full */
-    SG_CORE_IN_SUBSCRIBE,    /* topic: counted; on: the topic is durable from now on, its messages
-                              * are given out by STORE */
+    SG_CORE_IN_SUBSCRIBE,    /* topic, on: counted; while there is one with on, the topic is
+                              * durable: its messages are given out by STORE */
     SG_CORE_IN_PAST,         /* topic, id, past: what STORE gave out before a restart */
     SG_CORE_IN_PAST_FLOOR,   /* topic, wall_ms: what is signed before is not given. Before the first
                               * PAST: nobody knows any more whether a message from then was had */
-    SG_CORE_IN_UNSUBSCRIBE,  /* topic */
+    SG_CORE_IN_UNSUBSCRIBE,  /* topic, on: as it was subscribed; SG_ERR_NOT_FOUND */
     SG_CORE_IN_PRIORITY,     /* topic, klass: of its messages from now on; SG_ERR_LIMIT */
     SG_CORE_IN_CANDIDATE,    /* peer, hints: an entry of the peer cache, the answer to NEED_CACHE */
     SG_CORE_IN_CONTACT,      /* peer, hints, on: is (no longer) a contact, see hyparview.h */

@@ -11,7 +11,7 @@ bool sg_core_topic(const struct sg_core *core, uint32_t i, struct sg_core_topic 
     sg_pt_degrees(scope->pt, &eager, &lazy);
     *topic = (struct sg_core_topic){.id = scope->topic,
                                     .subscriptions = scope->subscriptions,
-                                    .is_durable = scope->is_durable,
+                                    .is_durable = scope->durables > 0,
                                     .klass = scope->klass,
                                     .neighbors = scope->hpv.active_count,
                                     .eager = (uint32_t)eager,

@@ -13,19 +13,18 @@
  * Memory: a transfer reserves its whole size before it asks for anything, so that two halves never
  * wait for each other's room. Complete payloads are kept as long as their message is held, and a
  * while longer when somebody fetches them; the oldest one that nobody uses goes first when room is
- * wanted. What finds no room waits. While others wait, a transfer that does not move loses its
- * place, with what it has, and waits again at the end: somebody who announces what nobody serves
- * blocks nobody for long. What finds no place in the table stands in line (large_queue.c). */
+ * wanted, and a part of the room is for this node's own (large_room.c). What finds no room waits.
+ * While others wait, a transfer that does not move loses its place, with what it has, and waits
+ * again at the end: somebody who announces what nobody serves blocks nobody for long. What finds no
+ * place in the table stands in line (large_queue.c). */
 #include "node/internal.h"
 
 #include <assert.h>
 
 /* An unfinished transfer to which no chunk came for so long ends; see ends_at. */
 #define GIVE_UP_NS (60 * SG_NS_PER_S)
-/* A complete payload was used lately, so it does not give way. */
-#define USED_NS SG_NS_PER_S
-/* The same once its message is no longer held: a slow neighbour may still be at it. */
-#define IDLE_NS (30 * SG_NS_PER_S)
+/* A complete payload that has not gone though room was wanted is looked at again. */
+#define AGAIN_NS SG_NS_PER_S
 /* Every MARK_NS a transfer that others wait for must have MARK_CHUNKS more. */
 #define MARK_NS (10 * SG_NS_PER_S)
 #define MARK_CHUNKS 4
@@ -175,40 +174,11 @@ static void deliver(struct sg_core *core, const struct sg_transfer *t)
 
 /* ---- memory ---- */
 
-static bool is_used(const struct sg_core *core, const struct sg_transfer *t, uint64_t for_ns)
-{
-    return core->now < sg_time_add(t->used_at, for_ns);
-}
-
-/* How long a complete payload is kept unused. The author's copy may be the last one when room is
- * short everywhere: while a neighbour is known to lack it, it stays. */
-static uint64_t keep_ns(const struct sg_core *core, const struct sg_transfer *t)
-{
-    if (!sg_peer_id_equal(&t->author, &core->config.self))
-        return USED_NS;
-    for (uint8_t i = 0; i < t->source_count; i++) {
-        if (!t->sources[i].is_complete)
-            return IDLE_NS;
-    }
-    return USED_NS;
-}
-
-/* The oldest complete payload that nobody uses, or NULL. */
-static struct sg_transfer *oldest_unused(const struct sg_core *core)
-{
-    for (uint32_t i = 0; i < core->large.count; i++) {
-        struct sg_transfer *t = core->large.slots[i];
-        if (t->state == SG_TRANSFER_COMPLETE && !is_used(core, t, keep_ns(core, t)))
-            return t;
-    }
-    return NULL;
-}
-
 /* Whether size fits; complete payloads give way. */
-static bool make_room(struct sg_core *core, uint64_t size)
+static bool make_room(struct sg_core *core, uint64_t size, bool for_own)
 {
-    while (core->large.bytes + size > core->config.large_bytes_max) {
-        struct sg_transfer *oldest = oldest_unused(core);
+    while (sg_room_lacks(core, size, for_own)) {
+        struct sg_transfer *oldest = sg_room_gives_way(core, for_own);
         if (oldest == NULL)
             return false;
         drop(core, oldest);
@@ -226,11 +196,9 @@ static sg_time_ns ends_at(const struct sg_core *core, const struct sg_transfer *
     return at;
 }
 
-/* Gives a waiting transfer its room. */
+/* Gives a waiting transfer its room, which is there. */
 static bool begin(struct sg_core *core, struct sg_transfer *t)
 {
-    if (!make_room(core, t->what.size))
-        return false;
     t->chunks = sg_mem_new(core->config.mem, t->what.count, sizeof(struct sg_buf *));
     if (t->chunks == NULL)
         return false;
@@ -249,7 +217,7 @@ static void begin_waiting(struct sg_core *core)
     while (core->large.waiting > 0 && i < core->large.count) {
         struct sg_transfer *t = core->large.slots[i];
         if (t->state == SG_TRANSFER_WAITING) {
-            if (!begin(core, t))
+            if (!make_room(core, t->what.size, false) || !begin(core, t))
                 return;
             i = 0; /* making room may have moved the others */
         } else {
@@ -287,7 +255,7 @@ uint32_t sg_transfers_unfinished(const struct sg_core *core, const struct sg_pee
 
 bool sg_transfers_has_place(struct sg_core *core)
 {
-    return core->large.count < SG_TRANSFERS_MAX || oldest_unused(core) != NULL;
+    return core->large.count < SG_TRANSFERS_MAX || sg_room_unused(core) != NULL;
 }
 
 static sg_err reserve_slot(struct sg_core *core)
@@ -298,7 +266,7 @@ static sg_err reserve_slot(struct sg_core *core)
             sg_mem_new(core->config.mem, SG_TRANSFERS_MAX, sizeof(struct sg_transfer *));
     if (larges->slots == NULL)
         return SG_ERR_NO_MEMORY;
-    struct sg_transfer *oldest = oldest_unused(core);
+    struct sg_transfer *oldest = sg_room_unused(core);
     if (larges->count == SG_TRANSFERS_MAX && oldest != NULL)
         drop(core, oldest);
     return larges->count < SG_TRANSFERS_MAX ? SG_OK : SG_ERR_WOULD_BLOCK;
@@ -395,10 +363,9 @@ static sg_err fill_own(struct sg_core *core, struct sg_transfer *t, struct sg_by
     return SG_OK;
 }
 
-/* What others published and waits here is not overtaken. */
 bool sg_large_fits(struct sg_core *core, uint64_t size)
 {
-    return core->large.waiting == 0 && make_room(core, size);
+    return make_room(core, size, true);
 }
 
 sg_err sg_large_own(struct sg_core *core, const struct sg_own *own, struct sg_bytes payload)
@@ -468,15 +435,15 @@ void sg_transfer_add(struct sg_core *core, struct sg_transfer *t, uint16_t index
 static sg_time_ns goes_at(const struct sg_transfer *t)
 {
     sg_time_ns last = t->used_at > t->wanted_at ? t->used_at : t->wanted_at;
-    return t->is_forgotten ? sg_time_add(last, IDLE_NS) : SG_TIME_NEVER;
+    return t->is_forgotten ? sg_time_add(last, SG_LARGE_IDLE_NS) : SG_TIME_NEVER;
 }
 
 static sg_time_ns due_of(const struct sg_core *core, const struct sg_transfer *t)
 {
     if (t->state == SG_TRANSFER_COMPLETE) {
-        sg_time_ns free_at = sg_time_add(t->used_at, keep_ns(core, t));
+        sg_time_ns free_at = sg_time_add(t->used_at, sg_room_keep_ns(core, t));
         /* what should have gone and has not: memory is short, so a while later */
-        free_at = free_at > core->now ? free_at : sg_time_add(core->now, USED_NS);
+        free_at = free_at > core->now ? free_at : sg_time_add(core->now, AGAIN_NS);
         bool is_wanted = core->large.waiting > 0 || core->large.queue.count > 0;
         return sg_time_min(is_wanted ? free_at : SG_TIME_NEVER, goes_at(t));
     }

@@ -29,6 +29,10 @@ struct sg_scope;
 /* .. of one author: twice as many as it can keep itself. */
 #define SG_QUEUE_AUTHOR_MAX (2 * SG_TRANSFERS_MAX)
 
+/* A complete payload is kept so long unused once its message is no longer held: a slow neighbour
+ * may still be at it. */
+#define SG_LARGE_IDLE_NS (30 * SG_NS_PER_S)
+
 /* A chunk asked for. */
 struct sg_flight {
     uint16_t index;
@@ -120,7 +124,8 @@ void sg_large_timeout(struct sg_core *core);
 /* A message with an announcement was accepted and is held: its payload is fetched. */
 void sg_large_start(struct sg_core *core, const struct sg_scope *scope,
                     const struct sg_peer_id *from, const struct sg_held *held);
-/* Whether an own payload of size finds room now; complete ones may give way. */
+/* Whether an own payload of size finds room now; complete ones may give way. What others announced
+ * and nobody serves cannot take the own share of it. */
 bool sg_large_fits(struct sg_core *core, uint64_t size);
 /* Keeps an own payload, whose announcement is own->payload, in chunks. SG_ERR_WOULD_BLOCK: others
  * in use take the room; SG_ERR_NO_MEMORY. */
@@ -148,6 +153,19 @@ uint32_t sg_transfers_unfinished(const struct sg_core *core, const struct sg_pee
 /* There is a place for it; settle afterwards. SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_transfer_begin(struct sg_core *core, const struct sg_queued *q,
                                      const struct sg_held *held);
+
+/* ---- large_room.c: whose room it is ---- */
+/* Bytes of the room kept for own payloads, and those that own ones take. */
+uint64_t sg_room_share(const struct sg_core *core);
+uint64_t sg_room_own(const struct sg_core *core);
+/* How long a complete payload is kept unused. */
+uint64_t sg_room_keep_ns(const struct sg_core *core, const struct sg_transfer *t);
+/* The oldest complete payload that nobody uses, or NULL. */
+struct sg_transfer *sg_room_unused(const struct sg_core *core);
+/* Whether there is no room for size more, of this node or of others. */
+bool sg_room_lacks(const struct sg_core *core, uint64_t size, bool for_own);
+/* The oldest unused one whose going helps, or NULL. */
+struct sg_transfer *sg_room_gives_way(const struct sg_core *core, bool for_own);
 
 /* ---- large_queue.c: announced ones that wait for a place in the table ---- */
 /* Puts it at the end; a refusal is told to the program. */

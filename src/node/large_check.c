@@ -57,7 +57,9 @@ void sg_large_check(const struct sg_core *core)
             bytes += t->what.size;
     }
     assert(bytes == larges->bytes && waiting == larges->waiting);
-    assert(bytes <= core->config.large_bytes_max);
+    uint64_t own = sg_room_own(core);
+    uint64_t kept = own > sg_room_share(core) ? own : sg_room_share(core);
+    assert(bytes - own + kept <= core->config.large_bytes_max);
     sg_queue_check(core);
     for (uint32_t i = 0; larges->count > 0 && i < core->link_count; i++)
         assert(flights_of(core, &core->links[i]->peer) == core->links[i]->fetching);

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-/* Less than a holder waits before it lets go of what nobody fetches (IDLE_NS). */
+/* Less than a holder waits before it lets go of what nobody fetches (SG_LARGE_IDLE_NS). */
 #define WANT_NS (20 * SG_NS_PER_S)
 /* So many are told at a time, and not more often: a small part of what a link may have waiting. */
 #define ROUND_MAX 32

@@ -13,7 +13,7 @@ void sg_past_store(struct sg_core *core, const struct sg_scope *scope, const str
 {
     struct sg_reader r = sg_frame_body(held->gossip);
     struct sg_gossip msg;
-    if (!scope->is_durable || sg_gossip_decode(&r, &msg) != SG_OK || msg.is_large)
+    if (scope->durables == 0 || sg_gossip_decode(&r, &msg) != SG_OK || msg.is_large)
         return;
     struct sg_core_out out = {.kind = SG_CORE_OUT_STORE,
                               .topic = scope->topic,

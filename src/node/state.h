@@ -184,13 +184,13 @@ struct sg_scope {
     bool is_base;
     bool is_closing;
     uint32_t subscriptions;
+    uint32_t durables; /* of them; while there are any, messages are given out to be stored */
     sg_time_ns offered_until; /* our own messages are offered so long, also after unsubscribing */
     sg_time_ns linger_until;  /* a scope without subscription is closed then */
     uint64_t find_pause_ns;
     uint32_t answers_left; /* TOPIC_FOUNDs that our walks can still bring */
     struct sg_store store;
     struct sg_windows windows;
-    bool is_durable;
     enum sg_flow_class klass;      /* of its messages */
     uint64_t unread_ms;            /* what is signed before may have been had before a restart */
     struct sg_history *history;    /* NULL until the first message */

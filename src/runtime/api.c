@@ -154,7 +154,6 @@ sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
     sg_rt_recall_fini(node, &recall);
     if (err != SG_OK && made != NULL) {
         (void)sg_rt_subs_remove(&node->subs, made);
-        sg_rt_past_free(node, made->past);
         sg_rt_sub_free(made);
     }
     if (err != SG_OK)
@@ -170,12 +169,12 @@ void sg_subscription_free(struct sg_subscription *sub)
     if (sub == NULL)
         return;
     struct sg_node *node = sub->node;
-    const struct sg_core_in in = {.kind = SG_CORE_IN_UNSUBSCRIBE, .topic = sub->topic};
+    const struct sg_core_in in = {
+        .kind = SG_CORE_IN_UNSUBSCRIBE, .topic = sub->topic, .on = sub->options.durable};
     sg_rt_enter_any(node);
     (void)sg_rt_subs_remove(&node->subs, sub);
     sg_rt_tell(node, &in);
     sg_rt_leave(node);
-    sg_rt_past_free(node, sub->past);
     sg_rt_sub_free(sub);
 }
 
@@ -185,11 +184,9 @@ static bool may_wait(const struct sg_node *node, int timeout_ms)
     return timeout_ms == 0 || atomic_load(&node->mode) != SG_RT_DRIVEN;
 }
 
-sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
-                            struct sg_message **message)
+/* First what was kept, then what came. */
+static sg_err next_message(struct sg_subscription *sub, int timeout_ms, struct sg_message **message)
 {
-    if (!may_wait(sub->node, timeout_ms))
-        return SG_ERR_INVALID_STATE;
     if (sub->past != NULL) {
         if (sg_rt_past_next(sub->node, sub, sub->past, message) == SG_OK)
             return SG_OK;
@@ -201,6 +198,17 @@ sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
             sg_rt_sub_catch_up(sub->node, sub);
         err = sg_rt_sub_next(sub, timeout_ms, message);
     } while (err == SG_ERR_NOT_FOUND); /* another reader was faster */
+    return err;
+}
+
+sg_err sg_subscription_next(struct sg_subscription *sub, int timeout_ms,
+                            struct sg_message **message)
+{
+    if (!may_wait(sub->node, timeout_ms))
+        return SG_ERR_INVALID_STATE;
+    sg_rt_wait_enter(&sub->wait);
+    sg_err err = next_message(sub, timeout_ms, message);
+    sg_rt_wait_leave(&sub->wait);
     return err;
 }
 

@@ -320,7 +320,6 @@ void sg_node_free(struct sg_node *node)
     while (node->subs.first != NULL) {
         struct sg_subscription *sub = node->subs.first;
         (void)sg_rt_subs_remove(&node->subs, sub);
-        sg_rt_past_free(node, sub->past);
         sg_rt_sub_free(sub);
     }
     sg_rt_links_fini(&node->links);

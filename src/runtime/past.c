@@ -190,7 +190,7 @@ static sg_err remember(struct sg_node *node, const struct sg_subscription *sub,
     return SG_OK;
 }
 
-void sg_rt_past_free(struct sg_node *node, struct sg_rt_past *past)
+void sg_rt_past_free(const struct sg_mem *mem, struct sg_rt_past *past)
 {
     if (past == NULL)
         return;
@@ -198,9 +198,9 @@ void sg_rt_past_free(struct sg_node *node, struct sg_rt_past *past)
         sg_messages_row_fini(&past->rows[past->at++]);
     while (past->recent_at < past->recent_count)
         sg_message_free(past->recent[past->recent_at++]);
-    sg_mem_free(node->mem, past->recent);
+    sg_mem_free(mem, past->recent);
     uv_mutex_destroy(&past->mutex);
-    sg_mem_free(node->mem, past);
+    sg_mem_free(mem, past);
 }
 
 sg_err sg_rt_past_new(struct sg_node *node, const struct sg_subscription *sub, uint64_t last,
@@ -221,7 +221,7 @@ sg_err sg_rt_past_new(struct sg_node *node, const struct sg_subscription *sub, u
     if (err == SG_OK)
         *out = past;
     else
-        sg_rt_past_free(node, past);
+        sg_rt_past_free(node->mem, past);
     return err;
 }
 

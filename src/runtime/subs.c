@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "runtime/archive.h"
 #include "wire/limits.h"
 
 /* As many as the history of a topic keeps (core.h). */
@@ -89,6 +90,7 @@ static struct sg_rt_message *pop(struct sg_subscription *sub)
 void sg_rt_sub_free(struct sg_subscription *sub)
 {
     sg_rt_wait_fini(&sub->wait);
+    sg_rt_past_free(sub->mem, sub->past);
     clear(&sub->queue);
     clear(&sub->events);
     clear(&sub->parked);

@@ -30,7 +30,7 @@ struct sg_subscription {
     struct sg_subscribe_options options;
     struct sg_subscription *next; /* in the registry */
     bool takes_docs;              /* is told of sessions of documents, see doc_bind.c */
-    struct sg_rt_past *past;      /* with since_ms; set before anybody reads */
+    struct sg_rt_past *past;      /* owned, with since_ms; set before anybody reads */
     /* below: under wait */
     struct sg_rt_wait wait;
     struct sg_rt_queue queue;  /* of messages; the options are about this one */
@@ -60,7 +60,7 @@ void sg_rt_subscribe_options_default(struct sg_subscribe_options *options);
 SG_MUST_USE sg_err sg_rt_sub_new(const struct sg_mem *mem, const struct sg_topic_id *topic,
                                  const struct sg_subscribe_options *options,
                                  struct sg_subscription **out);
-/* Waits for readers to leave, drops what waits and frees. */
+/* Waits for readers to leave, drops what waits, the past included, and frees. */
 void sg_rt_sub_free(struct sg_subscription *sub);
 
 /* A message of the caller's. NULL when out of memory. */

@@ -37,6 +37,28 @@ void sg_rt_wait_unlock(struct sg_rt_wait *wait)
     uv_mutex_unlock(&wait->mutex);
 }
 
+void sg_rt_wait_enter(struct sg_rt_wait *wait)
+{
+    uv_mutex_lock(&wait->mutex);
+    wait->waiters++;
+    uv_mutex_unlock(&wait->mutex);
+}
+
+/* sg_rt_wait_fini may be waiting for the last one to leave. The mutex is held. */
+static void leave(struct sg_rt_wait *wait)
+{
+    wait->waiters--;
+    if (wait->stopped)
+        uv_cond_broadcast(&wait->changed);
+}
+
+void sg_rt_wait_leave(struct sg_rt_wait *wait)
+{
+    uv_mutex_lock(&wait->mutex);
+    leave(wait);
+    uv_mutex_unlock(&wait->mutex);
+}
+
 sg_time_ns sg_rt_wait_until(int timeout_ms)
 {
     if (timeout_ms < 0)
@@ -56,10 +78,7 @@ bool sg_rt_wait_once(struct sg_rt_wait *wait, sg_time_ns until)
         uv_cond_wait(&wait->changed, &wait->mutex);
     else
         (void)uv_cond_timedwait(&wait->changed, &wait->mutex, left);
-    wait->waiters--;
-    /* sg_rt_wait_fini may be waiting for the last one to leave. */
-    if (wait->stopped)
-        uv_cond_broadcast(&wait->changed);
+    leave(wait);
     return true;
 }
 

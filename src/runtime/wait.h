@@ -12,17 +12,21 @@
 struct sg_rt_wait {
     uv_mutex_t mutex;
     uv_cond_t changed;
-    unsigned waiters;
-    bool stopped; /* nobody may wait any more */
+    unsigned waiters; /* threads inside: they wait, or have entered */
+    bool stopped;     /* nobody may wait any more */
 };
 
 /* SG_ERR_NO_MEMORY. */
 SG_MUST_USE sg_err sg_rt_wait_init(struct sg_rt_wait *wait);
-/* Stops, and returns when the last waiting thread has left. */
+/* Stops, and returns when the last thread inside has left. */
 void sg_rt_wait_fini(struct sg_rt_wait *wait);
 
 void sg_rt_wait_lock(struct sg_rt_wait *wait);
 void sg_rt_wait_unlock(struct sg_rt_wait *wait);
+/* Around what a thread does with the owner's fields beside the mutex: fini waits for it. The mutex
+ * is not held. */
+void sg_rt_wait_enter(struct sg_rt_wait *wait);
+void sg_rt_wait_leave(struct sg_rt_wait *wait);
 /* timeout_ms as in the public API (< 0: for ever) -> the time until which to wait. */
 sg_time_ns sg_rt_wait_until(int timeout_ms);
 /* Waits, the mutex held, until something may have changed. false: until has passed, or stopped. */

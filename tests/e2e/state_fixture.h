@@ -21,8 +21,10 @@ static inline int state_setup(void **state)
 
 static inline int state_teardown(void **state)
 {
-    static const char *const files[] = {"identity.key", "boot",         "lock",
-                                        "peers.db",     "peers.db-wal", "peers.db-shm"};
+    static const char *const files[] = {
+        "identity.key",   "boot",         "lock",        "peers.db",
+        "peers.db-wal",   "peers.db-shm", "messages.db", "messages.db-wal",
+        "messages.db-shm"};
     char path[256];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", (char *)*state, files[i]);

@@ -64,6 +64,37 @@ static void accepted_and_own_messages_are_given_out_once(void **state)
     net_fini(&net);
 }
 
+static void unsubscribe(size_t node, bool is_durable, sg_err want)
+{
+    const struct sg_core_in in = {.kind = SG_CORE_IN_UNSUBSCRIBE, .topic = topic, .on = is_durable};
+    assert_int_equal(net_input(&net, node, &in), want);
+}
+
+/* Node 1 has three subscriptions, two of them durable. */
+static void a_topic_is_durable_while_a_subscription_says_so(void **state)
+{
+    (void)state;
+    setup_stored(2);
+    subscribe_durably(1);
+    unsubscribe(1, true, SG_OK);
+    (void)publish(0);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(stored_of(1), 3);
+    unsubscribe(1, true, SG_OK);
+    unsubscribe(1, true, SG_ERR_NOT_FOUND);
+    struct sg_msg_id id = publish(0);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(net_delivered(&net, 1, &id), 1);
+    assert_int_equal(stored_of(1), 3);
+    subscribe_durably(1);
+    unsubscribe(1, false, SG_OK);
+    unsubscribe(1, false, SG_ERR_NOT_FOUND);
+    (void)publish(0);
+    net_run(&net, SG_NS_PER_S);
+    assert_int_equal(stored_of(1), 4);
+    net_fini(&net);
+}
+
 static sg_err take(struct sg_core *core, const struct net_stored *stored)
 {
     const struct sg_core_past past = {stored->gossip, stored->root, stored->key};
@@ -190,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_and_own_messages_are_given_out_once),
+        cmocka_unit_test(a_topic_is_durable_while_a_subscription_says_so),
         cmocka_unit_test(what_comes_back_is_known_and_served),
         cmocka_unit_test(what_is_not_given_back_is_refused),
         cmocka_unit_test(a_damaged_store_is_noticed),
