@@ -382,7 +382,7 @@ static sg_err check_number(const struct sg_core *core, const struct sg_scope *sc
     if (from->is_past && sg_slot_of(msg->time_ms) < sg_history_floor(core, scope))
         return SG_ERR_EXPIRED;
     if (from->is_past && sg_windows_is_below(windows, &msg->author, msg->sequence))
-        return SG_OK;
+        return sg_history_is_torn(scope, sg_slot_of(msg->time_ms)) ? SG_ERR_EXPIRED : SG_OK;
     if (msg->time_ms < scope->unread_ms || is_forgotten(core, scope, msg))
         return SG_ERR_EXPIRED;
     return sg_windows_is_new(windows, &msg->author, msg->sequence) ? SG_OK : SG_ERR_EXPIRED;
@@ -422,7 +422,7 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
 
 bool sg_gossip_is_known(const struct sg_scope *scope, const struct sg_msg_id *id)
 {
-    return sg_pt_known(scope->pt, id) != SG_PT_UNKNOWN || sg_history_get(scope, id) != NULL;
+    return sg_pt_known(scope->pt, id) != SG_PT_UNKNOWN || sg_history_knows(scope, id);
 }
 
 void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
