@@ -171,9 +171,9 @@ static sg_err give_set(struct sg_core *core, struct sg_scope *scope, struct sg_s
     uint64_t *ids = sg_mem_new(mem, most > 0 ? most : 1, sizeof(*ids));
     if (ids == NULL)
         return SG_ERR_NO_MEMORY;
-    const struct sg_held *held = sg_history_next(scope, s->from, s->to, &at);
-    for (; held != NULL; held = sg_history_next(scope, s->from, s->to, &at))
-        ids[set.count++] = sg_siphash_id(&s->keys.id, held->id.b);
+    const struct sg_msg_id *id = sg_history_next_id(scope, s->from, s->to, &at);
+    for (; id != NULL; id = sg_history_next_id(scope, s->from, s->to, &at))
+        ids[set.count++] = sg_siphash_id(&s->keys.id, id->b);
     set.ids = ids;
     s->serve_left = set.count;
     struct sg_rec_outbox none;
@@ -275,7 +275,7 @@ static void open_session(struct sg_core *core, struct sg_scope *scope, struct sg
                              .from = s->from,
                              .to = s->to,
                              .estimate = link->difference / 4};
-    while (sg_history_next(scope, s->from, s->to, &at) != NULL)
+    while (sg_history_next_id(scope, s->from, s->to, &at) != NULL)
         open.count++;
     b->mine = s;
     b->last = link->peer;

@@ -222,10 +222,21 @@ void sg_push_proof(struct sg_core *core, struct sg_scope *scope, struct sg_link 
 
 /* ---- receiving ---- */
 
+/* Messages that came in time prove this node's clock for so long. */
+#define IN_TIME_NS (300 * SG_NS_PER_S)
+
 /* By its signed time; 0 of one from the future. */
 static uint64_t age_ms(const struct sg_core *core, const struct sg_gossip *msg)
 {
     return core->wall_ms > msg->time_ms ? core->wall_ms - msg->time_ms : 0;
+}
+
+/* What neighbours keep, or by how much clocks differ: older than that a message was not missed, it
+ * is played again, whatever expiry its author gave it. */
+static uint64_t age_max_ms(const struct sg_core *core)
+{
+    uint64_t kept_ms = core->config.retention_ns / SG_NS_PER_MS;
+    return kept_ms > core->config.skew_ms ? kept_ms : core->config.skew_ms;
 }
 
 static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg)
@@ -235,11 +246,17 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    /* older than what neighbours keep and clocks differ: then it was not missed, it is played
-     * again, whatever expiry its author gave it */
-    uint64_t kept_ms = config->retention_ns / SG_NS_PER_MS;
-    uint64_t age_max_ms = kept_ms > config->skew_ms ? kept_ms : config->skew_ms;
-    return age_ms(core, msg) > age_max_ms ? SG_ERR_EXPIRED : SG_OK;
+    return age_ms(core, msg) > age_max_ms(core) ? SG_ERR_EXPIRED : SG_OK;
+}
+
+/* So old that no honest relay took it for a new one, its clock and this one being wrong by as much
+ * as they may. When nothing has come in time lately, it may be this clock that is worse. */
+static void charge_ancient(struct sg_core *core, struct sg_link *link, const struct sg_gossip *msg)
+{
+    bool is_ancient = age_ms(core, msg) > age_max_ms(core) + 2 * core->config.skew_ms;
+    bool is_sure = core->in_time_at > 0 && sg_time_since(core->now, core->in_time_at) < IN_TIME_NS;
+    if (is_ancient && is_sure)
+        sg_charge(core, link, SG_CHARGE_FLOOD);
 }
 
 static void ask_for_proof(struct sg_core *core, const struct sg_link *link,
@@ -281,12 +298,14 @@ void sg_deliver(struct sg_core *core, const struct sg_scope *scope,
     sg_emit(core, &out);
 }
 
-/* What is too old is never asked for again. Its id is proved by its content. */
+/* What is too old is never asked for again: its id is the hash of its content. But anybody can make
+ * up such content, so it is remembered only if it was waited for. */
 static void never_again(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                         const struct sg_msg_id *id)
 {
     struct sg_pt_in in = {.kind = SG_PT_IN_REFUSED, .peer = *peer, .id = *id, .hop = 1};
-    (void)sg_scope_pt(core, scope, &in);
+    if (sg_pt_is_missing(scope->pt, id))
+        (void)sg_scope_pt(core, scope, &in);
 }
 
 /* What came and could not be looked at counts as announced: it is asked for after a while. */
@@ -363,7 +382,7 @@ static sg_err check_number(const struct sg_core *core, const struct sg_scope *sc
     if (from->is_past && sg_slot_of(msg->time_ms) < sg_history_floor(core, scope))
         return SG_ERR_EXPIRED;
     if (from->is_past && sg_windows_is_below(windows, &msg->author, msg->sequence))
-        return SG_OK;
+        return sg_history_is_torn(scope, sg_slot_of(msg->time_ms)) ? SG_ERR_EXPIRED : SG_OK;
     if (msg->time_ms < scope->unread_ms || is_forgotten(core, scope, msg))
         return SG_ERR_EXPIRED;
     return sg_windows_is_new(windows, &msg->author, msg->sequence) ? SG_OK : SG_ERR_EXPIRED;
@@ -385,6 +404,7 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
     struct sg_msg_id id = held->id;
     const bool is_large = held->is_large;
     *held = (struct sg_held){0}; /* the store owns the references now */
+    core->in_time_at = core->now;
     if (!is_large)
         sg_deliver(core, scope, &from->peer, sg_store_get(&scope->store, &id));
     /* from a peer that is no neighbour (its DISCONNECT crossed) the message is good all the same */
@@ -402,7 +422,7 @@ sg_err sg_gossip_accept(struct sg_core *core, struct sg_scope *scope, const stru
 
 bool sg_gossip_is_known(const struct sg_scope *scope, const struct sg_msg_id *id)
 {
-    return sg_pt_known(scope->pt, id) != SG_PT_UNKNOWN || sg_history_get(scope, id) != NULL;
+    return sg_pt_known(scope->pt, id) != SG_PT_UNKNOWN || sg_history_knows(scope, id);
 }
 
 void sg_gossip_duplicate(struct sg_core *core, struct sg_scope *scope, const struct sg_copy *copy,
@@ -458,9 +478,12 @@ static sg_err receive_new(struct sg_core *core, struct sg_link *link, struct sg_
                            .is_batched = a->msg.batch_count > 1,
                            .is_large = a->msg.is_large};
     const struct sg_copy copy = copy_of(link, a);
-    SG_TRY(check_time(core, &a->msg));
+    sg_err err = check_time(core, &a->msg);
+    if (err == SG_ERR_EXPIRED)
+        charge_ancient(core, link, &a->msg);
+    SG_TRY(err);
     SG_TRY(check_number(core, scope, &copy, &a->msg));
-    sg_err err = sg_proof_check(core, link, a, &held);
+    err = sg_proof_check(core, link, a, &held);
     if (err == SG_ERR_WOULD_BLOCK) {
         SG_TRY(sg_check_wait(core, link, scope, a, frame));
         is_coming(core, scope, a, frame, &copy);

@@ -5,7 +5,13 @@
  * Messages go by whole time slots, the oldest first, and the floor rises behind them: from the
  * floor on the history is complete. So it also tells an old message that was missed from one that
  * was had: no memory of ids has to outlive it. Buffers are shared with the store that answers
- * GRAFT. */
+ * GRAFT.
+ *
+ * Two things must not throw everything away. What is dated ahead of this clock would lift the floor
+ * into the future when its slot goes; and a burst of a few seconds would leave nothing but itself,
+ * or not even that. So of messages ahead, and of a slot that takes more than half of the room, the
+ * frames go and the ids stay: sessions compare ids, so the history is complete as before, and what
+ * was had is known. It is served by others. */
 #include "node/internal.h"
 
 #include <assert.h>
@@ -13,11 +19,14 @@
 /* What a message weighs beside its frames. */
 #define ENTRY_BYTES 192
 #define CHECKED 64
+/* Of the budget: a slot may take so much, and this is let go of at once, because it takes a pass. */
+#define SLOT_SHARE 2
+#define PASS_SHARE 16
 
 struct past {
-    struct sg_held held; /* gossip NULL = free */
+    struct sg_held held; /* gossip NULL = only its id is kept */
     uint32_t slot;
-    uint32_t weight;
+    uint32_t weight; /* 0 = free */
 };
 
 struct sg_history {
@@ -25,6 +34,9 @@ struct sg_history {
     struct past *entries; /* [cap], the first touched were used at least once */
     uint32_t *heap;       /* [index.count] of entries, the lowest slot on top */
     uint32_t cap, heap_cap, touched, free_head, floor;
+    uint32_t top; /* no entry is of a later slot */
+    /* slots of which not even all ids were kept, because there were too many ahead */
+    uint32_t torn_from, torn_to;
     uint64_t bytes;
 };
 
@@ -84,6 +96,7 @@ static void drop_top(struct sg_history *h)
     sg_index_remove(&h->index, at);
     sink(h, last);
     h->bytes -= entry->weight;
+    entry->weight = 0;
     sg_held_drop(&entry->held);
     entry->held.next_free = h->free_head;
     h->free_head = at;
@@ -96,6 +109,75 @@ static void raise_floor(struct sg_history *h, uint32_t slot)
         drop_top(h);
     if (h->floor < slot)
         h->floor = slot;
+}
+
+static uint32_t present(const struct sg_core *core)
+{
+    return sg_slot_of(core->wall_ms);
+}
+
+/* Lets go of frames, not of ids, of slots >= from, until `enough` bytes are free. Returns how many
+ * are. */
+static uint64_t strip(struct sg_core *core, struct sg_history *h, uint32_t from, uint64_t enough)
+{
+    uint64_t freed = 0;
+    for (uint32_t i = 0; i < h->touched && freed < enough && h->top >= from; i++) {
+        struct past *entry = &h->entries[i];
+        if (entry->weight == 0 || entry->held.gossip == NULL || entry->slot < from)
+            continue;
+        const struct sg_held held = entry->held;
+        sg_held_drop(&entry->held);
+        entry->held = (struct sg_held){.id = held.id, .author = held.author};
+        freed += entry->weight - ENTRY_BYTES;
+        entry->weight = ENTRY_BYTES;
+        core->stats.history_dropped++;
+    }
+    h->bytes -= freed;
+    return freed;
+}
+
+static uint64_t weigh(const struct sg_history *h, uint32_t slot)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < h->index.count; i++)
+        bytes += slot_at(h, i) == slot ? h->entries[h->heap[i]].weight : 0;
+    return bytes;
+}
+
+static void tear(struct sg_history *h, uint32_t slot)
+{
+    if (h->torn_to <= h->floor) /* what was torn is gone */
+        h->torn_from = slot;
+    h->torn_from = slot < h->torn_from ? slot : h->torn_from;
+    h->torn_to = slot >= h->torn_to ? slot + 1 : h->torn_to;
+}
+
+/* Too many entries: those ahead go, ids and all. False: there are none. */
+static bool drop_ahead(struct sg_core *core, struct sg_history *h)
+{
+    uint32_t count = h->index.count;
+    uint32_t kept = 0;
+    if (h->top <= present(core))
+        return false;
+    h->top = present(core);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t at = h->heap[i];
+        struct past *entry = &h->entries[at];
+        h->heap[kept] = at;
+        if (entry->slot <= h->top) {
+            rise(h, kept++);
+            continue;
+        }
+        tear(h, entry->slot);
+        sg_index_remove(&h->index, at);
+        h->bytes -= entry->weight;
+        entry->weight = 0;
+        sg_held_drop(&entry->held);
+        entry->held.next_free = h->free_head;
+        h->free_head = at;
+    }
+    core->stats.history_dropped += count - kept;
+    return kept < count;
 }
 
 static void drop_oldest_slot(struct sg_core *core, struct sg_history *h)
@@ -140,6 +222,7 @@ static void add(struct sg_history *h, const struct sg_held *held, const struct s
     uint32_t root = held->root->len / msg->batch_count;
     struct past *entry = &h->entries[at];
     *entry = (struct past){.held = *held, .slot = sg_slot_of(msg->time_ms)};
+    h->top = h->top < entry->slot ? entry->slot : h->top;
     (void)sg_buf_ref(held->gossip);
     (void)sg_buf_ref(held->root);
     (void)sg_buf_ref(held->key);
@@ -165,12 +248,27 @@ static struct sg_history *heaviest(const struct sg_core *core, uint64_t *sum)
     return most;
 }
 
-static void keep_budget(struct sg_core *core)
+/* slot: of the message that has just come. */
+static void make_room(struct sg_core *core, struct sg_history *h, uint32_t slot)
+{
+    const uint64_t max = core->config.retention_bytes_max;
+    const uint32_t now = present(core);
+    const uint32_t burst = slot < now ? slot : now;
+    if (strip(core, h, now + 1, max / PASS_SHARE) > 0)
+        return;
+    bool is_burst = slot_at(h, 0) >= now || weigh(h, burst) > max / SLOT_SHARE;
+    if (is_burst && strip(core, h, burst, max / PASS_SHARE) > 0)
+        return;
+    if (slot_at(h, 0) < now || !drop_ahead(core, h))
+        drop_oldest_slot(core, h);
+}
+
+static void keep_budget(struct sg_core *core, uint32_t slot)
 {
     uint64_t sum;
     struct sg_history *h = heaviest(core, &sum);
     for (; h != NULL && sum > core->config.retention_bytes_max; h = heaviest(core, &sum))
-        drop_oldest_slot(core, h);
+        make_room(core, h, slot);
 }
 
 static bool open_history(struct sg_core *core, struct sg_scope *scope)
@@ -218,23 +316,45 @@ void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct s
         return;
     struct sg_history *h = scope->history;
     raise_floor(h, age_floor(core));
-    while (h->index.count == core->config.retention_max && slot >= h->floor)
-        drop_oldest_slot(core, h);
+    if (h->index.count == core->config.retention_max && slot > present(core)) {
+        tear(h, slot);
+        return;
+    }
+    while (h->index.count == core->config.retention_max && slot >= h->floor) {
+        if (!drop_ahead(core, h))
+            drop_oldest_slot(core, h);
+    }
     if (slot < h->floor || sg_index_get(&h->index, held->id.b) != SG_INDEX_NONE)
         return;
     if (reserve(h, &core->config) != SG_OK) {
-        raise_floor(h, slot + 1); /* it would not be complete any more */
+        if (slot > present(core)) /* it would not be complete any more */
+            tear(h, slot);
+        else
+            raise_floor(h, slot + 1);
         return;
     }
     add(h, held, &msg);
-    keep_budget(core);
+    keep_budget(core, slot);
+}
+
+bool sg_history_knows(const struct sg_scope *scope, const struct sg_msg_id *id)
+{
+    const struct sg_history *h = scope->history;
+    return h != NULL && sg_index_get(&h->index, id->b) != SG_INDEX_NONE;
 }
 
 struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id)
 {
     const struct sg_history *h = scope->history;
     uint32_t at = h == NULL ? SG_INDEX_NONE : sg_index_get(&h->index, id->b);
-    return at == SG_INDEX_NONE ? NULL : &h->entries[at].held;
+    bool is_whole = at != SG_INDEX_NONE && h->entries[at].held.gossip != NULL;
+    return is_whole ? &h->entries[at].held : NULL;
+}
+
+bool sg_history_is_torn(const struct sg_scope *scope, uint32_t slot)
+{
+    const struct sg_history *h = scope->history;
+    return h != NULL && slot >= h->torn_from && slot < h->torn_to;
 }
 
 uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope)
@@ -252,6 +372,18 @@ struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uin
         struct past *entry = &h->entries[(*at)++];
         if (entry->held.gossip != NULL && entry->slot >= from && entry->slot < to)
             return &entry->held;
+    }
+    return NULL;
+}
+
+const struct sg_msg_id *sg_history_next_id(const struct sg_scope *scope, uint32_t from, uint32_t to,
+                                           uint32_t *at)
+{
+    const struct sg_history *h = scope->history;
+    while (h != NULL && *at < h->touched) {
+        const struct past *entry = &h->entries[(*at)++];
+        if (entry->weight > 0 && entry->slot >= from && entry->slot < to)
+            return &entry->held.id;
     }
     return NULL;
 }
@@ -274,7 +406,8 @@ void sg_history_check(const struct sg_scope *scope)
     if (h == NULL)
         return;
     for (uint32_t i = 0; i < h->index.count && i < CHECKED; i++) {
-        assert(h->entries[h->heap[i]].held.gossip != NULL && slot_at(h, i) >= h->floor);
+        assert(h->entries[h->heap[i]].weight > 0 && slot_at(h, i) >= h->floor);
+        assert(slot_at(h, i) <= h->top);
         assert(i == 0 || slot_at(h, (i - 1) / 2) <= slot_at(h, i));
         bytes += h->entries[h->heap[i]].weight;
     }

@@ -325,14 +325,20 @@ void sg_history_free(struct sg_history *h, const struct sg_mem *mem);
 void sg_history_trim(struct sg_core *core, struct sg_scope *scope);
 /* Lets go of what is of earlier slots, and says so to sessions. Not when out of memory. */
 void sg_history_raise(struct sg_core *core, struct sg_scope *scope, uint32_t slot);
-/* NULL: not kept. Borrowed until the next put or trim. */
+/* Whether it was accepted: of some messages only the id is kept. */
+bool sg_history_knows(const struct sg_scope *scope, const struct sg_msg_id *id);
+/* NULL: not kept, or only its id. Borrowed until the next put or trim. */
 struct sg_held *sg_history_get(const struct sg_scope *scope, const struct sg_msg_id *id);
-/* From this slot on everything that was accepted is kept. */
+/* Whether messages of a slot may have been accepted that are not known here. */
+bool sg_history_is_torn(const struct sg_scope *scope, uint32_t slot);
+/* From this slot on everything that was accepted is known, but for what is torn. */
 uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope);
 /* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order
- * of places, which no peer chooses. */
+ * of places, which no peer chooses. The former leaves those out whose id alone is kept. */
 struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uint32_t to,
                                 uint32_t *at);
+const struct sg_msg_id *sg_history_next_id(const struct sg_scope *scope, uint32_t from, uint32_t to,
+                                           uint32_t *at);
 uint32_t sg_history_count(const struct sg_scope *scope);
 uint64_t sg_history_bytes(const struct sg_scope *scope);
 void sg_history_check(const struct sg_scope *scope);

@@ -187,7 +187,7 @@ static void route_ihave(struct sg_core *core, struct sg_link *link, struct sg_sc
     /* what came by back-fill the tree does not know of */
     for (size_t i = 0; err == SG_OK && i < count; i++) {
         if (sg_pt_known(scope->pt, &have[i].id) != SG_PT_UNKNOWN ||
-            sg_history_get(scope, &have[i].id) == NULL)
+            !sg_history_knows(scope, &have[i].id))
             have[in.count++] = have[i];
     }
     if (err != SG_OK)

@@ -401,7 +401,8 @@ struct sg_core {
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
     struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
-    struct sg_todo *todo; /* [todo_cap], NULL until the first one */
+    struct sg_todo *todo;  /* [todo_cap], NULL until the first one */
+    sg_time_ns in_time_at; /* a new message was accepted last, 0 = none yet */
     struct sg_ping ping;
     sg_time_ns rejoin_at;
     struct sg_records records;

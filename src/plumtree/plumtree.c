@@ -13,7 +13,7 @@
  * is what the node holds; the rest, up to seen_ns and seen_max, only answers "a copy". A late
  * joiner can keep a message alive past seen_ns by serving it to later ones, so the node must
  * refuse by the message's own date before it asks us (protocol.md 4), and says REFUSED, which ends
- * all asking for that id.
+ * all asking for that id. Nothing has proved such a message, so it takes no place among the seen.
  *
  * What differs from the papers, and why:
  *
@@ -174,6 +174,7 @@ void sg_pt_free(struct sg_pt *m)
         return;
     sg_pt_missing_fini(m);
     sg_pt_seen_fini(m);
+    sg_pt_refused_fini(m);
     for (uint32_t i = 0; i < m->peers_count; i++)
         peer_free(m, &m->peers[i]);
     sg_mem_free(m->config.mem, m->peers);
@@ -305,10 +306,9 @@ static void on_gossip(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_
 static void on_refused(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_pt_in *in,
                        struct sg_pt_outbox *out)
 {
-    struct sg_pt_seen *entry = sg_pt_seen_add(m, &in->id, false, out);
-    entry->parent = peer->tag;
-    entry->hop = in->hop;
-    sg_pt_missing_arrived(m, entry, out);
+    const struct sg_pt_seen entry = {.id = in->id, .parent = peer->tag, .hop = in->hop};
+    sg_pt_refused_add(m, &in->id);
+    sg_pt_missing_arrived(m, &entry, out);
 }
 
 /* A cycle is cut at the link of the copy, unless the neighbour that was first is a bad one and this
@@ -360,7 +360,8 @@ static void on_ihave(struct sg_pt *m, struct sg_pt_peer *peer, const struct sg_p
         const struct sg_pt_have *have = &in->have[i];
         struct sg_pt_seen *entry = sg_pt_seen_find(m, &have->id);
         if (entry == NULL) {
-            sg_pt_missing_announced(m, peer, have);
+            if (!sg_pt_refused_has(m, &have->id))
+                sg_pt_missing_announced(m, peer, have);
             continue;
         }
         sg_pt_lazy_told(m, peer, entry, have->hop);
@@ -474,10 +475,13 @@ static sg_err verify(struct sg_pt *m, const struct sg_pt_in *in, const struct sg
     case SG_PT_IN_BROADCAST:
         return sg_pt_seen_find(m, &in->id) != NULL ? SG_ERR_DUPLICATE : sg_pt_seen_reserve(m);
     case SG_PT_IN_GOSSIP:
-    case SG_PT_IN_REFUSED:
         if (peer != NULL && sg_pt_seen_find(m, &in->id) != NULL)
             return SG_ERR_DUPLICATE;
         return peer == NULL ? SG_ERR_PROTOCOL : sg_pt_seen_reserve(m);
+    case SG_PT_IN_REFUSED:
+        if (peer != NULL && sg_pt_seen_find(m, &in->id) != NULL)
+            return SG_ERR_DUPLICATE;
+        break;
     case SG_PT_IN_IHAVE:
         if (in->count == 0 || in->count > SG_PT_IHAVE_MAX)
             return SG_ERR_INVALID_ARGUMENT;

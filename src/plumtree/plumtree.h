@@ -61,9 +61,9 @@ enum sg_pt_in_kind {
     SG_PT_IN_BROADCAST,     /* id: our own new message; the node holds it */
     SG_PT_IN_GOSSIP,        /* peer, id, hop: new, verified, held by the node */
     SG_PT_IN_DUPLICATE,     /* peer, id, hop: a copy of a seen message came */
-    SG_PT_IN_REFUSED,       /* peer, id, hop: came, but is expired or not wanted (its id is proved,
-                             * so nobody else's message is meant): seen, neither held nor passed on,
-                             * and never asked for again */
+    SG_PT_IN_REFUSED,       /* peer, id, hop: came, but is expired or not wanted (its id is the hash
+                             * of what came, so nobody else's message is meant): neither seen nor
+                             * passed on, and not asked for again */
     SG_PT_IN_IHAVE,         /* peer, have [count] */
     SG_PT_IN_GRAFT,         /* peer, has_id, id */
     SG_PT_IN_PRUNE,         /* peer */
@@ -177,11 +177,11 @@ void sg_pt_free(struct sg_pt *m);
  * DISCONNECT, so the node only counts it), SG_ERR_DUPLICATE for BROADCAST, GOSSIP or REFUSED of a
  * seen id, SG_ERR_FULL for NEIGHBOR_UP above peers_max, SG_ERR_EXISTS for NEIGHBOR_UP of a
  * neighbour (its place in the tree stays), SG_ERR_INVALID_ARGUMENT for an IHAVE without ids or
- * with more than SG_PT_IHAVE_MAX, SG_ERR_NO_MEMORY for BROADCAST, GOSSIP and REFUSED.
+ * with more than SG_PT_IHAVE_MAX, SG_ERR_NO_MEMORY for BROADCAST and GOSSIP.
  * Cost O(peers_max + count), TIMEOUT O(work due). */
 SG_MUST_USE sg_err sg_pt_input(struct sg_pt *m, sg_time_ns now, const struct sg_pt_in *in,
                                struct sg_pt_outbox *out);
-/* Room for one more message: the next BROADCAST, GOSSIP or REFUSED does not want for memory.
+/* Room for one more message: the next BROADCAST or GOSSIP does not want for memory.
  * SG_ERR_NO_MEMORY: nothing has changed. */
 SG_MUST_USE sg_err sg_pt_reserve(struct sg_pt *m);
 /* When to feed IN_TIMEOUT; <= now: at once; SG_TIME_NEVER. O(1). */

@@ -79,7 +79,7 @@ struct sg_pt_seen {
     uint64_t sent;   /* two bits per neighbour's slot: how often it was sent there */
     uint32_t parent; /* tag of who gave it, SG_PT_TAG_NONE for our own */
     uint8_t hop;     /* links travelled to reach us */
-    bool is_held;    /* false: refused, only seen */
+    bool is_held;    /* false: only seen */
     bool is_gone;    /* the node had to let it go early */
 };
 
@@ -92,6 +92,12 @@ struct sg_pt_seen_ring {
     uint32_t first; /* place of the oldest */
     uint32_t count;
     uint32_t held;
+};
+
+/* Ids that are not asked for any more, see refused.c. */
+struct sg_pt_refused {
+    struct sg_msg_id *ids; /* NULL until the first one; a ring, the first count are used */
+    uint32_t count, next;
 };
 
 struct sg_pt_advertiser {
@@ -142,6 +148,7 @@ struct sg_pt {
     sg_time_ns lazy_at;     /* what waits in the queues is announced */
     sg_time_ns rests_until; /* .. and what comes soon after it not before this */
     struct sg_pt_seen_ring seen;
+    struct sg_pt_refused refused;
     struct sg_index_keys keys; /* of both indexes */
     struct sg_pt_missing_set missing;
     struct sg_pt_config config;
@@ -241,6 +248,12 @@ void sg_pt_seen_uncount_sent(struct sg_pt_seen *entry, uint8_t slot);
 void sg_pt_seen_clear_slot(struct sg_pt *m, uint8_t slot);
 void sg_pt_seen_timeout(struct sg_pt *m, struct sg_pt_outbox *out);
 sg_time_ns sg_pt_seen_deadline(const struct sg_pt *m);
+
+/* refused.c: ids that are not asked for any more */
+void sg_pt_refused_fini(struct sg_pt *m);
+/* O(256). */
+bool sg_pt_refused_has(const struct sg_pt *m, const struct sg_msg_id *id);
+void sg_pt_refused_add(struct sg_pt *m, const struct sg_msg_id *id);
 
 /* lazy.c: announcements waiting for each neighbour */
 void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_seen *entry,

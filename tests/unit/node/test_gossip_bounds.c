@@ -25,6 +25,121 @@ static void ask(size_t from, size_t to, const struct sg_msg_id *id)
         net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
 }
 
+/* A message without any proof, made up by `from`: number i, of that age. */
+static struct sg_msg_id make_up(size_t from, size_t to, uint64_t i, uint64_t age_ms)
+{
+    const uint64_t then = NET_WALL_MS + net.now / SG_NS_PER_MS - age_ms;
+    const struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    const struct sg_gossip msg = {.hop = 1,
+                                  .sequence = i,
+                                  .time_ms = then,
+                                  .expiry_ms = then,
+                                  .batch_count = 1,
+                                  .payload = SG_BYTES_LIT("x")};
+    struct sg_msg_id id;
+    uint8_t frame[256];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_message_id(net.core[to], &topic, &msg, &id);
+    sg_frame_head_encode(&w, &head);
+    sg_gossip_encode(&w, &msg);
+    if (net.is_linked[from][to])
+        net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+    return id;
+}
+
+static void announce(size_t from, size_t to, const struct sg_msg_id *id)
+{
+    const struct sg_frame_head head = {.family = SG_FAMILY_PLUMTREE, .scope = topic};
+    const struct sg_pt_have have = {.id = *id, .hop = 1};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_write_u8(&w, SG_PT_IHAVE);
+    sg_pt_ihave_encode(&w, &have, 1);
+    net_inject(&net, from, to, SG_LANE_PUBSUB, sg_bytes(frame, w.len));
+}
+
+#define MADE_UP 3000
+#define OLD_MS UINT64_C(960000) /* an honest relay's clock may be behind */
+#define ANCIENT_MS UINT64_C(2400000)
+
+static void count_up(struct sg_core_stats *stats)
+{
+    sg_core_stats(net.core[0], stats);
+}
+
+/* 200 kB of invented old messages once let go of everything that a GRAFT could ask for. */
+static void made_up_old_messages_push_nothing_out(void **state)
+{
+    struct sg_core_publish real;
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("real"), &real), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    for (uint64_t i = 0; i < MADE_UP; i++) {
+        if (i % 2 == 0) { /* it is waited for */
+            struct sg_msg_id id = make_up(2, 0, i, OLD_MS);
+            announce(2, 0, &id);
+        }
+        (void)make_up(2, 0, i, OLD_MS);
+        if (i % 10 == 0)
+            net_run(&net, SG_NS_PER_MS);
+    }
+    count_up(&before);
+    ask(1, 0, &real.id);
+    count_up(&after);
+    assert_int_equal(after.pt.grafts_served - before.pt.grafts_served, 1);
+    assert_true(after.refused_expired >= MADE_UP);
+    assert_int_equal(after.charges, 0);
+    net_fini(&net);
+}
+
+/* Asked for once, whoever announces it then. */
+static void what_was_refused_is_not_asked_for_again(void **state)
+{
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    struct sg_msg_id id = make_up(2, 0, 1, OLD_MS);
+    struct sg_pt *pt = sg_scope_find(net.core[0], &topic)->pt;
+    announce(2, 0, &id);
+    assert_true(sg_pt_is_missing(pt, &id));
+    (void)make_up(2, 0, 1, OLD_MS);
+    assert_false(sg_pt_is_missing(pt, &id));
+    count_up(&before);
+    announce(1, 0, &id);
+    net_run(&net, 5 * SG_NS_PER_S);
+    count_up(&after);
+    assert_int_equal(after.pt.grafts_sent, before.pt.grafts_sent);
+    assert_int_equal(sg_pt_known(pt, &id), SG_PT_UNKNOWN);
+    net_fini(&net);
+}
+
+/* A clock that knows better than its neighbours' charges nobody. */
+static void what_no_honest_relay_sends_is_charged(void **state)
+{
+    struct sg_core_publish real;
+    struct sg_core_stats stats;
+    (void)state;
+    net_init(&net, 3, NULL);
+    net_settle(&net, &topic);
+    for (uint64_t i = 0; i < 200; i++)
+        (void)make_up(2, 0, i, ANCIENT_MS);
+    count_up(&stats);
+    assert_int_equal(stats.charges, 0);
+    assert_int_equal(net_publish(&net, 1, &topic, SG_BYTES_LIT("in time"), &real), SG_OK);
+    net_run(&net, SG_NS_PER_S);
+    for (uint64_t i = 0; i < 200; i++)
+        (void)make_up(2, 0, i, ANCIENT_MS);
+    count_up(&stats);
+    assert_int_equal(stats.charges, 100);
+    assert_int_equal(stats.peers_banned, 1);
+    net_fini(&net);
+}
+
 #define ASKED 100
 
 static void want_proof(size_t from, size_t to, const struct sg_msg_id *id)
@@ -218,6 +333,9 @@ static void what_the_store_let_go_is_served_from_the_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(made_up_old_messages_push_nothing_out),
+        cmocka_unit_test(what_was_refused_is_not_asked_for_again),
+        cmocka_unit_test(what_no_honest_relay_sends_is_charged),
         cmocka_unit_test(grafts_are_answered_within_a_budget),
         cmocka_unit_test(wanted_proofs_are_answered_within_a_budget),
         cmocka_unit_test(a_message_is_served_three_times),
