@@ -2,7 +2,8 @@
  *  1. nothing, unless its datagram is an Initial of full size for a version we speak;
  *  2. a Retry (about 10 us, no state), at a limited rate per prefix, when many handshakes are under
  *     way or many from its prefix, or when half of what we may begin in a short time is used up;
- *  3. a handshake (about 1.2 ms, 60 KB) within limits: per prefix, in all, per second.
+ *  3. a handshake (about 1.2 ms, 60 KB) within limits: per prefix, in all, per second; and a place,
+ *     of which one prefix gets a quarter of those that strangers may take.
  * A source that proved its address by a token skips 2, and the second half of the budget is for
  * such. Loopback cannot be spoofed from outside, so the limits per prefix do not hold for it: many
  * nodes may live on one machine. */
@@ -11,6 +12,8 @@
 /* A handshake under way for longer makes room for a new one when all places are taken: an honest
  * one is through in two or three round trips. */
 #define EVICT_AFTER_NS (1 * SG_NS_PER_S)
+/* A peer that dials again before its old connections are found dead needs some places at least. */
+#define PREFIX_PLACES_MIN 8
 
 struct initial {
     const struct sg_quic_rx *rx;
@@ -110,6 +113,29 @@ static bool take_handshake(struct sg_quic_endpoint *ep)
                           limits->handshake_burst);
 }
 
+/* An eighth of the places is for our own dials, or strangers could isolate us. */
+static uint32_t places(const struct sg_quic_limits *limits)
+{
+    return limits->connections_max - limits->connections_max / 8;
+}
+
+/* Whether one prefix has its share of them: with names it has no need to be sparing, so whoever
+ * has one address could keep all others out. */
+static bool has_its_share(const struct sg_quic_endpoint *ep, const struct sg_addr *addr)
+{
+    struct sg_addr prefix = sg_addr_rate_key(addr);
+    uint32_t share = places(&ep->config.limits) / 4;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ep->slots_cap; i++) {
+        const struct sg_quic_conn *conn = ep->slots[i].conn;
+        if (conn == NULL || conn->dialled || !conn->counted)
+            continue;
+        struct sg_addr other = sg_addr_rate_key(&conn->remote);
+        count += sg_addr_equal(&other, &prefix);
+    }
+    return count >= (share > PREFIX_PLACES_MIN ? share : PREFIX_PLACES_MIN);
+}
+
 /* Everything that may stand in the way of a handshake, cheapest first. */
 static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
 {
@@ -132,9 +158,13 @@ static bool admit(struct sg_quic_endpoint *ep, const struct initial *in)
         ep->stats.refused_prefix++;
         return false;
     }
-    /* an eighth of the places is for our own dials, or strangers could isolate us */
-    if (ep->live >= limits->connections_max - limits->connections_max / 8) {
+    if (ep->live >= places(limits)) {
         ep->stats.refused_full++;
+        send_refusal(ep, in, NGTCP2_CONNECTION_REFUSED);
+        return false;
+    }
+    if (!local && has_its_share(ep, remote)) {
+        ep->stats.refused_prefix++;
         send_refusal(ep, in, NGTCP2_CONNECTION_REFUSED);
         return false;
     }

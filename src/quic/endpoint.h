@@ -53,8 +53,10 @@ const char *sg_close_reason_text(uint64_t reason);
 
 /* Every bound of the endpoint. Zero means unlimited only where it says so. */
 struct sg_quic_limits {
-    uint32_t connections_max;      /* live connections, both roles, half-open included [1024] */
-    uint32_t half_open_max;        /* handshakes under way that we accepted [64] */
+    uint32_t connections_max; /* live connections, both roles, half-open included [1024]; 7/8 at
+                                     * most when we accept, and of these 1/4, but at least 8, per IPv4
+                                     * address or IPv6 /64; loopback is exempt from the latter */
+    uint32_t half_open_max;   /* handshakes under way that we accepted [64] */
     uint32_t half_open_prefix_max; /* the same per IPv4 address or IPv6 /64 without token; 0 = off
                                      * [8]; twice as many with a token; loopback is exempt */
     uint32_t retry_threshold;      /* half-open count from which addresses are proved first [32] */
@@ -357,7 +359,7 @@ struct sg_quic_stats {
     uint64_t resets_sent;
     uint64_t resets_received;
     uint64_t refused_bucket;    /* Initials dropped: source prefix over its rate */
-    uint64_t refused_prefix;    /* ... prefix has too many half-open */
+    uint64_t refused_prefix;    /* ... prefix has too many half-open, or its share */
     uint64_t refused_half_open; /* ... too many half-open */
     uint64_t refused_rate;      /* ... handshake budget of this node used up */
     uint64_t refused_full;      /* ... connections_max */

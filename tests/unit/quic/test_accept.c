@@ -361,6 +361,124 @@ static void handshakes_have_a_budget(void **state)
     net_fini(&net);
 }
 
+/* ---- one prefix and the places for strangers ---- */
+
+static void refused_dial(struct net *net, struct host *from, struct host *to)
+{
+    size_t failed = host_count(from, SG_QUIC_DIAL_FAILED);
+    uint64_t refused = host_stats(to).refused_prefix;
+    host_dial(from, to);
+    net_run(net, 100 * MS);
+    assert_int_equal(host_count(from, SG_QUIC_DIAL_FAILED), failed + 1);
+    assert_int_equal(host_last(from, SG_QUIC_DIAL_FAILED)->event.dial_failed.err, SG_ERR_REFUSED);
+    assert_true(host_stats(to).refused_prefix > refused);
+}
+
+static void fill_share(struct net *net, struct host *const *from, struct host *to, unsigned share)
+{
+    for (unsigned i = 0; i < share; i++)
+        net_connect(net, from[i % 2], to);
+}
+
+/* However many names it has; and it does not matter from which port. */
+static void a_prefix_gets_a_quarter_of_the_places(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sg_addr own[2]; /* of one prefix */
+        struct sg_addr other;
+        uint32_t connections_max;
+        unsigned share;
+    } cases[] = {
+        {{{.family = 4, .ip = {20, 1, 1, 1}, .port = 1000},
+          {.family = 4, .ip = {20, 1, 1, 1}, .port = 1001}},
+         {.family = 4, .ip = {20, 1, 1, 2}, .port = 1000},
+         64,
+         14},
+        {{{.family = 6, .ip = {0x20, 1, 9, 9, 9, 9, 0, 1, 5}, .port = 1000},
+          {.family = 6, .ip = {0x20, 1, 9, 9, 9, 9, 0, 1, 6}, .port = 1000}},
+         {.family = 6, .ip = {0x20, 1, 9, 9, 9, 9, 0, 2, 5}, .port = 1000},
+         44,
+         9},
+        {{{.family = 4, .ip = {20, 1, 1, 1}, .port = 1000},
+          {.family = 4, .ip = {20, 1, 1, 1}, .port = 1001}},
+         {.family = 4, .ip = {20, 1, 2, 1}, .port = 1000},
+         16,
+         8}, /* at least */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct net net;
+        struct sg_quic_config config = net_config();
+        config.limits.connections_max = cases[i].connections_max;
+        net_init(&net, 1 * MS, 20 + i);
+        struct host *b = net_add_endpoint(&net, &config);
+        struct host *own[2] = {net_add_endpoint(&net, NULL), net_add_endpoint(&net, NULL)};
+        struct host *other = net_add_endpoint(&net, NULL);
+        own[0]->addr = cases[i].own[0];
+        own[1]->addr = cases[i].own[1];
+        other->addr = cases[i].other;
+        net_connect(&net, b, own[0]); /* our own dials do not count */
+        fill_share(&net, own, b, cases[i].share);
+        refused_dial(&net, own[0], b);
+        refused_dial(&net, own[1], b);
+        net_connect(&net, other, b);
+        /* when one has ended there is a place again at once */
+        sg_quic_close(own[0]->ep, net.now, host_conn(own[0]), SG_CLOSE_LEAVING, false);
+        net_run(&net, 3 * MS);
+        net_connect(&net, own[1], b);
+        refused_dial(&net, own[1], b);
+        net_fini(&net);
+    }
+}
+
+static void loopback_may_take_all_places(void **state)
+{
+    (void)state;
+    struct net net;
+    struct sg_quic_config config = net_config();
+    config.limits.connections_max = 40;
+    net_init(&net, 1 * MS, 23);
+    struct host *b = net_add_endpoint(&net, &config);
+    struct host *own[2] = {net_add_endpoint(&net, NULL), net_add_endpoint(&net, NULL)};
+    own[0]->addr = (struct sg_addr){.family = 4, .ip = {127, 0, 0, 1}, .port = 1000};
+    own[1]->addr = (struct sg_addr){.family = 4, .ip = {127, 0, 0, 1}, .port = 1001};
+    fill_share(&net, own, b, 30);
+    assert_int_equal(host_stats(b).refused_prefix, 0);
+    net_fini(&net);
+}
+
+/* Retries get through, and no flight of the server's. */
+static bool only_retries(struct net *net, const struct flight *f)
+{
+    return !sg_addr_equal(&f->from, &net->hosts[0].addr) ||
+           !sg_addr_equal(&f->to, &net->hosts[1].addr) || f->len < 600;
+}
+
+/* Of handshakes under way, too: with an address of its own it gets 16 of 64. */
+static void a_proved_prefix_gets_a_quarter_of_the_handshakes(void **state)
+{
+    (void)state;
+    struct net net;
+    struct sg_quic_config config = config_with_threshold(0);
+    struct sg_quic_config forgetful = net_config();
+    forgetful.limits.tokens_max = 0;
+    net_init(&net, 1 * MS, 24);
+    struct host *b = net_add_endpoint(&net, &config);
+    struct host *a = net_add_endpoint(&net, &forgetful);
+    struct host *other = net_add_endpoint(&net, NULL);
+    net.filter = only_retries;
+    for (unsigned i = 0; i < 40; i++) {
+        host_dial(a, b);
+        net_run(&net, 110 * MS); /* two Initials each, 20 answers a second */
+    }
+    assert_int_equal(config.limits.half_open_max, 64);
+    assert_int_equal(host_stats(b).half_open, 16);
+    assert_true(host_stats(b).refused_prefix > 0);
+    assert_int_equal(host_stats(b).refused_half_open, 0);
+    net_connect(&net, other, b);
+    net_fini(&net);
+}
+
 /* ---- loss and order of the two Initials ---- */
 
 static bool hold_first(struct net *net, const struct flight *f)
@@ -406,6 +524,9 @@ int main(void)
         cmocka_unit_test(forged_initials_make_no_tls_objects),
         cmocka_unit_test(loopback_is_exempt_from_prefix_limits),
         cmocka_unit_test(handshakes_have_a_budget),
+        cmocka_unit_test(a_prefix_gets_a_quarter_of_the_places),
+        cmocka_unit_test(loopback_may_take_all_places),
+        cmocka_unit_test(a_proved_prefix_gets_a_quarter_of_the_handshakes),
         cmocka_unit_test(a_lost_first_initial_leads_to_a_retry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* gone.c: many leave, and what is still said of them. */
 #include "unit/swim/fixture.h"
+#include "unit/swim/meter.h"
 #include "unit/swim/net.h"
 
 #define FORGET_NS (600 * SEC)
@@ -203,49 +204,10 @@ static void memory_is_as_the_model(void **state)
 
 /* ---- bounds of memory ---- */
 
-struct meter {
-    size_t now, most;
-    bool is_empty; /* gives nothing */
-};
-
-static void *meter_alloc(void *user, size_t size)
-{
-    struct meter *meter = user;
-    size_t *at = meter->is_empty ? NULL : malloc(sizeof(max_align_t) + size);
-    if (at == NULL)
-        return NULL;
-    *at = size;
-    meter->now += size;
-    if (meter->now > meter->most)
-        meter->most = meter->now;
-    return (char *)at + sizeof(max_align_t);
-}
-
-static void meter_free(void *user, void *ptr)
-{
-    struct meter *meter = user;
-    if (ptr == NULL)
-        return;
-    size_t *at = (size_t *)(void *)((char *)ptr - sizeof(max_align_t));
-    meter->now -= *at;
-    free(at);
-}
-
-static void *meter_realloc(void *user, void *ptr, size_t size)
-{
-    void *grown = meter_alloc(user, size);
-    if (grown == NULL || ptr == NULL)
-        return grown;
-    size_t old = *(size_t *)(void *)((char *)ptr - sizeof(max_align_t));
-    memcpy(grown, ptr, old < size ? old : size);
-    meter_free(user, ptr);
-    return grown;
-}
-
 static void open_metered(struct bench *b, struct sg_mem *mem, struct meter *meter)
 {
     *meter = (struct meter){0};
-    *mem = (struct sg_mem){meter_alloc, meter_realloc, meter_free, meter};
+    *mem = meter_mem(meter);
     struct sg_swim_config config = quiet_config();
     config.mem = mem;
     bench_open(b, &config);
