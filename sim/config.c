@@ -60,10 +60,10 @@ static uint32_t clamp(uint64_t value, uint32_t min, uint32_t max)
 }
 
 /* Tables no larger than the messages and authors of this run can fill, never above the defaults. */
-static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config *config)
+static void shrink(const struct sg_sim_config *run, bool is_seed, struct sg_core_config *config)
 {
-    uint64_t total = sg_sim_total(&sim->config);
-    uint64_t authors = total < sim->config.nodes ? total : sim->config.nodes;
+    uint64_t total = sg_sim_total(run);
+    uint64_t authors = total < run->nodes ? total : run->nodes;
     config->pt.peers_max = config->hpv.active_max;
     config->pt.seen_max = clamp(total + 1, 32, config->pt.seen_max);
     config->pt.cache_max = clamp(total + 1, 32, config->pt.cache_max);
@@ -71,11 +71,23 @@ static void shrink(const struct sg_sim *sim, bool is_seed, struct sg_core_config
     config->pt.ihave_queue_max = (uint16_t)clamp(total + 1, 16, config->pt.ihave_queue_max);
     config->scopes_max = 4;
     /* both views of two scopes; 3/4 of a power of two fills a map */
-    config->book_max = clamp(sim->config.nodes, 48, 3u * config->hpv.passive_max);
-    config->links_max = clamp(sim->config.nodes, 16, is_seed ? config->links_max : 192);
+    config->book_max = clamp(run->nodes, 48, 3u * config->hpv.passive_max);
+    config->links_max = clamp(run->nodes, 16, is_seed ? config->links_max : 192);
     config->keys_max = clamp(authors, 8, config->keys_max);
     config->roots_max = 16; /* only batches use it */
     config->authors_max = clamp(authors + 8, 8, config->authors_max);
+}
+
+void sg_sim_core_shape(const struct sg_sim_config *run, const struct sg_sim_scenario *scenario,
+                       enum sg_sim_role role, bool is_seed, struct sg_core_config *config)
+{
+    shrink(run, is_seed, config);
+    if (scenario != NULL)
+        sg_sim_knobs_apply(scenario, config);
+    if (config->pt.peers_max < config->hpv.active_max)
+        config->pt.peers_max = config->hpv.active_max;
+    if (sg_sim_is_sybil(role))
+        sg_sim_sybil_config(config);
 }
 
 void sg_sim_core_config(struct sg_sim *sim, uint32_t node, struct sg_core_config *config)
@@ -83,11 +95,7 @@ void sg_sim_core_config(struct sg_sim *sim, uint32_t node, struct sg_core_config
     const struct sg_sim_extra *extra = sim->extra;
     struct sg_sim_node *self = &sim->nodes[node];
     *config = sg_core_config_default(sim->core_mem);
-    shrink(sim, node < sim->seeds, config);
-    if (sim->scenario != NULL)
-        sg_sim_knobs_apply(sim->scenario, config);
-    if (sg_sim_is_sybil(self->role))
-        sg_sim_sybil_config(config);
+    sg_sim_core_shape(&sim->config, sim->scenario, self->role, node < sim->seeds, config);
     config->suite = extra->suite;
     config->signer = sg_sim_signer(extra->suite, self->public_key);
     config->self = self->id;

@@ -270,6 +270,9 @@ SG_MUST_USE sg_err sg_sim_config_check(const struct sg_sim_config *config);
 /* Messages of the warm-up, and all with them. */
 uint32_t sg_sim_warmup(const struct sg_sim_config *config);
 uint32_t sg_sim_total(const struct sg_sim_config *config);
+/* Makes the default configuration of a core that of a role in this run; scenario may be NULL. */
+void sg_sim_core_shape(const struct sg_sim_config *run, const struct sg_sim_scenario *scenario,
+                       enum sg_sim_role role, bool is_seed, struct sg_core_config *config);
 /* The configuration of a node's core, with tables as large as this run can fill. */
 void sg_sim_core_config(struct sg_sim *sim, uint32_t node, struct sg_core_config *config);
 

@@ -98,6 +98,7 @@ struct sg_sim_expect {
 struct sg_sim_knob {
     uint32_t index;
     uint64_t value;
+    uint32_t line;
 };
 
 /* An experiment on single machines, see lab_scenario.h. */
@@ -177,8 +178,12 @@ SG_MUST_USE sg_err sg_sim_line_read(struct sg_sim_line *line);
 SG_MUST_USE sg_err sg_sim_line_at(struct sg_sim_line *line);
 
 /* ---- scenario_knobs.c ---- */
+/* Whether a setting has this name. */
+bool sg_sim_is_knob(const char *name);
 /* "set hpv.active 5". */
 SG_MUST_USE sg_err sg_sim_line_set(struct sg_sim_line *line);
+/* Points the line at the knob_index-th setting and refuses it: no node starts with its value. */
+sg_err sg_sim_knob_bad(struct sg_sim_line *line, uint32_t knob_index);
 void sg_sim_knobs_apply(const struct sg_sim_scenario *scenario, struct sg_core_config *config);
 
 /* ---- scenario_check.c ---- */

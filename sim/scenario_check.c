@@ -3,6 +3,7 @@
  * could not happen would pass in silence and look like success. */
 #include <string.h>
 
+#include "crypto/ids.h"
 #include "internal.h"
 
 /* ---- nodes ---- */
@@ -142,8 +143,62 @@ static sg_err check_actions(struct sg_sim_line *line)
     return SG_OK;
 }
 
+/* ---- settings ---- */
+
+/* A core with a topic, as in the run. */
+static sg_err start_core(const struct sg_sim_scenario *scenario, enum sg_sim_role role,
+                         bool is_seed)
+{
+    struct sg_core_config config = sg_core_config_default(sg_mem_default());
+    uint8_t public_key[SG_SIM_PUBLIC_LEN];
+    struct sg_core_in in = {.kind = SG_CORE_IN_SUBSCRIBE};
+    struct sg_core_outbox out = {0};
+    struct sg_core *core;
+    sg_sim_core_shape(&scenario->config, scenario, role, is_seed, &config);
+    sg_sim_public_key(1, 0, public_key);
+    config.suite = sg_sim_suite();
+    config.signer = sg_sim_signer(config.suite, public_key);
+    config.network = SG_BYTES_LIT("sim");
+    sg_topic_id_from_name(config.suite, SG_BYTES_LIT("sim"), &in.topic);
+    SG_TRY(sg_peer_id_from_public_key(config.suite, sg_bytes(public_key, SG_SIM_PUBLIC_LEN),
+                                      &config.self));
+    SG_TRY(sg_core_new(&core, &config, 0));
+    sg_err err = sg_core_input(core, 0, SG_SIM_WALL_MS, &in, &out);
+    sg_core_outbox_fini(&out, config.mem);
+    sg_core_free(core);
+    return err;
+}
+
+/* Whether nodes of all roles start with the first so many settings. */
+static sg_err start_with(struct sg_sim_scenario *scenario, uint32_t knob_count)
+{
+    uint32_t all = scenario->knob_count;
+    scenario->knob_count = knob_count;
+    sg_err err = start_core(scenario, SG_SIM_HONEST, true);
+    if (err == SG_OK)
+        err = start_core(scenario, SG_SIM_HONEST, false);
+    for (uint32_t i = 0; i < scenario->role_count && err == SG_OK; i++)
+        err = start_core(scenario, scenario->roles[i].role, false);
+    scenario->knob_count = all;
+    return err;
+}
+
+/* The setting to be blamed is the one from which on no node starts. */
+static sg_err check_knobs(struct sg_sim_line *line)
+{
+    struct sg_sim_scenario *scenario = line->scenario;
+    uint32_t bad = scenario->knob_count;
+    sg_err err = bad > 0 ? start_with(scenario, bad) : SG_OK;
+    if (err != SG_ERR_INVALID_ARGUMENT)
+        return err;
+    while (bad > 1 && start_with(scenario, bad - 1) == SG_ERR_INVALID_ARGUMENT)
+        bad--;
+    return sg_sim_knob_bad(line, bad - 1);
+}
+
 sg_err sg_sim_scenario_check(struct sg_sim_line *line)
 {
     SG_TRY(check_roles(line));
-    return check_actions(line);
+    SG_TRY(check_actions(line));
+    return check_knobs(line);
 }

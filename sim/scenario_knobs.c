@@ -71,6 +71,18 @@ static const struct {
 };
 #define KNOB_COUNT (sizeof(knobs) / sizeof(knobs[0]))
 
+/* The number in a field of this size. */
+static uint64_t load(const void *field, size_t size)
+{
+    uint8_t u8;
+    uint16_t u16;
+    uint32_t u32;
+    uint64_t u64;
+    void *to = size == 1 ? (void *)&u8 : size == 2 ? (void *)&u16 : size == 4 ? (void *)&u32 : &u64;
+    memcpy(to, field, size);
+    return size == 1 ? u8 : size == 2 ? u16 : size == 4 ? u32 : u64;
+}
+
 static sg_err unknown(struct sg_sim_line *line, const char *name)
 {
     char list[sizeof(line->problem->text)] = "";
@@ -95,7 +107,7 @@ static bool read_value(size_t knob, const char *word, uint64_t *value)
     case COUNT:
         return sg_sim_word_count(word, max_of(knobs[knob].size), value);
     case TIME:
-        return sg_sim_word_time(word, value);
+        return sg_sim_word_time(word, value) && (*value == 0 || *value >= SG_NS_PER_MS);
     case FLAG:
         *value = strcmp(word, "on") == 0;
         return *value == 1 || strcmp(word, "off") == 0;
@@ -103,16 +115,28 @@ static bool read_value(size_t knob, const char *word, uint64_t *value)
     return false;
 }
 
+static size_t find(const char *name)
+{
+    size_t i = 0;
+    while (i < KNOB_COUNT && strcmp(knobs[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool sg_sim_is_knob(const char *name)
+{
+    return find(name) < KNOB_COUNT;
+}
+
 sg_err sg_sim_line_set(struct sg_sim_line *line)
 {
-    static const char *const wanted[] = {"a whole number", "a time such as 30s", "on or off"};
+    static const char *const wanted[] = {"a whole number", "a time such as 30s, 0 or at least 1ms",
+                                         "on or off"};
     struct sg_sim_scenario *scenario = line->scenario;
     uint64_t value = 0;
-    size_t i = 0;
     if (line->count != 3)
         return sg_sim_line_bad(line, "write: set NAME VALUE");
-    while (i < KNOB_COUNT && strcmp(knobs[i].name, line->word[1]) != 0)
-        i++;
+    size_t i = find(line->word[1]);
     if (i == KNOB_COUNT)
         return unknown(line, line->word[1]);
     if (!read_value(i, line->word[2], &value))
@@ -121,8 +145,39 @@ sg_err sg_sim_line_set(struct sg_sim_line *line)
     if (scenario->knob_count == SG_SIM_KNOBS_MAX)
         return sg_sim_line_bad(line, "more than %d lines 'set'", SG_SIM_KNOBS_MAX);
     scenario->knobs[scenario->knob_count++] =
-        (struct sg_sim_knob){.index = (uint32_t)i, .value = value};
+        (struct sg_sim_knob){.index = (uint32_t)i, .value = value, .line = line->number};
     return SG_OK;
+}
+
+static void print_value(char text[32], size_t knob, uint64_t value)
+{
+    switch (knobs[knob].kind) {
+    case COUNT:
+        snprintf(text, 32, "%llu", (unsigned long long)value);
+        return;
+    case TIME:
+        snprintf(text, 32, "%.9gs", (double)value / 1e9);
+        return;
+    case FLAG:
+        snprintf(text, 32, "%s", value != 0 ? "on" : "off");
+        return;
+    }
+}
+
+sg_err sg_sim_knob_bad(struct sg_sim_line *line, uint32_t knob_index)
+{
+    const struct sg_sim_knob *knob = &line->scenario->knobs[knob_index];
+    const struct sg_core_config usual = sg_core_config_default(sg_mem_default());
+    char value[32];
+    char default_value[32];
+    print_value(value, knob->index, knob->value);
+    print_value(default_value, knob->index,
+                load((const uint8_t *)&usual + knobs[knob->index].offset, knobs[knob->index].size));
+    line->number = knob->line;
+    return sg_sim_line_bad(line,
+                           "no node starts with '%s %s', alone or beside the other settings; the "
+                           "default is %s",
+                           knobs[knob->index].name, value, default_value);
 }
 
 /* Stores a number in a field of its size. */

@@ -155,8 +155,8 @@ static sg_err read_setting(struct parser *p, const char *item, bool lets)
     if (is_var != lets)
         return SG_OK;
     char *dot = strchr(key, '.');
-    const char *verb = is_var ? "let " : dot != NULL ? "set " : "";
-    if (dot != NULL && strncmp(key, "link.", 5) == 0 && strcmp(key, "link.linger") != 0) {
+    const char *verb = is_var ? "let " : dot != NULL || sg_sim_is_knob(key) ? "set " : "";
+    if (dot != NULL && strncmp(key, "link.", 5) == 0 && !sg_sim_is_knob(key)) {
         verb = "";
         *dot = ' ';
     }

@@ -74,7 +74,7 @@ static bool config_is_good(const struct sg_core_config *config)
     has_room = has_room && config->held_bytes_max >= (UINT64_C(1) << 20) &&
                config->retention_bytes_max >= (UINT64_C(1) << 20) && config->retention_max > 0 &&
                config->retention_max <= (UINT32_C(1) << 20) && config->backfill_interval_ns > 0 &&
-               config->large_bytes_max >= SG_LARGE_MAX;
+               config->large_bytes_max >= SG_LARGE_MAX && config->link_linger_ns > 0;
     return has_parts && has_network && has_room && tree_fits && fits_sequence && batches &&
            config->message_ttl_ms <= config->ttl_max_ms && config->meta.len <= SG_SWIM_META_MAX;
 }

@@ -80,7 +80,7 @@ struct sg_core_config {
     uint64_t skew_ms;              /* [600000] how wrong a peer's wall clock may be */
     /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
     bool datagram_acks;
-    uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long */
+    uint64_t link_linger_ns;       /* [10 s] an unneeded link is kept so long, > 0 */
     uint64_t ban_ns;               /* [60 s] */
     uint64_t scope_linger_ns;      /* [60 s] a topic without subscription is kept so long */
     uint64_t find_interval_ns;     /* [500 ms] first pause between topic walks, doubling .. */

@@ -71,6 +71,8 @@ echo 'at 5s explode' >bad.scn
 expect_exit 2 saorsa sim --scenario ./bad.scn
 expect_text last.err 'line 1'
 expect_text last.err 'there are: kill'
+expect_exit 2 saorsa sim --scenario ./mine.scn --set hpv.active=0
+expect_text last.err "./mine.scn: no node starts with 'hpv.active 0'"
 expect_exit 2 saorsa sim --scenario nonsense
 expect_exit 2 saorsa sim --scenario halves --seeds 5..1
 expect_exit 2 saorsa sim --seeds 1..2

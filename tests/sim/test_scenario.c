@@ -184,6 +184,46 @@ static void test_variables_small_lines_and_settings(void **state)
     sg_sim_scenario_free(s);
 }
 
+/* What nodes do not start with is told by its name: one setting alone, or the last of several that
+ * do not go together. */
+static void test_settings_that_no_node_starts_with(void **state)
+{
+    static const struct {
+        const char *items[2];
+        const char *words;
+    } cases[] = {
+        {{"hpv.active=0", "swim.period=2s"}, "'hpv.active 0'"},
+        {{"swim.period=2s", "swim.period=0s"}, "'swim.period 0s', alone"},
+        {{"hpv.active_max=5", "pt.backoff=1s"}, "'hpv.active_max 5'"},
+        {{"hpv.active=4", "hpv.active_max=3"}, "'hpv.active_max 3'"},
+        {{"links=0", "ban=1m"}, "'links 0'"},
+        {{"link.linger=0", "ban=1m"}, "'link.linger 0s'"},
+        {{"pt.backoff=300h", "ban=1m"}, "'pt.backoff 1080000s'"},
+        {{"hpv.shuffle_interval=1ns", "ban=1m"}, "at least 1ms"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct sg_sim_settings settings = {cases[i].items, 2, false};
+        struct sg_sim_scenario *scenario;
+        struct sg_sim_problem problem;
+        assert_int_equal(sg_sim_scenario_new(text_of(END), &settings, &scenario, &problem),
+                         SG_ERR_MALFORMED);
+        if (problem.line != 0 || strstr(problem.text, cases[i].words) == NULL)
+            fail_msg("line %u: %s", problem.line, problem.text);
+    }
+    refuse("nodes 10\nset swim.period 0s\nset ban 1m\n" END, 2, "the default is 1s");
+}
+
+/* Settings that need each other, in either order. */
+static void test_settings_go_together(void **state)
+{
+    const char *const items[] = {"hpv.active=14", "hpv.active_max=16", "retention=1h"};
+    const struct sg_sim_settings settings = {items, 3, false};
+    (void)state;
+    sg_sim_scenario_free(parse(END, &settings));
+    sg_sim_scenario_free(parse("set hpv.active_max 4\nset hpv.active 3\n" END, NULL));
+}
+
 /* As far as it makes sense. A lost disk makes one node more, whose number may be named, too. */
 static void test_limits_are_allowed(void **state)
 {
@@ -378,6 +418,8 @@ int main(void)
         cmocka_unit_test(test_what_cannot_happen_is_refused),
         cmocka_unit_test(test_labs_are_decided_by_the_seed),
         cmocka_unit_test(test_variables_small_lines_and_settings),
+        cmocka_unit_test(test_settings_that_no_node_starts_with),
+        cmocka_unit_test(test_settings_go_together),
         cmocka_unit_test(test_limits_are_allowed),
         cmocka_unit_test(test_every_built_in_scenario_parses),
         cmocka_unit_test(test_expectations_can_fail),
