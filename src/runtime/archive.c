@@ -72,6 +72,12 @@ static void write_run(void *arg)
     (void)uv_async_send(job->wake);
 }
 
+/* The topics may be quiet, and what is too old goes nevertheless. */
+static sg_time_ns trim_due(const struct sg_rt_archive *archive)
+{
+    return atomic_load(&archive->db) == NULL ? SG_TIME_NEVER : archive->trim_at;
+}
+
 /* Takes over all that waits. */
 static struct sg_rt_write *write_new(struct sg_node *node)
 {
@@ -111,6 +117,8 @@ static bool put_back(struct sg_node *node, struct sg_rt_write *job)
 {
     struct sg_rt_archive *archive = &node->archive;
     size_t count = job->count + archive->count;
+    if (job->count == 0)
+        return true;
     if (job->bytes + archive->bytes > SG_RT_UNWRITTEN_MAX)
         return false;
     void *rows = sg_mem_resize(node->mem, job->rows, count, sizeof *job->rows);
@@ -150,7 +158,8 @@ void sg_rt_archive_store(struct sg_node *node, const struct sg_core_out *out)
 {
     struct sg_rt_archive *archive = &node->archive;
     uint64_t bytes = out->buf->len + out->store.root->len + sizeof *archive->rows;
-    if (archive->bytes + bytes > SG_RT_UNWRITTEN_MAX) {
+    uint64_t under_way = archive->job == NULL ? 0 : archive->job->bytes;
+    if (under_way + archive->bytes + bytes > SG_RT_UNWRITTEN_MAX) {
         archive->lost++;
         report(node, SG_ERR_FULL);
         return;
@@ -188,14 +197,16 @@ void sg_rt_run_archive(struct sg_node *node)
         archive->job = NULL;
         write_done(node, job);
     }
-    if (archive->job != NULL || node->now < archive->flush_at)
+    bool trims = node->now >= trim_due(archive);
+    if (archive->job != NULL || (node->now < archive->flush_at && !trims))
         return;
     archive->flush_at = SG_TIME_NEVER;
-    if (archive->count == 0)
+    if (archive->count == 0 && !trims)
         return;
     job = write_new(node);
     if (job == NULL) {
         archive->flush_at = sg_time_add(node->now, SG_RT_FLUSH_AGAIN_NS);
+        archive->trim_at = trims ? archive->flush_at : archive->trim_at;
         return;
     }
     sg_err err = sg_rt_thread_start(&job->thread, write_run, job);
@@ -210,7 +221,9 @@ void sg_rt_run_archive(struct sg_node *node)
 sg_time_ns sg_rt_archive_deadline(const struct sg_node *node)
 {
     const struct sg_rt_archive *archive = &node->archive;
-    return archive->job == NULL ? archive->flush_at : SG_TIME_NEVER;
+    if (archive->job != NULL)
+        return SG_TIME_NEVER;
+    return sg_time_min(archive->flush_at, trim_due(archive));
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */

@@ -3,8 +3,9 @@
  *
  * The loop never waits for the disk: accepted messages gather for SG_RT_FLUSH_NS, then a job with a
  * thread of its own writes them in one transaction, one job at a time (as cache.h). So a crash of
- * the process costs the last tenth of a second of messages, which neighbours still have. What waits
- * is bounded in bytes; a disk that does not keep up, or is full, costs messages, counted, and the
+ * the process costs the last tenth of a second of messages, which neighbours still have. Once a
+ * minute a job drops what is too old or too much, whether or not anything is written. What waits,
+ * and is being written, is bounded in bytes; a disk that does not keep up, or is full, costs messages, counted, and the
  * program is told. Only `mutex` holder may use the database. Lock order: mutex, then the node's
  * lock. */
 #ifndef SG_RUNTIME_ARCHIVE_H
@@ -25,10 +26,11 @@ struct sg_subscription;
 /* After an error. */
 #define SG_RT_FLUSH_AGAIN_NS SG_NS_PER_S
 #define SG_RT_TRIM_NS (60 * SG_NS_PER_S)
+/* With what is being written. */
 #define SG_RT_UNWRITTEN_MAX (UINT64_C(16) << 20)
 #define SG_RT_PAST_PAGE 64
 
-/* One write: rows, then, if wanted, a trim. */
+/* One write: rows, if there are any, then, if wanted, a trim. */
 struct sg_rt_write {
     struct sg_messages *db;
     uv_mutex_t *mutex;
