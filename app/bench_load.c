@@ -20,7 +20,6 @@
 #define WINDOW_BYTES (UINT64_C(128) << 10)
 #define REFUSED_PAUSE_NS (2 * MS_NS)
 #define WARM_EVERY_NS (100 * MS_NS)
-#define WARM_NS (20 * S_NS)
 
 /* ---- who ------------------------------------------------------------------------------------- */
 
@@ -339,19 +338,20 @@ static struct sg_bench_sub *cold_one(const struct sg_bench *bench)
     return NULL;
 }
 
-/* The overlay is there when each subscriber has got something. */
+/* The overlay is there when each subscriber has got something. What is counted here is none of the
+ * result. */
 static void warm_up(struct sg_bench *bench)
 {
-    uint64_t begin = sg_app_now_ns();
-    uint64_t next = begin;
+    uint64_t next = sg_app_now_ns();
+    uint64_t end = next + 2 * bench->patience_ns;
     bench->is_warming = true;
     while (bench->code == SG_EXIT_OK && (cold_one(bench) != NULL || bench->answers < bench->sent)) {
         uint64_t now = sg_app_now_ns();
-        if (now > begin + WARM_NS && cold_one(bench) != NULL) {
+        if (now > end && cold_one(bench) != NULL) {
             sg_complain("nothing from %s reaches %s: are these nodes connected?",
                         bench->publisher.path, cold_one(bench)->name);
             bench->code = SG_EXIT_TIMEOUT;
-            return;
+            break;
         }
         if (now >= next && bench->answers == bench->sent && cold_one(bench) != NULL) {
             send_one(bench);
@@ -368,6 +368,20 @@ static bool is_done(const struct sg_bench *bench)
     uint64_t expected = bench->accepted * bench->sub_count;
     return bench->accepted == bench->count &&
            sg_bench_delivered(bench) + sg_bench_dropped(bench) >= expected;
+}
+
+/* Neither acceptances nor deliveries came any more. */
+static void give_up(struct sg_bench *bench)
+{
+    uint64_t s = bench->patience_ns / S_NS;
+    sg_progress_clear(&bench->progress);
+    if (bench->accepted < bench->count)
+        sg_complain("the node accepted %" PRIu64 " of %" PRIu64
+                    " messages, and no more for %" PRIu64 " s",
+                    bench->accepted, bench->count, s);
+    else
+        sg_complain("nothing came any more for %" PRIu64 " s, though messages are missing", s);
+    bench->code = SG_EXIT_TIMEOUT;
 }
 
 static void show(struct sg_bench *bench)
@@ -403,7 +417,7 @@ int sg_bench_run(struct sg_bench *bench)
     while (bench->code == SG_EXIT_OK && !is_done(bench)) {
         uint64_t now = sg_app_now_ns();
         if (now > bench->last_ns + bench->patience_ns)
-            bench->code = SG_EXIT_TIMEOUT;
+            give_up(bench);
         send_due(bench);
         show(bench);
         wait_and_take(bench, next_ns(bench, sg_app_now_ns()));

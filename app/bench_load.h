@@ -28,7 +28,7 @@ struct sg_bench {
     /* what is wanted */
     char topic[SG_CTL_TOPIC_MAX + 1];
     uint64_t count, rate, size; /* rate 0: as fast as possible */
-    uint64_t patience_ns;       /* without any progress */
+    uint64_t patience_ns;       /* without any progress; twice as long at the start */
     bool quiet;
     /* who */
     struct sg_ctl_client publisher;
@@ -54,7 +54,8 @@ int sg_bench_add_socket(struct sg_bench *bench, const struct sg_app_path_options
 /* Adds count nodes of this process, which join through the publisher's node. */
 int sg_bench_add_own(struct sg_bench *bench, size_t count);
 /* Runs it all: waits until each subscriber has got a message, publishes, waits for the deliveries.
- * SG_EXIT_TIMEOUT: some did not come; the figures are good all the same. */
+ * SG_EXIT_TIMEOUT, after a complaint: some did not come; when any were accepted, the figures are
+ * good all the same. */
 int sg_bench_run(struct sg_bench *bench);
 /* Ends all, whatever was made; the caller's struct stays. */
 void sg_bench_fini(struct sg_bench *bench);

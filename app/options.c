@@ -216,6 +216,10 @@ static enum sg_opt_result take_option(const struct sg_opt_set *set, char **argv,
         return give(set, opt, given.value, args);
     if (argv[*at] == NULL)
         return bad(args, "--%s wants a value: --%s %s", opt->name, opt->name, opt->arg);
+    /* rather a value that was forgotten than one that looks so */
+    if (strncmp(argv[*at], "--", 2) == 0)
+        return bad(args, "--%s wants a value, not '%.60s'; if that is the value: --%s=%.60s",
+                   opt->name, argv[*at], opt->name, argv[*at]);
     *at += 1;
     return give(set, opt, argv[*at - 1], args);
 }

@@ -1,7 +1,8 @@
 /* Table-driven command line options. One table per command serves the parser and --help.
  *
- * Accepted forms: --name value, --name=value, --flag, and -- before positional arguments. Options
- * and positional arguments may be mixed. -h and --help are known everywhere. */
+ * Accepted forms: --name value, --name=value, --flag, and -- before positional arguments. A value
+ * that begins with -- is taken after = only: elsewhere one was forgotten. Options and positional
+ * arguments may be mixed. -h and --help are known everywhere. */
 #ifndef SG_APP_OPTIONS_H
 #define SG_APP_OPTIONS_H
 

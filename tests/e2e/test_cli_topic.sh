@@ -90,6 +90,15 @@ expect_exit 0 saorsa bench --dir a --join 1 --count 200 --rate 0
 expect_text last.out "delivered  200 of 200 to 1 subscriber"
 expect_text last.out "own node 1"
 
+begin "bench with a subscriber that nothing reaches measures nothing"
+start_node d --topic news
+D=$NODE_PID
+expect_exit 4 saorsa bench --dir a --subscriber d --timeout 1
+[ ! -s last.out ] || fail "figures of the beginning: $(cat last.out)"
+expect_text last.err "are these nodes connected?"
+! grep -q "messages are missing" last.err || fail "not one was published to be missing"
+stop_node "$D"
+
 begin "a subscriber that never reads: each policy does what it says"
 cat >lazy.py <<'PY'
 import json, socket, sys

@@ -55,6 +55,7 @@ usage 'unknown option --tpic, did you mean --topic?' pub --tpic x
 usage 'unknown option --zzzzzz' node --zzzzzz
 usage 'options begin with --' node -v
 usage '--topic wants a value' pub --topic
+usage "--topic wants a value, not '--dir'" pub --topic --dir a
 usage '--topic NAME is needed' pub hello
 usage '--topic NAME is needed' sub
 usage '--json takes no value' peers --json=1

@@ -112,10 +112,31 @@ static void test_end_of_options(void **state)
     assert_int_equal(PARSE(&v, &args, "--", "--flag", "--help"), SG_OPT_OK);
     assert_false(v.flag);
     assert_string_equal(args.items[1], "--help");
-    assert_int_equal(PARSE(&v, &args, "--text", "--flag"), SG_OPT_OK);
-    assert_string_equal(v.text, "--flag"); /* the word after an option is its value */
     assert_int_equal(PARSE(&v, &args, "--text="), SG_OPT_OK);
     assert_string_equal(v.text, "");
+}
+
+/* As in "pub --topic --dir a". */
+static void test_a_value_was_forgotten(void **state)
+{
+    static const char *const options[] = {"--text",  "--count", "--number",
+                                          "--share", "--time",  "--item"};
+    struct values v = {0};
+    struct sg_opt_args args;
+    (void)state;
+    for (size_t i = 0; i < SG_COUNT(options); i++) {
+        assert_int_equal(PARSE(&v, &args, options[i], "--flag", "a"), SG_OPT_BAD);
+        assert_non_null(strstr(args.error, "wants a value, not '--flag'"));
+        assert_int_equal(PARSE(&v, &args, options[i], "--", "a"), SG_OPT_BAD);
+    }
+    assert_null(v.text);
+    assert_int_equal(v.list.count, 0);
+    assert_int_equal(PARSE(&v, &args, "--text=--flag", "--item=--", "--", "--text"), SG_OPT_OK);
+    assert_string_equal(v.text, "--flag");
+    assert_string_equal(v.list.items[0], "--");
+    assert_string_equal(args.items[0], "--text");
+    assert_int_equal(PARSE(&v, &args, "--text", "-"), SG_OPT_OK);
+    assert_string_equal(v.text, "-");
 }
 
 static void test_list_is_bounded(void **state)
@@ -230,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_defaults_stay),
         cmocka_unit_test(test_end_of_options),
         cmocka_unit_test(test_list_is_bounded),
+        cmocka_unit_test(test_a_value_was_forgotten),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_missing_argument),
