@@ -283,8 +283,8 @@ struct sg_buf *sg_proof_waiting(const struct sg_link *link, const uint8_t root[S
  * borrowed. */
 struct sg_buf *sg_proof_key(struct sg_core *core, const struct sg_peer_id *author,
                             struct sg_buf *frame);
-/* Whether a missing root may be asked for now: once a second per link and root. Then it counts as
- * asked for. */
+/* Whether a missing root may be asked for now: once a second per link and root, 64 roots at once
+ * and 10 a second, two more for each that the link brings. Then it counts as asked for. */
 bool sg_proof_may_ask(struct sg_core *core, struct sg_link *link, const uint8_t root[SG_ID_LEN]);
 /* Whether any ROOT frame waits on the link. */
 bool sg_proof_is_waiting(const struct sg_link *link);

@@ -11,6 +11,11 @@
 
 /* One PROOF_WANT brings the root for all messages below it; the others of these wait so long. */
 #define WANT_NS SG_NS_PER_S
+/* PROOF_WANTs at once and a second to a link that brings no roots, and what each root that it
+ * brings gives: who sends what it never proves must not have an answer to each. */
+#define WANTS_MAX 64
+#define WANTS_RATE 10
+#define WANTS_PER_ROOT 2
 
 uint64_t sg_tag_of(const uint8_t id[SG_ID_LEN])
 {
@@ -46,8 +51,11 @@ void sg_proofs_fini(struct sg_core *core)
 
 struct sg_link_proofs *sg_link_proofs(struct sg_core *core, struct sg_link *link)
 {
-    if (link->proofs == NULL)
-        link->proofs = sg_mem_new(core->config.mem, 1, sizeof(*link->proofs));
+    if (link->proofs != NULL)
+        return link->proofs;
+    link->proofs = sg_mem_new(core->config.mem, 1, sizeof(*link->proofs));
+    if (link->proofs != NULL)
+        sg_bucket_init(&link->proofs->wants, core->now, WANTS_MAX);
     return link->proofs;
 }
 
@@ -330,6 +338,13 @@ static sg_err verify_here(struct sg_core *core, const struct sg_check *what)
                                       root.signature);
 }
 
+/* A root, which is well but for its signature; were that bad, the link would go. */
+static void has_brought(struct sg_link *link)
+{
+    if (link->proofs->wants.milli <= 1000 * (WANTS_MAX - WANTS_PER_ROOT))
+        link->proofs->wants.milli += 1000 * WANTS_PER_ROOT;
+}
+
 static sg_err begin(struct sg_core *core, struct sg_link *link, const struct sg_arrival *a,
                     const struct sg_check *what)
 {
@@ -339,6 +354,7 @@ static sg_err begin(struct sg_core *core, struct sg_link *link, const struct sg_
         return SG_ERR_LIMIT;
     if (!is_tree(core, &root, a))
         return SG_ERR_BAD_PROOF;
+    has_brought(link);
     if (core->config.offload) {
         SG_TRY(sg_check_start(core, what));
         return SG_ERR_WOULD_BLOCK;
@@ -368,6 +384,8 @@ bool sg_proof_may_ask(struct sg_core *core, struct sg_link *link, const uint8_t 
         if (wanted->at < oldest->at)
             oldest = wanted;
     }
+    if (!sg_bucket_take(&proofs->wants, core->now, WANTS_RATE, WANTS_MAX))
+        return false;
     *oldest = (struct sg_wanted){tag, core->now};
     return true;
 }

@@ -67,6 +67,7 @@ struct sg_link_proofs {
     uint8_t roots_cap, roots_next;
     uint8_t new_keys_next;
     struct sg_wanted wanted[SG_LINK_WANTED_MAX]; /* roots asked for last */
+    struct sg_bucket wants;                      /* how many more may be asked for */
 };
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };

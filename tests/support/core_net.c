@@ -103,10 +103,26 @@ static void link_down(struct net *net, size_t node, size_t peer, sg_err why)
     (void)!net_input(net, node, &in);
 }
 
+static bool is_refused(const struct net *net, size_t node, size_t peer)
+{
+    uint8_t hello[SG_HELLO_MAX];
+    uint64_t boot;
+    size_t len = sg_core_hello(net->core[peer], hello);
+    return sg_core_hello_check(net->core[node], net_id(net, peer), sg_bytes(hello, len), &boot) !=
+           SG_OK;
+}
+
+static bool is_reachable(const struct net *net, size_t node, size_t peer)
+{
+    if (peer == net->count || net->is_down[peer] || net->is_cut[peer] || net->is_cut[node])
+        return false;
+    return !net->has_hellos || !(is_refused(net, node, peer) || is_refused(net, peer, node));
+}
+
 static void execute_dial(struct net *net, size_t node, const struct sg_peer_id *to)
 {
     size_t peer = node_of(net, to);
-    if (peer == net->count || net->is_down[peer] || net->is_cut[peer] || net->is_cut[node]) {
+    if (!is_reachable(net, node, peer)) {
         struct sg_core_in in = {
             .kind = SG_CORE_IN_LINK_DOWN, .peer = *to, .err = SG_ERR_UNREACHABLE};
         (void)!net_input(net, node, &in);
