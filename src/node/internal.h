@@ -89,6 +89,13 @@ void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct
 void sg_link_release_early(struct sg_core *core, struct sg_link *link,
                            const struct sg_topic_id *topic);
 
+/* ---- standing.c ---- */
+/* A new link: its allowances and points, as its peer left them. */
+void sg_standing_restore(const struct sg_core *core, struct sg_link *link);
+/* The link goes. */
+void sg_standing_keep(struct sg_core *core, struct sg_link *link);
+void sg_standings_fini(struct sg_core *core);
+
 /* ---- members.c ---- */
 SG_MUST_USE sg_err sg_members_init(struct sg_core *core);
 /* One step of SWIM with all its outputs. The error is the machine's. */
@@ -491,6 +498,8 @@ bool sg_link_may_send(struct sg_core *core, struct sg_link *link, enum sg_lane l
 /* A bad message of a topic counts against its neighbour's place there, too. */
 void sg_note_invalid(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                      sg_err err);
+/* Points, as of now. */
+uint32_t sg_charge_points(const struct sg_core *core, const struct sg_link *link);
 bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Counts a refused frame by its error and charges the peer. id may be NULL. */
 void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *id, sg_err err);
