@@ -263,11 +263,13 @@ struct sg_arrival {
     struct sg_msg_id id;
     uint8_t root[SG_ID_LEN]; /* msg.root, or the one of a lone message */
     bool is_past;            /* back-fill has asked this link for it */
+    bool is_strange;         /* its link is no neighbour's in the topic */
 };
 /* Finds or checks the proof of a message: proof->root and proof->key get references to their
  * frames.
  * SG_ERR_WOULD_BLOCK: the verification is under way, wait for it (sg_check_wait).
- * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the link's budget of verifications.
+ * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the budget of verifications, the link's
+ * or that of all strangers.
  * SG_ERR_BAD_PROOF, SG_ERR_BAD_SIGNATURE: charge the peer. */
 SG_MUST_USE sg_err sg_proof_check(struct sg_core *core, struct sg_link *link,
                                   const struct sg_arrival *a, struct sg_held *proof);

@@ -398,6 +398,7 @@ struct sg_core {
     struct sg_adverts adverts;
     uint64_t docs_bytes;      /* messages of documents that gather */
     uint64_t job;             /* given last */
+    struct sg_bucket strange; /* verifications for who is no neighbour */
     struct sg_buf *own_key;   /* KEY frame */
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
     struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
