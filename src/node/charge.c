@@ -34,11 +34,16 @@ bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer)
     return false;
 }
 
-void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points)
+uint32_t sg_charge_points(const struct sg_core *core, const struct sg_link *link)
 {
     uint64_t decayed = sg_time_since(core->now, link->points_at) / SG_NS_PER_S;
-    if (decayed > 0) {
-        link->points = decayed >= link->points ? 0 : link->points - (uint32_t)decayed;
+    return decayed >= link->points ? 0 : link->points - (uint32_t)decayed;
+}
+
+void sg_charge(struct sg_core *core, struct sg_link *link, enum sg_charge points)
+{
+    if (sg_time_since(core->now, link->points_at) >= SG_NS_PER_S) {
+        link->points = sg_charge_points(core, link);
         link->points_at = core->now;
     }
     link->points += (uint32_t)points;

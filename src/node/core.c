@@ -159,6 +159,7 @@ void sg_core_free(struct sg_core *core)
     sg_records_fini(core);
     sg_swim_free(core->swim);
     sg_mem_free(mem, core->bans);
+    sg_standings_fini(core);
     sg_mem_free(mem, core->todo);
     sg_mem_free(mem, core->priorities);
     sg_mem_free(mem, core);

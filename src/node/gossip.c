@@ -511,6 +511,7 @@ void sg_gossip_receive(struct sg_core *core, struct sg_link *link, struct sg_sco
     }
     sg_message_id(core, &scope->topic, &a.msg, &a.id);
     a.is_past = sg_backfill_expects(scope, &link->peer, &a.id);
+    a.is_strange = !a.is_past && !sg_hpv_is_active(&scope->hpv, &link->peer);
     if (sg_gossip_is_known(scope, &a.id)) {
         const struct sg_copy copy = copy_of(link, &a);
         drop_lone_root(core, link, &a);

@@ -19,7 +19,7 @@
 /* What a message weighs beside its frames. */
 #define ENTRY_BYTES 192
 #define CHECKED 64
-/* Of the budget: a slot may take so much, and this goes at once, because it takes a pass. */
+/* Of the budget: what a slot may take, and what is let go of at once, as it takes a pass. */
 #define SLOT_SHARE 2
 #define PASS_SHARE 16
 

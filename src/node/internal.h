@@ -90,6 +90,13 @@ void sg_link_hold_early(struct sg_core *core, struct sg_link *link, const struct
 void sg_link_release_early(struct sg_core *core, struct sg_link *link,
                            const struct sg_topic_id *topic);
 
+/* ---- standing.c ---- */
+/* A new link: its allowances and points, as its peer left them. */
+void sg_standing_restore(const struct sg_core *core, struct sg_link *link);
+/* The link goes. */
+void sg_standing_keep(struct sg_core *core, struct sg_link *link);
+void sg_standings_fini(struct sg_core *core);
+
 /* ---- members.c ---- */
 SG_MUST_USE sg_err sg_members_init(struct sg_core *core);
 /* One step of SWIM with all its outputs. The error is the machine's. */
@@ -257,11 +264,13 @@ struct sg_arrival {
     struct sg_msg_id id;
     uint8_t root[SG_ID_LEN]; /* msg.root, or the one of a lone message */
     bool is_past;            /* back-fill has asked this link for it */
+    bool is_strange;         /* its link is no neighbour's in the topic */
 };
 /* Finds or checks the proof of a message: proof->root and proof->key get references to their
  * frames.
  * SG_ERR_WOULD_BLOCK: the verification is under way, wait for it (sg_check_wait).
- * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the link's budget of verifications.
+ * SG_ERR_NOT_FOUND: ask for the proof. SG_ERR_LIMIT: over the budget of verifications, the link's
+ * or that of all strangers.
  * SG_ERR_BAD_PROOF, SG_ERR_BAD_SIGNATURE: charge the peer. */
 SG_MUST_USE sg_err sg_proof_check(struct sg_core *core, struct sg_link *link,
                                   const struct sg_arrival *a, struct sg_held *proof);
@@ -492,6 +501,8 @@ bool sg_link_may_send(struct sg_core *core, struct sg_link *link, enum sg_lane l
 /* A bad message of a topic counts against its neighbour's place there, too. */
 void sg_note_invalid(struct sg_core *core, struct sg_scope *scope, const struct sg_peer_id *peer,
                      sg_err err);
+/* Points, as of now. */
+uint32_t sg_charge_points(const struct sg_core *core, const struct sg_link *link);
 bool sg_is_banned(const struct sg_core *core, const struct sg_peer_id *peer);
 /* Counts a refused frame by its error and charges the peer. id may be NULL. */
 void sg_refuse(struct sg_core *core, struct sg_link *link, const struct sg_msg_id *id, sg_err err);

@@ -113,16 +113,7 @@ static struct sg_link *link_new(struct sg_core *core, const struct sg_peer_id *p
     link->state = SG_LINK_DIALING;
     link->uses = count_uses(core, peer);
     link->unneeded_since = link->uses > 0 ? SG_TIME_NEVER : core->now;
-    link->points_at = core->now;
-    link->verify = (struct sg_bucket){(uint64_t)core->config.verify_burst * 1000, core->now};
-    link->walks = (struct sg_bucket){(uint64_t)WALK_BURST * 1000, core->now};
-    link->news = (struct sg_bucket){UINT64_C(512) * 1000, core->now};
-    link->strangers = (struct sg_bucket){UINT64_C(64) * 1000, core->now};
-    sg_adverts_link(core, link);
-    link->frames = (struct sg_bucket){(uint64_t)core->config.frame_rate * 2000, core->now};
-    link->bytes = (struct sg_bucket){(uint64_t)core->config.byte_rate * 2000, core->now};
-    link->repair = (struct sg_bucket){(uint64_t)core->config.repair_burst * 1000, core->now};
-    link->pubsub = (struct sg_bucket){(uint64_t)core->config.pubsub_rate * 2000, core->now};
+    sg_standing_restore(core, link);
     core->links[core->link_count] = link;
     sg_index_add(&core->link_index, core->link_count++);
     watch_linger(core);
@@ -376,6 +367,7 @@ void sg_link_down(struct sg_core *core, const struct sg_core_in *in)
     bool is_sign = in->err != SG_OK && in->err != SG_ERR_CLOSED &&
                    sg_err_class_of(in->err) != SG_ERR_CLASS_RESOURCE;
     sg_members_link_down(core, &in->peer, is_sign);
+    sg_standing_keep(core, link);
     link_free(core, link);
 }
 
@@ -414,6 +406,7 @@ static void close_link(struct sg_core *core, struct sg_link *link)
     tell_scopes(core, &peer, false);
     core->down_err = SG_OK;
     sg_members_link_down(core, &peer, false);
+    sg_standing_keep(core, link);
     link_free(core, link);
 }
 

@@ -16,6 +16,11 @@
 #define WANTS_MAX 64
 #define WANTS_RATE 10
 #define WANTS_PER_ROOT 2
+/* Verifications for peers that are no neighbours in the topic, of all of them together. Some of
+ * what a neighbour sent arrives after it has ceased to be one; the tree brings the rest. Anybody
+ * else can know the topic, so this is a quarter of what is verified at a time and not a link's. */
+#define STRANGE_RATE 16
+#define STRANGE_BURST 64
 
 uint64_t sg_tag_of(const uint8_t id[SG_ID_LEN])
 {
@@ -349,6 +354,8 @@ static sg_err begin(struct sg_core *core, struct sg_link *link, const struct sg_
                     const struct sg_check *what)
 {
     struct sg_root root = root_of(what->frame);
+    if (a->is_strange && !sg_bucket_take(&core->strange, core->now, STRANGE_RATE, STRANGE_BURST))
+        return SG_ERR_LIMIT;
     if (!sg_bucket_take(&link->verify, core->now, core->config.verify_rate,
                         core->config.verify_burst))
         return SG_ERR_LIMIT;

@@ -23,7 +23,9 @@
 #define SG_LINK_NEW_KEYS_MAX 2
 /* Roots asked for that we remember: batches of so many authors can be under way without a root. */
 #define SG_LINK_WANTED_MAX 4
-#define SG_BANS_MAX 64
+/* Twice the link table: a whole table of banned peers does not let the one before it back in before
+ * its time. With fewer a peer of many names comes back once it has got enough others banned. */
+#define SG_BANS_MAX 512
 #define SG_TODO_MAX 64
 
 struct sg_frame_wait {
@@ -110,6 +112,7 @@ struct sg_link {
     struct sg_bucket serves;         /* KiB of old messages for the peer, see fetch.c */
 };
 
+struct sg_standing; /* standing.c */
 struct sg_history;  /* history.c */
 struct sg_backfill; /* backfill.c */
 
@@ -398,10 +401,13 @@ struct sg_core {
     struct sg_adverts adverts;
     uint64_t docs_bytes;      /* messages of documents that gather */
     uint64_t job;             /* given last */
+    struct sg_bucket strange; /* verifications for who is no neighbour */
     struct sg_buf *own_key;   /* KEY frame */
     struct sg_buf *past_root; /* ROOT frame of the last PAST, whose leaves are sound; may be NULL */
     struct sg_ban *bans;      /* [SG_BANS_MAX], a ring; NULL until the first one */
     uint32_t bans_next;
+    struct sg_standing *standings; /* [standing_cap], the first standing_count are used; a ring */
+    uint32_t standing_cap, standing_count, standing_next;
     struct sg_todo *todo;  /* [todo_cap], NULL until the first one */
     sg_time_ns in_time_at; /* a new message was accepted last, 0 = none yet */
     struct sg_ping ping;

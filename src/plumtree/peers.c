@@ -37,6 +37,7 @@ struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id)
     m->slots |= UINT32_C(1) << peer->slot;
     sg_score_init(&peer->score, m->now);
     sg_score_linked(&peer->score, m->now, m->total);
+    sg_pt_left_restore(m, peer);
     sg_pt_queue_init(&peer->missing);
     m->eager_count++;
     return peer;
@@ -45,6 +46,7 @@ struct sg_pt_peer *sg_pt_peer_add(struct sg_pt *m, const struct sg_peer_id *id)
 void sg_pt_peer_remove(struct sg_pt *m, struct sg_pt_peer *peer)
 {
     uint32_t at = (uint32_t)(peer - m->peers);
+    sg_pt_left_note(m, peer);
     sg_pt_peer_set_eager(m, peer, false);
     sg_pt_missing_orphan(m, peer);
     sg_pt_conduct_free(m, peer);

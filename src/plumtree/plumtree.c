@@ -175,6 +175,7 @@ void sg_pt_free(struct sg_pt *m)
     sg_pt_missing_fini(m);
     sg_pt_seen_fini(m);
     sg_pt_refused_fini(m);
+    sg_pt_left_fini(m);
     for (uint32_t i = 0; i < m->peers_count; i++)
         peer_free(m, &m->peers[i]);
     sg_mem_free(m->config.mem, m->peers);

@@ -100,6 +100,17 @@ struct sg_pt_refused {
     uint32_t count, next;
 };
 
+/* Neighbours that have gone, see left.c. */
+struct sg_pt_left {
+    struct sg_peer_id id;
+    struct sg_score score;
+};
+
+struct sg_pt_left_ring {
+    struct sg_pt_left *slots; /* NULL until the first one; a ring, the first count are used */
+    uint32_t count, next;
+};
+
 struct sg_pt_advertiser {
     uint32_t tag;
     uint8_t hop;
@@ -149,6 +160,7 @@ struct sg_pt {
     sg_time_ns rests_until; /* .. and what comes soon after it not before this */
     struct sg_pt_seen_ring seen;
     struct sg_pt_refused refused;
+    struct sg_pt_left_ring left;
     struct sg_index_keys keys; /* of both indexes */
     struct sg_pt_missing_set missing;
     struct sg_pt_config config;
@@ -254,6 +266,12 @@ void sg_pt_refused_fini(struct sg_pt *m);
 /* O(256). */
 bool sg_pt_refused_has(const struct sg_pt *m, const struct sg_msg_id *id);
 void sg_pt_refused_add(struct sg_pt *m, const struct sg_msg_id *id);
+
+/* left.c: what is held against neighbours that have gone */
+void sg_pt_left_fini(struct sg_pt *m);
+void sg_pt_left_note(struct sg_pt *m, const struct sg_pt_peer *peer);
+/* peer has just come: its score is set, before anything else is counted. */
+void sg_pt_left_restore(const struct sg_pt *m, struct sg_pt_peer *peer);
 
 /* lazy.c: announcements waiting for each neighbour */
 void sg_pt_lazy_queue(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_seen *entry,

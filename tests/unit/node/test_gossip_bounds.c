@@ -215,6 +215,73 @@ static void a_message_is_served_three_times(void **state)
     net_fini(&net);
 }
 
+#define KEPT_MAX 400
+static struct sg_buf *kept[KEPT_MAX];
+static size_t kept_count;
+
+/* What node 2 sends to node 1 on the pubsub lane is kept for later; nothing else of its passes. */
+static bool keep_of_2(struct net *n, const struct net_frame *frame)
+{
+    (void)n;
+    if (frame->buf == NULL || frame->from != 2 || frame->lane != SG_LANE_PUBSUB)
+        return true;
+    if (frame->to == 1 && kept_count < KEPT_MAX)
+        kept[kept_count++] = sg_buf_ref(frame->buf);
+    return false;
+}
+
+static void one_each(struct sg_core_config *config)
+{
+    config->linger_ns = 0;
+}
+
+static void end_neighborhood(size_t from, size_t to)
+{
+    const struct sg_frame_head head = {.family = SG_FAMILY_HYPARVIEW, .scope = topic};
+    const struct sg_hpv_msg bye = {.kind = SG_HPV_DISCONNECT, .leaving = true};
+    uint8_t frame[128];
+    struct sg_writer w = sg_writer(frame, sizeof(frame));
+    sg_frame_head_encode(&w, &head);
+    sg_hpv_msg_encode(&w, &bye, NULL);
+    net_inject(&net, from, to, SG_LANE_MSHIP, sg_bytes(frame, w.len));
+}
+
+static uint64_t verified_of_kept(bool is_neighbor)
+{
+    struct sg_core_publish result;
+    struct sg_core_stats before, after;
+    net_init(&net, 3, one_each);
+    net_settle(&net, &topic);
+    kept_count = 0;
+    net.filter = keep_of_2;
+    for (int i = 0; i < 150; i++)
+        assert_int_equal(net_publish(&net, 2, &topic, SG_BYTES_LIT("x"), &result), SG_OK);
+    net_run(&net, 20 * SG_NS_PER_MS);
+    assert_true(kept_count > 300);
+    if (!is_neighbor)
+        end_neighborhood(2, 1);
+    assert_int_equal(sg_hpv_is_active(&sg_scope_find(net.core[1], &topic)->hpv, net_id(&net, 2)),
+                     is_neighbor);
+    sg_core_stats(net.core[1], &before);
+    for (size_t i = 0; i < kept_count; i++) {
+        net_inject(&net, 2, 1, SG_LANE_PUBSUB, sg_buf_bytes(kept[i]));
+        sg_buf_unref(kept[i]);
+    }
+    sg_core_stats(net.core[1], &after);
+    assert_int_equal(after.charges, before.charges);
+    net.filter = NULL;
+    net_fini(&net);
+    return after.signatures_verified - before.signatures_verified;
+}
+
+/* Who is linked and knows the topic has not the budget of a neighbour. */
+static void strangers_share_a_small_budget_of_verifications(void **state)
+{
+    (void)state;
+    assert_true(verified_of_kept(true) >= 130);
+    assert_in_range(verified_of_kept(false), 10, 65);
+}
+
 static size_t dontwants;
 
 static bool count_dontwants(struct net *n, const struct net_frame *frame)
@@ -339,6 +406,7 @@ int main(void)
         cmocka_unit_test(grafts_are_answered_within_a_budget),
         cmocka_unit_test(wanted_proofs_are_answered_within_a_budget),
         cmocka_unit_test(a_message_is_served_three_times),
+        cmocka_unit_test(strangers_share_a_small_budget_of_verifications),
         cmocka_unit_test(large_messages_are_wanted_once),
         cmocka_unit_test(bytes_are_bounded_per_link),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),

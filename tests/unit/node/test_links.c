@@ -171,6 +171,65 @@ static void early_frames_do_not_outlive_the_request(void **state)
     net_fini(&net);
 }
 
+/* Node 1 leaves node 0 and comes back. */
+static void reconnect(void)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct sg_core_in in = {
+            .kind = SG_CORE_IN_LINK_DOWN, .peer = *net_id(&net, 1 - i), .err = SG_ERR_CLOSED};
+        net.is_linked[i][1 - i] = false;
+        (void)!net_input(&net, i, &in);
+    }
+    net_join(&net, 1, 0);
+    net_run(&net, 50 * SG_NS_PER_MS);
+}
+
+/* Neither points nor what was used up of an allowance are gone with a link. */
+static void a_new_link_is_no_fresh_start(void **state)
+{
+    struct sg_core_stats stats;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    for (int i = 0; i < 5; i++) {
+        net_inject(&net, 1, 0, SG_LANE_MSHIP, sg_bytes("\x01\x01", 2));
+        if (i == 4)
+            break;
+        sg_link_find(net.core[0], net_id(&net, 1))->verify = (struct sg_bucket){0, net.now};
+        reconnect();
+        struct sg_link *link = sg_link_find(net.core[0], net_id(&net, 1));
+        assert_int_equal(link->points, 20 * (i + 1));
+        assert_in_range(sg_bucket_level(&link->verify, net.now, 1000, 2000), 0, 100 * 1000);
+    }
+    sg_core_stats(net.core[0], &stats);
+    assert_int_equal(stats.peers_banned, 1);
+    net_fini(&net);
+}
+
+/* Of those with nothing to hide nothing is kept, and of the others no more than so many. */
+static void few_standings_are_kept(void **state)
+{
+    struct sg_core_in in = {.kind = SG_CORE_IN_LINK_UP};
+    (void)state;
+    net_init(&net, 1, without_probes);
+    for (uint32_t i = 1; i < 600; i++) {
+        in.kind = SG_CORE_IN_LINK_UP;
+        memcpy(in.peer.b, &i, sizeof(i));
+        assert_int_equal(net_input(&net, 0, &in), SG_OK);
+        if (i >= 100)
+            sg_link_find(net.core[0], &in.peer)->verify.milli = 0;
+        in.kind = SG_CORE_IN_LINK_DOWN;
+        assert_int_equal(net_input(&net, 0, &in), SG_OK);
+        if (i < 100)
+            assert_int_equal(net.core[0]->standing_count, 0);
+    }
+    assert_int_equal(net.core[0]->standing_count, 256);
+    in.kind = SG_CORE_IN_LINK_UP;
+    assert_int_equal(net_input(&net, 0, &in), SG_OK); /* the last one is among them */
+    assert_int_equal(sg_link_find(net.core[0], &in.peer)->verify.milli, 0);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +239,8 @@ int main(void)
         cmocka_unit_test(frames_wait_for_the_dial_in_order),
         cmocka_unit_test(made_up_origins_do_not_fill_the_link_table),
         cmocka_unit_test(early_frames_do_not_outlive_the_request),
+        cmocka_unit_test(a_new_link_is_no_fresh_start),
+        cmocka_unit_test(few_standings_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -519,6 +519,29 @@ static void test_thresholds(void **state)
     assert_false(sg_pt_is_missing(p->pt, &(struct sg_msg_id){{'k'}}));
 }
 
+/* A neighbour that goes and comes back has the score it would have had. */
+static void test_leaving_mends_no_score(void **state)
+{
+    struct pt_play *p = *state;
+    DO(p, "new");
+    DO(p, "up a b c");
+    DO(p, "b invalid");
+    DO(p, "b invalid");
+    DO(p, "c gossip m1");
+    assert_int_equal(score(p, "b"), -160);
+    for (int i = 0; i < 100; i++) { /* those with nothing against them push nobody out */
+        DO(p, "down b c");
+        DO(p, "wait 1000");
+        DO(p, "up b c");
+    }
+    assert_in_range(-score(p, "b"), 110, 159);
+    assert_true(score(p, "c") >= 0);
+    DO(p, "down b");
+    DO(p, "wait 7200000");
+    DO(p, "up b");
+    assert_int_equal(score(p, "b"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +566,7 @@ int main(void)
         PT_TEST(test_contacts_stay),
         PT_TEST(test_crowds),
         PT_TEST(test_thresholds),
+        PT_TEST(test_leaving_mends_no_score),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
