@@ -297,6 +297,36 @@ static void test_free_regions_serve_other_sizes(void **state)
     sg_sim_arena_fini(&arena);
 }
 
+/* Larger ones, too, are split for what is smaller. */
+static void test_large_blocks_serve_smaller_ones(void **state)
+{
+    static void *block[MANY];
+    size_t chunks = 0;
+    const struct sg_mem parent = {.alloc = count_chunks, .free = free_any, .user = &chunks};
+    struct sg_sim_arena arena;
+    (void)state;
+    sg_sim_arena_init(&arena, &parent);
+    for (size_t count = 16; count < MANY; count *= 2) {
+        size_t size = ((size_t)24 << 20) / count;
+        for (size_t i = 0; i < count; i++)
+            block[i] = sg_mem_new(&arena.mem, size, 1);
+        for (size_t i = 0; i < count; i++)
+            memset(block[i], (int)i, size);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(((uint8_t *)block[i])[size - 1], (uint8_t)i);
+            sg_mem_free(&arena.mem, block[i]);
+        }
+    }
+    for (size_t size = 40000; size >= 20000; size -= 10000) {
+        for (size_t i = 0; i < MANY; i++)
+            block[i] = sg_mem_new(&arena.mem, size, 1);
+        for (size_t i = 0; i < MANY; i++)
+            sg_mem_free(&arena.mem, block[i]);
+    }
+    assert_int_equal(chunks, 1);
+    sg_sim_arena_fini(&arena);
+}
+
 /* ---- what is held once ---- */
 
 static struct sg_buf *copy(struct sg_sim_share *share, const char *text)
@@ -364,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_blocks_do_not_overlap),
         cmocka_unit_test(test_an_arena_without_memory),
         cmocka_unit_test(test_free_regions_serve_other_sizes),
+        cmocka_unit_test(test_large_blocks_serve_smaller_ones),
         cmocka_unit_test(test_equal_bytes_are_held_once),
         cmocka_unit_test(test_many_are_held_apart),
         cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
