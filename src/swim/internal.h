@@ -200,10 +200,10 @@ struct sg_swim {
     uint16_t dead_count;
     uint16_t linked_count, watched_count, lossy_count;
     uint8_t tables_asked;
-    bool has_table;        /* one has come in .. */
-    sg_time_ns settled_at; /* .. and with its other parts by then */
-    uint64_t pull_ns;      /* to the exchange after the next one */
-    struct sg_swim_gone gone[SG_SWIM_GONE_MAX];
+    bool has_table;            /* one has come in .. */
+    sg_time_ns settled_at;     /* .. and with its other parts by then */
+    uint64_t pull_ns;          /* to the exchange after the next one */
+    struct sg_swim_gone *gone; /* [SG_SWIM_GONE_MAX], a ring; NULL until somebody has */
     uint8_t gone_next;
     sg_time_ns gone_until; /* of all of them */
     /* probing */
@@ -291,6 +291,7 @@ void sg_swim_set_state(struct sg_swim *m, uint16_t slot, enum sg_swim_state stat
 void sg_swim_set_linked(struct sg_swim *m, uint16_t slot, bool is_linked);
 void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched);
 void sg_swim_ring_shuffle(struct sg_swim *m);
+/* Not where memory runs out. */
 void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
                       bool has_left);
 /* The memory of it, or NULL. */

@@ -222,6 +222,7 @@ void sg_swim_free(struct sg_swim *m)
     sg_mem_free(mem, m->dead);
     sg_mem_free(mem, m->index);
     sg_mem_free(mem, m->mark);
+    sg_mem_free(mem, m->gone);
     sg_mem_free(mem, m->suspicion);
     sg_mem_free(mem, m->stranger);
     sg_mem_free(mem, m->stranger_tag);

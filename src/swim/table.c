@@ -184,7 +184,7 @@ static void commit_growth(struct sg_swim *m, const struct grown *g, uint16_t cap
     m->slot_cap = cap;
 }
 
-/* Doubles up to the number of living members; beyond are the dead, mostly few. */
+/* Doubles up to the number of living members and some dead; mostly there are few of them. */
 static uint32_t next_cap(const struct sg_swim *m)
 {
     uint32_t cap = m->slot_cap;
@@ -192,7 +192,7 @@ static uint32_t next_cap(const struct sg_swim *m)
     if (cap >= living)
         return cap + cap / 16 + 1;
     cap = cap == 0 ? SLOTS_FIRST : 2 * cap;
-    return cap < living ? cap : living;
+    return cap < living ? cap : living + living / 16 + 1;
 }
 
 static sg_err grow(struct sg_swim *m)
@@ -506,7 +506,7 @@ void sg_swim_set_watched(struct sg_swim *m, uint16_t slot, bool is_watched)
 
 struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_id *id)
 {
-    if (m->gone_until <= m->now)
+    if (m->gone == NULL || m->gone_until <= m->now)
         return NULL; /* nobody has left for long */
     uint32_t rank = sg_swim_rank(m, id);
     for (uint8_t i = 0; i < SG_SWIM_GONE_MAX; i++)
@@ -518,9 +518,11 @@ struct sg_swim_gone *sg_swim_gone_find(struct sg_swim *m, const struct sg_peer_i
 void sg_swim_gone_add(struct sg_swim *m, const struct sg_peer_id *id, sg_incarnation incarnation,
                       bool has_left)
 {
+    if (m->gone == NULL)
+        m->gone = sg_mem_new(m->config.mem, SG_SWIM_GONE_MAX, sizeof(*m->gone));
     struct sg_swim_gone *gone = sg_swim_gone_find(m, id);
-    if (gone != NULL && gone->incarnation > incarnation)
-        return; /* an older goodbye, played again */
+    if (m->gone == NULL || (gone != NULL && gone->incarnation > incarnation))
+        return; /* no memory, or an older goodbye, played again */
     if (gone == NULL) {
         gone = &m->gone[m->gone_next];
         m->gone_next = (uint8_t)((m->gone_next + 1) % SG_SWIM_GONE_MAX);
