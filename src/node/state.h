@@ -3,6 +3,8 @@
 #ifndef SG_NODE_STATE_H
 #define SG_NODE_STATE_H
 
+#include <assert.h>
+
 #include "base/bucket.h"
 #include "base/index.h"
 #include "node/core.h"
@@ -201,14 +203,23 @@ struct sg_scope {
 
 /* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
 #define SG_BOOK_SMALL 14
+#define SG_BOOK_WIDE UINT8_MAX
 struct sg_book_entry {
     struct sg_peer_id peer;
-    struct sg_hints *wide; /* NULL = small */
-    bool first_hand;
-    bool is_pinned; /* a contact's: given by the user, not lost to hearsay */
-    uint8_t len;    /* of small, 0 = none */
-    uint8_t small[SG_BOOK_SMALL];
+    union {
+        struct {
+            uint8_t len; /* of small, 0 = none; SG_BOOK_WIDE = they are in wide */
+            bool first_hand : 1;
+            bool is_pinned : 1; /* a contact's: given by the user, not lost to hearsay */
+            uint8_t small[SG_BOOK_SMALL];
+        };
+        struct {
+            uint64_t head; /* len and what is said of the entry */
+            struct sg_hints *wide;
+        };
+    };
 };
+static_assert(sizeof(struct sg_book_entry) == SG_ID_LEN + 16, "there are many of them");
 
 struct sg_book {
     const struct sg_mem *mem;
