@@ -65,10 +65,10 @@ struct sg_link_proofs {
     struct sg_sent keys_sent;   /* authors, up to SG_LINK_KEYS_MAX */
     struct sg_sent roots_sent;  /* of batches, up to SG_LINK_ROOTS_SENT_MAX */
     struct sg_root_wait *roots; /* [roots_cap] up to SG_LINK_ROOTS_MAX, a ring when it is full */
-    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
+    struct sg_key *new_keys;    /* [SG_LINK_NEW_KEYS_MAX], a ring, NULL until the first one */
+    struct sg_wanted *wanted;   /* [SG_LINK_WANTED_MAX] roots asked for last, NULL = none so far */
     uint8_t roots_cap, roots_next;
     uint8_t new_keys_next;
-    struct sg_wanted wanted[SG_LINK_WANTED_MAX]; /* roots asked for last */
 };
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
@@ -94,8 +94,8 @@ struct sg_link {
     uint16_t digest_count;
     sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
     uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
-    struct sg_frame_wait *queue; /* [queue_count] of SG_LINK_QUEUE_MAX, while dialling */
-    /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
+    struct sg_frame_wait *queue; /* [queue_count] up to SG_LINK_QUEUE_MAX, while dialling */
+    /* [early_count] up to SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
     struct sg_bucket walks, adverts;
