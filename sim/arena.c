@@ -9,10 +9,11 @@
 #define REGION ((size_t)64 << 10)
 #define REGIONS 512
 #define CHUNK (REGIONS * REGION)
-#define SMALL_MIN 32
-#define SMALL_MAX ((size_t)32 << 10)
-/* Classes up to SG_SIM_ARENA_FINE. */
-#define COARSE 20
+#define SMALL_MIN ((size_t)32)
+#define SMALL_MAX SG_SIM_ARENA_SMALL_MAX
+#define STEP SG_SIM_ARENA_STEP
+/* From here on the steps double with the size. */
+#define STEPPED (16 * STEP)
 #define LARGE UINT32_MAX
 
 struct block {
@@ -38,24 +39,16 @@ static_assert(sizeof(struct sg_sim_chunk) <= REGION, "the head has room");
 
 static size_t class_size(uint32_t class)
 {
-    if (class <= COARSE)
-        return (size_t)(4 + class % 4) * SMALL_MIN / 4 << class / 4;
-    uint32_t fine = class - COARSE;
-    return (size_t)(8 + fine % 8) * SG_SIM_ARENA_FINE / 8 << fine / 8;
-}
-
-static uint32_t class_from(uint32_t class, size_t size)
-{
-    while (class_size(class) < size)
-        class ++;
-    return class;
+    const uint32_t stepped = (STEPPED - SMALL_MIN) / STEP;
+    if (class <= stepped)
+        return SMALL_MIN + class * STEP;
+    uint32_t more = class - stepped;
+    return (16 + more % 16) * STEP << more / 16;
 }
 
 static uint32_t class_of(const struct sg_sim_arena *arena, size_t size)
 {
-    if (size <= SG_SIM_ARENA_FINE)
-        return arena->class_of[(size + 7) / 8];
-    return class_from(COARSE, size);
+    return arena->class_of[(size + STEP - 1) / STEP];
 }
 
 static struct sg_sim_chunk *chunk_of(const void *block)
@@ -101,6 +94,14 @@ static struct sg_sim_region *take_regions(struct sg_sim_arena *arena, uint32_t c
     return &arena->chunks->region[arena->used - count];
 }
 
+/* A chunk for one block. The next small one then takes a new chunk, too: this is rare. */
+static struct sg_sim_region *alloc_huge(struct sg_sim_arena *arena, size_t size)
+{
+    struct sg_sim_chunk *chunk = new_chunk(arena, size + REGION);
+    arena->used = REGIONS;
+    return chunk == NULL ? NULL : &chunk->region[1];
+}
+
 static void link_region(struct sg_sim_region **list, struct sg_sim_region *region)
 {
     region->prev = NULL;
@@ -120,13 +121,41 @@ static void unlink_region(struct sg_sim_region **list, struct sg_sim_region *reg
         region->next->prev = region->prev;
 }
 
-static struct sg_sim_region *open_region(struct sg_sim_arena *arena, uint32_t class)
+/* The first count regions of a free larger block, whose others stay free; NULL = no block has so
+ * many. One that is alone in its chunk has only the first of its regions. */
+static struct sg_sim_region *split_large(struct sg_sim_arena *arena, size_t count)
+{
+    struct sg_sim_region *region = arena->large;
+    while (region != NULL && region->size != count * REGION &&
+           (region->size < count * REGION || region->size >= CHUNK))
+        region = region->next;
+    if (region == NULL)
+        return NULL;
+    unlink_region(&arena->large, region);
+    if (region->size > count * REGION) {
+        region[count] = (struct sg_sim_region){.size = region->size - count * REGION};
+        link_region(&arena->large, &region[count]);
+    }
+    return region;
+}
+
+static struct sg_sim_region *free_regions(struct sg_sim_arena *arena, size_t count)
 {
     struct sg_sim_region *region = arena->empty;
-    if (region != NULL)
+    if (count == 1 && region != NULL) {
         unlink_region(&arena->empty, region);
-    else
-        region = take_regions(arena, 1);
+        return region;
+    }
+    region = split_large(arena, count);
+    if (region != NULL)
+        return region;
+    return count < REGIONS ? take_regions(arena, (uint32_t)count)
+                           : alloc_huge(arena, count * REGION);
+}
+
+static struct sg_sim_region *open_region(struct sg_sim_arena *arena, uint32_t class)
+{
+    struct sg_sim_region *region = free_regions(arena, 1);
     if (region == NULL)
         return NULL;
     char *start = start_of(region);
@@ -179,26 +208,10 @@ static void free_small(struct sg_sim_arena *arena, struct sg_sim_region *region,
     link_region(&arena->empty, region);
 }
 
-/* A chunk for one block. The next small one then takes a new chunk, too: this is rare. */
-static struct sg_sim_region *alloc_huge(struct sg_sim_arena *arena, size_t size)
-{
-    struct sg_sim_chunk *chunk = new_chunk(arena, size + REGION);
-    arena->used = REGIONS;
-    return chunk == NULL ? NULL : &chunk->region[1];
-}
-
 static void *alloc_large(struct sg_sim_arena *arena, size_t size)
 {
     size_t count = (size + REGION - 1) / REGION;
-    struct sg_sim_region *region = arena->large;
-    while (region != NULL && region->size != count * REGION)
-        region = region->next;
-    if (region != NULL) {
-        unlink_region(&arena->large, region);
-        return start_of(region);
-    }
-    region =
-        count < REGIONS ? take_regions(arena, (uint32_t)count) : alloc_huge(arena, count * REGION);
+    struct sg_sim_region *region = free_regions(arena, count);
     if (region == NULL)
         return NULL;
     *region = (struct sg_sim_region){.class = LARGE, .size = count * REGION};
@@ -217,7 +230,7 @@ static void arena_free(void *user, void *ptr)
         return;
     struct sg_sim_region *region = region_of(ptr);
     if (region->class == LARGE)
-        link_region(&arena->large, region);
+        link_region(region->size > REGION ? &arena->large : &arena->empty, region);
     else
         free_small(arena, region, ptr);
 }
@@ -239,8 +252,13 @@ void sg_sim_arena_init(struct sg_sim_arena *arena, const struct sg_mem *parent)
 {
     *arena = (struct sg_sim_arena){.parent = parent,
                                    .mem = {arena_alloc, arena_realloc, arena_free, arena}};
-    for (size_t i = 0; i < sizeof(arena->class_of); i++)
-        arena->class_of[i] = (uint8_t)class_from(0, 8 * i);
+    static_assert(SG_SIM_ARENA_CLASSES <= UINT8_MAX, "classes are bytes");
+    uint8_t class = 0;
+    for (size_t i = 0; i < sizeof(arena->class_of); i++) {
+        if (class_size(class) < i * STEP)
+            class ++;
+        arena->class_of[i] = class;
+    }
 }
 
 void sg_sim_arena_fini(struct sg_sim_arena *arena)

@@ -6,16 +6,18 @@
  * stands at the head of their chunk, which is found by its address: chunks begin at multiples of
  * their size. A region whose blocks are all free is taken for another size: tables grow, those of
  * all nodes at the same time, and what they leave behind would otherwise be as much as they have. A
- * larger block has regions, or a chunk, of its own. Sanitizers see nothing of this: runs with
- * checkers do without. */
+ * larger block has regions, or a chunk, of its own; free ones are split for what is smaller.
+ * Sanitizers see nothing of this: runs with checkers do without. */
 #ifndef SG_SIM_ARENA_H
 #define SG_SIM_ARENA_H
 
 #include "base/mem.h"
 
-/* Four to the octave from 32 bytes to 1 KiB, then eight up to 32 KiB. */
-#define SG_SIM_ARENA_CLASSES 61
-#define SG_SIM_ARENA_FINE 1024
+/* Sizes from 32 bytes to 256 by 16, then sixteen to the octave up to 32 KiB: the largest structs of
+ * a node are many and alike, and wider steps would leave a twelfth of them empty. */
+#define SG_SIM_ARENA_STEP ((size_t)16)
+#define SG_SIM_ARENA_SMALL_MAX ((size_t)32 << 10)
+#define SG_SIM_ARENA_CLASSES 127
 
 struct sg_sim_chunk;
 struct sg_sim_region;
@@ -27,8 +29,8 @@ struct sg_sim_arena {
     uint32_t used;                                    /* regions of the newest chunk, its head */
     struct sg_sim_region *open[SG_SIM_ARENA_CLASSES]; /* with free blocks, by size */
     struct sg_sim_region *empty;
-    struct sg_sim_region *large;                 /* free larger blocks */
-    uint8_t class_of[SG_SIM_ARENA_FINE / 8 + 1]; /* by eighths of the size */
+    struct sg_sim_region *large; /* free larger blocks, of two regions or more */
+    uint8_t class_of[SG_SIM_ARENA_SMALL_MAX / SG_SIM_ARENA_STEP + 1]; /* by steps */
 };
 
 /* Allocates nothing yet. The arena must stay where it is. */

@@ -11,18 +11,39 @@ void sg_sim_queue_init(struct sg_sim_queue *q, const struct sg_mem *mem)
     *q = (struct sg_sim_queue){.mem = mem};
 }
 
-static void drop(struct sg_sim_queue *q, struct sg_sim_bucket *bucket, size_t from)
+static void drop_parts(struct sg_sim_queue *q, struct sg_sim_queue_part *part)
 {
-    for (size_t at = from; at < bucket->count; at++)
-        sg_buf_unref(bucket->events[at].buf);
-    sg_mem_free(q->mem, bucket->events);
+    while (part != NULL) {
+        struct sg_sim_queue_part *next = part->next;
+        sg_mem_free(q->mem, part);
+        part = next;
+    }
+}
+
+/* Events that the bucket has in one of its parts. */
+static size_t part_count(const struct sg_sim_bucket *bucket, const struct sg_sim_queue_part *part)
+{
+    return part == bucket->newest ? SG_SIM_QUEUE_PART - bucket->room : SG_SIM_QUEUE_PART;
+}
+
+static void drop_bucket(struct sg_sim_queue *q, struct sg_sim_bucket *bucket)
+{
+    for (struct sg_sim_queue_part *part = bucket->oldest; part != NULL; part = part->next) {
+        size_t count = part_count(bucket, part);
+        for (size_t i = 0; i < count; i++)
+            sg_buf_unref(part->events[i].buf);
+    }
+    drop_parts(q, bucket->oldest);
 }
 
 void sg_sim_queue_fini(struct sg_sim_queue *q)
 {
-    drop(q, &q->run, q->head);
+    for (size_t i = q->run.head; i < q->run.count; i++)
+        sg_buf_unref(q->run.events[i].buf);
+    sg_mem_free(q->mem, q->run.events);
     for (size_t i = 0; i < sizeof(q->bucket) / sizeof(q->bucket[0]); i++)
-        drop(q, &q->bucket[i], 0);
+        drop_bucket(q, &q->bucket[i]);
+    drop_parts(q, q->free);
 }
 
 /* Bits up to the highest one that is set. */
@@ -42,38 +63,63 @@ static unsigned bit_length(uint64_t x)
 #endif
 }
 
-/* Room for count more events. */
-static bool reserve(struct sg_sim_queue *q, struct sg_sim_bucket *bucket, size_t count)
+/* Another newest part. */
+static bool add_part(struct sg_sim_queue *q, struct sg_sim_bucket *bucket)
 {
-    size_t cap = bucket->cap < 16 ? 16 : bucket->cap;
-    if (bucket->count + count <= bucket->cap)
-        return true;
-    while (cap < bucket->count + count)
-        cap *= 2;
-    void *events = sg_mem_resize(q->mem, bucket->events, cap, sizeof(*bucket->events));
-    if (events == NULL) {
+    struct sg_sim_queue_part *part = q->free;
+    if (part != NULL)
+        q->free = part->next;
+    else
+        part = q->mem->alloc(q->mem->user, sizeof(*part));
+    if (part == NULL) {
         q->err = SG_ERR_NO_MEMORY;
         return false;
     }
-    bucket->events = events;
-    bucket->cap = cap;
+    part->next = NULL;
+    if (bucket->newest != NULL)
+        bucket->newest->next = part;
+    else
+        bucket->oldest = part;
+    bucket->newest = part;
+    bucket->room = SG_SIM_QUEUE_PART;
     return true;
 }
 
 static void append(struct sg_sim_queue *q, const struct sg_sim_event *event)
 {
     struct sg_sim_bucket *bucket = &q->bucket[bit_length(event->at ^ q->last)];
-    if (bucket->count == bucket->cap && !reserve(q, bucket, 1)) {
+    if (bucket->room == 0 && !add_part(q, bucket)) {
         sg_buf_unref(event->buf);
         return;
     }
     if (bucket->count == 0 || event->at < bucket->first)
         bucket->first = event->at;
-    bucket->events[bucket->count++] = *event;
+    bucket->newest->events[SG_SIM_QUEUE_PART - bucket->room] = *event;
+    bucket->room--;
+    bucket->count++;
+}
+
+/* Room for count more events in the run. */
+static bool reserve(struct sg_sim_queue *q, size_t count)
+{
+    struct sg_sim_queue_run *run = &q->run;
+    size_t cap = run->cap < 16 ? 16 : run->cap;
+    if (run->count + count <= run->cap)
+        return true;
+    while (cap < run->count + count)
+        cap *= 2;
+    void *events = sg_mem_resize(q->mem, run->events, cap, sizeof(*run->events));
+    if (events == NULL) {
+        q->err = SG_ERR_NO_MEMORY;
+        return false;
+    }
+    run->events = events;
+    run->cap = cap;
+    return true;
 }
 
 /* Moves the last event of the run to its place, behind those of its time. */
-static void sift(struct sg_sim_bucket *run, size_t head)
+static void sift(struct sg_sim_queue_run *run, size_t head)
 {
     size_t at = run->count - 1;
     struct sg_sim_event event = run->events[at];
@@ -85,14 +131,24 @@ static void sift(struct sg_sim_bucket *run, size_t head)
 void sg_sim_queue_push(struct sg_sim_queue *q, const struct sg_sim_event *event)
 {
     assert(event->at >= q->popped);
-    if (q->head == q->run.count || event->at > q->run_end) {
+    if (q->run.head == q->run.count || event->at > q->run_end) {
         append(q, event);
-    } else if (reserve(q, &q->run, 1)) {
+    } else if (reserve(q, 1)) {
         q->run.events[q->run.count++] = *event;
-        sift(&q->run, q->head);
+        sift(&q->run, q->run.head);
     } else {
         sg_buf_unref(event->buf);
     }
+}
+
+/* Empties a bucket, whose parts are free now. */
+static void clear(struct sg_sim_queue *q, struct sg_sim_bucket *bucket)
+{
+    if (bucket->newest != NULL) {
+        bucket->newest->next = q->free;
+        q->free = bucket->oldest;
+    }
+    *bucket = (struct sg_sim_bucket){0};
 }
 
 /* Adds a bucket to the run. All its events are later than those of the run. */
@@ -101,32 +157,43 @@ static bool take(struct sg_sim_queue *q, struct sg_sim_bucket *from)
     size_t start = q->run.count;
     if (from->count == 0)
         return true;
-    if (!reserve(q, &q->run, from->count))
+    if (!reserve(q, from->count))
         return false;
-    for (size_t i = 0; i < from->count; i++) {
-        q->run.events[q->run.count++] = from->events[i];
-        sift(&q->run, start);
+    for (struct sg_sim_queue_part *part = from->oldest; part != NULL; part = part->next) {
+        size_t count = part_count(from, part);
+        for (size_t i = 0; i < count; i++) {
+            q->run.events[q->run.count++] = part->events[i];
+            sift(&q->run, start);
+        }
     }
-    from->count = 0;
+    clear(q, from);
     return true;
 }
 
-/* Spreads a bucket over the lower ones. */
-static void spread(struct sg_sim_queue *q, struct sg_sim_bucket *from)
+/* Spreads a bucket over the lower ones, part by part: they can have what it leaves. */
+static void spread(struct sg_sim_queue *q, struct sg_sim_bucket *bucket)
 {
-    q->last = from->first;
-    for (size_t i = 0; i < from->count; i++)
-        append(q, &from->events[i]);
-    from->count = 0;
+    struct sg_sim_bucket from = *bucket;
+    *bucket = (struct sg_sim_bucket){0};
+    q->last = from.first;
+    while (from.oldest != NULL) {
+        struct sg_sim_queue_part *part = from.oldest;
+        size_t count = part_count(&from, part);
+        for (size_t i = 0; i < count; i++)
+            append(q, &part->events[i]);
+        from.oldest = part->next;
+        part->next = q->free;
+        q->free = part;
+    }
 }
 
 /* What was popped makes room. */
-static void close_up(struct sg_sim_queue *q)
+static void close_up(struct sg_sim_queue_run *run)
 {
-    q->run.count -= q->head;
-    if (q->head > 0 && q->run.count > 0)
-        memmove(q->run.events, q->run.events + q->head, q->run.count * sizeof(*q->run.events));
-    q->head = 0;
+    run->count -= run->head;
+    if (run->head > 0 && run->count > 0)
+        memmove(run->events, run->events + run->head, run->count * sizeof(*run->events));
+    run->head = 0;
 }
 
 /* The earliest events go to the end of the run: the lowest buckets, as far as they are small.
@@ -144,7 +211,7 @@ static bool refill(struct sg_sim_queue *q)
         spread(q, &q->bucket[at]);
         at = 0;
     }
-    close_up(q);
+    close_up(&q->run);
     if (!take(q, &q->bucket[at]))
         return false;
     while (at < last && q->run.count + q->bucket[at + 1].count <= RUN_MAX) {
@@ -158,10 +225,10 @@ static bool refill(struct sg_sim_queue *q)
 
 bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event)
 {
-    size_t left = q->run.count - q->head;
+    size_t left = q->run.count - q->run.head;
     if (left <= SG_SIM_QUEUE_AHEAD && !refill(q) && left == 0)
         return false;
-    *event = q->run.events[q->head++];
+    *event = q->run.events[q->run.head++];
     q->popped = event->at;
     return true;
 }

@@ -2,7 +2,8 @@
  * Mehlhorn, Orlin, Tarjan 1990). Time never goes back: an event lies in the bucket of the highest
  * bit in which its time differs from the last one taken, and only moves to lower buckets. Equal
  * times are always in one bucket, in order of arrival, so no sequence numbers are needed. Moves are
- * sequential: no cache miss per level as in a binary heap.
+ * sequential: no cache miss per level as in a binary heap. Buckets are lists of parts that all of
+ * them share: each bucket is full at some time, and seldom two at once.
  *
  * The lowest buckets are not emptied one by one: a few dozen events are sorted into a run, so that
  * the loop can look ahead and have the memory of the next nodes fetched while it works on this
@@ -53,20 +54,36 @@ struct sg_sim_event {
 /* So many events after the next one are known, if there are so many. */
 #define SG_SIM_QUEUE_AHEAD 12
 
+/* Two kilobytes with their link. */
+#define SG_SIM_QUEUE_PART 84
+
+struct sg_sim_queue_part {
+    struct sg_sim_queue_part *next;
+    struct sg_sim_event events[SG_SIM_QUEUE_PART];
+};
+
+/* Events in order of arrival. All parts are full but the newest. */
 struct sg_sim_bucket {
-    struct sg_sim_event *events; /* [cap], the first count wait */
-    size_t count, cap;
+    struct sg_sim_queue_part *oldest, *newest;
+    size_t count;
+    size_t room;      /* in the newest */
     sg_time_ns first; /* the earliest, when there is one */
+};
+
+/* Sorted; those from head to count wait. */
+struct sg_sim_queue_run {
+    struct sg_sim_event *events; /* [cap] */
+    size_t head, count, cap;
 };
 
 struct sg_sim_queue {
     const struct sg_mem *mem;
-    sg_time_ns popped;        /* time of the event popped last */
-    sg_time_ns last;          /* not after any event outside of the run */
-    struct sg_sim_bucket run; /* sorted; those from head to count wait */
-    size_t head;
+    sg_time_ns popped; /* time of the event popped last */
+    sg_time_ns last;   /* not after any event outside of the run */
+    struct sg_sim_queue_run run;
     sg_time_ns run_end; /* what is later is not in the run */
     struct sg_sim_bucket bucket[65];
+    struct sg_sim_queue_part *free;
     sg_err err; /* sticky: an event was lost for lack of memory */
 };
 
@@ -81,7 +98,7 @@ bool sg_sim_queue_pop(struct sg_sim_queue *q, struct sg_sim_event *event);
 /* The event that is popped after n others, as far as is known now; NULL when it is not. */
 static inline const struct sg_sim_event *sg_sim_queue_ahead(const struct sg_sim_queue *q, size_t n)
 {
-    return n < q->run.count - q->head ? &q->run.events[q->head + n] : NULL;
+    return n < q->run.count - q->run.head ? &q->run.events[q->run.head + n] : NULL;
 }
 
 #endif

@@ -12,10 +12,16 @@ void sg_book_init(struct sg_book *book, const struct sg_mem *mem, uint32_t max,
     sg_index_init(&book->index, keys, sizeof(*book->entries));
 }
 
+static void free_wide(const struct sg_book *book, struct sg_book_entry *entry)
+{
+    if (entry->len == SG_BOOK_WIDE)
+        sg_mem_free(book->mem, entry->wide);
+}
+
 void sg_book_fini(struct sg_book *book)
 {
     for (uint32_t i = 0; i < book->count; i++)
-        sg_mem_free(book->mem, book->entries[i].wide);
+        free_wide(book, &book->entries[i]);
     sg_mem_free(book->mem, book->entries);
     sg_index_fini(&book->index, book->mem);
     *book = (struct sg_book){.mem = book->mem};
@@ -34,7 +40,7 @@ static uint32_t take_place(struct sg_book *book)
             at = (at + 1) % book->max;
         book->next = (at + 1) % book->max;
         sg_index_remove(&book->index, at);
-        sg_mem_free(book->mem, book->entries[at].wide);
+        free_wide(book, &book->entries[at]);
         return at;
     }
     if (sg_index_reserve(&book->index, book->mem, book->count + 1) != SG_OK)
@@ -85,15 +91,18 @@ static void set_hints(struct sg_book *book, struct sg_book_entry *entry,
                       const struct sg_hints *hints)
 {
     if (small_len(hints) <= SG_BOOK_SMALL) {
-        sg_mem_free(book->mem, entry->wide);
-        entry->wide = NULL;
+        free_wide(book, entry);
         set_small(entry, hints);
         return;
     }
-    if (entry->wide == NULL)
-        entry->wide = sg_mem_new(book->mem, 1, sizeof(*entry->wide));
-    if (entry->wide != NULL)
-        *entry->wide = *hints;
+    if (entry->len != SG_BOOK_WIDE) {
+        struct sg_hints *wide = sg_mem_new(book->mem, 1, sizeof(*wide));
+        if (wide == NULL)
+            return;
+        entry->wide = wide;
+        entry->len = SG_BOOK_WIDE;
+    }
+    *entry->wide = *hints;
 }
 
 static bool has_hint(const struct sg_hints *hints, const void *bytes, uint8_t len)
@@ -137,7 +146,7 @@ void sg_book_learn(struct sg_book *book, const struct sg_peer_id *peer,
     struct sg_book_entry *entry = &book->entries[at];
     if (entry->first_hand && !first_hand)
         return;
-    if (!first_hand && (entry->len > 0 || entry->wide != NULL) && !entry->is_doubted) {
+    if (!first_hand && entry->len > 0 && !entry->is_doubted) {
         add_hearsay(book, entry, hints);
         return;
     }
@@ -179,7 +188,7 @@ void sg_book_get(const struct sg_book *book, const struct sg_peer_id *peer, stru
     *hints = (struct sg_hints){0};
     if (at == SG_INDEX_NONE)
         return;
-    if (book->entries[at].wide != NULL)
+    if (book->entries[at].len == SG_BOOK_WIDE)
         *hints = *book->entries[at].wide;
     else
         get_small(&book->entries[at], hints);

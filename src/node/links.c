@@ -13,6 +13,9 @@
 #define WALK_BURST 1024
 /* One round trip's worth of messages that overtook a NEIGHBOR answer. */
 #define EARLY_BYTES_MAX (UINT64_C(256) << 10)
+/* Room for frames that wait, at first; it doubles up to SG_LINK_QUEUE_MAX. */
+#define WAITS_FIRST 4
+static_assert((SG_LINK_QUEUE_MAX & (SG_LINK_QUEUE_MAX - 1)) == 0, "a power of two");
 
 struct sg_link *sg_link_find(const struct sg_core *core, const struct sg_peer_id *peer)
 {
@@ -133,13 +136,28 @@ static void unlist(struct sg_core *core, struct sg_link *link)
     }
 }
 
+/* Room for one more: most wait with few others. The count tells when the room is used up, for it is
+ * a power of two; where it was more, it is used up then as well. */
+static bool reserve(const struct sg_core *core, struct sg_frame_wait **list, uint32_t count)
+{
+    bool is_full = count >= WAITS_FIRST && (count & (count - 1)) == 0;
+    if (*list != NULL && !is_full)
+        return true;
+    if (count == SG_LINK_QUEUE_MAX)
+        return false;
+    uint32_t cap = count < WAITS_FIRST ? WAITS_FIRST : 2 * count;
+    void *grown = sg_mem_resize(core->config.mem, *list, cap, sizeof(**list));
+    if (grown == NULL)
+        return false;
+    *list = grown;
+    return true;
+}
+
 /* Appends a frame; false when the list is full. Takes over the buffer's reference. */
 static bool append(struct sg_core *core, struct sg_frame_wait **list, uint32_t *count,
                    const struct sg_frame_wait *wait)
 {
-    if (*list == NULL)
-        *list = sg_mem_new(core->config.mem, SG_LINK_QUEUE_MAX, sizeof(**list));
-    if (*list == NULL || *count == SG_LINK_QUEUE_MAX) {
+    if (!reserve(core, list, *count)) {
         sg_buf_unref(wait->buf);
         return false;
     }

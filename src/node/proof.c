@@ -71,8 +71,10 @@ void sg_proofs_free(struct sg_core *core, struct sg_link_proofs *proofs)
         return;
     for (size_t i = 0; i < proofs->roots_cap; i++)
         sg_buf_unref(proofs->roots[i].frame);
-    for (size_t i = 0; i < SG_LINK_NEW_KEYS_MAX; i++)
+    for (size_t i = 0; proofs->new_keys != NULL && i < SG_LINK_NEW_KEYS_MAX; i++)
         sg_buf_unref(proofs->new_keys[i].frame);
+    sg_mem_free(mem, proofs->new_keys);
+    sg_mem_free(mem, proofs->wanted);
     sg_mem_free(mem, proofs->keys_sent.tags);
     sg_mem_free(mem, proofs->roots_sent.tags);
     sg_mem_free(mem, proofs->roots);
@@ -142,7 +144,10 @@ void sg_proof_key_arrived(struct sg_core *core, struct sg_link *link, struct sg_
     if (sg_index_get(&core->keys.index, author.b) != SG_INDEX_NONE)
         return;
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
-    if (proofs == NULL)
+    if (proofs != NULL && proofs->new_keys == NULL)
+        proofs->new_keys =
+            sg_mem_new(core->config.mem, SG_LINK_NEW_KEYS_MAX, sizeof(*proofs->new_keys));
+    if (proofs == NULL || proofs->new_keys == NULL)
         return;
     struct sg_key *slot = &proofs->new_keys[proofs->new_keys_next];
     proofs->new_keys_next = (uint8_t)((proofs->new_keys_next + 1) % SG_LINK_NEW_KEYS_MAX);
@@ -162,8 +167,9 @@ static struct sg_buf *find_key(struct sg_core *core, const struct sg_link *link,
         core->keys.slots[at].used = ++core->keys.tick;
         return core->keys.slots[at].frame;
     }
-    for (size_t i = 0; link->proofs != NULL && i < SG_LINK_NEW_KEYS_MAX; i++) {
-        const struct sg_key *key = &link->proofs->new_keys[i];
+    const struct sg_key *new_keys = link->proofs == NULL ? NULL : link->proofs->new_keys;
+    for (size_t i = 0; new_keys != NULL && i < SG_LINK_NEW_KEYS_MAX; i++) {
+        const struct sg_key *key = &new_keys[i];
         if (key->frame != NULL && sg_peer_id_equal(&key->author, author))
             return key->frame;
     }
@@ -381,7 +387,9 @@ bool sg_proof_may_ask(struct sg_core *core, struct sg_link *link, const uint8_t 
 {
     struct sg_link_proofs *proofs = sg_link_proofs(core, link);
     uint64_t tag = sg_tag_of(root);
-    if (proofs == NULL)
+    if (proofs != NULL && proofs->wanted == NULL)
+        proofs->wanted = sg_mem_new(core->config.mem, SG_LINK_WANTED_MAX, sizeof(*proofs->wanted));
+    if (proofs == NULL || proofs->wanted == NULL)
         return true;
     struct sg_wanted *oldest = proofs->wanted;
     for (size_t i = 0; i < SG_LINK_WANTED_MAX; i++) {

@@ -3,6 +3,8 @@
 #ifndef SG_NODE_STATE_H
 #define SG_NODE_STATE_H
 
+#include <assert.h>
+
 #include "base/bucket.h"
 #include "base/index.h"
 #include "node/core.h"
@@ -65,11 +67,11 @@ struct sg_link_proofs {
     struct sg_sent keys_sent;   /* authors, up to SG_LINK_KEYS_MAX */
     struct sg_sent roots_sent;  /* of batches, up to SG_LINK_ROOTS_SENT_MAX */
     struct sg_root_wait *roots; /* [roots_cap] up to SG_LINK_ROOTS_MAX, a ring when it is full */
-    struct sg_key new_keys[SG_LINK_NEW_KEYS_MAX];
+    struct sg_key *new_keys;    /* [SG_LINK_NEW_KEYS_MAX], a ring, NULL until the first one */
+    struct sg_wanted *wanted;   /* [SG_LINK_WANTED_MAX] roots asked for last, NULL = none so far */
     uint8_t roots_cap, roots_next;
     uint8_t new_keys_next;
-    struct sg_wanted wanted[SG_LINK_WANTED_MAX]; /* roots asked for last */
-    struct sg_bucket wants;                      /* how many more may be asked for */
+    struct sg_bucket wants; /* how many more may be asked for */
 };
 
 enum sg_link_state { SG_LINK_DIALING, SG_LINK_UP };
@@ -95,8 +97,8 @@ struct sg_link {
     uint16_t digest_count;
     sg_time_ns unneeded_since;   /* SG_TIME_NEVER while uses > 0 */
     uint64_t srtt_ns, rttvar_ns; /* 0 = not known */
-    struct sg_frame_wait *queue; /* [queue_count] of SG_LINK_QUEUE_MAX, while dialling */
-    /* [early_count] of SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
+    struct sg_frame_wait *queue; /* [queue_count] up to SG_LINK_QUEUE_MAX, while dialling */
+    /* [early_count] up to SG_LINK_QUEUE_MAX: pubsub frames of a peer whose NEIGHBOR answer is still
      * under way on the other lane */
     struct sg_frame_wait *early;
     struct sg_bucket walks, adverts;
@@ -206,15 +208,24 @@ struct sg_scope {
 
 /* Hints as a row of lengths and bytes: 14 bytes hold an IPv4 address; more is rare and apart. */
 #define SG_BOOK_SMALL 14
+#define SG_BOOK_WIDE UINT8_MAX
 struct sg_book_entry {
     struct sg_peer_id peer;
-    struct sg_hints *wide; /* NULL = small */
-    bool first_hand;
-    bool is_doubted; /* it could not be dialled there */
-    bool is_pinned;  /* a contact's: given by the user, not lost to hearsay */
-    uint8_t len;     /* of small, 0 = none */
-    uint8_t small[SG_BOOK_SMALL];
+    union {
+        struct {
+            uint8_t len; /* of small, 0 = none; SG_BOOK_WIDE = they are in wide */
+            bool first_hand : 1;
+            bool is_doubted : 1; /* it could not be dialled there */
+            bool is_pinned : 1;  /* a contact's: given by the user, not lost to hearsay */
+            uint8_t small[SG_BOOK_SMALL];
+        };
+        struct {
+            uint64_t head; /* len and what is said of the entry */
+            struct sg_hints *wide;
+        };
+    };
 };
+static_assert(sizeof(struct sg_book_entry) == SG_ID_LEN + 16, "there are many of them");
 
 struct sg_book {
     const struct sg_mem *mem;

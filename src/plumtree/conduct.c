@@ -34,6 +34,7 @@ void sg_pt_conduct_free(struct sg_pt *m, struct sg_pt_peer *peer)
 {
     if (peer->extra != NULL) {
         m->promises -= peer->extra->promise_count;
+        sg_mem_free(m->config.mem, peer->extra->promises);
         sg_mem_free(m->config.mem, peer->extra->unwanted);
     }
     sg_mem_free(m->config.mem, peer->extra);
@@ -201,14 +202,16 @@ bool sg_pt_conduct_may_ask(struct sg_pt *m, struct sg_pt_peer *peer)
 }
 
 /* An id counts as promised when the neighbour is asked for it: what this node had no time to ask
- * for nobody could keep. */
+ * for nobody could keep. Without memory nothing is watched. */
 static void watch(struct sg_pt *m, struct sg_pt_extra *extra, const struct sg_msg_id *id)
 {
     for (uint8_t i = 0; i < extra->promise_count; i++) {
         if (sg_msg_id_equal(&extra->promises[i].id, id))
             return;
     }
-    if (extra->promise_count == SG_PT_PROMISES_MAX)
+    if (extra->promises == NULL)
+        extra->promises = sg_mem_new(m->config.mem, SG_PT_PROMISES_MAX, sizeof(*extra->promises));
+    if (extra->promises == NULL || extra->promise_count == SG_PT_PROMISES_MAX)
         return;
     extra->promises[extra->promise_count++] =
         (struct sg_pt_promise){*id, sg_time_add(m->now, m->config.promise_ns)};

@@ -6,6 +6,8 @@
 /* Percent. Without it all nodes would rest at the same time, after the same message, and one that
  * the tree did not bring would be heard of only when they all have rested. */
 #define PAUSE_JITTER 50
+/* Room for ids at first: most are announced alone. */
+#define QUEUE_FIRST 3
 
 /* Looked for here and not in each queue when a message goes: under load one goes with each that
  * comes. */
@@ -36,11 +38,12 @@ static void flush(struct sg_pt *m, struct sg_pt_peer *peer, struct sg_pt_outbox 
 /* Room for one more id; false when out of memory. */
 static bool grow(struct sg_pt *m, struct sg_pt_peer *peer)
 {
-    uint32_t cap = peer->queue_cap;
-    if (peer->queued < cap)
+    uint32_t cap = peer->queue_cap == 0 ? QUEUE_FIRST : 2u * peer->queue_cap;
+    if (peer->queued < peer->queue_cap)
         return true;
-    void *queue = sg_mem_grow(m->config.mem, peer->queue, &cap, m->config.ihave_queue_max,
-                              sizeof(*peer->queue));
+    if (cap > m->config.ihave_queue_max)
+        cap = m->config.ihave_queue_max;
+    void *queue = sg_mem_resize(m->config.mem, peer->queue, cap, sizeof(*peer->queue));
     if (queue == NULL)
         return false;
     peer->queue = queue;

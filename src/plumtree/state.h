@@ -44,11 +44,11 @@ struct sg_pt_promise {
 
 /* What is kept of a neighbour that has announced or does not want something: most never do. */
 struct sg_pt_extra {
-    struct sg_bucket frames, ids; /* IHAVE */
-    struct sg_bucket asks;        /* GRAFTs with an id, to it .. */
-    struct sg_bucket refused;     /* .. and from it, not answered */
-    uint64_t credited;            /* messages that have given their tokens */
-    struct sg_pt_promise promises[SG_PT_PROMISES_MAX];
+    struct sg_bucket frames, ids;    /* IHAVE */
+    struct sg_bucket asks;           /* GRAFTs with an id, to it .. */
+    struct sg_bucket refused;        /* .. and from it, not answered */
+    uint64_t credited;               /* messages that have given their tokens */
+    struct sg_pt_promise *promises;  /* [SG_PT_PROMISES_MAX], NULL = none so far */
     struct sg_pt_unwanted *unwanted; /* [SG_PT_UNWANTED_MAX], a ring, NULL = none so far */
     uint8_t promise_count, unwanted_next;
 };

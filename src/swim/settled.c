@@ -85,7 +85,7 @@ void sg_swim_settled_put(struct sg_swim *m, const struct sg_peer_id *id, sg_inca
 {
     uint32_t rank = sg_swim_rank(m, id);
     if ((m->settled == NULL || m->settled_count + 1 > (m->settled_mask + 1) * 2 / 3) &&
-        !rebuild(m, m->settled_count + 1))
+        !rebuild(m, m->settled_count / 2 + 1)) /* the next power of two */
         return;
     struct sg_swim_settled *s = place_of(m->settled, m->settled_mask, rank);
     m->settled_count += s->until_s == 0;

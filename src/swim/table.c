@@ -184,7 +184,7 @@ static void commit_growth(struct sg_swim *m, const struct grown *g, uint16_t cap
     m->slot_cap = cap;
 }
 
-/* Doubles up to the number of living members; beyond are the dead, mostly few. */
+/* Doubles up to the number of living members and some dead; mostly there are few of them. */
 static uint32_t next_cap(const struct sg_swim *m)
 {
     uint32_t cap = m->slot_cap;
@@ -192,7 +192,7 @@ static uint32_t next_cap(const struct sg_swim *m)
     if (cap >= living)
         return cap + cap / 16 + 1;
     cap = cap == 0 ? SLOTS_FIRST : 2 * cap;
-    return cap < living ? cap : living;
+    return cap < living ? cap : living + living / 16 + 1;
 }
 
 static sg_err grow(struct sg_swim *m)

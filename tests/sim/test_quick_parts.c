@@ -68,6 +68,46 @@ static void test_the_queue_reaches_the_end_of_time(void **state)
     sg_sim_queue_fini(&queue);
 }
 
+static void *count_bytes(void *user, size_t size)
+{
+    *(size_t *)user += size;
+    return malloc(size);
+}
+
+static void *count_grown(void *user, void *ptr, size_t size)
+{
+    *(size_t *)user += size;
+    return realloc(ptr, size);
+}
+
+static void free_any(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
+#define WAVE 2000
+
+/* Waves of events, each of other distances, pass through different buckets, which share memory. */
+static void test_the_queue_holds_one_wave(void **state)
+{
+    size_t bytes = 0;
+    const struct sg_mem mem = {count_bytes, count_grown, free_any, &bytes};
+    struct sg_sim_queue queue;
+    struct sg_sim_event event = {.at = 0};
+    (void)state;
+    sg_sim_queue_init(&queue, &mem);
+    for (unsigned bit = 12; bit < 40; bit++) {
+        uint64_t start = event.at + (UINT64_C(1) << bit);
+        for (uint64_t i = 0; i < WAVE; i++)
+            sg_sim_queue_push(&queue, &(struct sg_sim_event){.at = start + i * 1021 % WAVE});
+        for (int i = 0; i < WAVE; i++)
+            assert_true(sg_sim_queue_pop(&queue, &event));
+    }
+    assert_in_range(bytes, WAVE * sizeof(event), 2 * WAVE * sizeof(event));
+    sg_sim_queue_fini(&queue);
+}
+
 /* ---- crypto ---- */
 
 static void test_hash_of_parts_is_that_of_the_whole(void **state)
@@ -236,12 +276,6 @@ static void *count_chunks(void *user, size_t size)
     return malloc(size);
 }
 
-static void free_chunk(void *user, void *ptr)
-{
-    (void)user;
-    free(ptr);
-}
-
 #define MANY 256
 
 /* Tables that grow leave blocks of all sizes behind: one chunk of 32 MiB serves 4 MiB of each. */
@@ -249,7 +283,7 @@ static void test_free_regions_serve_other_sizes(void **state)
 {
     static void *block[MANY];
     size_t chunks = 0;
-    const struct sg_mem parent = {.alloc = count_chunks, .free = free_chunk, .user = &chunks};
+    const struct sg_mem parent = {.alloc = count_chunks, .free = free_any, .user = &chunks};
     struct sg_sim_arena arena;
     (void)state;
     sg_sim_arena_init(&arena, &parent);
@@ -258,6 +292,36 @@ static void test_free_regions_serve_other_sizes(void **state)
             block[i] = sg_mem_new(&arena.mem, size, 1);
         for (size_t i = 0; i < MANY; i++)
             sg_mem_free(&arena.mem, block[(i * 7) % MANY]);
+    }
+    assert_int_equal(chunks, 1);
+    sg_sim_arena_fini(&arena);
+}
+
+/* Larger ones, too, are split for what is smaller. */
+static void test_large_blocks_serve_smaller_ones(void **state)
+{
+    static void *block[MANY];
+    size_t chunks = 0;
+    const struct sg_mem parent = {.alloc = count_chunks, .free = free_any, .user = &chunks};
+    struct sg_sim_arena arena;
+    (void)state;
+    sg_sim_arena_init(&arena, &parent);
+    for (size_t count = 16; count < MANY; count *= 2) {
+        size_t size = ((size_t)24 << 20) / count;
+        for (size_t i = 0; i < count; i++)
+            block[i] = sg_mem_new(&arena.mem, size, 1);
+        for (size_t i = 0; i < count; i++)
+            memset(block[i], (int)i, size);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(((uint8_t *)block[i])[size - 1], (uint8_t)i);
+            sg_mem_free(&arena.mem, block[i]);
+        }
+    }
+    for (size_t size = 40000; size >= 20000; size -= 10000) {
+        for (size_t i = 0; i < MANY; i++)
+            block[i] = sg_mem_new(&arena.mem, size, 1);
+        for (size_t i = 0; i < MANY; i++)
+            sg_mem_free(&arena.mem, block[i]);
     }
     assert_int_equal(chunks, 1);
     sg_sim_arena_fini(&arena);
@@ -326,9 +390,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_queue_keeps_order),
         cmocka_unit_test(test_the_queue_reaches_the_end_of_time),
+        cmocka_unit_test(test_the_queue_holds_one_wave),
         cmocka_unit_test(test_blocks_do_not_overlap),
         cmocka_unit_test(test_an_arena_without_memory),
         cmocka_unit_test(test_free_regions_serve_other_sizes),
+        cmocka_unit_test(test_large_blocks_serve_smaller_ones),
         cmocka_unit_test(test_equal_bytes_are_held_once),
         cmocka_unit_test(test_many_are_held_apart),
         cmocka_unit_test(test_hash_of_parts_is_that_of_the_whole),
