@@ -6,7 +6,7 @@
 
 /* ---- frames ---- */
 
-/* A frame as it was once sent: a rumor or a table entry from somebody, or a record of the member. */
+/* A frame as it was once sent: a rumor or a table entry from somebody, or the member's record. */
 struct frame {
     enum { RUMOR, ENTRY, RECORD, GOODBYE } form;
     const char *member;
@@ -371,8 +371,8 @@ static void flood_identity(struct bench *b, struct sg_prng *prng, unsigned turn)
     assert_int_equal(sg_swim_input(b->m, b->now, &in, &b->out), SG_OK);
 }
 
-/* A quarter of an hour of names that nobody has, far more than fit anywhere: what is remembered of them
- * is bounded, and after ten minutes nothing grows any more. */
+/* A quarter of an hour of names that nobody has, far more than fit anywhere: what is remembered of
+ * them is bounded, and after ten minutes nothing grows any more. */
 static void made_up_names_do_not_pile_up(void **state)
 {
     (void)state;
