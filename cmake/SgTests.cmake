@@ -78,7 +78,8 @@ if(trace_sources AND TARGET saorsa_static)
     endforeach()
 endif()
 
-# Every built-in scenario at its small scale.
+# Every built-in scenario at its small scale, and once more with each value that the comment
+# '# VARIANTS: NAME=VALUE ..' gives to one of its variables.
 file(GLOB scenarios CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/scenarios/*.scn)
 foreach(file ${scenarios})
     get_filename_component(name ${file} NAME_WE)
@@ -86,6 +87,15 @@ foreach(file ${scenarios})
     if(TARGET saorsa)
         add_test(NAME ${test} COMMAND saorsa sim --scenario ${name} --small)
         sg_test_properties(${test} ${file} 120 sim)
+        sg_test_hint(${file} VARIANTS variants)
+        separate_arguments(variants UNIX_COMMAND "${variants}")
+        foreach(variant ${variants})
+            string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix ${variant})
+            string(REGEX REPLACE "_$" "" suffix ${suffix})
+            add_test(NAME ${test}_${suffix}
+                COMMAND saorsa sim --scenario ${name} --small --set ${variant})
+            sg_test_properties(${test}_${suffix} ${file} 120 sim)
+        endforeach()
     endif()
 endforeach()
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/test_*.sh)

@@ -6,7 +6,7 @@
 
 /* ---- frames ---- */
 
-/* A frame as it was once sent: a rumor or table entry from somebody, or a record of the member. */
+/* A frame as it was once sent: a rumor or a table entry from somebody, or the member's record. */
 struct frame {
     enum { RUMOR, ENTRY, RECORD, GOODBYE } form;
     const char *member;
