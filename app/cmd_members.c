@@ -275,6 +275,9 @@ const struct sg_command sg_cmd_members = {
         "overlay, linked for another reason, a contact. META is what the node says about itself\n"
         "('saorsa meta').\n"
         "\n"
+        "--watch says leave of those who said goodbye or were given up, and of failed ones that\n"
+        "are forgotten: after a day, or when more than 256 have failed.\n"
+        "\n"
         "Known are up to --members-max nodes ('saorsa node --help'); of a larger network it is a\n"
         "sample. --watch ends with exit code 0 at SIGINT, with 3 when the node ends.",
     .example = "  saorsa members\n"
