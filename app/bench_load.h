@@ -62,7 +62,7 @@ void sg_bench_fini(struct sg_bench *bench);
 
 uint64_t sg_bench_delivered(const struct sg_bench *bench);
 uint64_t sg_bench_dropped(const struct sg_bench *bench);
-/* Prints what was measured on stdout; false when stdout is gone. */
+/* Prints what was measured on stdout; false when out of memory. */
 bool sg_bench_print(const struct sg_bench *bench, bool json);
 
 #endif

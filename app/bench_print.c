@@ -140,5 +140,5 @@ bool sg_bench_print(const struct sg_bench *bench, bool json)
     if (json)
         return sg_json_print(result_json(bench, &all));
     print_text(bench, &all);
-    return fflush(stdout) == 0;
+    return true;
 }

@@ -118,7 +118,9 @@ static int show(struct members *args)
     else
         print_table(args, json_object_get(answer, "members"));
     json_decref(answer);
-    return ok && fflush(stdout) == 0 ? SG_EXIT_OK : SG_EXIT_FAILURE;
+    /* a stdout that takes nothing is the business of main */
+    args->out_gone = fflush(stdout) != 0 || ferror(stdout);
+    return ok ? SG_EXIT_OK : SG_EXIT_FAILURE;
 }
 
 /* ---- watching ------------------------------------------------------------------------------ */
@@ -165,7 +167,7 @@ static void take_object(struct members *args, json_t *object)
     bool is_notice = strcmp(sg_json_get_text(object, "event", ""), "dropped") == 0;
     bool ok = true;
     if (args->json && (word != NULL || is_notice))
-        ok = sg_json_print(json_incref(object));
+        ok = sg_json_print(json_incref(object)) && !ferror(stdout);
     else if (word != NULL)
         ok = print_change(args, object, word);
     else if (is_notice)
@@ -218,7 +220,7 @@ static int watch(struct members *args)
         return code;
     json_decref(answer);
     code = show(args);
-    while (code == SG_EXIT_OK) {
+    while (code == SG_EXIT_OK && !args->out_gone) {
         enum sg_ctl_client_result result = take_ready(args);
         if (is_done(args))
             return SG_EXIT_OK;
@@ -272,6 +274,9 @@ const struct sg_command sg_cmd_members = {
         "this state, HEARD when this node last heard from it directly. FLAGS: a neighbour in the\n"
         "overlay, linked for another reason, a contact. META is what the node says about itself\n"
         "('saorsa meta').\n"
+        "\n"
+        "--watch says leave of those who said goodbye or were given up, and of failed ones that\n"
+        "are forgotten: after a day, or when more than 256 have failed.\n"
         "\n"
         "Known are up to --members-max nodes ('saorsa node --help'); of a larger network it is a\n"
         "sample. --watch ends with exit code 0 at SIGINT, with 3 when the node ends.",

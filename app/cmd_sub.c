@@ -52,7 +52,7 @@ static bool print_json(json_t *message)
 {
     json_object_del(message, "event");
     json_object_del(message, "received_ns");
-    return sg_json_print(json_incref(message));
+    return sg_json_print(json_incref(message)) && !ferror(stdout);
 }
 
 static bool is_wanted(const struct sub *sub, const json_t *message)

@@ -315,9 +315,13 @@ bool sg_json_set_payload(json_t *object, struct sg_bytes payload)
 
 bool sg_json_print(json_t *object)
 {
-    bool ok = object != NULL && json_dumpf(object, stdout, SG_JSON_FLAGS) == 0;
+    if (object == NULL)
+        return false;
+    if (json_dumpf(object, stdout, SG_JSON_FLAGS) == 0)
+        (void)fputc('\n', stdout);
+    (void)fflush(stdout);
     json_decref(object);
-    return ok && fputc('\n', stdout) != EOF && fflush(stdout) == 0;
+    return true;
 }
 
 uint64_t sg_json_count(const json_t *object, const char *key)

@@ -29,7 +29,8 @@ json_t *sg_json_message(const struct sg_message *message, const char *topic);
 bool sg_json_is_text(struct sg_bytes bytes);
 /* Sets "text" when the payload is text, else "base64"; false when out of memory. */
 bool sg_json_set_payload(json_t *object, struct sg_bytes payload);
-/* Prints one line to stdout and drops the reference. False: stdout is gone or object is NULL. */
+/* Prints one line to stdout and drops the reference. False: object is NULL, for want of memory. A
+ * stdout that takes nothing shows as ferror and is the business of main. */
 bool sg_json_print(json_t *object);
 /* The whole number at a key, 0 when there is none. */
 uint64_t sg_json_count(const json_t *object, const char *key);

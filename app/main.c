@@ -1,4 +1,6 @@
 /* The `saorsa` executable: finds the command and runs it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,8 +42,20 @@ static int check_output(int code)
     return code != SG_EXIT_OK ? code : SG_EXIT_FAILURE;
 }
 
+/* A missing descriptor would be the next socket or file, and what is printed went there. Stand-ins
+ * that refuse: nothing is read from the one of stdin, nothing written to the others. */
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return; /* no /dev: as it was */
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_descriptors();
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         sg_command_overview(stderr);

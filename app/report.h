@@ -60,7 +60,7 @@ struct sg_app_report {
 };
 
 void sg_app_report_print(const struct sg_app_report *report);
-/* False when stdout is gone. */
+/* False when out of memory. */
 bool sg_app_report_print_json(const struct sg_app_report *report);
 
 #endif

@@ -20,7 +20,7 @@ bool sg_app_results_add(struct sg_app_results *results, uint64_t seed,
 void sg_app_results_fini(struct sg_app_results *results);
 bool sg_app_results_are_met(const struct sg_app_results *results);
 void sg_app_results_print(const struct sg_app_results *results);
-/* False when stdout is gone. */
+/* False when out of memory. */
 bool sg_app_results_print_json(const struct sg_app_results *results);
 /* Writes folder/result.json; false with a complaint. */
 bool sg_app_results_write(const struct sg_app_results *results, const char *folder);

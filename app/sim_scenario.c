@@ -143,9 +143,16 @@ int sg_app_scenario_list(void)
 int sg_app_scenario_show(const char *name)
 {
     const struct sg_sim_builtin *builtin = sg_sim_builtin_find(name);
-    if (builtin == NULL)
+    if (builtin != NULL) {
+        fwrite(builtin->text.data, 1, builtin->text.len, stdout);
+        return SG_EXIT_OK;
+    }
+    size_t len = 0;
+    char *text = read_file(name, &len);
+    if (text == NULL)
         return unknown_scenario(name);
-    fwrite(builtin->text.data, 1, builtin->text.len, stdout);
+    fwrite(text, 1, len, stdout);
+    free(text);
     return SG_EXIT_OK;
 }
 

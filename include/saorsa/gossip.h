@@ -318,7 +318,9 @@ enum sg_event_kind {
     SG_EVENT_MEMBER_SUSPECT, /* peer does not answer */
     SG_EVENT_MEMBER_REFUTED, /* a suspect peer is alive after all */
     SG_EVENT_MEMBER_FAIL,    /* peer has failed; above 256 members also one never told of */
-    SG_EVENT_MEMBER_LEAVE,   /* peer has left in good order, or was given up by an operator */
+    SG_EVENT_MEMBER_LEAVE,   /* peer is no member any more: it has left in good order, was given up
+                              * by an operator, or had failed (MEMBER_FAIL, no MEMBER_JOIN since)
+                              * and is forgotten, after 24 h or above 256 failed ones */
     SG_EVENT_MEMBER_UPDATE,  /* peer has new metadata */
     SG_EVENT_STATE_FAILED,   /* a file of the state folder cannot be written or read: err, text;
                               * told once, the node runs on and tries again */

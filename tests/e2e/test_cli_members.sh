@@ -24,6 +24,24 @@ expect_text last.out 'no other members yet'
 expect_exit 0 saorsa members --dir "$PWD/a" --json
 [ "$(json last.out 'o')" = "{'members': []}" ] || fail 'members of a node alone'
 
+begin 'a reader that went away is no failure, a closed stdout is'
+mkfifo reader
+for words in '' --json --watch '--watch --json'; do
+    { : <reader; } &
+    exec 7>reader
+    wait $!
+    got=0
+    # shellcheck disable=SC2086
+    saorsa members --dir "$PWD/a" $words >&7 2>last.err || got=$?
+    exec 7>&-
+    [ "$got" = 0 ] || fail "exit code $got without a reader: members $words"
+    [ ! -s last.err ] || fail "complains about a reader that went away: members $words"
+    got=0
+    saorsa members --dir "$PWD/a" $words >&- 2>last.err || got=$?
+    [ "$got" = 1 ] || fail "exit code $got for a closed stdout: members $words"
+    expect_text last.err 'cannot write to stdout'
+done
+
 begin 'three nodes know each other'
 start_node b --seed "$(cat a.addr)"
 B=$NODE_PID

@@ -43,6 +43,12 @@ phase safety until 15s
 expect alive == 7
 expect kills_unknown == 0
 TEXT
+expect_exit 0 saorsa sim --show ./mine.scn
+expect_same last.out mine.scn
+expect_exit 2 saorsa sim --show ./none.scn
+expect_text last.err 'cannot read ./none.scn: there is no such file'
+expect_exit 2 saorsa sim --show none
+expect_text last.err "there is no scenario 'none'"
 expect_exit 0 saorsa sim --scenario ./mine.scn --seeds 1..2 --out result
 expect_text last.out '2 of 2'
 is_json result/result.json

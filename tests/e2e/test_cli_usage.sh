@@ -92,6 +92,31 @@ if [ -e /dev/full ]; then
     "$SAORSA_BIN" help >/dev/full 2>last.err || got=$?
     [ "$got" = 1 ] || fail "exit code $got for a full device"
     expect_text last.err 'cannot write to stdout'
+    got=0
+    "$SAORSA_BIN" version --json >/dev/full 2>last.err || got=$?
+    [ "$got" = 1 ] || fail "exit code $got for an object on a full device"
+    expect_text last.err 'cannot write to stdout'
 fi
+got=0
+"$SAORSA_BIN" version --json >&- 2>last.err || got=$?
+[ "$got" = 1 ] || fail "exit code $got for a closed stdout"
+expect_text last.err 'cannot write to stdout'
+# left: the exit code of a command whose reader is gone before it writes
+left() {
+    rm -f reader
+    mkfifo reader
+    { : <reader; } &
+    exec 7>reader
+    wait $!
+    got=0
+    saorsa "$@" >&7 2>last.err || got=$?
+    exec 7>&-
+    [ "$got" = 0 ] || fail "exit code $got without a reader: $*"
+    [ ! -s last.err ] || fail "a reader that went away is complained about: $*"
+}
+left version --json
+left help
+left sim --list
+left sim --nodes 3 --messages 1 --json
 "$SAORSA_BIN" demo --help | head -n 1 >last.out 2>last.err
 expect_one_line last.out
