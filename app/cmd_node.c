@@ -94,6 +94,17 @@ static int add_contacts(struct sg_daemon *daemon, const struct sg_opt_list *cont
     return SG_EXIT_OK;
 }
 
+/* Of the disk the node can tell more. */
+static void complain_of(const struct sg_daemon *daemon, const struct sg_daemon_topic *topic,
+                        sg_err err)
+{
+    char text[256] = "";
+    if (sg_err_class_of(err) == SG_ERR_CLASS_IO || err == SG_ERR_UNSUPPORTED)
+        sg_node_last_error(daemon->node, text, sizeof(text));
+    sg_complain("cannot subscribe to topic '%.80s': %s", topic->name,
+                text[0] != '\0' ? text : sg_err_text(err));
+}
+
 static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list *names,
                              bool is_durable)
 {
@@ -109,7 +120,7 @@ static bool subscribe_topics(struct sg_daemon *daemon, const struct sg_opt_list 
         if (err == SG_OK)
             err = sg_subscribe(daemon->node, &topic->id, &options, &topic->sub);
         if (err != SG_OK) {
-            sg_complain("cannot subscribe to topic '%.80s': %s", topic->name, sg_err_text(err));
+            complain_of(daemon, topic, err);
             return false;
         }
         daemon->topic_count++;

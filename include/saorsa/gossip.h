@@ -228,8 +228,9 @@ struct sg_message {
  * the defaults. *sub is owned by the caller and given back with sg_subscription_free.
  * With durable it waits for the disk.
  * SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, SG_ERR_INVALID_ARGUMENT (queue_max
- * 0, or durable without state_dir); with durable: SG_ERR_CORRUPT, SG_ERR_UNSUPPORTED (the file is
- * of a newer version), SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_PERMISSION, SG_ERR_LOCKED. */
+ * 0, or durable without state_dir); with durable: SG_ERR_CORRUPT (messages.db stays as it
+ * is; when it is moved away, a new one is made), SG_ERR_UNSUPPORTED (the file is of a newer
+ * version), SG_ERR_NO_SPACE, SG_ERR_IO, SG_ERR_PERMISSION, SG_ERR_LOCKED. */
 SG_API SG_MUST_USE sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
                                        const struct sg_subscribe_options *options,
                                        struct sg_subscription **sub);

@@ -125,6 +125,23 @@ static sg_err begin_subscription(struct sg_node *node, struct sg_subscription *s
     return err;
 }
 
+/* What the subscription needs of the disk. */
+static sg_err read_disk(struct sg_node *node, const struct sg_topic_id *topic,
+                        const struct sg_subscribe_options *options, struct sg_rt_recall *recall)
+{
+    sg_err err = SG_OK;
+    if (options->durable) {
+        err = sg_rt_archive_open(node);
+        if (err == SG_OK)
+            err = sg_rt_recall(node, topic, recall);
+    } else if (options->since_ms > 0) {
+        err = sg_rt_recall_place(node, recall);
+    }
+    if (err != SG_OK)
+        sg_rt_archive_refused(node, err);
+    return err;
+}
+
 sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
                     const struct sg_subscribe_options *options, struct sg_subscription **sub)
 {
@@ -137,12 +154,7 @@ sg_err sg_subscribe(struct sg_node *node, const struct sg_topic_id *topic,
         chosen = *options;
     if (chosen.queue_max == 0)
         return SG_ERR_INVALID_ARGUMENT;
-    if (chosen.durable) {
-        SG_TRY(sg_rt_archive_open(node));
-        SG_TRY(sg_rt_recall(node, topic, &recall));
-    } else if (chosen.since_ms > 0) {
-        SG_TRY(sg_rt_recall_place(node, &recall));
-    }
+    SG_TRY(read_disk(node, topic, &chosen, &recall));
     sg_err err = sg_rt_enter(node);
     if (err != SG_OK) {
         sg_rt_recall_fini(node, &recall);

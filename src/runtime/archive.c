@@ -45,6 +45,27 @@ sg_err sg_rt_archive_open(struct sg_node *node)
     return err;
 }
 
+static const char *refusal(sg_err err)
+{
+    if (err == SG_ERR_CORRUPT)
+        return "it is damaged, or something else. It stays as it is; when " SG_MESSAGES_FILE
+               "* is moved away, the node starts a new one";
+    if (err == SG_ERR_UNSUPPORTED)
+        return "it is of a newer version of this program";
+    return sg_err_text(err);
+}
+
+void sg_rt_archive_refused(struct sg_node *node, sg_err err)
+{
+    const char *dir = node->archive.dir;
+    sg_rt_enter_any(node);
+    if (dir == NULL)
+        sg_rt_note_error(node, "a durable topic needs a state folder");
+    else
+        sg_rt_note_error(node, "cannot use %.100s/%s: %s", dir, SG_MESSAGES_FILE, refusal(err));
+    sg_rt_leave_quiet(node);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void rows_free(struct sg_node *node, struct sg_messages_row *rows, size_t count)

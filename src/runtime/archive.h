@@ -70,6 +70,8 @@ void sg_rt_archive_fini(struct sg_node *node);
 /* Opens the database. Waits for the disk; not under the lock. SG_ERR_INVALID_ARGUMENT: no
  * state_dir. Errors of sg_messages_open. */
 SG_MUST_USE sg_err sg_rt_archive_open(struct sg_node *node);
+/* Keeps a sentence on why it, or reading it, failed; not under the lock. */
+void sg_rt_archive_refused(struct sg_node *node, sg_err err);
 /* Not under the lock, the loop has ended: writes what waits. */
 void sg_rt_archive_finish(struct sg_node *node);
 

@@ -93,3 +93,16 @@ past c 5 --since 1h >got
 expect_same got want
 [ "$(stat_of a signatures_made)" = 0 ] || fail 'a has signed something again'
 stop_node "$NODE_PID"
+
+begin 'a damaged file is named, left as it is, and can be moved away'
+mkdir -m 700 d
+echo 'no database' >d/messages.db
+cp d/messages.db damaged
+expect_exit 1 saorsa node --dir "$PWD/d" --listen 127.0.0.1:0 --durable diary
+expect_text last.err "topic 'diary'"
+expect_text last.err "$PWD/d/messages.db: it is damaged"
+expect_text last.err 'when messages.db* is moved away, the node starts a new one'
+expect_same d/messages.db damaged
+mv d/messages.db away
+start_node d --durable diary
+stop_node "$NODE_PID"
