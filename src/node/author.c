@@ -296,6 +296,9 @@ static sg_err check_publish(const struct sg_core *core, const struct sg_core_pub
     bool is_base = sg_scope_is_base(&in->topic);
     if (is_base || in->ttl_ms > core->config.ttl_max_ms)
         return SG_ERR_INVALID_ARGUMENT;
+    /* the next one would be 0 again: replays, to all who hear them */
+    if (core->sequence == UINT32_MAX)
+        return SG_ERR_LIMIT;
     const struct sg_batch *batch = gathering(core);
     const enum sg_flow_class klass = sg_scope_class(core, &in->topic);
     const uint32_t percent = ROOM_PERCENT[klass];

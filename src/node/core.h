@@ -309,7 +309,8 @@ SG_MUST_USE sg_err sg_core_input(struct sg_core *core, sg_time_ns now, uint64_t 
  * until the batch is full. With config.offload it goes out after SIGNED; the order of publishing is
  * the order of going out. The node's own subscription is served at once, by a DELIVER with hops 0
  * and last_hop self.
- * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT,
+ * SG_ERR_TOO_LARGE, SG_ERR_INVALID_ARGUMENT (base scope, ttl above ttl_max_ms), SG_ERR_LIMIT
+ * (scopes; or 2^32 - 1 messages of one boot: the numbers are used up),
  * SG_ERR_WOULD_BLOCK (too much waits for signatures; a payload above SG_PAYLOAD_MAX: other large
  * ones take all room), SG_ERR_NO_MEMORY, SG_ERR_STOPPED, without offload SG_ERR_CRYPTO; then the
  * message does not exist and no sequence number is used, though the topic may have been opened. */

@@ -51,9 +51,9 @@ struct sg_buf *sg_key_frame(const struct sg_core *core, struct sg_bytes public_k
 
 #define SENT_MIN 4
 
-static bool grow_sent(const struct sg_core *core, struct sg_sent *sent, uint8_t max)
+static bool grow_sent(const struct sg_core *core, struct sg_sent *sent, uint16_t max)
 {
-    uint8_t cap = sent->cap == 0 ? SENT_MIN : (uint8_t)(2 * sent->cap);
+    uint16_t cap = sent->cap == 0 ? SENT_MIN : (uint16_t)(2 * sent->cap);
     if (cap > max)
         return false;
     uint64_t *tags = sg_mem_resize(core->config.mem, sent->tags, cap, sizeof(*tags));
@@ -67,9 +67,9 @@ static bool grow_sent(const struct sg_core *core, struct sg_sent *sent, uint8_t 
 
 /* Whether tag is not yet among what was sent over a link; from then on it is, unless there is no
  * memory: sent once too often does no harm. */
-static bool is_news(const struct sg_core *core, struct sg_sent *sent, uint8_t max, uint64_t tag)
+static bool is_news(const struct sg_core *core, struct sg_sent *sent, uint16_t max, uint64_t tag)
 {
-    for (uint8_t i = 0; i < sent->cap; i++) {
+    for (uint16_t i = 0; i < sent->cap; i++) {
         if (sent->tags[i] == tag)
             return false;
     }
@@ -114,7 +114,7 @@ static bool root_is_news(struct sg_core *core, struct sg_link *link, const struc
 
 static void forget(struct sg_sent *sent, uint64_t tag)
 {
-    for (uint8_t i = 0; i < sent->cap; i++)
+    for (uint16_t i = 0; i < sent->cap; i++)
         sent->tags[i] = sent->tags[i] - tag < SG_FLOW_CLASS_COUNT ? 0 : sent->tags[i];
 }
 

@@ -16,8 +16,11 @@
 
 /* Frames that wait for a dial: a JOIN, a NEIGHBOR, a SHUFFLE_REPLY and a walk per scope at most. */
 #define SG_LINK_QUEUE_MAX 64
-/* Authors whose key we remember to have sent over a link; forgetting one costs a KEY frame. */
-#define SG_LINK_KEYS_MAX 64
+/* Authors whose key we remember to have sent over a link; forgetting one costs a KEY frame of 2 KB
+ * with its next message. As many as the peer keeps [keys_max]: with fewer, so many authors that
+ * take turns would have their keys sent each time, with more the peer has to ask. 8 bytes each, and
+ * only when so many have been sent. */
+#define SG_LINK_KEYS_MAX 512
 /* A ROOT or KEY arrives right in front of its GOSSIP: few can wait at once. */
 #define SG_LINK_ROOTS_MAX 8
 /* Batch roots we remember to have sent over a link; forgetting one costs a ROOT frame. */
@@ -59,7 +62,7 @@ struct sg_wanted {
 /* What was sent last over a link: first 8 bytes of ids, a ring that grows up to its limit. */
 struct sg_sent {
     uint64_t *tags; /* [cap], 0 = free */
-    uint8_t cap, next;
+    uint16_t cap, next;
 };
 
 /* Keys and roots on their way over a link. */

@@ -93,7 +93,10 @@ sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic, struct 
     if (err == SG_OK)
         sg_rt_trace_published(node, topic, &done);
     sg_rt_run_outputs(node);
-    if (err != SG_OK && err != SG_ERR_WOULD_BLOCK)
+    if (err == SG_ERR_LIMIT)
+        sg_rt_note_error(node, "cannot publish: 256 topics are open, or all 2^32 message numbers "
+                               "of this start are used up: restart the node");
+    else if (err != SG_OK && err != SG_ERR_WOULD_BLOCK)
         sg_rt_note_error(node, "cannot publish: %s", sg_err_text(err));
     sg_rt_leave(node);
     if (err == SG_OK && result != NULL)

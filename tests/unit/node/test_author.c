@@ -274,6 +274,26 @@ static void a_flush_signs_what_gathers(void **state)
     }
 }
 
+/* The number after the last one would be the first again, and a replay to all who heard it. */
+static void numbers_do_not_begin_again(void **state)
+{
+    struct sg_core_publish result;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    net.core[0]->sequence = UINT32_MAX - 2;
+    for (int i = 0; i < 2; i++) {
+        result = publish("one of the last");
+        net_run(&net, SG_NS_PER_S);
+        assert_int_equal(net_delivered(&net, 1, &result.id), 1);
+    }
+    assert_int_equal((uint32_t)result.sequence, UINT32_MAX);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("x"), &result), SG_ERR_LIMIT);
+    assert_int_equal(net_publish(&net, 0, &topic, SG_BYTES_LIT("x"), &result), SG_ERR_LIMIT);
+    assert_int_equal(stats_of(0).published, 2);
+    net_fini(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +308,7 @@ int main(void)
         cmocka_unit_test(waiting_payloads_are_bounded_in_bytes),
         cmocka_unit_test(a_signature_that_cannot_be_made_loses_its_batch_alone),
         cmocka_unit_test(a_flush_signs_what_gathers),
+        cmocka_unit_test(numbers_do_not_begin_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

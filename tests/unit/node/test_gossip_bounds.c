@@ -282,6 +282,46 @@ static void strangers_share_a_small_budget_of_verifications(void **state)
     assert_in_range(verified_of_kept(false), 10, 65);
 }
 
+/* A message of author number i, as if it had been verified, goes to node 1. */
+static void push_of(uint16_t i)
+{
+    struct sg_core *core = net.core[0];
+    struct sg_core_outbox out = {0};
+    const struct sg_gossip msg = {.hop = 1, .batch_count = 1, .payload = SG_BYTES_LIT("x")};
+    const struct sg_root root = {.signature = SG_BYTES_LIT("s"), .count = 1};
+    struct sg_held held = {.hop = 1, .id = {{1}}};
+    memcpy(held.author.b, &i, sizeof(i));
+    held.gossip = sg_gossip_frame(core, &topic, &msg);
+    held.root = sg_root_frame(core, &root);
+    held.key = sg_key_frame(core, SG_BYTES_LIT("key"));
+    sg_core_begin(core, net.now, NET_WALL_MS, &out);
+    sg_push_past(core, sg_scope_find(core, &topic), net_id(&net, 1), &held);
+    sg_core_end(core);
+    sg_core_outbox_fini(&out, net.mem);
+    sg_held_drop(&held);
+}
+
+/* As many authors in turn as a peer keeps the keys of. */
+static void a_key_crosses_a_link_once(void **state)
+{
+    struct sg_core_stats before, after;
+    (void)state;
+    net_init(&net, 2, NULL);
+    net_settle(&net, &topic);
+    count_up(&before);
+    for (int round = 0; round < 3; round++) {
+        for (uint16_t i = 1; i <= 500; i++)
+            push_of(i);
+    }
+    count_up(&after);
+    assert_int_equal(after.keys_sent - before.keys_sent, 500);
+    for (uint16_t i = 501; i <= 2000; i++)
+        push_of(i);
+    const struct sg_link *link = sg_link_find(net.core[0], net_id(&net, 1));
+    assert_int_equal(link->proofs->keys_sent.cap, net.core[0]->config.keys_max);
+    net_fini(&net);
+}
+
 static size_t dontwants;
 
 static bool count_dontwants(struct net *n, const struct net_frame *frame)
@@ -407,6 +447,7 @@ int main(void)
         cmocka_unit_test(wanted_proofs_are_answered_within_a_budget),
         cmocka_unit_test(a_message_is_served_three_times),
         cmocka_unit_test(strangers_share_a_small_budget_of_verifications),
+        cmocka_unit_test(a_key_crosses_a_link_once),
         cmocka_unit_test(large_messages_are_wanted_once),
         cmocka_unit_test(bytes_are_bounded_per_link),
         cmocka_unit_test(held_messages_are_bounded_in_bytes),
