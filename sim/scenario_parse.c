@@ -204,7 +204,7 @@ static uint32_t count_of(const struct sg_sim_scenario *scenario, const struct sg
 {
     switch (who->kind) {
     case SG_SIM_WHO_SHARE:
-        return (uint32_t)(who->share * scenario->first_nodes);
+        return (uint32_t)(who->share * scenario->first_nodes + 0.5); /* as they are drawn */
     case SG_SIM_WHO_COUNT:
         return who->count;
     case SG_SIM_WHO_ALL:

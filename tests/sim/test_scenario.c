@@ -371,6 +371,17 @@ static void test_a_lost_disk_is_a_new_identity(void **state)
     sg_sim_result_free(result);
 }
 
+/* A share is rounded, and so many new identities there are. */
+static void test_all_lost_disks_come_back(void **state)
+{
+    (void)state;
+    struct sg_sim_result *result = run(TEN "at 2s kill 15% for 3s lost-disk\n"
+                                           "phase safety until 8s\nexpect alive == 10\n");
+    assert_figure(result, "kills", 2, 2);
+    assert_true(sg_sim_result_is_met(result));
+    sg_sim_result_free(result);
+}
+
 static void test_series_and_charts(void **state)
 {
     struct sg_sim_series series;
@@ -427,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_a_partition_parts_and_merges),
         cmocka_unit_test(test_frozen_nodes),
         cmocka_unit_test(test_a_lost_disk_is_a_new_identity),
+        cmocka_unit_test(test_all_lost_disks_come_back),
         cmocka_unit_test(test_series_and_charts),
         cmocka_unit_test(test_the_seed_decides_a_scenario),
     };
