@@ -306,6 +306,56 @@ static void a_neighbour_is_served_twice_at_most(void **state)
     teardown();
 }
 
+/* threats.md 13: ten thousand times the whole of 1 MiB. */
+static void a_flood_of_asks_is_served_three_mebibytes(void **state)
+{
+    const size_t len = KIB(1024);
+    (void)state;
+    setup(2);
+    struct sg_msg_id id = publish(0, len);
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_true(has_whole(1, &id, len));
+    struct sg_large_msg ask = {.kind = SG_LARGE_ASK, .id = id, .len = 2};
+    int asked = 0;
+    for (; asked < 10000 && net.is_linked[0][1]; asked++) {
+        ask.chunks = (struct sg_chunks){{0}};
+        ask.chunks.b[asked % 2] = 0xff; /* no ask may name more */
+        inject(1, 0, &ask, SG_LANE_PUBSUB);
+    }
+    assert_int_equal(stats_of(0).chunks_out, 3 * 16); /* the first was no flood */
+    assert_in_range(asked, 2, 200);                   /* and then it is put away */
+    assert_int_equal(stats_of(0).refused_malformed, 0);
+    assert_int_equal(net.last_close[0], SG_CLOSE_BANNED);
+    teardown();
+}
+
+/* Chunks that nobody asked for, without end: of what is here and of what is not. */
+static void an_endless_stream_of_chunks_is_cut_off(void **state)
+{
+    (void)state;
+    setup(2);
+    struct sg_msg_id id = publish(0, KIB(128));
+    net_run(&net, 5 * SG_NS_PER_S);
+    assert_true(has_whole(1, &id, KIB(128)));
+    struct sg_core_gauges before, after;
+    struct sg_large_msg chunk = {
+        .kind = SG_LARGE_CHUNK, .id = id, .bytes = sg_bytes(payload, SG_CHUNK_LEN)};
+    sg_core_gauges(net.core[1], &before);
+    uint32_t sent = 0;
+    for (; sent < 1000 && net.is_linked[1][0]; sent++) {
+        chunk.id.b[0] = (uint8_t)(id.b[0] ^ (sent % 2));
+        chunk.index = (uint8_t)(sent % 4);
+        inject(0, 1, &chunk, SG_LANE_BULK);
+    }
+    sg_core_gauges(net.core[1], &after);
+    assert_int_equal(sent, 100);
+    assert_int_equal(stats_of(1).chunks_unasked, sent);
+    assert_int_equal(net.last_close[1], SG_CLOSE_BANNED);
+    assert_int_equal(after.large_bytes, before.large_bytes);
+    assert_int_equal(after.transfers, before.transfers);
+    teardown();
+}
+
 static void asks_for_what_is_not_here_are_answered(void **state)
 {
     struct sg_large_msg ask = {.kind = SG_LARGE_ASK, .id = {{9}}, .len = 1, .chunks = {{0x01}}};
@@ -364,6 +414,8 @@ int main(void)
         cmocka_unit_test(memory_is_given_back),
         cmocka_unit_test(hostile_frames_are_charged),
         cmocka_unit_test(a_neighbour_is_served_twice_at_most),
+        cmocka_unit_test(a_flood_of_asks_is_served_three_mebibytes),
+        cmocka_unit_test(an_endless_stream_of_chunks_is_cut_off),
         cmocka_unit_test(asks_for_what_is_not_here_are_answered),
         cmocka_unit_test(a_full_link_is_tried_again),
     };
