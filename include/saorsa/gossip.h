@@ -300,9 +300,9 @@ struct sg_publish_result {
  * message is kept for 60 s and offered to those who come, and neighbors is 0.
  * SG_ERR_TOO_LARGE, SG_ERR_WOULD_BLOCK (the send queues are full, or 1 088 messages or 4 MiB wait
  * for their signatures, or payloads above 65536 bytes that are in use fill 64 MiB, or
- * own ones 16 MiB while others wait to be fetched, or a subscription of this node with SG_FULL_BLOCK
- * and own_messages is full: try again later), SG_ERR_LIMIT (256 topics), SG_ERR_NO_MEMORY,
- * SG_ERR_STOPPED. */
+ * own ones 16 MiB while others wait to be fetched, or a subscription of this node with
+ * SG_FULL_BLOCK and own_messages is full: try again later), SG_ERR_LIMIT (256 topics),
+ * SG_ERR_NO_MEMORY, SG_ERR_STOPPED. */
 SG_API SG_MUST_USE sg_err sg_publish(struct sg_node *node, const struct sg_topic_id *topic,
                                      struct sg_bytes payload, struct sg_publish_result *result);
 

@@ -5,9 +5,9 @@
  * thread of its own writes them in one transaction, one job at a time (as cache.h). So a crash of
  * the process costs the last tenth of a second of messages, which neighbours still have. Once a
  * minute a job drops what is too old or too much, whether or not anything is written. What waits,
- * and is being written, is bounded in bytes; a disk that does not keep up, or is full, costs messages, counted, and the
- * program is told. Only `mutex` holder may use the database. Lock order: mutex, then the node's
- * lock. */
+ * and is being written, is bounded in bytes; a disk that does not keep up, or is full, costs
+ * messages, counted, and the program is told. Only `mutex` holder may use the database. Lock order:
+ * mutex, then the node's lock. */
 #ifndef SG_RUNTIME_ARCHIVE_H
 #define SG_RUNTIME_ARCHIVE_H
 
