@@ -52,7 +52,7 @@ struct net {
     bool is_linked[NET_NODES_MAX][NET_NODES_MAX];
     bool is_down[NET_NODES_MAX];
     bool is_cut[NET_NODES_MAX]; /* runs, but nothing comes or goes, dials included */
-    bool has_hellos; /* dials of the banned are refused */
+    bool has_hellos;            /* dials of the banned are refused */
     struct sg_core_outbox out;
     struct net_frame queue[NET_QUEUE_MAX];
     size_t head, tail;
