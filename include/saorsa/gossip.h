@@ -63,12 +63,16 @@ struct sg_node_config {
      * node has no neighbour. With an id, any other peer at that address is refused. */
     const char *const *seeds;
     size_t seed_count;
-    uint32_t max_connections;     /* [256] QUIC connections, half-open ones included */
-    uint32_t retry_threshold;     /* [32] half-open handshakes before addresses are proved */
-    uint32_t event_queue_max;     /* [1024] events kept for sg_node_next_event, oldest dropped */
-    uint64_t idle_timeout_ms;     /* [30000] a silent connection is given up */
-    uint64_t keep_alive_ms;       /* [10000] */
-    uint64_t message_ttl_ms;      /* [60000] default expiry of published messages */
+    uint32_t max_connections; /* [256] QUIC connections, half-open ones included */
+    uint32_t retry_threshold; /* [32] half-open handshakes before addresses are proved */
+    uint32_t event_queue_max; /* [1024] events kept for sg_node_next_event, oldest dropped */
+    uint64_t idle_timeout_ms; /* [30000] a silent connection is given up */
+    uint64_t keep_alive_ms;   /* [10000] */
+    /* [900000] 1 .. 900000: published messages expire after so long. A node that a message reaches
+     * later, by its own clock and 5 s more, neither delivers it nor passes it on, and back-fill
+     * does not fetch it. With less than the default, who was cut off for longer, or whose clock is
+     * ahead by as much, misses it. What was accepted in time may be read later all the same. */
+    uint64_t message_ttl_ms;
     uint64_t shuffle_interval_ms; /* [30000] HyParView's shuffle, +- 20 % */
     uint32_t members_max;         /* [256] of the member table, <= 4096; of a larger network it is a
                                    * sample */

@@ -75,8 +75,9 @@ struct sg_core_config {
     uint32_t byte_rate;            /* [262144] KiB per second and link, of all lanes */
     uint32_t repair_rate;          /* [1024] KiB of messages per second and link for GRAFTs .. */
     uint32_t repair_burst;         /* [4096] .. and at once */
-    uint64_t message_ttl_ms;       /* [60000] <= ttl_max_ms */
-    uint64_t ttl_max_ms;           /* [600000] a longer expiry is refused */
+    uint64_t message_ttl_ms;       /* [900000] <= ttl_max_ms; a shorter one is as long as back-fill
+                                    * brings a message to those who missed it */
+    uint64_t ttl_max_ms;           /* [900000] a longer expiry is refused */
     uint64_t skew_ms;              /* [600000] how wrong a peer's wall clock may be */
     /* [false] LINK_ALIVE answers a PING, see there; at all nodes or none */
     bool datagram_acks;

@@ -246,7 +246,8 @@ static sg_err check_time(const struct sg_core *core, const struct sg_gossip *msg
         return SG_ERR_MALFORMED;
     if (msg->time_ms > core->wall_ms && msg->time_ms - core->wall_ms > config->skew_ms)
         return SG_ERR_FUTURE;
-    return age_ms(core, msg) > age_max_ms(core) ? SG_ERR_EXPIRED : SG_OK;
+    bool is_over = sg_is_over(core->wall_ms, msg->expiry_ms);
+    return is_over || age_ms(core, msg) > age_max_ms(core) ? SG_ERR_EXPIRED : SG_OK;
 }
 
 /* So old that no honest relay took it for a new one, its clock and this one being wrong by as much

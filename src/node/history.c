@@ -27,6 +27,7 @@ struct past {
     struct sg_held held; /* gossip NULL = only its id is kept */
     uint32_t slot;
     uint32_t weight; /* 0 = free */
+    uint64_t expiry_ms;
 };
 
 struct sg_history {
@@ -38,6 +39,7 @@ struct sg_history {
     /* slots of which not even all ids were kept, because there were too many ahead */
     uint32_t torn_from, torn_to;
     uint64_t bytes;
+    uint64_t wall_ms; /* at the last put or trim */
 };
 
 /* ---- heap by slot ---- */
@@ -221,7 +223,8 @@ static void add(struct sg_history *h, const struct sg_held *held, const struct s
     /* a root's share of its batch */
     uint32_t root = held->root->len / msg->batch_count;
     struct past *entry = &h->entries[at];
-    *entry = (struct past){.held = *held, .slot = sg_slot_of(msg->time_ms)};
+    *entry =
+        (struct past){.held = *held, .slot = sg_slot_of(msg->time_ms), .expiry_ms = msg->expiry_ms};
     h->top = h->top < entry->slot ? entry->slot : h->top;
     (void)sg_buf_ref(held->gossip);
     (void)sg_buf_ref(held->root);
@@ -301,8 +304,10 @@ void sg_history_raise(struct sg_core *core, struct sg_scope *scope, uint32_t slo
 
 void sg_history_trim(struct sg_core *core, struct sg_scope *scope)
 {
-    if (scope->history != NULL)
-        raise_floor(scope->history, age_floor(core));
+    if (scope->history == NULL)
+        return;
+    scope->history->wall_ms = core->wall_ms;
+    raise_floor(scope->history, age_floor(core));
 }
 
 void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held)
@@ -315,6 +320,7 @@ void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct s
     if (!open_history(core, scope))
         return;
     struct sg_history *h = scope->history;
+    h->wall_ms = core->wall_ms;
     raise_floor(h, age_floor(core));
     if (h->index.count == core->config.retention_max && slot > present(core)) {
         tear(h, slot);
@@ -382,7 +388,8 @@ const struct sg_msg_id *sg_history_next_id(const struct sg_scope *scope, uint32_
     const struct sg_history *h = scope->history;
     while (h != NULL && *at < h->touched) {
         const struct past *entry = &h->entries[(*at)++];
-        if (entry->weight > 0 && entry->slot >= from && entry->slot < to)
+        bool is_in = entry->weight > 0 && entry->slot >= from && entry->slot < to;
+        if (is_in && !sg_is_over(h->wall_ms, entry->expiry_ms))
             return &entry->held.id;
     }
     return NULL;

@@ -326,6 +326,13 @@ static inline uint32_t sg_slot_of(uint64_t time_ms)
     uint64_t slot = time_ms / SG_SLOT_MS;
     return slot < UINT32_MAX ? (uint32_t)slot : UINT32_MAX;
 }
+/* Whether a message has expired: clocks that are set by the network differ by seconds at most, and
+ * on its way a message spends less. */
+#define SG_EXPIRY_SLACK_MS 5000
+static inline bool sg_is_over(uint64_t wall_ms, uint64_t expiry_ms)
+{
+    return wall_ms > expiry_ms && wall_ms - expiry_ms > SG_EXPIRY_SLACK_MS;
+}
 /* Keeps a verified message, with references of its own, as long as retention says. Want of memory
  * makes the history shorter. */
 void sg_history_put(struct sg_core *core, struct sg_scope *scope, const struct sg_held *held);
@@ -343,7 +350,8 @@ bool sg_history_is_torn(const struct sg_scope *scope, uint32_t slot);
 /* From this slot on everything that was accepted is known, but for what is torn. */
 uint32_t sg_history_floor(const struct sg_core *core, const struct sg_scope *scope);
 /* The next message from *at on (0 at first) with from <= slot < to; NULL at the end. In the order
- * of places, which no peer chooses. The former leaves those out whose id alone is kept. */
+ * of places, which no peer chooses. The former leaves those out whose id alone is kept, the latter
+ * those that had expired at the last put or trim: nobody who lacks them wants them. */
 struct sg_held *sg_history_next(const struct sg_scope *scope, uint32_t from, uint32_t to,
                                 uint32_t *at);
 const struct sg_msg_id *sg_history_next_id(const struct sg_scope *scope, uint32_t from, uint32_t to,

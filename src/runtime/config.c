@@ -11,7 +11,7 @@
 #define CONNECTIONS_MAX 4096
 #define EVENTS_MAX (UINT32_C(1) << 20)
 /* Of core.h: a longer expiry is refused by peers. */
-#define TTL_MAX_MS 600000
+#define TTL_MAX_MS 900000
 #define DAY_MS UINT64_C(86400000)
 #define DURABLE_AGE_MAX_MS (3650 * DAY_MS)
 /* Of the base view's 8 neighbours. */
@@ -26,7 +26,7 @@ void sg_node_config_init(struct sg_node_config *config)
                                       .event_queue_max = 1024,
                                       .idle_timeout_ms = 30000,
                                       .keep_alive_ms = 10000,
-                                      .message_ttl_ms = 60000,
+                                      .message_ttl_ms = 900000,
                                       .durable_age_ms = 7 * DAY_MS,
                                       .durable_bytes_max = UINT64_C(1) << 30,
                                       .shuffle_interval_ms = 30000,

@@ -249,6 +249,32 @@ static void a_burst_leaves_what_was_before(void **state)
     net_fini(&net);
 }
 
+static void gone_at_once(struct sg_core_config *config)
+{
+    config->message_ttl_ms = 1;
+}
+
+/* Who has missed it does not want it any more: sessions leave it out. */
+static void what_has_expired_is_not_fetched(void **state)
+{
+    (void)state;
+    struct sg_msg_id id[5];
+    net_init(&net, 2, gone_at_once);
+    net_settle(&net, &topic);
+    net_run(&net, 2 * SG_NS_PER_S);
+    is_wanted = false;
+    net.filter = without_trees;
+    for (size_t i = 0; i < 5; i++)
+        publish(0, "for now", &id[i]);
+    net_run(&net, 120 * SG_NS_PER_S);
+    assert_true(stats_of(1).backfill_sessions > 2);
+    assert_int_equal(stats_of(1).backfill_lacking + stats_of(0).backfill_offered, 0);
+    assert_int_equal(stats_of(1).refused_expired, 0);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(net_delivered(&net, 1, &id[i]), 0);
+    net_fini(&net);
+}
+
 static void few_entries(struct sg_core_config *config)
 {
     config->retention_max = 20;
@@ -678,6 +704,7 @@ int main(void)
         cmocka_unit_test(what_is_dated_ahead_does_not_lift_the_floor),
         cmocka_unit_test(a_burst_leaves_what_was_before),
         cmocka_unit_test(many_that_are_dated_ahead_make_room),
+        cmocka_unit_test(what_has_expired_is_not_fetched),
         cmocka_unit_test(both_parts_of_a_partition_agree),
         cmocka_unit_test(a_verdict_may_come_after_the_session),
         cmocka_unit_test(what_finds_no_job_is_asked_for_again),

@@ -206,11 +206,13 @@ static void cut_off_messages_come_by_graft(void **state)
     teardown_message();
 }
 
+static void (*tune)(struct sg_core_config *config);
+
 static void expect_refused_at(uint64_t shift_ms, bool later, sg_err err)
 {
     struct sg_core_outbox out = {0};
     struct sg_core_stats stats;
-    (void)setup_message();
+    (void)setup_message_as(tune);
     struct sg_buf *frames[] = {key, root, gossip};
     uint64_t wall = NET_WALL_MS + net.now / SG_NS_PER_MS;
     for (size_t i = 0; i < 3; i++) {
@@ -227,6 +229,7 @@ static void expect_refused_at(uint64_t shift_ms, bool later, sg_err err)
     assert_int_equal(stats.refused_expired, err == SG_ERR_EXPIRED ? 1 : 0);
     assert_int_equal(stats.refused_future, err == SG_ERR_FUTURE ? 1 : 0);
     assert_int_equal(stats.signatures_verified, err == SG_OK ? 1 : 0);
+    assert_int_equal(stats.charges, 0);
     sg_core_outbox_fini(&out, net.mem);
     teardown_message();
 }
@@ -235,11 +238,26 @@ static void dates_are_checked_before_the_signature(void **state)
 {
     (void)state;
     expect_refused_at(0, true, SG_OK);
-    expect_refused_at(590000, true, SG_OK); /* expired, but clocks may differ */
+    expect_refused_at(590000, true, SG_OK); /* it takes its time */
     expect_refused_at(670000, true, SG_OK); /* and neighbours keep it for 15 minutes */
     expect_refused_at(910000, true, SG_ERR_EXPIRED);
     expect_refused_at(590000, false, SG_OK); /* a clock that is ahead */
     expect_refused_at(610000, false, SG_ERR_FUTURE);
+}
+
+static void short_lived(struct sg_core_config *config)
+{
+    config->message_ttl_ms = 20000;
+}
+
+static void what_has_expired_is_refused_and_costs_nobody(void **state)
+{
+    (void)state;
+    tune = short_lived;
+    expect_refused_at(24000, true, SG_OK); /* clocks may differ by seconds */
+    expect_refused_at(26000, true, SG_ERR_EXPIRED);
+    expect_refused_at(590000, false, SG_OK); /* a clock that is behind */
+    tune = NULL;
 }
 
 static void a_replay_after_the_seen_set_forgot_is_refused(void **state)
@@ -472,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_missing_proof_is_asked_for),
         cmocka_unit_test(cut_off_messages_come_by_graft),
         cmocka_unit_test(dates_are_checked_before_the_signature),
+        cmocka_unit_test(what_has_expired_is_refused_and_costs_nobody),
         cmocka_unit_test(a_replay_after_the_seen_set_forgot_is_refused),
         cmocka_unit_test(what_is_older_than_the_history_is_refused),
         cmocka_unit_test(a_replay_that_only_its_window_knew_is_refused),
